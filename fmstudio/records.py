@@ -1,0 +1,121 @@
+"""What the registry keeps, as plain values: what pages, command line and worker pass around."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from fmstudio.types import TaskSpec
+
+RUN_STATES = ("waiting", "running", "finished", "failed", "stopped", "interrupted")
+LIVE_STATES = ("waiting", "running")
+
+
+@dataclass(frozen=True)
+class ProjectRecord:
+    """A project: one question asked of one kind of patient."""
+
+    id: int
+    name: str
+    task: TaskSpec
+    created_at: datetime
+    sample: bool = False
+
+
+@dataclass(frozen=True)
+class CohortRecord:
+    """A manifest as it was when it was added; `summary` is the JSON of `cohort report`."""
+
+    id: int
+    project_id: int
+    name: str
+    manifest: str
+    roles: Mapping[str, str]
+    fingerprint: str
+    summary: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is. `stage` is a phrase for people; `fraction` of the whole in [0, 1]."""
+
+    stage: str = ""
+    fraction: float = 0.0
+    epoch: int = 0
+    epochs: int = 0
+    seconds_left: float | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a curve, such as ("train loss", step 12, 0.61)."""
+
+    name: str
+    step: int
+    value: float
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run. `result` is the JSON of `finetune --json` once it has finished."""
+
+    id: str
+    project_id: int
+    cohort_id: int | None
+    kind: str
+    status: str
+    config: Mapping[str, Any]
+    base: str
+    progress: Progress
+    created_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    result: Mapping[str, Any] | None = None
+    error: str | None = None
+    hint: str | None = None
+    adapter_id: str | None = None
+    heartbeat_at: datetime | None = None
+    pid: int | None = None
+    pid_started: float | None = None
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """A fine-tuned adapter; its files lie in `adapters/<id>/`, laid out as in a bundle."""
+
+    id: str
+    project_id: int
+    run_id: str | None
+    name: str
+    card: Mapping[str, Any]
+    created_at: datetime
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PredictionRecord:
+    """One answer that was given: case id and hashes of the input, never its content."""
+
+    id: int
+    adapter_id: str
+    case_id: str
+    inputs: Mapping[str, Any]
+    output: Mapping[str, Any]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """One line of the append-only event log; `hash` covers `previous` and the line itself."""
+
+    id: int
+    at: datetime
+    kind: str
+    subject: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    previous: str = ""
+    hash: str = ""

@@ -1,0 +1,1 @@
+"""The local SQLite registry: projects, cohorts, runs, adapters, predictions, events."""

@@ -1,0 +1,71 @@
+"""Where the studio keeps its things and what limits hold: read once, from the environment.
+
+Every limit has a name, a default and an environment variable FMSTUDIO_<NAME IN CAPITALS>.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from platformdirs import user_data_dir
+
+from fmstudio.errors import InputError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on what foreign files may cost. Sizes in megabytes, times in seconds."""
+
+    read_seconds: float = 60.0
+    read_memory_mb: int = 3072
+    file_mb: int = 2048
+    upload_mb: int = 2048
+    free_disk_mb: int = 500
+    files_per_case: int = 64
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The studio's home folder and limits.
+
+    `home` holds registry.sqlite, cache/, runs/, adapters/, bases/, cohorts/, temp/ and logs/.
+    """
+
+    home: Path
+    limits: Limits = field(default_factory=Limits)
+
+    def folder(self, name: str) -> Path:
+        """A folder below home, made if need be, readable by its owner only."""
+        path = self.home / name
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's address of the registry."""
+        return f"sqlite:///{self.home / 'registry.sqlite'}"
+
+
+def load_settings(home: str | os.PathLike[str] | None = None) -> Settings:
+    """Settings from `home`, else FMSTUDIO_HOME, else the platform's user data folder.
+
+    Raises InputError for a limit that is not a positive number.
+    """
+    chosen = home or os.environ.get("FMSTUDIO_HOME") or user_data_dir("fmstudio", appauthor=False)
+    values: dict[str, float] = {}
+    for limit in fields(Limits):
+        text = os.environ.get(f"FMSTUDIO_{limit.name.upper()}")
+        if text is None:
+            continue
+        try:
+            values[limit.name] = type(limit.default)(text)  # type: ignore[operator]
+        except ValueError:
+            values[limit.name] = -1
+        if values[limit.name] <= 0:
+            raise InputError(
+                f"FMSTUDIO_{limit.name.upper()} is '{text}'.",
+                hint=f"Give a positive number, or leave it unset for {limit.default}.",
+            )
+    return Settings(Path(chosen).expanduser().resolve(), Limits(**values))  # type: ignore[arg-type]

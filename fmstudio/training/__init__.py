@@ -1,0 +1,1 @@
+"""Fine-tuning and pretraining: one loop, checkpoints, and caches of prepared inputs."""

@@ -1,0 +1,204 @@
+"""The nouns of the studio: plain data, numpy and the standard library only.
+
+Shape letters: L items of one input, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that a case gives for a modality: a file, or a value typed into a table cell.
+
+    `name` is the column it came from: the name of the view, lead, site or feature.
+    Exactly one of `path` and `text` is set.
+    """
+
+    name: str
+    path: Path | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class ModalityInput:
+    """What a pipeline makes of one modality of one case: the standard form of its kind.
+
+    `values` and `mask` by kind (see `contracts.KINDS`); a mask is True where something is there:
+        frames    (L, C, H, W) float32 in [0, 1], C is 1 or 3     mask (L,)
+        waveform  (samples,) float32 in [-1, 1]                   mask (samples,)
+        series    (L, channels) float32, physical units           mask (L, channels)
+        table     (L,) float32, one row per named feature         mask (L,)
+        text      str                                             mask (1,)
+    Values are finite; where the mask is False they are 0 and mean nothing.
+
+    `facts` are JSON values that travel with the data:
+        frames    names: list[str] per frame; seconds_per_frame: float | None;
+                  spacing_mm: [row, col] | None
+        waveform  rate: float (Hz); segments: [{name, start, stop}] in samples, one per recording
+        series    channels: list[str]; units: list[str];
+                  seconds: list[float], length L, from 0, ascending
+        table     names: list[str]; units: list[str]; categories: list[str | None], the category of
+                  each row, None where the row is numeric; seconds: list[float | None]
+        text      language: str | None
+    `remarks` are sentences on what was changed or left out on the way, fit to show to a person.
+    """
+
+    kind: str
+    values: np.ndarray | str
+    mask: np.ndarray
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """True if nothing is there, so that the modality counts as missing."""
+        return not bool(np.any(self.mask)) or (isinstance(self.values, str) and not self.values)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of an input that a person can judge, made by its pipeline.
+
+    `images` are (H, W) or (H, W, 3) uint8 with one caption each; `table` is a header and rows;
+    `text` is plain text; `media` is a file that every browser plays (MP4, WAV), or None.
+    `windows` are named pictures of the same film in other window presets.
+    """
+
+    images: tuple[tuple[np.ndarray, str], ...] = ()
+    windows: Mapping[str, np.ndarray] = field(default_factory=dict)
+    table: tuple[tuple[str, ...], ...] = ()
+    text: str = ""
+    media: bytes | None = None
+    media_type: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+TASK_KINDS = ("binary", "multiclass", "multilabel", "regression")
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """What is to be predicted.
+
+    `labels` are the names of the outputs: for binary [negative, positive], for multiclass the
+    classes, for multilabel one per label column, for regression the one target column.
+    `columns` are the manifest's label columns.
+    """
+
+    kind: str
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    positive: str | None = None
+    description: str = ""
+
+    @property
+    def outputs(self) -> int:
+        """Number of numbers that the task head gives."""
+        return 1 if self.kind in ("binary", "regression") else len(self.labels)
+
+
+@dataclass(frozen=True)
+class PatientCase:
+    """One case: its sources by modality and, where known, its target.
+
+    `target`: binary 0/1; multiclass class index; multilabel (K,) floats with NaN where unknown;
+    regression a number. None where there is no label.
+    """
+
+    case_id: str
+    patient_id: str
+    sources: Mapping[str, tuple[Source, ...]]
+    target: float | tuple[float, ...] | None = None
+    split: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    row: int = 0
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Cases with a label, in the manifest's order, each in one of train, validation, test.
+
+    `set_aside` are the rows left out because they have no label. `fingerprint` is the SHA-256 of
+    the manifest's content and of the files it points to.
+    """
+
+    name: str
+    cases: tuple[PatientCase, ...]
+    task: TaskSpec
+    modalities: tuple[str, ...]
+    fingerprint: str
+    set_aside: tuple[int, ...] = ()
+
+    def split(self, name: str) -> tuple[PatientCase, ...]:
+        """The cases of one split, in the manifest's order."""
+        return tuple(case for case in self.cases if case.split == name)
+
+
+def to_json(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same text for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95 % interval. NaN where it cannot be computed."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, float | None]:
+        """As JSON: {value, low, high}, null for NaN."""
+        return {
+            key: None if not np.isfinite(number) else float(number)
+            for key, number in (("value", self.value), ("low", self.low), ("high", self.high))
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer to one case. `as_dict` is the JSON of `predict --json`."""
+
+    adapter: str
+    case_id: str
+    task: str
+    prediction: str | list[str] | None
+    probabilities: Mapping[str, float]
+    contributions: Mapping[str, float]
+    baseline: float
+    used: tuple[str, ...]
+    missing: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    conformal_set: tuple[str, ...] = ()
+    coverage: float | None = None
+    guard: Mapping[str, Any] = field(default_factory=dict)
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The prediction as JSON, by the contract; regression gives value and interval."""
+        shared = {
+            "adapter": self.adapter, "case_id": self.case_id, "task": self.task,
+            "contributions": dict(self.contributions), "baseline": self.baseline,
+            "used": list(self.used), "missing": list(self.missing),
+            "remarks": list(self.remarks), "warnings": list(self.warnings),
+            "guard": dict(self.guard), "seconds": self.seconds,
+        }  # fmt: skip
+        if self.task == "regression":
+            return shared | {"value": self.value, "interval": self.interval}
+        return shared | {
+            "prediction": self.prediction,
+            "probabilities": dict(self.probabilities),
+            "conformal_set": list(self.conformal_set),
+            "coverage": self.coverage,
+        }
