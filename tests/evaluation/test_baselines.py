@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+
+from fmstudio.evaluation.baselines import table_baseline
+from fmstudio.evaluation.metrics import score
+from fmstudio.types import ModalityInput, TaskSpec
+
+BINARY = TaskSpec("binary", ("outcome",), ("no", "yes"), "yes")
+CLASSES = TaskSpec("multiclass", ("kind",), ("a", "b", "c"))
+LABELS = TaskSpec("multilabel", ("x", "y"), ("x", "y"))
+NUMBER = TaskSpec("regression", ("days",), ("days",))
+
+
+def table(*rows):
+    """A case from (name, value) or (name, value, seconds) rows; None is a missing value."""
+    values = [0.0 if row[1] is None or isinstance(row[1], str) else row[1] for row in rows]
+    return ModalityInput(
+        "table",
+        np.array(values, np.float32),
+        np.array([row[1] is not None for row in rows], bool),
+        {
+            "names": [row[0] for row in rows],
+            "units": [""] * len(rows),
+            "categories": [row[1] if isinstance(row[1], str) else None for row in rows],
+            "seconds": [row[2] if len(row) > 2 else None for row in rows],
+        },
+    )
+
+
+@pytest.fixture
+def patients():
+    """60 training and 60 other cases: glucose and sex matter, noise does not."""
+    random = np.random.default_rng(0)
+
+    def draw():
+        sick = random.integers(0, 2, 60)
+        cases = [
+            table(
+                ("glucose", random.normal(5 + 3 * s, 1)),
+                ("sex", "f" if random.random() < 0.5 + 0.3 * s else "m"),
+                ("noise", None if random.random() < 0.3 else random.normal()),
+            )
+            for s in sick
+        ]
+        return cases, sick
+
+    return (*draw(), *draw())
+
+
+def test_it_learns_from_numbers_and_categories(patients):
+    train, targets, other, truth = patients
+    assert score(BINARY, truth, table_baseline(BINARY, train, targets, other)) > 0.85
+
+
+def test_same_input_same_output(patients):
+    train, targets, other, _ = patients
+    first, second = (table_baseline(BINARY, train, targets, other) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+def test_a_category_alone_can_decide_and_the_last_letter_is_no_bigger_than_the_first():
+    train = [table(("ward", ward)) for ward in ["a", "b", "c"] * 20]
+    targets = np.array([1, 0, 1] * 20)
+    got = table_baseline(BINARY, train, targets, [table(("ward", w)) for w in "abc"])
+    assert (got > 0.5).tolist() == [True, False, True]
+
+
+def test_columns_and_categories_of_other_cases_change_nothing(patients):
+    train, targets, other, _ = patients
+    plain = table_baseline(BINARY, train, targets, other)
+    unseen = [
+        ModalityInput(
+            "table",
+            np.r_[case.values, 9.0].astype(np.float32),
+            np.r_[case.mask, True],
+            {key: [*value, "new" if key == "names" else None] for key, value in case.facts.items()},
+        )
+        for case in other
+    ]
+    assert np.array_equal(plain, table_baseline(BINARY, train, targets, unseen))
+    stranger = table(("sex", "unknown"))
+    nothing = table()
+    got = table_baseline(BINARY, train, targets, [stranger, nothing, None])
+    assert got[0] == got[1] == got[2]
+
+
+def test_values_over_time_give_their_last_in_order_of_time():
+    random = np.random.default_rng(0)
+    targets = random.integers(0, 2, 80)
+    # The earlier reading comes last in the file; only the later one says anything.
+    cases = [
+        table(
+            ("lactate", float(t) + random.normal(0, 0.1), 60.0), ("lactate", random.normal(), 0.0)
+        )
+        for t in targets
+    ]
+    got = table_baseline(BINARY, cases[:60], targets[:60], cases[60:])
+    assert score(BINARY, targets[60:], got) == 1
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+@pytest.mark.parametrize("task", [BINARY, CLASSES, LABELS, NUMBER])
+def test_a_handful_of_cases_or_none_still_gives_finite_answers(task, n):
+    train = [table(("age", float(i))) for i in range(n)]
+    targets = np.arange(n) % 2 if task is not LABELS else np.arange(2 * n).reshape(n, 2) % 2.0
+    got = table_baseline(task, train, targets, [table(("age", 1.0)), None])
+    assert got.shape == ((2,) if task in (BINARY, NUMBER) else (2, task.outputs))
+    assert np.isfinite(got).all()
+
+
+def test_without_any_table_the_answer_is_the_share_of_the_training_cases():
+    got = table_baseline(BINARY, [None] * 4, np.array([1, 0, 0, 0]), [None, table(("age", 3.0))])
+    assert got.tolist() == [0.25, 0.25]
+    classes = table_baseline(CLASSES, [None] * 4, np.array([0, 0, 2, 2]), [None])
+    assert classes.tolist() == [[0.5, 0.0, 0.5]]
+
+
+def test_labels_are_learned_one_by_one_from_the_cases_where_they_are_known(patients):
+    train, sick, other, truth = patients
+    targets = np.stack([sick, 1.0 - sick], axis=1)
+    targets[::3, 1] = np.nan
+    got = table_baseline(LABELS, train, targets, other)
+    assert score(LABELS, np.stack([truth, 1 - truth], axis=1), got) > 0.8
+
+
+def test_multiclass_probabilities_sum_to_one_and_an_absent_class_has_none(patients):
+    train, targets, other, _ = patients
+    got = table_baseline(CLASSES, train, 2 * targets, other)
+    assert got.sum(axis=1) == pytest.approx(1)
+    assert (got[:, 1] == 0).all()
+
+
+def test_regression_follows_a_number(patients):
+    train, _, other, _ = patients
+    days = [10.0 * case.values[0] for case in train]
+    truth = np.array([10.0 * case.values[0] for case in other])
+    assert score(NUMBER, truth, table_baseline(NUMBER, train, np.array(days), other)) > 0.8
+
+
+def test_balance_raises_the_answers_for_a_rare_class(patients):
+    train, targets, other, _ = patients
+    rare = np.where(np.arange(60) < 30, targets, 0)
+    plain = table_baseline(BINARY, train, rare, other)
+    even = table_baseline(BINARY, train, rare, other, balance=True)
+    assert even.mean() > plain.mean()

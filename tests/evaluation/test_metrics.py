@@ -1,0 +1,192 @@
+import time
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from fmstudio.evaluation.metrics import evaluate, gain, headline, score
+from fmstudio.types import TaskSpec
+
+BINARY = TaskSpec("binary", ("outcome",), ("no", "yes"), "yes")
+CLASSES = TaskSpec("multiclass", ("kind",), ("a", "b", "c"))
+LABELS = TaskSpec("multilabel", ("x", "y"), ("x", "y"))
+NUMBER = TaskSpec("regression", ("days",), ("days",))
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(3)
+
+
+def own(n):
+    """Every case a patient of its own."""
+    return [f"p{i}" for i in range(n)]
+
+
+def test_auroc_by_hand_counts_a_tie_as_half():
+    # Pairs of a positive (.8, .4) and a negative (.4, .1): won, won, tied, won = 3.5 of 4.
+    assert score(BINARY, np.array([1, 1, 0, 0]), np.array([0.8, 0.4, 0.4, 0.1])) == 3.5 / 4
+
+
+def test_binary_figures_are_those_of_scikit_learn(random):
+    truth = random.integers(0, 2, 200)
+    chance = np.round(np.clip(truth * 0.3 + random.random(200) * 0.7, 0, 1), 2)  # with ties
+    got = evaluate(BINARY, truth, chance, own(200), resamples=50)
+
+    assert got["auroc"].value == pytest.approx(sk.roc_auc_score(truth, chance))
+    assert got["auprc"].value == pytest.approx(sk.average_precision_score(truth, chance))
+    assert got["brier"].value == pytest.approx(sk.brier_score_loss(truth, chance))
+    assert got["accuracy"].value == pytest.approx(sk.accuracy_score(truth, chance >= 0.5))
+
+
+def test_multiclass_figures_are_those_of_scikit_learn(random):
+    truth = random.integers(0, 3, 150)
+    chance = random.dirichlet([1, 1, 1], 150)
+    got = evaluate(CLASSES, truth, chance, own(150), resamples=50)
+
+    assert got["macro_auroc"].value == pytest.approx(
+        sk.roc_auc_score(truth, chance, multi_class="ovr", average="macro")
+    )
+    assert got["auprc"].value == pytest.approx(sk.average_precision_score(truth, chance))
+    assert got["brier"].value == pytest.approx(sk.brier_score_loss(truth, chance))
+    assert got["accuracy"].value == pytest.approx(sk.accuracy_score(truth, chance.argmax(1)))
+
+
+def test_multilabel_figures_leave_unknown_targets_out(random):
+    truth = random.integers(0, 2, (80, 2)).astype(float)
+    chance = random.random((80, 2))
+    truth[::4, 1] = np.nan
+    known = ~np.isnan(truth[:, 1])
+    got = evaluate(LABELS, truth, chance, own(80), resamples=50)
+
+    first = sk.roc_auc_score(truth[:, 0], chance[:, 0])
+    second = sk.roc_auc_score(truth[known, 1], chance[known, 1])
+    assert got["macro_auroc"].value == pytest.approx((first + second) / 2)
+    right = (chance >= 0.5) == (truth == 1)
+    assert got["accuracy"].value == pytest.approx((right[:, 0].mean() + right[known, 1].mean()) / 2)
+
+
+def test_regression_figures_are_those_of_scikit_learn(random):
+    truth = random.normal(50, 10, 90)
+    guess = truth + random.normal(0, 4, 90)
+    got = evaluate(NUMBER, truth, guess, own(90), resamples=50)
+
+    assert got["mae"].value == pytest.approx(sk.mean_absolute_error(truth, guess))
+    assert got["rmse"].value == pytest.approx(sk.root_mean_squared_error(truth, guess))
+    assert got["r2"].value == pytest.approx(sk.r2_score(truth, guess))
+
+
+def test_calibration_error_by_hand():
+    # Bin of .9: sure .9, right 3 of 4 -> |.75 - .9| = .15; bin of .1: sure .1, happened 0 of 4.
+    chance = np.array([0.9] * 4 + [0.1] * 4)
+    truth = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+    got = evaluate(BINARY, truth, chance, own(8), resamples=10)
+    assert got["ece"].value == pytest.approx(0.5 * 0.15 + 0.5 * 0.1)
+
+
+def test_a_probability_of_one_falls_into_the_last_bin():
+    got = evaluate(BINARY, np.array([1, 0]), np.array([1.0, 0.0]), own(2), resamples=10)
+    assert got["ece"].value == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "shape"), [(BINARY, ()), (CLASSES, (3,)), (LABELS, (2,)), (NUMBER, ())]
+)
+def test_without_cases_every_figure_is_undefined(task, shape):
+    targets = np.zeros((0, 2)) if task is LABELS else np.zeros(0)
+    got = evaluate(task, targets, np.zeros((0, *shape)), [])
+    assert all(np.isnan([f.value, f.low, f.high]).all() for f in got.values())
+
+
+def test_with_one_class_auroc_is_undefined_and_accuracy_is_not():
+    got = evaluate(BINARY, np.ones(5), np.full(5, 0.7), own(5))
+    assert np.isnan(got["auroc"].value)
+    assert got["accuracy"].value == 1
+
+
+def test_classes_that_do_not_occur_are_left_out_of_the_average():
+    truth = np.array([0, 0, 1, 1])
+    chance = np.array([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.7, 0.1], [0.1, 0.8, 0.1]])
+    assert score(CLASSES, truth, chance) == 1.0
+
+
+def test_r2_of_constant_targets_is_undefined_in_spite_of_rounding():
+    assert np.isnan(score(NUMBER, np.full(7, 0.1), np.linspace(0, 1, 7)))
+
+
+def test_an_interval_holds_the_value_and_narrows_with_more_patients(random):
+    def width(n):
+        truth = random.integers(0, 2, n)
+        got = evaluate(BINARY, truth, truth * 0.4 + random.random(n) * 0.6, own(n))["auroc"]
+        assert got.low < got.value < got.high
+        return got.high - got.low
+
+    assert width(800) < 0.6 * width(100)
+
+
+def test_interval_of_a_mean_matches_its_closed_form(random):
+    # The accuracy of 400 independent patients is binomial: 1.96 sqrt(p (1 - p) / n).
+    right = random.random(400) < 0.8
+    got = evaluate(BINARY, np.ones(400), np.where(right, 0.9, 0.1), own(400), resamples=4000)
+    p = right.mean()
+    expected = 1.96 * np.sqrt(p * (1 - p) / 400)
+    assert got["accuracy"].high - got["accuracy"].low == pytest.approx(2 * expected, rel=0.08)
+
+
+def test_copies_of_a_patient_do_not_narrow_the_interval(random):
+    truth = random.integers(0, 2, 60)
+    chance = np.clip(truth * 0.2 + random.random(60) * 0.8, 0, 1)
+    once = evaluate(BINARY, truth, chance, own(60))["auroc"]
+    five = evaluate(BINARY, np.tile(truth, 5), np.tile(chance, 5), own(60) * 5)["auroc"]
+    assert five.high - five.low == pytest.approx(once.high - once.low, rel=0.1)
+
+
+def test_a_single_patient_gives_a_value_and_no_interval():
+    got = evaluate(BINARY, np.array([1, 0]), np.array([0.9, 0.2]), ["p", "p"])["auroc"]
+    assert got.value == 1
+    assert np.isnan([got.low, got.high]).all()
+
+
+def test_same_seed_same_intervals(random):
+    truth, chance = random.integers(0, 2, 50), random.random(50)
+    assert evaluate(BINARY, truth, chance, own(50), 7) == evaluate(
+        BINARY, truth, chance, own(50), 7
+    )
+    assert evaluate(BINARY, truth, chance, own(50), 7) != evaluate(
+        BINARY, truth, chance, own(50), 8
+    )
+
+
+def test_blocks_do_not_change_the_intervals(random, monkeypatch):
+    truth, chance = random.integers(0, 2, 50), random.random(50)
+    whole = evaluate(BINARY, truth, chance, own(50))
+    monkeypatch.setattr("fmstudio.evaluation.metrics.BLOCK", 50 * 7)
+    assert evaluate(BINARY, truth, chance, own(50)) == whole
+
+
+def test_gain_is_paired(random):
+    truth = random.integers(0, 2, 120)
+    good = truth * 0.3 + random.random(120) * 0.7
+    better = good + truth * 0.2
+    same = gain(BINARY, truth, good, good, own(120))
+    more = gain(BINARY, truth, better, good, own(120))
+    assert (same.value, same.low, same.high) == (0, 0, 0)
+    assert more.low > 0
+    assert more.value == pytest.approx(score(BINARY, truth, better) - score(BINARY, truth, good))
+
+
+def test_a_thousand_resamples_of_300_cases_take_less_than_a_second(random):
+    truth, chance = random.integers(0, 2, 300), random.random(300)
+    started = time.perf_counter()
+    evaluate(BINARY, truth, chance, own(300), resamples=1000)
+    assert time.perf_counter() - started < 1
+
+
+def test_the_headline_figure_is_one_of_those_evaluated():
+    for task, targets, outputs in [
+        (BINARY, np.zeros(2), np.zeros(2)),
+        (CLASSES, np.zeros(2), np.zeros((2, 3))),
+        (LABELS, np.zeros((2, 2)), np.zeros((2, 2))),
+        (NUMBER, np.zeros(2), np.zeros(2)),
+    ]:
+        assert headline(task) in evaluate(task, targets, outputs, own(2), resamples=2)
