@@ -1,0 +1,102 @@
+"""A cohort of cases to a CSV file of predictions, one row per case, in the manifest's order."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import InputError, NotFound, StudioError
+from fmstudio.records import AdapterRecord
+from fmstudio.types import Cohort, Prediction, TaskSpec
+
+if TYPE_CHECKING:
+    from fmstudio.studio.verbs import Studio
+
+# Cells that a spreadsheet would run as a formula (OWASP, "CSV Injection").
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def safe_cell(text: str) -> str:
+    """The text with a ' in front if a spreadsheet could take it for a formula."""
+    if text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text):
+        return "'" + text
+    return text
+
+
+def without_words(prediction: Prediction) -> dict[str, Any]:
+    """A prediction as the registry keeps it: numbers only, for words may quote a file."""
+    words = ("remarks", "warnings")
+    return {key: value for key, value in prediction.as_dict().items() if key not in words}
+
+
+def predict_to_csv(studio: Studio, adapter: AdapterRecord, cohort: Cohort, out: Path) -> int:
+    """Write the predictions; the file appears only when it is complete.
+
+    Raises InputError if the file cannot be written there.
+    """
+    if not out.absolute().parent.is_dir():
+        raise NotFound(
+            f"There is no folder '{out.parent.name}' to write {out.name} to.",
+            hint="Make the folder first.",
+        )
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, _columns(cohort.task), lineterminator="\n")
+            writer.writeheader()
+            for row in _rows(studio, adapter, cohort):
+                writer.writerow({name: safe_cell(cell) for name, cell in row.items()})
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(out)
+    except OSError as fault:
+        raise InputError(
+            f"{out.name} cannot be written: {fault.strerror}.", hint="Choose another file."
+        ) from fault
+    finally:
+        part.unlink(missing_ok=True)
+    return len(cohort.cases)
+
+
+def _columns(task: TaskSpec) -> list[str]:
+    if task.kind == "regression":
+        answer = ["value", "low", "high"]
+    else:
+        answer = ["prediction", *(f"probability:{label}" for label in task.labels), "conformal_set"]
+    return ["case_id", *answer, "missing", "warnings", "error"]
+
+
+def _rows(studio: Studio, adapter: AdapterRecord, cohort: Cohort) -> Iterator[dict[str, str]]:
+    for case in cohort.cases:
+        try:
+            prediction = studio.predict(adapter.id, case.sources, case.case_id)
+        except StudioError as fault:
+            yield {"case_id": case.case_id, "error": fault.message}
+        else:
+            yield {"case_id": case.case_id, **_answer(prediction)}
+
+
+def _answer(prediction: Prediction) -> dict[str, str]:
+    words = {
+        "missing": ";".join(prediction.missing),
+        "warnings": " ".join(prediction.warnings),
+    }
+    if prediction.task == "regression":
+        low, high = prediction.interval or ("", "")
+        return words | {"value": _number(prediction.value), "low": str(low), "high": str(high)}
+    chosen = prediction.prediction
+    return words | {
+        "prediction": ";".join(chosen) if isinstance(chosen, list) else chosen or "",
+        "conformal_set": ";".join(prediction.conformal_set),
+        **{f"probability:{k}": _number(p) for k, p in prediction.probabilities.items()},
+    }
+
+
+def _number(value: float | None) -> str:
+    """Every digit, so that a batch repeats exactly what a single prediction says."""
+    return "" if value is None else repr(float(value))

@@ -1,0 +1,176 @@
+"""From a manifest to a registered cohort, and from a registered cohort back to its cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmstudio.errors import InputError, NotFound
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
+from fmstudio.settings import Settings
+from fmstudio.studio import uploads
+from fmstudio.types import Cohort, TaskSpec
+
+if TYPE_CHECKING:
+    from fmstudio.cohort import Manifest
+    from fmstudio.registry import Registry
+    from fmstudio.sandbox import Reader
+    from fmstudio.studio.verbs import Studio
+
+
+def choose_roles(
+    manifest: Manifest, given: Mapping[str, str], labels: Sequence[str]
+) -> dict[str, str]:
+    """The role of every column: what is given, else what is proposed.
+
+    Raises InputError for a column that the manifest lacks.
+    """
+    from fmstudio.cohort import propose_roles
+
+    for column in (*given, *labels):
+        if column not in manifest.columns:
+            raise InputError(
+                f"{manifest.path.name} has no column '{column}'.",
+                hint=f"Its columns are: {', '.join(manifest.columns)}.",
+            )
+    label = (labels[0] if len(labels) == 1 else list(labels)) if labels else None
+    proposed = {role.column: role.role for role in propose_roles(manifest, label)}
+    return proposed | dict(given)
+
+
+def add(
+    settings: Settings, registry: Registry, project: ProjectRecord, path: Path,
+    given: Mapping[str, str], name: str | None, copy: bool, reader: Reader,
+) -> CohortRecord:  # fmt: skip
+    """Read, check and register a manifest. Nothing is kept if anything is wrong with it."""
+    from fmstudio.cohort import build_cohort, cohort_report, make_task, read_manifest
+
+    manifest = read_manifest(path)
+    roles = choose_roles(manifest, given, project.task.columns)
+    task = project.task
+    if not task.labels:
+        task = make_task(manifest, roles, task.kind, task.positive, task.description)
+    else:
+        _check_same_labels(path.name, roles, task)
+    cohort = build_cohort(manifest, roles, task, name or path.parent.name)
+    report = cohort_report(manifest, roles, cohort, reader)
+    for finding in report["findings"]:
+        if finding["severity"] == "stop":
+            raise InputError(finding["message"], hint=finding["fix"])
+
+    kept = uploads.keep(path, settings) if copy else path.resolve()
+    try:
+        return _register(settings, registry, project, kept, roles, task, cohort, report)
+    except BaseException:
+        if copy:
+            uploads.remove([kept.parent])
+        raise
+
+
+def _register(
+    settings: Settings, registry: Registry, project: ProjectRecord, path: Path,
+    roles: Mapping[str, str], task: TaskSpec, cohort: Cohort, report: Mapping,
+) -> CohortRecord:  # fmt: skip
+    below = path.is_relative_to(settings.home)
+    stored = str(path.relative_to(settings.home)) if below else str(path)
+    if task != project.task:
+        registry.update_project_task(project.id, task)
+    try:
+        return registry.add_cohort(
+            project.id, cohort.name, stored, roles, cohort.fingerprint, report
+        )
+    except BaseException:
+        registry.update_project_task(project.id, project.task)
+        raise
+
+
+def _check_same_labels(name: str, roles: Mapping[str, str], task: TaskSpec) -> None:
+    labels = sorted(column for column, role in roles.items() if role == "label")
+    if labels != sorted(task.columns):
+        raise InputError(
+            f"{name} has the label columns {', '.join(labels) or 'none'}, but the project "
+            f"predicts {', '.join(task.columns)}.",
+            hint="Give the same label columns, or make another project.",
+        )
+
+
+def manifest_path(settings: Settings, record: CohortRecord) -> Path:
+    """Where the manifest of a registered cohort lies; those that we keep are below home."""
+    return settings.home / record.manifest
+
+
+def kept_folders(settings: Settings, records: Sequence[CohortRecord]) -> list[Path]:
+    """The folders of uploaded cohorts that we keep below home."""
+    return [
+        manifest_path(settings, record).parent
+        for record in records
+        if Path(record.manifest).parts[0] == "cohorts"
+    ]
+
+
+def load(settings: Settings, project: ProjectRecord, record: CohortRecord) -> Cohort:
+    """The cases of a registered cohort. Raises InputError if its files have changed since."""
+    from fmstudio.cohort import build_cohort, read_manifest
+
+    manifest = read_manifest(manifest_path(settings, record))
+    cohort = build_cohort(manifest, record.roles, project.task, record.name)
+    if cohort.fingerprint != record.fingerprint:
+        raise InputError(
+            f"The files of cohort '{record.name}' have changed since it was added.",
+            hint="Add the manifest again, so that results belong to the data they come from.",
+        )
+    return cohort
+
+
+def check_modalities(record: CohortRecord, modalities: Sequence[str]) -> None:
+    """Raises InputError for a modality that no case of the cohort has."""
+    there = [name for name, count in record.summary["modalities"].items() if count]
+    for name in modalities:
+        if name not in there:
+            raise InputError(
+                f"No case of cohort '{record.name}' has the modality '{name}'.",
+                hint=f"It has: {', '.join(there)}.",
+            )
+
+
+def read_cases(studio: Studio, adapter: AdapterRecord, path: Path, require_label: bool) -> Cohort:
+    """The cases of another manifest as an adapter sees them.
+
+    Columns that its training cohort had take their role from there. Raises InputError.
+    """
+    from fmstudio.cohort import build_cohort, read_manifest
+
+    task = studio.registry.project(adapter.project_id).task
+    manifest = read_manifest(path)
+    trained = _training_cohort(studio, adapter)
+    known = {} if trained is None else dict(trained.roles)
+    known |= dict.fromkeys(task.columns, "label")
+    roles = choose_roles(manifest, {c: r for c, r in known.items() if c in manifest.columns}, ())
+    roles = {
+        column: "ignore" if role == "label" and column not in task.columns else role
+        for column, role in roles.items()
+    }
+    if require_label:
+        _check_same_labels(path.name, roles, task)
+    return build_cohort(manifest, roles, task, path.stem, require_label=require_label)
+
+
+def held_out(studio: Studio, adapter: AdapterRecord) -> Cohort:
+    """The test cases of the cohort that an adapter was trained on. Raises NotFound."""
+    record = _training_cohort(studio, adapter)
+    if record is None:
+        raise NotFound(
+            f"The adapter {adapter.id} was imported: its held-out patients are not here.",
+            hint="Give a labelled manifest with --manifest.",
+        )
+    cohort = load(studio.settings, studio.registry.project(adapter.project_id), record)
+    return replace(cohort, cases=cohort.split("test"))
+
+
+def _training_cohort(studio: Studio, adapter: AdapterRecord) -> CohortRecord | None:
+    if adapter.run_id is None:
+        return None
+    cohort_id = studio.registry.run(adapter.run_id).cohort_id
+    return None if cohort_id is None else studio.registry.cohort(cohort_id)

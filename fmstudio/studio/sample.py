@@ -1,0 +1,80 @@
+"""The sample project: made on the first start from the files that ship with the studio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fmstudio.errors import NotFound
+from fmstudio.records import ProjectRecord
+from fmstudio.types import PatientCase, Source
+
+if TYPE_CHECKING:
+    from fmstudio.studio.verbs import Studio
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = ROOT / "data_samples" / "cohort" / "manifest.csv"
+BUNDLE = ROOT / "assets" / "sample_adapter.zip"
+NAME = "Sample"
+QUESTION = "Made-up patients: will they get worse within a day?"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The case to try first: which adapter to ask, and what is known of the patient."""
+
+    project: str
+    adapter: str
+    case_id: str
+    sources: Mapping[str, tuple[Source, ...]]
+
+
+def make_sample(studio: Studio) -> Sample:
+    """Make what is not there yet: project, cohort, adapter. Raises NotFound for missing files."""
+    for path in (MANIFEST, BUNDLE):
+        if not path.is_file():
+            raise NotFound(
+                f"The sample's file {path.parent.name}/{path.name} is missing.",
+                hint="Clone the project again; it comes with it.",
+            )
+    project = _project(studio) or studio.create_project(
+        _free_name(studio), "binary", describe=QUESTION, sample=True
+    )
+    if studio.cohort(project.id) is None:
+        studio.add_cohort(project.id, MANIFEST, name="sample cohort")
+    if not studio.adapters(project.id):
+        studio.import_bundle(BUNDLE, project.id)
+    sample = read_sample(studio)
+    assert sample is not None
+    return sample
+
+
+def read_sample(studio: Studio) -> Sample | None:
+    """The sample as it is, or None as long as any part of it is missing."""
+    project = _project(studio)
+    if project is None or studio.cohort(project.id) is None:
+        return None
+    adapters = studio.adapters(project.id)
+    if not adapters:
+        return None
+    champion = next((a for a in adapters if "champion" in a.aliases), adapters[0])
+    case = _first_case(studio.cases(project.id))
+    return Sample(project.name, champion.id, case.case_id, case.sources)
+
+
+def _project(studio: Studio) -> ProjectRecord | None:
+    return next((project for project in studio.projects() if project.sample), None)
+
+
+def _free_name(studio: Studio) -> str:
+    """A name that no project of the user has taken."""
+    taken = {project.name for project in studio.projects()}
+    return NAME if NAME not in taken else f"{NAME} of the studio"
+
+
+def _first_case(cases: tuple[PatientCase, ...]) -> PatientCase:
+    """The first held-out case with the most modalities: never one that was trained on."""
+    held_out = [case for case in cases if case.split == "test"] or list(cases)
+    return max(held_out, key=lambda case: len(case.sources))

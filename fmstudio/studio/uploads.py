@@ -1,0 +1,175 @@
+"""Files that come from outside or go away: safe unpacking, keeping, removing, room on the disk."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from fmstudio.errors import InputError, NotFound, ResourceError, UnreadableFile
+from fmstudio.settings import Settings
+
+log = logging.getLogger(__name__)
+
+MANIFEST_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet")
+MOST_FILES = 200_000
+LARGEST_RATIO = 200  # deflate reaches about 1000 on zeros; clinical files stay far below 100
+SMALL = 1_000_000  # bytes below which the ratio of a file does not matter
+CHUNK = 1 << 20
+
+
+def temp_folder(settings: Settings) -> Path:
+    """A fresh folder below home/temp."""
+    path = settings.folder("temp") / secrets.token_hex(8)
+    path.mkdir(mode=0o700)
+    return path
+
+
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files and folders of ours; what cannot be removed is logged."""
+    for path in paths:
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+        except OSError:
+            log.warning("could not remove %s", path.name, exc_info=True)
+
+
+def check_free_disk(settings: Settings, needed_mb: float = 0.0) -> None:
+    """Raises ResourceError if the home folder's disk lacks room."""
+    needed = needed_mb + settings.limits.free_disk_mb
+    free = shutil.disk_usage(settings.folder("temp")).free / 1e6
+    if free < needed:
+        raise ResourceError(
+            f"The disk of the studio's home folder has {free:.0f} MB free, "
+            f"but {needed:.0f} MB are needed.",
+            hint="Free some space, or choose another folder with --home.",
+        )
+
+
+def unpack(archive: Path, settings: Settings) -> Path:
+    """Unpack a ZIP into a temp folder; the path of the only table at its top that is a manifest.
+
+    Sizes are checked before anything is written and counted while writing. Raises UnreadableFile
+    for a damaged or suspicious archive, InputError if there is not exactly one manifest.
+    """
+    if not archive.is_file():
+        raise NotFound(f"There is no file {archive.name}.", hint="Check its name and folder.")
+    folder = temp_folder(settings)
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = _checked_entries(opened, archive.name, settings)
+            check_free_disk(settings, sum(entry.file_size for entry in entries) / 1e6)
+            for entry in entries:
+                _write_entry(opened, entry, folder, archive.name)
+        return _find_manifest(folder, archive.name)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as fault:
+        remove([folder])
+        raise UnreadableFile(
+            f"{archive.name} cannot be unpacked: {fault}.", hint="Make the ZIP anew, unencrypted."
+        ) from fault
+    except BaseException:
+        remove([folder])
+        raise
+
+
+def _checked_entries(
+    opened: zipfile.ZipFile, name: str, settings: Settings
+) -> list[zipfile.ZipInfo]:
+    entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+    entries = [entry for entry in entries if not _is_system_file(entry.filename)]
+    seen: set[str] = set()
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        bad = path.is_absolute() or ".." in path.parts or "\\" in entry.filename
+        bad |= ":" in entry.filename or "\0" in entry.filename
+        bad |= stat.S_ISLNK(entry.external_attr >> 16) or entry.filename.casefold() in seen
+        if bad:
+            raise UnreadableFile(
+                f"{name} holds an entry that is not a plain file below its own folder: "
+                f"'{entry.filename}'.",
+                hint="Make the ZIP anew from one folder, without links and without two names "
+                "that differ only in case.",
+            )
+        seen.add(entry.filename.casefold())
+        if entry.file_size > max(SMALL, LARGEST_RATIO * entry.compress_size):
+            raise UnreadableFile(
+                f"{name}: '{entry.filename}' would unpack to {entry.file_size / 1e6:.0f} MB, "
+                f"more than {LARGEST_RATIO} times its packed size.",
+                hint="Leave it out, or give the files in a folder instead of a ZIP.",
+            )
+    size_mb = sum(entry.file_size for entry in entries) / 1e6
+    if len(entries) > MOST_FILES or size_mb > settings.limits.upload_mb:
+        raise UnreadableFile(
+            f"{name} holds {len(entries)} files of {size_mb:.0f} MB together.",
+            hint=f"At most {MOST_FILES} files and {settings.limits.upload_mb} MB are taken; add "
+            "the cohort from its folder on the command line instead.",
+        )
+    return entries
+
+
+def _is_system_file(name: str) -> bool:
+    """True for what macOS and Windows add to an archive."""
+    parts = PurePosixPath(name).parts
+    return "__MACOSX" in parts or parts[-1] in (".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+def _write_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, name: str) -> None:
+    target = folder / entry.filename
+    target.parent.mkdir(parents=True, exist_ok=True)
+    left = entry.file_size  # the declared size is a claim: never write more
+    with opened.open(entry) as source, target.open("wb") as out:
+        while chunk := source.read(CHUNK):
+            left -= len(chunk)
+            if left < 0:
+                raise UnreadableFile(
+                    f"{name}: '{entry.filename}' is larger than the archive says.",
+                    hint="Make the ZIP anew.",
+                )
+            out.write(chunk)
+
+
+def _find_manifest(folder: Path, name: str) -> Path:
+    """The only table in the topmost folder that has one; else the only one called manifest."""
+    tables = sorted(p for p in folder.rglob("*") if p.suffix.lower() in MANIFEST_SUFFIXES)
+    depth = min((len(path.parts) for path in tables), default=0)
+    top = [path for path in tables if len(path.parts) == depth]
+    named = [path for path in top if path.stem.lower() == "manifest"]
+    chosen = named if len(named) == 1 else top
+    if len(chosen) != 1:
+        found = ", ".join(path.name for path in top[:5]) or "none"
+        raise InputError(
+            f"{name} must hold one table of cases at its top, but has {len(top)}: {found}.",
+            hint="Name the table of cases manifest.csv.",
+        )
+    return chosen[0]
+
+
+def keep(manifest: Path, settings: Settings) -> Path:
+    """Take the folder of a manifest into home/cohorts; the manifest's path there.
+
+    A folder that we unpacked ourselves is moved, any other is copied without its links.
+    """
+    kept = settings.folder("cohorts") / secrets.token_hex(8)
+    folder = manifest.parent
+    if folder.resolve().is_relative_to(settings.folder("temp").resolve()):
+        shutil.move(folder, kept)
+    else:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        check_free_disk(settings, size / 1e6)
+        try:
+            shutil.copytree(folder, kept, ignore=_links)
+        except BaseException:
+            remove([kept])
+            raise
+    return kept / manifest.name
+
+
+def _links(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if (Path(folder) / name).is_symlink()]
