@@ -1,10 +1,12 @@
-"""What people may call things: names that fit a command line, a file and PROJECT/ALIAS."""
+"""What people may ask for: names that fit a command line and PROJECT/ALIAS, and tasks."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fmstudio.errors import InputError
+from fmstudio.types import TASK_KINDS, TaskSpec
 
 LONGEST = 80
 
@@ -28,3 +30,26 @@ def check_alias(alias: str) -> str:
             hint="Use up to 40 lower-case letters, digits, '-' and '_', such as champion.",
         )
     return alias
+
+
+def new_task(
+    kind: str, label: str | Sequence[str] | None, positive: str | None, description: str
+) -> TaskSpec:
+    """A task whose labels are not known yet. Raises InputError if its parts do not fit."""
+    if kind not in TASK_KINDS:
+        raise InputError(
+            f"There is no task '{kind}'.", hint=f"Use one of: {', '.join(TASK_KINDS)}."
+        )
+    columns = (label,) if isinstance(label, str) else tuple(label or ())
+    if len(columns) > 1 and kind != "multilabel":
+        raise InputError(
+            f"A {kind} task has one label column, but {len(columns)} were given: "
+            f"{', '.join(columns)}.",
+            hint="Give one label column, or choose multilabel.",
+        )
+    if positive is not None and kind != "binary":
+        raise InputError(
+            f"A positive value ('{positive}') was given for a {kind} task.",
+            hint="Only a binary task has one: leave it out.",
+        )
+    return TaskSpec(kind, columns, positive=positive, description=description)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from fmstudio import contracts
-from fmstudio.errors import InputError, NotFound, RunFailed
+from fmstudio.errors import InputError, NotFound
 from fmstudio.records import (
-    LIVE_STATES,
     AdapterRecord,
     CohortRecord,
     Point,
@@ -25,10 +22,12 @@ from fmstudio.records import (
 )
 from fmstudio.settings import Settings, load_settings
 from fmstudio.studio import batch, cohorts, exchange, uploads
-from fmstudio.studio.names import check_alias, check_project_name
+from fmstudio.studio.loaded import Loaded
+from fmstudio.studio.names import check_alias, check_project_name, new_task
 from fmstudio.studio.sample import Sample, make_sample, read_sample
+from fmstudio.studio.waiting import wait
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.types import TASK_KINDS, Cohort, PatientCase, Prediction, Preview, Source, TaskSpec
+from fmstudio.types import Cohort, PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
     from fmstudio.cohort import ColumnRole
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
     from fmstudio.registry import Registry
     from fmstudio.sandbox import Reader
     from fmstudio.training.estimate import Estimate
-
-KEPT_PREDICTORS = 2  # each holds a whole model in memory
-POLL_SECONDS = 0.5
 
 Sources = Mapping[str, Sequence[Source]]
 
@@ -53,9 +49,7 @@ class Studio:
     def __init__(self, settings: Settings, registry: Registry) -> None:
         self.settings = settings
         self.registry = registry
-        self._lock = threading.RLock()
-        self._reader: Reader | None = None
-        self._predictors: OrderedDict[str, Predictor] = OrderedDict()
+        self._loaded = Loaded(settings)
         self._warm = threading.Event()
 
     @classmethod
@@ -71,11 +65,7 @@ class Studio:
 
     def close(self) -> None:
         """End the reading processes and let go of models and registry."""
-        with self._lock:
-            self._predictors.clear()
-            reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
+        self._loaded.close()
         self.registry.close()
 
     def __enter__(self) -> Studio:
@@ -97,23 +87,7 @@ class Studio:
 
         `label` names the manifest's label column, for multilabel several. Raises InputError.
         """
-        if task not in TASK_KINDS:
-            raise InputError(
-                f"There is no task '{task}'.", hint=f"Use one of: {', '.join(TASK_KINDS)}."
-            )
-        columns = (label,) if isinstance(label, str) else tuple(label or ())
-        if len(columns) > 1 and task != "multilabel":
-            raise InputError(
-                f"A {task} task has one label column, but {len(columns)} were given: "
-                f"{', '.join(columns)}.",
-                hint="Give one label column, or choose multilabel.",
-            )
-        if positive is not None and task != "binary":
-            raise InputError(
-                f"A positive value ('{positive}') was given for a {task} task.",
-                hint="Only a binary task has one: leave it out.",
-            )
-        spec = TaskSpec(task, columns, positive=positive, description=describe)
+        spec = new_task(task, label, positive, describe)
         return self.registry.create_project(check_project_name(name), spec, sample=sample)
 
     def projects(self) -> list[ProjectRecord]:
@@ -202,11 +176,9 @@ class Studio:
 
     def base(self, name: str) -> BaseInfo:
         """A base model by name. Raises NotFound."""
-        for base in self.bases():
-            if base.name == name:
-                return base
-        names = ", ".join(base.name for base in self.bases())
-        raise NotFound(f"There is no base '{name}'.", hint=f"Use one of: {names}.")
+        from fmstudio.model.bases import base_info
+
+        return base_info(name, self.settings)
 
     def presets(self) -> dict[str, dict[str, Any]]:
         """The named settings of a run."""
@@ -242,20 +214,7 @@ class Studio:
 
         Raises RunFailed if it ended without a result.
         """
-        ref = run if isinstance(run, str) else run.id
-        while True:
-            record = self.run(ref)
-            if watch is not None:
-                watch(record)
-            if record.status not in LIVE_STATES:
-                break
-            time.sleep(POLL_SECONDS)
-        if record.status == "finished":
-            return record
-        raise RunFailed(
-            record.error or f"The run {record.id} was {record.status}.",
-            hint=record.hint or f"Resume it with: run resume {record.id}",
-        )
+        return wait(self, run if isinstance(run, str) else run.id, watch)
 
     def runs(self, project: str | int | None = None) -> list[RunRecord]:
         """Runs of a project or all, as they stand now."""
@@ -314,8 +273,7 @@ class Studio:
         """Delete an adapter and its files."""
         adapter = self.adapter(ref)
         self.registry.delete_adapter(adapter.id)
-        with self._lock:
-            self._predictors.pop(adapter.id, None)
+        self._loaded.forget(adapter.id)
         uploads.remove([self.adapter_folder(adapter.id)])
 
     def export(self, ref: str, target: Path) -> Path:
@@ -342,13 +300,7 @@ class Studio:
 
     def reader(self) -> Reader:
         """The child processes that decode foreign files; started when first used."""
-        from fmstudio.sandbox import Reader
-
-        with self._lock:
-            if self._reader is None:
-                workers = max(1, min(4, os.cpu_count() or 1))
-                self._reader = Reader(self.settings.limits, workers=workers)
-            return self._reader
+        return self._loaded.reader()
 
     def preview(self, modality: str, sources: Sequence[Source]) -> Preview:
         """A picture of one input for a person to judge. Raises UnreadableFile."""
@@ -356,18 +308,8 @@ class Studio:
 
     def predictor(self, ref: str) -> Predictor:
         """The loaded model of an adapter; the most recent ones stay in memory."""
-        from fmstudio.prediction.predictor import Predictor
-
         adapter = self.adapter(ref)
-        with self._lock:
-            if adapter.id not in self._predictors:
-                folder = self.adapter_folder(adapter.id)
-                reader = self.reader()
-                self._predictors[adapter.id] = Predictor(adapter.id, folder, self.settings, reader)
-            self._predictors.move_to_end(adapter.id)
-            while len(self._predictors) > KEPT_PREDICTORS:
-                self._predictors.popitem(last=False)
-            return self._predictors[adapter.id]
+        return self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
 
     def predict(self, adapter_ref: str, sources: Sources, case_id: str = "case") -> Prediction:
         """The answer to one case, which is also registered: case id, hashes of its files, output.

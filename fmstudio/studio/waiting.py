@@ -1,0 +1,36 @@
+"""Waiting for a run that goes on in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fmstudio.errors import RunFailed
+from fmstudio.records import LIVE_STATES, RunRecord
+
+if TYPE_CHECKING:
+    from fmstudio.studio.verbs import Studio
+
+POLL_SECONDS = 0.5
+
+
+def wait(
+    studio: Studio, run_id: str, watch: Callable[[RunRecord], None] | None = None
+) -> RunRecord:
+    """The run once it has finished; `watch` is called with it at every look.
+
+    Raises RunFailed if it ended without a result.
+    """
+    run = studio.run(run_id)
+    while run.status in LIVE_STATES:
+        if watch is not None:
+            watch(run)
+        time.sleep(POLL_SECONDS)
+        run = studio.run(run_id)
+    if run.status == "finished":
+        return run
+    raise RunFailed(
+        run.error or f"The run {run.id} was {run.status}.",
+        hint=run.hint or "Resume it: it goes on from its last checkpoint.",
+    )
