@@ -1,0 +1,1 @@
+"""A made-up cohort in six modalities, and the script that makes it."""
