@@ -1,0 +1,152 @@
+"""The registry's verbs on projects and their cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from fmstudio.errors import InputError, NotFound
+from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord
+from fmstudio.registry.database import Database
+from fmstudio.registry.events import log_event
+from fmstudio.registry.tables import Adapter, Cohort, Project, Run, task_json
+from fmstudio.types import TaskSpec
+
+LONGEST_NAME = 120
+
+
+class Projects(Database):
+    """Projects and cohorts."""
+
+    def create_project(self, name: str, task: TaskSpec, sample: bool = False) -> ProjectRecord:
+        """A new project. Raises InputError if the name is taken or cannot be one."""
+        name = checked_name(name, "project")
+        with self.writing() as session:
+            if session.scalar(select(Project.id).where(Project.name == name)) is not None:
+                raise InputError(
+                    f"There is already a project '{name}'.", hint="Choose another name."
+                )
+            row = Project(name=name, task=task_json(task), sample=sample)
+            session.add(row)
+            session.flush()
+            log_event(session, "project created", _subject(row.id), {"task": task.kind})
+            return row.record()
+
+    def project(self, name_or_id: str | int) -> ProjectRecord:
+        """The project of this name, else of this id. Raises NotFound."""
+        with self.reading() as session:
+            return find_project(session, name_or_id).record()
+
+    def projects(self) -> list[ProjectRecord]:
+        """All projects, the newest first."""
+        with self.reading() as session:
+            return [row.record() for row in session.scalars(_newest(Project))]
+
+    def update_project_task(self, project_id: int, task: TaskSpec) -> ProjectRecord:
+        """Change what a project predicts, as when its cohort's labels become known."""
+        with self.writing() as session:
+            row = find_project(session, project_id)
+            row.task = task_json(task)
+            details = {"task": task.kind, "outputs": task.outputs}
+            log_event(session, "project task changed", _subject(row.id), details)
+            return row.record()
+
+    def delete_project(self, project_id: int) -> None:
+        """Remove a project with its cohorts, runs, adapters and predictions; the log stays.
+
+        Files are not touched: `fmstudio.runs.sweep` removes those without a row.
+        Raises InputError while a run of the project is waiting or running.
+        """
+        with self.writing() as session:
+            row = find_project(session, project_id)
+            runs = session.execute(select(Run.id, Run.status).where(Run.project_id == row.id)).all()
+            live = [run.id for run in runs if run.status in LIVE_STATES]
+            if live:
+                raise InputError(
+                    f"Project '{row.name}' has a run under way ({', '.join(live)}).",
+                    hint="Stop the run first, then delete the project.",
+                )
+            for adapter in session.scalars(select(Adapter.id).where(Adapter.project_id == row.id)):
+                log_event(session, "adapter deleted", adapter, {"with": _subject(row.id)})
+            for run in runs:
+                log_event(session, "run deleted", run.id, {"with": _subject(row.id)})
+            session.execute(delete(Project).where(Project.id == row.id))
+            log_event(session, "project deleted", _subject(row.id), {})
+
+    def add_cohort(
+        self,
+        project_id: int,
+        name: str,
+        manifest: str | Path,
+        roles: Mapping[str, str],
+        fingerprint: str,
+        summary: Mapping[str, Any],
+    ) -> CohortRecord:
+        """Note a manifest and what its columns mean; below home its path is kept relative."""
+        where = Path(manifest)
+        if where.is_relative_to(self.home):
+            where = where.relative_to(self.home)
+        with self.writing() as session:
+            project = find_project(session, project_id)
+            row = Cohort(
+                project_id=project.id, name=checked_name(name, "cohort"), manifest=str(where),
+                roles=dict(roles), fingerprint=fingerprint, summary=dict(summary),
+            )  # fmt: skip
+            session.add(row)
+            session.flush()
+            details = {"project": project.id, "fingerprint": fingerprint}
+            log_event(session, "cohort added", f"cohort {row.id}", details)
+            return row.record(self.home)
+
+    def cohorts(self, project_id: int) -> list[CohortRecord]:
+        """The cohorts of a project, the newest first."""
+        with self.reading() as session:
+            rows = session.scalars(_newest(Cohort).where(Cohort.project_id == project_id))
+            return [row.record(self.home) for row in rows]
+
+    def cohort(self, cohort_id: int) -> CohortRecord:
+        """One cohort. Raises NotFound."""
+        with self.reading() as session:
+            row = session.get(Cohort, cohort_id)
+            if row is None:
+                raise NotFound(
+                    f"There is no cohort {cohort_id}.", hint="Add the manifest to the project."
+                )
+            return row.record(self.home)
+
+
+def find_project(session: Session, name_or_id: str | int) -> Project:
+    """The row of a project, by its name, else by its id. Raises NotFound, naming what there is."""
+    row = session.scalar(select(Project).where(Project.name == str(name_or_id)))
+    if isinstance(name_or_id, int) or (row is None and name_or_id.isdecimal()):
+        row = session.get(Project, int(name_or_id))
+    if row is None:
+        names = session.scalars(select(Project.name).order_by(Project.name).limit(10)).all()
+        raise NotFound(
+            f"There is no project '{name_or_id}'.",
+            hint=f"There are: {', '.join(names)}." if names else "Create a project first.",
+        )
+    return row
+
+
+def checked_name(name: str, what: str) -> str:
+    """A name without space around it. Raises InputError if it cannot be shown or told apart."""
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise InputError(
+            f"A {what} cannot be called '{name[:40]}'.",
+            hint=f"Give a name of 1 to {LONGEST_NAME} letters on one line.",
+        )
+    return name
+
+
+def _newest(table: type[Any]) -> Any:
+    return select(table).order_by(table.created_at.desc(), table.id.desc())
+
+
+def _subject(project_id: int) -> str:
+    return f"project {project_id}"

@@ -1,0 +1,43 @@
+"""The registry: everything the studio remembers, as verbs that take and give plain records."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from fmstudio.registry.adapters import Adapters
+from fmstudio.registry.database import BUSY_SECONDS
+from fmstudio.registry.events import Events
+from fmstudio.registry.opening import open_database
+from fmstudio.registry.projects import Projects
+from fmstudio.registry.runs import Runs
+from fmstudio.settings import Settings
+
+
+class Registry(Projects, Runs, Adapters, Events):
+    """The local registry. A session per verb; any thread and any process may use it.
+
+    Every verb that changes something writes its line of the event log in the same transaction.
+    Every verb raises RegistryError if the file is locked for longer than the busy time, damaged,
+    or not writable, and ResourceError if the disk is full.
+    """
+
+    @classmethod
+    def open(cls, settings: Settings, busy_seconds: float = BUSY_SECONDS) -> Self:
+        """Open the registry of a home folder, made or migrated if need be.
+
+        Raises RegistryError, and the file is left as it is, if it is locked, damaged, or was made
+        by a newer version of the studio.
+        """
+        return cls(settings.home, open_database(settings, busy_seconds))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

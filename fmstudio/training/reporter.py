@@ -1,0 +1,28 @@
+"""How long work tells how far it is, and how it is asked to stop. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from fmstudio.records import Point, Progress
+
+
+class Stopped(Exception):
+    """Raised by long work once its checkpoint is written, because it was asked to stop."""
+
+
+class Reporter(Protocol):
+    """What long work is given to report to. Every call returns at once."""
+
+    def progress(self, progress: Progress) -> None:
+        """Say how far the work is; a later call replaces an earlier one."""
+        ...
+
+    def points(self, points: Sequence[Point]) -> None:
+        """Add values to the curves. A point of the same name and step replaces the old one."""
+        ...
+
+    def should_stop(self) -> bool:
+        """True once somebody asked for a stop: write a checkpoint, then raise Stopped."""
+        ...
