@@ -1,0 +1,1 @@
+"""LoRA adapters on the shared model, and the bundles in which they travel."""

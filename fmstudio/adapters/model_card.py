@@ -1,0 +1,137 @@
+"""The README.md of a bundle: card.json in, a page for people out.
+
+It follows the idea of model cards (Mitchell et al. 2019, arXiv 1810.03993): what the adapter is
+for and not for, on whom it was judged and how well, what it needs, and how to load it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+FIGURES: Mapping[str, str] = {
+    "auroc": "AUROC",
+    "macro_auroc": "Macro AUROC",
+    "auprc": "AUPRC",
+    "brier": "Brier score (lower is better)",
+    "ece": "Calibration error, 15 bins (lower is better)",
+    "accuracy": "Accuracy",
+    "mae": "Mean absolute error",
+    "rmse": "Root mean square error",
+    "r2": "R²",
+}
+
+LOADING = """\
+With the studio: `python -m fmstudio import FILE.zip`, then `python -m fmstudio predict`.
+
+With stock `peft`, from the unpacked bundle, with the studio's package on the path:
+
+```python
+from peft import PeftModel
+from fmstudio.model.load import load_base  # registers the architecture, checks the base's SHA-256
+
+model = PeftModel.from_pretrained(load_base("config.json"), "adapter").eval()
+```
+
+`processors/` says how inputs are prepared, `calibration.json` how outputs become probabilities.
+"""
+
+NOT_A_DEVICE = (
+    "**This is not a medical device.** It is for research and teaching. It has not been examined "
+    "by any authority, and nobody may be diagnosed or treated on the strength of its answers."
+)
+
+
+def model_card(card: Mapping[str, Any]) -> str:
+    """The page as Markdown. `card` is the adapter's card.json; absent parts are left out."""
+    task = card["task"]
+    parts = [
+        f"# {_plain(card['name'])}",
+        _purpose(card, task),
+        NOT_A_DEVICE,
+        "## How good it is\n\n" + _judged(card),
+        "## What it was compared with\n\n" + _ladder(card) if card.get("ladder") else "",
+        "## What it was made from\n\n" + _facts(card),
+        "## Loading it\n\n" + LOADING,
+    ]
+    return "\n\n".join(part.rstrip() for part in parts if part) + "\n"
+
+
+def _purpose(card: Mapping[str, Any], task: Mapping[str, Any]) -> str:
+    answer = {
+        "binary": "whether a case is", "multiclass": "which of these a case is:",
+        "multilabel": "which of these a case has:", "regression": "the number",
+    }.get(task["kind"], task["kind"])  # fmt: skip
+    labels = task["labels"][-1:] if task["kind"] == "binary" else task["labels"]
+    named = ", ".join(f"“{_plain(label)}”" for label in labels)
+    column = ", ".join(_plain(column) for column in task.get("columns", ()))
+    lines = [
+        f"A LoRA adapter that predicts {answer} {named}" + (f" ({column})." if column else ".")
+    ]
+    lines += [_plain(text) for text in (task.get("description"), card.get("intended_use")) if text]
+    modalities = ", ".join(_plain(name) for name in card["modalities"])
+    lines.append(f"It looks at: {modalities}. Any of them may be missing.")
+    return "\n\n".join(lines)
+
+
+def _judged(card: Mapping[str, Any]) -> str:
+    n = card.get("n") or {}
+    held_out = f" ({n['test']} cases)" if "test" in n else ""
+    rows = [
+        f"| {FIGURES.get(name, _plain(name))} | {_figure(figure)} | {_range(figure)} |"
+        for name, figure in card["metrics"].items()
+        if isinstance(figure, Mapping)
+    ]
+    return "\n".join(
+        [
+            f"On patients that were held out of training{held_out}; intervals by resampling "
+            "patients. Other hospitals' patients may differ: evaluate it on your own first.",
+            "",
+            "| | value | 95 % interval |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _ladder(card: Mapping[str, Any]) -> str:
+    rows = []
+    for step in card["ladder"]:
+        figure = next((step[name] for name in FIGURES if isinstance(step.get(name), Mapping)), {})
+        chosen = " (chosen)" if step.get("name") == card.get("chosen") else ""
+        rows.append(
+            f"| {_plain(step.get('name'))}{chosen} | {_figure(figure)} | {_range(figure)} |"
+        )
+    return "\n".join(["| | value | 95 % interval |", "|---|---|---|", *rows])
+
+
+def _facts(card: Mapping[str, Any]) -> str:
+    base = f"{_plain(card.get('base'))}, weights SHA-256 `{_plain(card.get('base_sha256'))}`"
+    n = ", ".join(f"{count} {split}" for split, count in (card.get("n") or {}).items())
+    versions = ", ".join(f"{k} {_plain(v)}" for k, v in (card.get("versions") or {}).items())
+    rows = {
+        "Base model": base,
+        "Cases": n,
+        "Data fingerprint": f"`{_plain(card['fingerprint'])}`" if card.get("fingerprint") else "",
+        "Made": _plain(card.get("created_at")),
+        "Versions": versions,
+        "Licence": _plain(card.get("licence")),
+    }
+    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
+
+
+def _figure(figure: Mapping[str, Any]) -> str:
+    value = figure.get("value")
+    return "not defined" if value is None else f"{value:.3f}"
+
+
+def _range(figure: Mapping[str, Any]) -> str:
+    low, high = figure.get("low"), figure.get("high")
+    return "not defined" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def _plain(text: object) -> str:
+    """One line that Markdown shows as it was written, whatever a person called things."""
+    line = " ".join(str("" if text is None else text).split())
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)

@@ -1,0 +1,115 @@
+"""A small adapter folder, as a run leaves it, and bundles that were tampered with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save
+
+from fmstudio.adapters.bundle import export, seal
+
+BASE_SHA256 = "ab" * 32
+WEIGHTS = "adapter/adapter_model.safetensors"
+CONFIG = "adapter/adapter_config.json"
+
+# As peft 0.21 writes it, the empty keys cut to a few.
+PEFT_CONFIG = {
+    "alpha_pattern": {}, "auto_mapping": None, "base_model_name_or_path": "embedded",
+    "bias": "none", "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True,
+    "loftq_config": {}, "lora_alpha": 16.0, "lora_dropout": 0.05, "megatron_config": None,
+    "megatron_core": "megatron.core", "modules_to_save": ["task_head", "classifier", "score"],
+    "peft_type": "LORA", "peft_version": "0.21.2", "qalora_group_size": 16, "r": 2,
+    "rank_pattern": {}, "target_modules": r"trunk\.blocks\.\d+\.(q_proj|v_proj|fc1|fc2)",
+    "task_type": "SEQ_CLS", "use_dora": False, "use_rslora": False,
+}  # fmt: skip
+MODEL_CONFIG = {
+    "model_type": "fmstudio", "width": 8, "heads": 2, "depth": 1, "outputs": 1,
+    "encoders": {"table": {"family": "cells", "config": {}}}, "routes": {"ehr": "table"},
+    "base": "embedded", "base_sha256": BASE_SHA256,
+}  # fmt: skip
+CARD = {
+    "name": "Pneumonia | quick", "project": "Pneumonia", "base": "embedded",
+    "base_sha256": BASE_SHA256, "licence": "Apache-2.0", "modalities": ["ehr"],
+    "task": {"kind": "binary", "columns": ["outcome"], "labels": ["no", "yes"],
+             "positive": "yes", "description": "Pneumonia at admission."},
+    "metrics": {"auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
+                "brier": {"value": 0.1, "low": None, "high": None}},
+    "n": {"train": 60, "validation": 20, "test": 20}, "chosen": "lora",
+    "ladder": [{"name": "probe", "auroc": {"value": 0.85, "low": 0.78, "high": 0.9}},
+               {"name": "lora", "auroc": {"value": 0.87, "low": 0.8, "high": 0.93}}],
+    "fingerprint": "cd" * 32, "versions": {"fmstudio": "0.1.0"},
+}  # fmt: skip
+FACTS = {
+    "base": "embedded", "base_sha256": BASE_SHA256, "licence": "Apache-2.0",
+    "versions": {"fmstudio": "0.1.0"},
+}  # fmt: skip
+
+
+def tensors(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
+    """The weights of a rank-2 adapter with its head; `changes` by short name, None leaves out."""
+    prefix = "base_model.model."
+    weights: dict[str, np.ndarray | None] = {
+        "trunk.blocks.0.q_proj.lora_A.weight": np.ones((2, 8), np.float32),
+        "trunk.blocks.0.q_proj.lora_B.weight": np.ones((8, 2), np.float32),
+        "task_head.weight": np.ones((1, 24, 1), np.float32),
+        "task_head.bias": np.zeros(1, np.float32),
+    } | changes
+    return {prefix + name: value for name, value in weights.items() if value is not None}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An adapter's folder before it is sealed."""
+    place = tmp_path / "adapter-1a2b3c"
+    (place / "adapter").mkdir(parents=True)
+    (place / "processors").mkdir()
+    for name, value in {
+        CONFIG: PEFT_CONFIG, "config.json": MODEL_CONFIG, "card.json": CARD,
+        "calibration.json": {"temperature": 1.2}, "probes.json": {"cases": 1},
+        "processors/ehr.json": {"kind": "table", "names": ["age"]},
+    }.items():  # fmt: skip
+        (place / name).write_text(json.dumps(value), encoding="utf-8")
+    (place / WEIGHTS).write_bytes(save(tensors()))
+    (place / "probes.safetensors").write_bytes(save({"0.values": np.arange(3, dtype=np.int64)}))
+    return place
+
+
+@pytest.fixture
+def bundle(folder: Path, tmp_path: Path) -> Path:
+    """A good bundle."""
+    seal(folder, FACTS)
+    export(folder, tmp_path / "good.zip")
+    return tmp_path / "good.zip"
+
+
+@pytest.fixture
+def forged(bundle: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a bundle with other files (None leaves one out) whose hashes are right again.
+
+    This is what a forger can do, who can write a manifest as well as we can.
+    """
+
+    def make(changes: dict[str, bytes | None], manifest: dict[str, object] | None = None) -> Path:
+        with zipfile.ZipFile(bundle) as archive:
+            files = {name: archive.read(name) for name in archive.namelist()}
+        files |= changes
+        files = {name: content for name, content in files.items() if content is not None}
+        if "manifest.json" not in changes:
+            listed = {
+                n: hashlib.sha256(c).hexdigest() for n, c in files.items() if n != "manifest.json"
+            }
+            facts = json.loads(files["manifest.json"]) | {"files": listed} | (manifest or {})
+            files["manifest.json"] = json.dumps(facts).encode()
+        target = tmp_path / "forged.zip"
+        with zipfile.ZipFile(target, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return target
+
+    return make
