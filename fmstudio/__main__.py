@@ -1,0 +1,36 @@
+"""`python -m fmstudio`: the command line, and the web app as its command `serve`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from fmstudio.cli import main as run_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; its exit status."""
+    return run_command(argv, serve=serve)
+
+
+def serve(args: argparse.Namespace) -> None:
+    """Open the studio in a browser until it is stopped. Raises StudioError."""
+    # Before anything imports Gradio or a hub client: nothing is sent or looked up anywhere.
+    os.environ.update(
+        GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1"
+    )
+    from fmstudio.studio import Studio
+    from fmstudio.studio.starting import check_address, first_start
+
+    check_address(args.host, args.port)
+    with Studio.open(args.home) as studio:
+        from fmstudio.ui.shell import serve as open_pages
+
+        first_start(studio)
+        open_pages(studio, args.host, args.port, not args.no_browser)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

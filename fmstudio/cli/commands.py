@@ -1,0 +1,207 @@
+"""One function per command: the words in `args` to one verb, its answer as data and as text."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from fmstudio import contracts
+from fmstudio.cli import text
+from fmstudio.errors import InputError, NotFound
+from fmstudio.records import RunRecord
+from fmstudio.studio import Studio
+from fmstudio.training.config import RunConfig
+from fmstudio.types import Source
+
+Answer = tuple[Any, str]
+
+
+def demo(studio: Studio, args: argparse.Namespace) -> Answer:
+    sample = studio.demo()
+    return sample, text.sample_text(sample)
+
+
+def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
+    project = studio.create_project(args.name, args.task, args.label, args.positive, args.describe)
+    return project, f"Made the project '{project.name}'. Next: cohort add"
+
+
+def project_list(studio: Studio, args: argparse.Namespace) -> Answer:
+    projects = studio.projects()
+    return projects, text.projects_text(projects)
+
+
+def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
+    project = studio.project(args.name)
+    data = {
+        "project": project,
+        "cohort": studio.cohort(project.id),
+        "runs": studio.runs(project.id),
+        "adapters": studio.adapters(project.id),
+    }
+    return data, text.project_text(**data)
+
+
+def project_delete(studio: Studio, args: argparse.Namespace) -> Answer:
+    project = studio.project(args.name)
+    if not args.yes:
+        raise InputError(
+            f"The project '{project.name}' was not deleted: its runs and adapters would go too.",
+            hint="Add --yes if that is what you want.",
+        )
+    studio.delete_project(project.id)
+    return {"deleted": project.name}, f"Deleted the project '{project.name}'."
+
+
+def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
+    record = studio.add_cohort(args.project, args.manifest, dict(args.role), args.name)
+    return record, text.cohort_text(record)
+
+
+def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
+    report = studio.cohort_report(args.project)
+    return report, text.report_text(report)
+
+
+def base_list(studio: Studio, args: argparse.Namespace) -> Answer:
+    bases = studio.bases()
+    return bases, text.bases_text(bases)
+
+
+def base_show(studio: Studio, args: argparse.Namespace) -> Answer:
+    base = studio.base(args.name)
+    return base, text.record_text(base)
+
+
+def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
+    changes = {item.name: getattr(args, item.name) for item in fields(RunConfig)}
+    config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
+    run = studio.start_finetune(args.project, config)
+    if args.detach:
+        return {"run": run.id, "status": run.status}, run.id
+    try:
+        run = studio.wait(run, _show_progress())
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
+        raise
+    return run.result, text.result_text(run.result or {})
+
+
+def _show_progress() -> Callable[[RunRecord], None]:
+    """Says on standard error how far a run is, whenever that has changed."""
+    last = ""
+
+    def show(run: RunRecord) -> None:
+        nonlocal last
+        line = text.progress_line(run)
+        if line != last:
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+        last = line
+
+    return show
+
+
+def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
+    runs = studio.runs(args.project)
+    return runs, text.runs_text(runs)
+
+
+def run_show(studio: Studio, args: argparse.Namespace) -> Answer:
+    run = studio.run(args.run_id)
+    return run, text.run_text(run)
+
+
+def run_stop(studio: Studio, args: argparse.Namespace) -> Answer:
+    run = studio.stop_run(args.run_id)
+    return run, f"The run {run.id} stops after its next checkpoint."
+
+
+def run_resume(studio: Studio, args: argparse.Namespace) -> Answer:
+    run = studio.resume_run(args.run_id)
+    return run, f"The run {run.id} goes on. Look at it with: run show {run.id}"
+
+
+def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
+    result = studio.evaluate(args.adapter, args.manifest)
+    return result, text.result_text(result)
+
+
+def predict(studio: Studio, args: argparse.Namespace) -> Answer:
+    sources = _sources(args)
+    if args.manifest is None and args.out is None:
+        prediction = studio.predict(args.adapter, sources, args.case)
+        return prediction.as_dict(), text.prediction_text(prediction)
+    if sources or args.manifest is None or args.out is None:
+        raise InputError(
+            "A batch takes --manifest FILE and --out FILE.csv and no inputs of a single case.",
+            hint="Give both of them alone, or the inputs of one case alone.",
+        )
+    rows = studio.predict_manifest(args.adapter, args.manifest, args.out)
+    data = {"adapter": args.adapter, "rows": rows, "out": str(args.out)}
+    return data, f"Wrote {rows} rows to {args.out}."
+
+
+def _sources(args: argparse.Namespace) -> dict[str, list[Source]]:
+    """What the options of one case give, by modality."""
+    given: dict[str, list[Source]] = {}
+    for name, modality in contracts.pipelines().items():
+        words = getattr(args, f"input_{name}")
+        free_text = modality.inline and modality.kind == "text"
+        sources = [_source(name, word, modality.suffixes, free_text) for word in words]
+        if modality.inline and modality.kind == "table":
+            sources += [Source(column, text=value) for column, value in args.values]
+        if sources:
+            given[name] = sources
+    return given
+
+
+def _source(name: str, word: str, suffixes: tuple[str, ...], free_text: bool) -> Source:
+    path = Path(word)
+    if free_text and (any(c.isspace() for c in word) or path.suffix.lower() not in suffixes):
+        return Source(name, text=word)
+    if not path.is_file():
+        raise NotFound(f"There is no file {path.name}.", hint="Check its name and folder.")
+    return Source(name, path=path)
+
+
+def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:
+    adapters = studio.adapters(args.project)
+    return adapters, text.adapters_text(adapters)
+
+
+def adapter_show(studio: Studio, args: argparse.Namespace) -> Answer:
+    adapter = studio.adapter(args.adapter)
+    return adapter, text.record_text(adapter)
+
+
+def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:
+    adapter = studio.set_alias(args.adapter, args.alias)
+    project = studio.project(adapter.project_id)
+    return adapter, f"{project.name}/{args.alias} is now {adapter.id}."
+
+
+def export(studio: Studio, args: argparse.Namespace) -> Answer:
+    path = studio.export(args.adapter, args.file)
+    return {"adapter": args.adapter, "file": str(path)}, f"Wrote {path}."
+
+
+def verify(studio: Studio, args: argparse.Namespace) -> Answer:
+    facts = studio.verify(args.file)
+    return facts, f"{args.file.name} is whole, and its stored cases replay."
+
+
+def import_bundle(studio: Studio, args: argparse.Namespace) -> Answer:
+    adapter = studio.import_bundle(args.file, args.project)
+    project = studio.project(adapter.project_id)
+    data = {"adapter": adapter.id, "project": project.name, "aliases": adapter.aliases}
+    return data, f"Imported {adapter.id} into the project '{project.name}'."
+
+
+def audit(studio: Studio, args: argparse.Namespace) -> Answer:
+    found = studio.audit()
+    return found, text.audit_text(found)

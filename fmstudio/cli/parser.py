@@ -1,0 +1,226 @@
+"""The words of the command line: every command and its options, by the contract."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from fmstudio.cli import commands
+from fmstudio.contracts import Pipeline
+from fmstudio.errors import InputError
+from fmstudio.training.config import RunConfig
+from fmstudio.types import TASK_KINDS
+
+PROGRAM = "python -m fmstudio"
+ADAPTER_HELP = "an adapter's id, or PROJECT/ALIAS such as icu/champion"
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its complaints as errors of the studio."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[0].upper()}{message[1:]}.", hint=f"See: {self.prog} --help")
+
+
+def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -> Parser:
+    """The whole command line; `modalities` give `predict` its options."""
+    parser = Parser(
+        prog=PROGRAM, allow_abbrev=False,
+        description="Fine-tune, judge and use multimodal clinical models on your own machine.",
+        epilog="For research and teaching. Not a medical device.",
+    )  # fmt: skip
+    _add_shared(parser, None)
+    commands_of = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    if with_serve:
+        _add_serve(commands_of)
+    _command(commands_of, "doctor", "doctor", "check this installation")
+    _command(commands_of, "demo", commands.demo, "make the sample project, cohort and adapter")
+    _add_project(commands_of)
+    _add_cohort(commands_of)
+    _add_base(commands_of)
+    _add_finetune(commands_of)
+    _add_run(commands_of)
+    _add_use(commands_of, modalities)
+    _add_adapter(commands_of)
+    _command(commands_of, "audit", commands.audit, "show the event log and check its chain")
+    return parser
+
+
+def _add_shared(parser: argparse.ArgumentParser, default: Any) -> None:
+    """The options of every command, before its name or after it."""
+    group = parser.add_argument_group("options of every command")
+    off = argparse.SUPPRESS if default == argparse.SUPPRESS else False
+    group.add_argument(
+        "--home", metavar="DIR", default=default,
+        help="the studio's folder (default: FMSTUDIO_HOME, else your user data folder)",
+    )  # fmt: skip
+    group.add_argument(
+        "--json", action="store_true", default=off, help="answer with one JSON document"
+    )
+    group.add_argument(
+        "--debug", action="store_true", default=off, help="show the traceback of a fault"
+    )
+
+
+def _command(
+    group: Any, name: str, run: Callable[..., Any] | str, help: str
+) -> argparse.ArgumentParser:
+    parser = group.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.",
+                              allow_abbrev=False)  # fmt: skip
+    _add_shared(parser, argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _group(commands_of: Any, name: str, help: str) -> Any:
+    parser = commands_of.add_parser(name, help=help, allow_abbrev=False)
+    _add_shared(parser, argparse.SUPPRESS)
+    return parser.add_subparsers(metavar="ACTION", required=True)
+
+
+def _add_serve(commands_of: Any) -> None:
+    serve = _command(commands_of, "serve", "serve", "open the studio in a browser")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine)")
+    serve.add_argument("--port", type=int, default=7860, help="port to listen on")
+    serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
+
+
+def _add_project(commands_of: Any) -> None:
+    group = _group(commands_of, "project", "questions, each with its cohorts and adapters")
+    create = _command(group, "create", commands.project_create, "make a project")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--task", required=True, choices=TASK_KINDS)
+    create.add_argument(
+        "--label", metavar="COLUMN", action="append",
+        help="the manifest's label column; several times for multilabel",
+    )  # fmt: skip
+    create.add_argument("--positive", metavar="VALUE", help="the label value that counts as yes")
+    create.add_argument("--describe", metavar="TEXT", default="", help="what is to be predicted")
+    _command(group, "list", commands.project_list, "list the projects")
+    show = _command(group, "show", commands.project_show, "show a project")
+    show.add_argument("name", metavar="NAME")
+    delete = _command(group, "delete", commands.project_delete, "delete a project and its files")
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--yes", action="store_true", help="really delete it")
+
+
+def _add_cohort(commands_of: Any) -> None:
+    group = _group(commands_of, "cohort", "tables of cases")
+    add = _command(group, "add", commands.cohort_add, "read, check and register a manifest")
+    add.add_argument("project", metavar="PROJECT")
+    add.add_argument("manifest", metavar="MANIFEST", type=Path, help="CSV, TSV, XLSX or Parquet")
+    add.add_argument(
+        "--role", metavar="COLUMN=ROLE", action="append", default=[], type=role_of,
+        help="what a column is, where the proposal is wrong; may be repeated",
+    )  # fmt: skip
+    add.add_argument("--name", metavar="NAME", help="what to call the cohort")
+    report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
+    report.add_argument("project", metavar="PROJECT")
+
+
+def _add_base(commands_of: Any) -> None:
+    group = _group(commands_of, "base", "pretrained models that adapters are made for")
+    _command(group, "list", commands.base_list, "list the bases")
+    show = _command(group, "show", commands.base_show, "show a base")
+    show.add_argument("name", metavar="NAME")
+
+
+def _add_finetune(commands_of: Any) -> None:
+    finetune = _command(
+        commands_of, "finetune", commands.finetune, "fine-tune on the newest cohort of a project"
+    )
+    finetune.add_argument("project", metavar="PROJECT")
+    for item in fields(RunConfig):
+        known, name = item.metadata, "--" + item.name.replace("_", "-")
+        text = f"{known['label']}. {known['help']}".replace("%", "%%")
+        if isinstance(item.default, bool):
+            finetune.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
+        elif isinstance(item.default, tuple):
+            finetune.add_argument(name, metavar="A,B,…", type=listed, help=text)
+        else:
+            kind, choices = type(item.default), known.get("choices")
+            metavar = None if choices else "NAME" if kind is str else "N"
+            finetune.add_argument(name, metavar=metavar, type=kind, choices=choices, help=text)
+    how = finetune.add_mutually_exclusive_group()
+    how.add_argument("--wait", action="store_true", help="wait for the result (the default)")
+    how.add_argument("--detach", action="store_true", help="return at once with the run's id")
+
+
+def _add_run(commands_of: Any) -> None:
+    group = _group(commands_of, "run", "fine-tuning runs")
+    listing = _command(group, "list", commands.run_list, "list the runs")
+    listing.add_argument("project", metavar="PROJECT", nargs="?")
+    for name, run, help in (
+        ("show", commands.run_show, "show a run"),
+        ("stop", commands.run_stop, "stop a run after a checkpoint"),
+        ("resume", commands.run_resume, "go on with a stopped or interrupted run"),
+    ):
+        _command(group, name, run, help).add_argument("run_id", metavar="RUN")
+
+
+def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
+    evaluate = _command(
+        commands_of, "evaluate", commands.evaluate,
+        "judge an adapter on its held-out patients or on another labelled manifest",
+    )  # fmt: skip
+    evaluate.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    evaluate.add_argument("--manifest", metavar="FILE", type=Path)
+    predict = _command(commands_of, "predict", commands.predict, "predict one case or a manifest")
+    predict.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    for modality in modalities:
+        text = modality.inline and modality.kind == "text"
+        predict.add_argument(
+            "--" + modality.name.replace("_", "-"), dest=f"input_{modality.name}", nargs="+",
+            default=[], metavar="FILE_OR_TEXT" if text else "FILE",
+            help=f"{modality.label}: {', '.join(modality.suffixes)}",
+        )  # fmt: skip
+    predict.add_argument(
+        "--set", metavar="COLUMN=VALUE", action="append", default=[], type=value_of, dest="values",
+        help="one value of the patient's table; may be repeated",
+    )  # fmt: skip
+    predict.add_argument("--case", metavar="ID", default="case", help="what to call the case")
+    predict.add_argument("--manifest", metavar="FILE", type=Path, help="predict all its cases")
+    predict.add_argument("--out", metavar="FILE.csv", type=Path, help="where their answers go")
+
+
+def _add_adapter(commands_of: Any) -> None:
+    group = _group(commands_of, "adapter", "fine-tuned adapters")
+    listing = _command(group, "list", commands.adapter_list, "list the adapters")
+    listing.add_argument("project", metavar="PROJECT", nargs="?")
+    show = _command(group, "show", commands.adapter_show, "show an adapter's card")
+    show.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
+    alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
+    export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
+    export.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    export.add_argument("file", metavar="FILE.zip", type=Path)
+    verify = _command(commands_of, "verify", commands.verify, "check a bundle without importing it")
+    verify.add_argument("file", metavar="FILE.zip", type=Path)
+    take = _command(commands_of, "import", commands.import_bundle, "take a bundle in")
+    take.add_argument("file", metavar="FILE.zip", type=Path)
+    take.add_argument("--project", metavar="NAME", help="where it goes (default: as in its card)")
+
+
+def value_of(text: str) -> tuple[str, str]:
+    """COLUMN=VALUE as its two parts; the value may hold more of =. Raises ArgumentTypeError."""
+    return _pair(text, *text.partition("="))
+
+
+def role_of(text: str) -> tuple[str, str]:
+    """COLUMN=ROLE as its two parts; the column may hold more of =. Raises ArgumentTypeError."""
+    return _pair(text, *text.rpartition("="))
+
+
+def _pair(text: str, name: str, equals: str, value: str) -> tuple[str, str]:
+    if not equals or not name.strip() or not value.strip():
+        raise argparse.ArgumentTypeError(f"'{text}' does not have two parts with = between them")
+    return name.strip(), value.strip()
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Words between commas."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())

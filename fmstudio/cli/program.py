@@ -1,0 +1,115 @@
+"""One command from its words to its exit status; the only place that shows faults."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from fmstudio import contracts
+from fmstudio.cli.parser import build_parser
+from fmstudio.cli.text import as_json
+from fmstudio.errors import InputError, StudioError
+from fmstudio.settings import load_settings
+from fmstudio.studio import Studio
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 5_000_000
+INTERRUPTED = 130  # what shells report for Ctrl-C
+
+Serve = Callable[[argparse.Namespace], None]
+
+
+def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
+    """Run one command; its exit status.
+
+    `serve` opens the web app for the command of that name, which lies above this package.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words
+    log_file: Path | None = None
+    try:
+        # Only one command needs to know the modalities, and importing them takes a second.
+        modalities = tuple(contracts.pipelines().values()) if "predict" in words else ()
+        args = build_parser(modalities, with_serve=serve is not None).parse_args(words)
+        log_file = _configure_logging(args.home, debug)
+        _run(args, serve)
+    except StudioError as fault:
+        _say(f"error: {fault.message}", f"hint: {fault.hint or 'See --help.'}")
+        return _status(2, debug)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        log.exception("fault in the command line")
+        where = f"The details are in {log_file.name}" if log_file else "Add --debug for the details"
+        _say(f"Sorry, that is a fault of the studio, not yours. {where}.")
+        return _status(1, debug)
+    return 0
+
+
+def _run(args: argparse.Namespace, serve: Serve | None) -> None:
+    if args.run == "serve":
+        assert serve is not None
+        serve(args)
+        return
+    # Libraries may print; standard output carries the answer alone.
+    with redirect_stdout(sys.stderr):
+        if args.run == "doctor":
+            data, text = _doctor(args)
+        else:
+            with Studio.open(args.home) as studio:
+                data, text = args.run(studio, args)
+    sys.stdout.write((as_json(data) if args.json else text) + "\n")
+    sys.stdout.flush()
+
+
+def _doctor(args: argparse.Namespace) -> tuple[object, str]:
+    """Without opening the studio, for that is what may be broken."""
+    from fmstudio.cli.text import doctor_text
+    from fmstudio.doctor import examine
+
+    found = examine(load_settings(args.home))
+    return found, doctor_text(found)
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stderr.write(" ".join(line.split()) + "\n")
+
+
+def _status(status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    return status
+
+
+def _configure_logging(home: str | None, debug: bool) -> Path | None:
+    """Log into home/logs/studio.log, and to standard error with --debug."""
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "fmstudio", False)]:
+        root.removeHandler(handler)
+        handler.close()
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if debug else []
+    path = None
+    try:
+        path = load_settings(home).folder("logs") / "studio.log"
+        handlers.append(RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True))
+    except (OSError, InputError):
+        path = None  # opening the studio says what is wrong with the home folder
+    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in handlers or [logging.NullHandler()]:
+        handler.fmstudio = True  # type: ignore[attr-defined]
+        handler.setFormatter(form)
+        root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    return path

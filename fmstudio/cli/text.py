@@ -1,0 +1,253 @@
+"""Answers as JSON, and as plain text that people read in a terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.types import Interval, Prediction
+
+if TYPE_CHECKING:
+    from fmstudio.model.bases import BaseInfo
+    from fmstudio.studio.sample import Sample
+
+
+def as_json(value: Any) -> str:
+    """Any answer as one JSON document; null for a number that cannot be computed."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A record, or anything made of records, as what JSON knows."""
+    if isinstance(value, Interval):
+        return value.as_dict()
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({name: getattr(value, name) for name in value.__dataclass_fields__})
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "None yet.") -> str:
+    """Columns side by side, or `empty` if there are no rows."""
+    if not rows:
+        return empty
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def record_text(record: Any) -> str:
+    """Any record, one field a line; what is nested as JSON."""
+    lines = []
+    for name, value in plain(record).items():
+        nested = isinstance(value, (dict, list))
+        shown = json.dumps(value, ensure_ascii=False, indent=2) if nested else value
+        lines.append(f"{name}: {'-' if shown is None else shown}")
+    return "\n".join(lines)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in the reader's own time zone."""
+    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def figure(value: Mapping[str, float | None] | None) -> str:
+    """A value with its interval."""
+    if not value or value.get("value") is None:
+        return "-"
+    if value.get("low") is None:
+        return f"{value['value']:.3f}"
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+
+
+def projects_text(projects: Sequence[ProjectRecord]) -> str:
+    """The list of projects."""
+    rows = [(p.name, p.task.kind, ", ".join(p.task.labels) or "-", when(p.created_at))
+            for p in projects]  # fmt: skip
+    return table(("project", "task", "labels", "made"), rows)
+
+
+def project_text(
+    project: ProjectRecord, cohort: CohortRecord | None, runs: Sequence[RunRecord],
+    adapters: Sequence[AdapterRecord],
+) -> str:  # fmt: skip
+    """A project with what it has."""
+    task = project.task
+    lines = [
+        f"{project.name}: {task.kind}, {', '.join(task.labels) or 'labels not known yet'}",
+        *([task.description] if task.description else []),
+        "", "Cohort", "  none yet" if cohort is None else f"  {cohort.name}",
+        "", "Runs", runs_text(runs), "", "Adapters", adapters_text(adapters),
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def cohort_text(record: CohortRecord) -> str:
+    """A cohort that was just added."""
+    roles = table(("column", "role"), list(record.roles.items()))
+    return f"Added the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """The report on a cohort."""
+    lines = [f"{report['cases']} cases of {report['patients']} patients"]
+    for part in ("modalities", "labels", "splits"):
+        counts = ", ".join(f"{name} {_count(value)}" for name, value in report[part].items())
+        lines.append(f"{part}: {counts}")
+    for finding in report["findings"]:
+        lines += [f"{finding['severity']}: {finding['message']}", f"  {finding['fix']}"]
+    return "\n".join(lines)
+
+
+def _count(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+
+
+def bases_text(bases: Sequence[BaseInfo]) -> str:
+    """The list of bases."""
+    rows = [(b.name, b.title, f"{b.parameters / 1e6:.1f} M", ", ".join(b.kinds)) for b in bases]
+    return table(("base", "what it is", "parameters", "kinds of data"), rows)
+
+
+def runs_text(runs: Sequence[RunRecord]) -> str:
+    """The list of runs."""
+    rows = [(r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or "-", when(r.created_at))
+            for r in runs]  # fmt: skip
+    return table(("run", "status", "done", "adapter", "made"), rows)
+
+
+def run_text(run: RunRecord) -> str:
+    """A run as it stands."""
+    lines = [f"{run.id}: {run.status}", progress_line(run)]
+    if run.error:
+        lines += [f"error: {run.error}", f"hint: {run.hint or '-'}"]
+    if run.result:
+        lines += ["", result_text(run.result)]
+    return "\n".join(lines)
+
+
+def progress_line(run: RunRecord) -> str:
+    """How far a run is, in one line."""
+    progress = run.progress
+    line = f"{run.id} {progress.fraction:4.0%} {progress.stage or run.status}"
+    if progress.epochs:
+        line += f", epoch {progress.epoch} of {progress.epochs}"
+    return line
+
+
+def result_text(result: Mapping[str, Any]) -> str:
+    """Metrics, the ladder of models and the value of each modality."""
+    lines = []
+    if result.get("adapter"):
+        lines += [f"Adapter {result['adapter']}"]
+    if result.get("n"):
+        lines += ["Cases: " + ", ".join(f"{k} {v}" for k, v in _counts(result["n"]))]
+    metrics = [(name, figure(value)) for name, value in result.get("metrics", {}).items()]
+    lines += ["", table(("on held-out patients", "value (95 % interval)"), metrics, "No metrics.")]
+    if result.get("ladder"):
+        lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
+        lines += [f"Chosen: {result.get('chosen', '-')}"]
+    if result.get("subsets"):
+        rows = [(" + ".join(s["modalities"]), s["n"], _score(s)) for s in result["subsets"]]
+        lines += ["", table(("modalities", "cases", "score"), rows)]
+    if result.get("fusion"):
+        fusion = result["fusion"]
+        lines += [
+            f"Fusion against the best single modality ({fusion['best_single']}): "
+            f"{figure(fusion['gain'])}, {fusion['verdict']}."
+        ]
+    return "\n".join(lines).strip()
+
+
+def _counts(n: Any) -> list[tuple[str, Any]]:
+    return list(n.items()) if isinstance(n, Mapping) else [("all", n)]
+
+
+def _score(entry: Mapping[str, Any]) -> str:
+    """The one figure of an entry, whatever its name is."""
+    return next((figure(v) for v in entry.values() if isinstance(v, Mapping)), "-")
+
+
+def _rung(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    return entry["name"], _score(entry), f"{entry.get('seconds', 0.0):.1f}"
+
+
+def prediction_text(prediction: Prediction) -> str:
+    """The answer to one case and what it rests on."""
+    if prediction.task == "regression":
+        lines = [f"{prediction.value:.4g}"]
+        if prediction.interval:
+            low, high = prediction.interval
+            lines += [f"between {low:.4g} and {high:.4g} for {prediction.coverage or 0.9:.0%}"]
+    else:
+        chosen = prediction.prediction
+        lines = [", ".join(chosen) if isinstance(chosen, list) else str(chosen)]
+        lines += [f"  {label}: {p:.3f}" for label, p in prediction.probabilities.items()]
+    lines += ["Contributions"]
+    lines += [f"  {name}: {value:+.3f}" for name, value in prediction.contributions.items()]
+    lines += [f"Based on: {', '.join(prediction.used)}"]
+    if prediction.missing:
+        lines += [f"Not given: {', '.join(prediction.missing)}"]
+    lines += [f"Remark: {line}" for line in prediction.remarks]
+    lines += [f"Warning: {line}" for line in prediction.warnings]
+    return "\n".join(lines)
+
+
+def adapters_text(adapters: Sequence[AdapterRecord]) -> str:
+    """The list of adapters."""
+    rows = [(a.id, a.name, ", ".join(a.aliases) or "-", when(a.created_at)) for a in adapters]
+    return table(("adapter", "name", "aliases", "made"), rows)
+
+
+def sample_text(sample: Sample) -> str:
+    """What the sample offers to try."""
+    return (
+        f"The sample project '{sample.project}' is there, with the adapter {sample.adapter}.\n"
+        f"Try its case {sample.case_id} on the page Predict."
+    )
+
+
+def audit_text(found: Mapping[str, Any]) -> str:
+    """The event log, oldest first."""
+    rows = [(e.id, when(e.at), e.kind, e.subject) for e in found["events"]]
+    state = (
+        "The chain is whole." if found["whole"]
+        else f"The chain is broken at line {found['first_broken']}: the log was changed by hand."
+    )  # fmt: skip
+    return table(("line", "when", "what", "of"), rows) + "\n" + state
+
+
+def doctor_text(found: Mapping[str, Any]) -> str:
+    """What is here, what is missing and how to get it."""
+    lines = []
+    for part, facts in found.items():
+        if part == "missing":
+            continue
+        lines.append(part)
+        shown = facts.items() if isinstance(facts, Mapping) else [("", facts)]
+        lines += [f"  {name}: {_shown(value)}" for name, value in shown]
+    lines.append("missing")
+    lines += [f"  {item['what']}: {item['get']}" for item in found["missing"]] or ["  nothing"]
+    return "\n".join(lines)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,65 @@
+"""What happens once when the web app starts: its address is checked, the sample is set up."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import threading
+
+from fmstudio.errors import InputError, ResourceError, StudioError
+from fmstudio.studio.verbs import Studio
+
+log = logging.getLogger(__name__)
+
+
+def check_address(host: str, port: int) -> None:
+    """Raises InputError for an address beyond this machine, ResourceError for a port in use."""
+    if host != "localhost" and not _is_loopback(host):
+        raise InputError(
+            f"The host {host} would open the studio to other machines, which have no log-in here.",
+            hint="Use 127.0.0.1, and reach it from elsewhere through an SSH tunnel.",
+        )
+    if not 1 <= port <= 65535:
+        raise InputError(f"The port is {port}.", hint="Give a number from 1 to 65535.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as tried:
+        # As servers do: a port that was closed a moment ago is free.
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((host, port))
+        except OSError as fault:
+            raise ResourceError(
+                f"The port {port} is in use or not allowed ({fault.strerror}).",
+                hint=f"Stop the program that uses it, or give another with --port {port + 1}.",
+            ) from fault
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def first_start(studio: Studio) -> threading.Thread:
+    """Set up the sample where there is none, then load the newest model, beside the pages."""
+    thread = threading.Thread(target=_set_up, args=(studio,), name="first-start", daemon=True)
+    thread.start()
+    return thread
+
+
+def _set_up(studio: Studio) -> None:
+    try:
+        projects = studio.projects()
+        # A sample that somebody deleted stays deleted; one that was left half made is finished.
+        if not projects or any(project.sample for project in projects):
+            studio.demo()
+    except StudioError as fault:
+        log.error("the sample was not set up: %s %s", fault.message, fault.hint)
+    except Exception:
+        log.exception("the sample was not set up")
+    try:
+        studio.warm_up()
+    except Exception:
+        log.exception("the newest model was not loaded")
