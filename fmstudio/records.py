@@ -26,7 +26,10 @@ class ProjectRecord:
 
 @dataclass(frozen=True)
 class CohortRecord:
-    """A manifest as it was when it was added; `summary` is the JSON of `cohort report`."""
+    """A manifest as it was when it was added; `summary` is the JSON of `cohort report`.
+
+    `manifest` is relative to the home folder where it lies below it, else absolute.
+    """
 
     id: int
     project_id: int

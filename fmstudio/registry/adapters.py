@@ -19,6 +19,7 @@ from fmstudio.registry.tables import Adapter, Alias, Prediction, Run
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it also names a folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # Sentences that may name a file or quote a value of a patient.
 _NOT_KEPT = ("remarks", "warnings")
@@ -127,6 +128,7 @@ def place_adapter(
     card: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Write an adapter's row in the session's transaction. Raises InputError if the id is taken."""
+    assert _ID.fullmatch(adapter_id), f"'{adapter_id}' cannot be an adapter's id"
     if session.get(Adapter, adapter_id) is not None:
         raise InputError(
             f"There is already an adapter '{adapter_id}'.", hint="Delete it first, or use it."

@@ -86,7 +86,11 @@ class Projects(Database):
         fingerprint: str,
         summary: Mapping[str, Any],
     ) -> CohortRecord:
-        """Note a manifest and what its columns mean; below home its path is kept relative."""
+        """Note a manifest and what its columns mean.
+
+        Its path is kept relative to home where it lies below it: `home / record.manifest` is the
+        file in either case.
+        """
         where = Path(manifest)
         if where.is_relative_to(self.home):
             where = where.relative_to(self.home)
@@ -100,13 +104,13 @@ class Projects(Database):
             session.flush()
             details = {"project": project.id, "fingerprint": fingerprint}
             log_event(session, "cohort added", f"cohort {row.id}", details)
-            return row.record(self.home)
+            return row.record()
 
     def cohorts(self, project_id: int) -> list[CohortRecord]:
         """The cohorts of a project, the newest first."""
         with self.reading() as session:
             rows = session.scalars(_newest(Cohort).where(Cohort.project_id == project_id))
-            return [row.record(self.home) for row in rows]
+            return [row.record() for row in rows]
 
     def cohort(self, cohort_id: int) -> CohortRecord:
         """One cohort. Raises NotFound."""
@@ -116,7 +120,7 @@ class Projects(Database):
                 raise NotFound(
                     f"There is no cohort {cohort_id}.", hint="Add the manifest to the project."
                 )
-            return row.record(self.home)
+            return row.record()
 
 
 def find_project(session: Session, name_or_id: str | int) -> Project:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, UniqueConstraint
@@ -96,10 +95,10 @@ class Cohort(Table):
     summary: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
 
-    def record(self, home: Path) -> CohortRecord:
+    def record(self) -> CohortRecord:
         return CohortRecord(
-            self.id, self.project_id, self.name, str(home / self.manifest), self.roles,
-            self.fingerprint, self.summary, self.created_at,
+            self.id, self.project_id, self.name, self.manifest, self.roles, self.fingerprint,
+            self.summary, self.created_at,
         )  # fmt: skip
 
 

@@ -1,0 +1,192 @@
+"""The worker process: `python -m fmstudio.runs.worker RUN --home HOME` does one run and ends.
+
+It rebuilds the cohort from the registry, does the work, puts the adapter's files in place, and
+then finishes the run in the registry. Then it starts the run that waits next.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from fmstudio.errors import InputError, StudioError
+from fmstudio.records import Progress, ProjectRecord, RunRecord
+from fmstudio.registry import Registry
+from fmstudio.registry.opening import sync_folder
+from fmstudio.runs.launch import ENVIRONMENT, LOG, process_started, run_folder, start_next
+from fmstudio.runs.reporting import RunReporter
+from fmstudio.settings import Settings, load_settings
+from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.types import Cohort
+
+log = logging.getLogger(__name__)
+
+NICENESS = 5  # pages and predictions come first
+
+
+class Done(Protocol):
+    """What work hands back: the result's JSON, the adapter's files, and its card."""
+
+    @property
+    def result(self) -> dict[str, Any]: ...
+    @property
+    def adapter_folder(self) -> Path: ...
+    @property
+    def card(self) -> dict[str, Any]: ...
+
+
+Work = Callable[[RunRecord, ProjectRecord, Cohort, Path, Settings, Reporter], Done]
+
+
+def execute(settings: Settings, run_id: str, work: Work | None = None) -> str:
+    """Do one run to its end in this process; `work` is fine-tuning unless given.
+
+    Returns the state in which the run was left, or "not claimed" if it was not for us to do.
+    """
+    pid = os.getpid()
+    with Registry.open(settings) as registry:
+        reporter = RunReporter(registry, run_id, pid)
+        with reporter.obeying_signals():
+            if not registry.attach_worker(run_id, pid, process_started(pid)):
+                log.info("%s is already done or being worked on.", run_id)
+                return "not claimed"
+            try:
+                _finish(settings, registry, run_id, _work_on(settings, registry, reporter, work))
+            except Stopped:
+                _leave(registry, run_id, pid, status="stopped")
+            except Exception as fault:
+                log.exception("%s failed.", run_id)
+                error, hint = explain(fault)
+                _leave(registry, run_id, pid, status="failed", error=error, hint=hint)
+        status = registry.run(run_id).status
+        log.info("%s is %s.", run_id, status)
+        start_next(settings, registry)
+        return status
+
+
+def _work_on(
+    settings: Settings, registry: Registry, reporter: RunReporter, work: Work | None
+) -> Done:
+    run = registry.run(reporter.run_id)
+    project = registry.project(run.project_id)
+    with reporter:
+        reporter.progress(Progress("Reading the cohort"))
+        cohort = rebuild(settings, registry, run, project)
+        done = (work or _finetuning())(
+            run, project, cohort, run_folder(settings, run.id), settings, reporter
+        )
+    if reporter.lost:  # the run was taken from us: what we made is not its result
+        raise Stopped
+    return done
+
+
+def _finetuning() -> Work:
+    """The real work; it imports torch, so not before the cohort is known to be good."""
+    from fmstudio.training.finetune import finetune
+
+    return finetune
+
+
+def _finish(settings: Settings, registry: Registry, run_id: str, done: Done) -> None:
+    """Files first, rows second: a row never points to files that are not there."""
+    adapter_id = registry.new_adapter_id()
+    _put_in_place(done.adapter_folder, settings.folder("adapters") / adapter_id)
+    result = done.result | {"run": run_id, "adapter": adapter_id, "status": "finished"}
+    registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card)
+
+
+def _leave(registry: Registry, run_id: str, pid: int, **changes: str) -> None:
+    """End a run without a result, if it is still ours."""
+    run = registry.run(run_id)
+    if run.status == "running" and run.pid == pid:
+        registry.update_run(run_id, **changes)
+
+
+def rebuild(
+    settings: Settings, registry: Registry, run: RunRecord, project: ProjectRecord
+) -> Cohort:
+    """The cohort of a run as it was when it was added, read from its manifest again.
+
+    Raises InputError if the manifest or a file that it points to has changed since.
+    """
+    from fmstudio.cohort import build_cohort, read_manifest
+
+    if run.cohort_id is None:
+        raise InputError(f"The cohort of {run.id} was removed.", hint="Start a new run.")
+    kept = registry.cohort(run.cohort_id)
+    manifest = read_manifest(settings.home / kept.manifest)
+    cohort = build_cohort(manifest, kept.roles, project.task, kept.name)
+    if cohort.fingerprint != kept.fingerprint:
+        raise InputError(
+            f"Cohort '{kept.name}' changed since it was added: {Path(kept.manifest).name} or a "
+            "file that it points to is not as it was.",
+            hint="Add the manifest to the project again, then start a new run.",
+        )
+    return cohort
+
+
+def explain(fault: BaseException) -> tuple[str, str]:
+    """What to tell a person about the end of a run: what happened, and what to do."""
+    if isinstance(fault, StudioError):
+        return fault.message, fault.hint
+    words = str(fault).lower()
+    short_of_memory = ("out of memory", "can't allocate memory", "not enough memory")
+    if isinstance(fault, MemoryError) or any(sign in words for sign in short_of_memory):
+        return (
+            "The computer's memory was not enough for the run.",
+            "Choose a smaller batch size or fewer modalities in a new run, or close other "
+            "programs and resume this one.",
+        )
+    if getattr(fault, "errno", None) == errno.ENOSPC or "no space left on device" in words:
+        return (
+            "The disk is full.",
+            "Free some space, then resume the run: it continues from its last checkpoint.",
+        )
+    return (
+        "The run stopped because of a fault in the studio.",
+        f"The details are in {LOG} of the run.",
+    )
+
+
+def _put_in_place(folder: Path, target: Path) -> None:
+    """Move the adapter's files to where adapters live, so that they survive a power cut there."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    folder.replace(target)
+    sync_folder(target.parent)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do the run that the command line names. Returns 0, 1 if it failed, 2 if there is none."""
+    parser = argparse.ArgumentParser(prog="python -m fmstudio.runs.worker", description=__doc__)
+    parser.add_argument("run")
+    parser.add_argument("--home")
+    given = parser.parse_args(arguments)
+    # Before torch is imported: its thread pool reads the environment once.
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s: %(message)s"
+    )
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    try:
+        status = execute(load_settings(given.home), given.run)
+    except StudioError as fault:
+        log.error("%s %s", fault.message, fault.hint)
+        return 2
+    return 1 if status == "failed" else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
