@@ -1,0 +1,131 @@
+"""The values of a DICOM picture: stored numbers -> modality units or colour, and its own window.
+
+References are to the DICOM standard, part 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+
+from pipelines.frames import Window
+
+
+def to_units(header: Dataset, pixels: np.ndarray, frame: int) -> np.ndarray:
+    """Stored values of one frame to modality units (PS3.3 C.11.1), or to 8-bit colour."""
+    if header.get("PhotometricInterpretation") == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, header)
+        return _eight_bits(pixels, 8 * pixels.dtype.itemsize)
+    if pixels.ndim == 3:
+        return _eight_bits(pixels, int(header.BitsStored))
+    padding = _padding(header, pixels)
+    if header.get("ModalityLUTSequence"):
+        values = apply_modality_lut(pixels, header)
+    else:
+        values = _rescale(header, pixels, frame)
+    if header.get("VOILUTSequence"):
+        # The table looks up the integers that the modality transform gives.
+        table = header.VOILUTSequence[0].LUTDescriptor
+        looked_up = apply_voi(values.astype(np.int32), header).astype(np.float32)
+        values = looked_up / (2 ** int(table[2]) - 1)
+    values = values.astype(np.float32)
+    valid = np.isfinite(values)
+    if padding is not None:
+        valid &= ~padding
+    if not valid.all():
+        # Where nothing was measured there is black, and it has no part in the contrast.
+        extreme = np.max if header.get("PhotometricInterpretation") == "MONOCHROME1" else np.min
+        values[~valid] = extreme(values[valid]) if valid.any() else 0
+    return values
+
+
+def _rescale(header: Dataset, pixels: np.ndarray, frame: int) -> np.ndarray:
+    values = _functional(header, frame, "PixelValueTransformationSequence") or header
+    slope = _first(values.get("RescaleSlope", 1))
+    intercept = _first(values.get("RescaleIntercept", 0))
+    if header.get("Modality") == "RTDOSE":
+        slope, intercept = _first(header.get("DoseGridScaling", 1)), 0.0
+    return pixels.astype(np.float64) * (slope or 1.0) + (intercept or 0.0)
+
+
+def _padding(header: Dataset, pixels: np.ndarray) -> np.ndarray | None:
+    """Where pixels are only padding (PS3.3 C.7.5.1.1.2), or None."""
+    value = header.get("PixelPaddingValue")
+    if not isinstance(value, int):
+        return None
+    limit = header.get("PixelPaddingRangeLimit", value)
+    low, high = sorted((value, limit if isinstance(limit, int) else value))
+    return (pixels >= low) & (pixels <= high)
+
+
+def _eight_bits(pixels: np.ndarray, bits: int) -> np.ndarray:
+    """Colour of any depth as uint8."""
+    if bits <= 8:
+        return pixels.astype(np.uint8)
+    return (pixels.astype(np.uint64) >> (bits - 8)).astype(np.uint8)
+
+
+def swap_palette(header: Dataset) -> None:
+    """Turn the words of a big-endian palette, which pydicom reads as little-endian."""
+    for colour in ("Red", "Green", "Blue"):
+        data = header.get(f"{colour}PaletteColorLookupTableData")
+        if data and len(data) % 2 == 0:
+            header[f"{colour}PaletteColorLookupTableData"].value = (
+                np.frombuffer(data, ">u2").astype("<u2").tobytes()
+            )
+
+
+def _guess_syntax(header: Dataset) -> str:
+    """The uncompressed transfer syntax of a data set without file meta information."""
+    implicit, little = header.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+
+
+def _functional(header: Dataset, frame: int, group: str) -> Dataset | None:
+    """The functional group `group` of one frame of an enhanced image (PS3.3 C.7.6.16)."""
+    per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
+    shared = header.get("SharedFunctionalGroupsSequence") or []
+    for item in [*per_frame[frame : frame + 1], *shared[:1]]:
+        if item.get(group):
+            return item.get(group)[0]
+    return None
+
+
+def is_hounsfield(header: Dataset) -> bool:
+    values = _functional(header, 0, "PixelValueTransformationSequence") or header
+    kind = str(values.get("RescaleType", "") or "HU")
+    return header.get("Modality") == "CT" and kind == "HU" and "RescaleIntercept" in values
+
+
+def file_window(header: Dataset, whole: bool) -> Window | None:
+    """The file's first VOI window (PS3.3 C.11.2.1.2), or None if there is none.
+
+    LINEAR counts in steps of 1, which makes sense for `whole` numbers only.
+    """
+    if header.get("VOILUTSequence"):
+        return Window(0.0, 1.0, "the file's own table")
+    voi = _functional(header, 0, "FrameVOILUTSequence") or header
+    try:
+        centre, width = (_first(voi.get(each)) for each in ("WindowCenter", "WindowWidth"))
+    except (TypeError, ValueError):
+        return None
+    if centre is None or width is None or not np.isfinite([centre, width]).all() or width <= 0:
+        return None
+    function = str(voi.get("VOILUTFunction", "") or "LINEAR")
+    name = f"the file's own: centre {centre:g}, width {width:g}"
+    if function == "LINEAR" and whole:
+        return Window(centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2, name)
+    return Window(centre - width / 2, centre + width / 2, name, sigmoid=function == "SIGMOID")
+
+
+def _first(value: Any) -> float | None:
+    """The first of one or several values as a float."""
+    if value is None or value == "":
+        return None
+    return float(value[0] if isinstance(value, Sequence) and not isinstance(value, str) else value)

@@ -1,0 +1,235 @@
+"""From the pictures of a file, in their own units, to frames (L, C, side, side) in [0, 1].
+
+A `Stack` is one file (or one series of slices) whose pictures are decoded on demand, so that a
+file of a thousand frames costs the memory of one. Grey pictures keep their physical units until
+they have been resized; then a window maps them to [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from fmstudio.errors import StudioError, UnreadableFile
+
+# Numbers in one picture: a stitched long-leg film has 30 million, a 12 000 x 12 000 bomb 144.
+MAX_SAMPLES = 100_000_000
+# Channels that differ by less than this are noise of JPEG or video compression, not colour ...
+COLOUR_NOISE = 24 / 255
+# ... unless more than this share of the pixels differ (a coloured marker is not a colour image).
+COLOUR_SHARE = 0.005
+
+
+@dataclass(frozen=True)
+class Window:
+    """Grey values from `low` (black) to `high` (white); `sigmoid` bends both ends.
+
+    See DICOM PS3.3 C.11.2.1.
+    """
+
+    low: float
+    high: float
+    name: str = ""
+    sigmoid: bool = False
+
+    def apply(self, picture: np.ndarray) -> np.ndarray:
+        """`picture` in [0, 1] as float32, same shape."""
+        width = self.high - self.low
+        if self.sigmoid:
+            bent = np.clip(-4 * (picture - (self.low + self.high) / 2) / width, -60, 60)
+            return (1 / (1 + np.exp(bent))).astype(np.float32)
+        if width <= 0:
+            return (picture > self.low).astype(np.float32)
+        return np.clip((picture - self.low) / width, 0, 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The pictures of one file or of one series of slices.
+
+    `pictures(indices)` yields, in the order asked for, grey (H, W) float32 in the file's units or
+    colour (H, W, 3) uint8. `size` is (rows, columns); `aspect` is the height of a pixel over its
+    width. `series` and `position` (in mm, along the normal of the slices) tell which single slices
+    belong together. `about` are facts for captions, none of them about the person.
+    """
+
+    name: str
+    file: str
+    count: int
+    size: tuple[int, int]
+    pictures: Callable[[Sequence[int]], Iterable[np.ndarray]]
+    window: Window | None = None
+    inverted: bool = False
+    hounsfield: bool = False
+    aspect: float = 1.0
+    spacing_mm: tuple[float, float] | None = None
+    seconds_per_frame: float | None = None
+    about: tuple[str, ...] = ()
+    series: tuple[object, ...] = ()
+    position: float | None = None
+    remarks: tuple[str, ...] = ()
+
+
+@contextmanager
+def decoding(file: str, hint: str = "") -> Iterator[None]:
+    """Turn whatever a decoder raises on a broken file into UnreadableFile, naming the file.
+
+    Decoders raise every kind of exception on damaged data (RuntimeError, ValueError,
+    AttributeError, RecursionError, ...), so nothing narrower than Exception would do. Running out
+    of memory and our own errors pass through.
+    """
+    try:
+        yield
+    except (StudioError, MemoryError):
+        raise
+    except Exception as fault:
+        raise UnreadableFile(
+            f"{file} is damaged or cut short and cannot be decoded.",
+            hint=hint or "Copy or export it again from its source.",
+        ) from fault
+
+
+def check_size(file: str, rows: int, columns: int, channels: int = 1) -> None:
+    """Raise UnreadableFile for a declared size that no picture of a patient has."""
+    if rows < 1 or columns < 1:
+        raise UnreadableFile(
+            f"{file} declares a size of {columns} x {rows} pixels.", hint="Export it again."
+        )
+    if rows * columns * channels > MAX_SAMPLES:
+        raise UnreadableFile(
+            f"{file} declares {columns} x {rows} pixels, more than can be read "
+            f"({MAX_SAMPLES // 1_000_000} million values).",
+            hint="Export it at a smaller size.",
+        )
+
+
+def evenly(count: int, wanted: int) -> list[int]:
+    """Indices of `wanted` of `count` items, the middles of equal stretches; all if too few."""
+    wanted = min(count, wanted)
+    return [int((place + 0.5) * count / wanted) for place in range(wanted)]
+
+
+def share(counts: Sequence[int], places: int) -> list[int]:
+    """How many of `places` each of several stacks gets: equal; what one leaves, the others get."""
+    given = [0] * len(counts)
+    while places > 0 and any(given[i] < counts[i] for i in range(len(counts))):
+        for i in sorted(range(len(counts)), key=lambda i: given[i]):
+            if given[i] < counts[i] and places > 0:
+                given[i] += 1
+                places -= 1
+    return given
+
+
+def shrink(picture: np.ndarray, side: int, aspect: float = 1.0) -> np.ndarray:
+    """A picture fitted into `side` x `side`, its proportions kept: averaged over areas.
+
+    Grey (H, W) gives float32, colour (H, W, 3) uint8. Smaller pictures are enlarged smoothly.
+    """
+    height, width = picture.shape[:2]
+    scale = side / max(height * aspect, width)
+    size = (max(1, round(width * scale)), max(1, round(height * aspect * scale)))
+    if size == (width, height):
+        return picture
+    smaller = size[0] < width or size[1] < height
+    method = Image.Resampling.BOX if smaller else Image.Resampling.BILINEAR
+    return np.asarray(Image.fromarray(picture).resize(size, method))
+
+
+def pad(picture: np.ndarray, side: int) -> np.ndarray:
+    """`picture` in the middle of a black square of `side` pixels."""
+    height, width = picture.shape[:2]
+    square = np.zeros((side, side, *picture.shape[2:]), picture.dtype)
+    top, left = (side - height) // 2, (side - width) // 2
+    square[top : top + height, left : left + width] = picture
+    return square
+
+
+def is_grey(picture: np.ndarray) -> bool:
+    """True if a picture has no colour, or none beyond the noise of compression."""
+    if picture.ndim == 2:
+        return True
+    spread = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
+    limit = COLOUR_NOISE * (255 if picture.dtype == np.uint8 else 1)
+    return bool((spread > limit).mean() <= COLOUR_SHARE)
+
+
+def to_grey(picture: np.ndarray) -> np.ndarray:
+    """The brightness of a picture (ITU-R BT.601), float32; grey pictures as they are."""
+    if picture.ndim == 2:
+        return picture
+    return picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def percentiles(pictures: Sequence[np.ndarray], low: float, high: float, name: str = "") -> Window:
+    """The window between two percentiles of all `pictures` together."""
+    values = np.concatenate([picture.ravel() for picture in pictures])
+    black, white = np.percentile(values, [low, high])
+    if white <= black:
+        black, white = values.min(), values.max()
+    return Window(float(black), float(white), name)
+
+
+def is_sensible(window: Window, pictures: Sequence[np.ndarray]) -> bool:
+    """False for a window that would show a blank or nearly flat picture.
+
+    Files carry windows left over from another rescale: at least 2 % of the pixels must lie inside,
+    and the bulk of the picture must fill 5 % of the window.
+    """
+    if not window.high > window.low:
+        return False
+    values = np.concatenate([picture.ravel() for picture in pictures])
+    inside = ((values > window.low) & (values < window.high)).mean()
+    bulk = np.subtract(*np.percentile(values, [99, 1]))
+    return bool(inside >= 0.02 and bulk >= 0.05 * (window.high - window.low))
+
+
+def grey_window(stack: Stack, pictures: Sequence[np.ndarray], remarks: list[str]) -> Window:
+    """The window for the grey pictures of a stack: the file's own, else 1st to 99th percentile."""
+    if stack.window is not None and is_sensible(stack.window, pictures):
+        return stack.window
+    window = percentiles(pictures, 1, 99, "1st to 99th percentile")
+    if window.high <= window.low:
+        remarks.append(f"{stack.file}: one grey value throughout, so there is nothing to see.")
+        return Window(window.low, window.low + 1)
+    why = "" if stack.window is None else " because its own window would show a blank picture"
+    remarks.append(f"{stack.file}: brightness stretched from 1st to 99th percentile{why}.")
+    return window
+
+
+def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) -> list[np.ndarray]:
+    """Pictures of a stack as a person or a network sees them, float32 in [0, 1].
+
+    Grey ones are (h, w), coloured ones (h, w, 3); the longer side has `side` pixels. No padding.
+    """
+    pictures = [shrink(each, side, stack.aspect) for each in stack.pictures(indices)]
+    remarks.extend(stack.remarks)
+    if any(each.ndim == 3 for each in pictures):
+        if all(is_grey(each) for each in pictures):
+            return [to_grey(each) / 255 for each in pictures]
+        return [each.astype(np.float32) / 255 for each in pictures]
+    window = grey_window(stack, pictures, remarks)
+    shown = [window.apply(each) for each in pictures]
+    return [1 - each for each in shown] if stack.inverted else shown
+
+
+def assemble(pictures: Sequence[np.ndarray], side: int) -> np.ndarray:
+    """Pictures in [0, 1] as frames (L, C, side, side) float32; C is 1 if all are grey, else 3."""
+    colour = any(picture.ndim == 3 for picture in pictures)
+    frames = np.zeros((len(pictures), 3 if colour else 1, side, side), np.float32)
+    for frame, picture in zip(frames, pictures, strict=True):
+        square = pad(picture, side)
+        frame[:] = square.transpose(2, 0, 1) if square.ndim == 3 else square
+    return np.clip(frames, 0, 1)
+
+
+def fitted_spacing(stack: Stack, side: int) -> tuple[float, float] | None:
+    """Millimetres per pixel (row, column) once the pictures were fitted into `side` pixels."""
+    if stack.spacing_mm is None:
+        return None
+    rows, columns = stack.size
+    scale = max(rows * stack.aspect, columns) / side
+    return stack.spacing_mm[0] / stack.aspect * scale, stack.spacing_mm[1] * scale

@@ -1,0 +1,111 @@
+"""PNG, JPEG, TIFF, BMP and WEBP files -> a `Stack` of their pictures.
+
+Size is checked before decoding; EXIF rotation is honoured; 16-bit and float grey keep their depth;
+what is transparent is black.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from fmstudio.errors import UnreadableFile
+from pipelines.frames import Stack, check_size, decoding
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
+_GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, section 3
+_ORIENTATION = 274
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+def open_picture(path: Path, name: str) -> Stack:
+    """The picture of one file, or the pages of a TIFF; `name` is that of the view.
+
+    Raises UnreadableFile if it is damaged, cut short, or larger than any film.
+    """
+    with _opened(path) as image:
+        columns, rows = image.size
+        check_size(path.name, rows, columns, len(image.getbands()))
+        pages = getattr(image, "n_frames", 1)
+        many = image.format == "TIFF"
+        remarks = []
+        if pages > 1 and not many:
+            remarks.append(f"{path.name} is animated; only its first picture is read.")
+        if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
+            rows, columns = columns, rows
+        if _is_transparent(image):
+            remarks.append(f"{path.name}: transparent parts are taken as black.")
+        about = (
+            (str(image.format), "16 bit") if image.mode.startswith("I;16") else (str(image.format),)
+        )
+        inverted = _is_inverted(image)
+    return Stack(
+        name=name,
+        file=path.name,
+        count=pages if many else 1,
+        size=(rows, columns),
+        pictures=lambda indices: _pictures(path, indices),
+        inverted=inverted,
+        about=about,
+        remarks=tuple(remarks),
+    )
+
+
+def _opened(path: Path) -> Image.Image:
+    with warnings.catch_warnings(), decoding(path.name):
+        # Pillow only warns of a picture that is too large; `check_size` refuses it.
+        warnings.simplefilter("ignore")
+        try:
+            return Image.open(path, formats=FORMATS)
+        except Image.DecompressionBombError as fault:
+            raise UnreadableFile(
+                f"{path.name} declares more pixels than can be read.",
+                hint="Export it at a smaller size.",
+            ) from fault
+
+
+def _pictures(path: Path, indices: Sequence[int]) -> Iterator[np.ndarray]:
+    """The pages `indices`: grey (H, W) float32, colour (H, W, 3) uint8."""
+    with _opened(path) as image:
+        for index in indices:
+            with decoding(path.name), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if index:
+                    image.seek(index)
+                    check_size(path.name, *image.size[::-1], len(image.getbands()))
+                picture = _pixels(ImageOps.exif_transpose(image))
+            yield picture
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """One picture as an array, without losing depth: `convert` would cut 16 bits off at 255."""
+    if _is_transparent(image):
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image).convert("RGB")
+    if image.mode in _GREY_MODES:
+        pixels = np.asarray(image, dtype=np.float32)
+        finite = np.isfinite(pixels)
+        if not finite.all():
+            lowest = pixels[finite].min() if finite.any() else 0.0
+            pixels = np.where(finite, pixels, lowest)
+        return pixels
+    colour = np.asarray(image.convert("RGB"))
+    same = (colour[..., :1] == colour).all()
+    return colour[..., 0].astype(np.float32) if same else colour
+
+
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """True for TIFF that stores white as zero at a depth at which Pillow leaves it so."""
+    tags = getattr(image, "tag_v2", {})
+    deep = image.mode.startswith(("I", "F"))
+    return deep and tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
