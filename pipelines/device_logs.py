@@ -6,7 +6,7 @@ Channels of all files of a case share one grid of times from 0; a missing readin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,12 @@ from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
 from pipelines.log_tables import read_log
-from pipelines.recordings import Recording, align, merge
+from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.wfdb_records import is_header, read_record
 
 MAX_FILES = 64
+STRIP_SECONDS = 10.0  # of a fast signal, as on an ECG strip
+FAST_HZ = 20.0  # beats cannot be told apart in an overview of anything faster
 _SIGNAL_PARTS = (".dat", ".mat", ".xyz", ".d0", ".d1", ".d2", ".d3")
 
 
@@ -42,8 +44,7 @@ class DeviceLogs:
 
         L is at most 20 000. Raises UnreadableFile for a file without times or numbers.
         """
-        recordings = _recordings(sources)
-        channels, remarks = align(recordings)
+        channels, remarks = _aligned(sources)
         values, mask, seconds, more = merge(channels)
         flat = [
             channels[i].name
@@ -57,25 +58,57 @@ class DeviceLogs:
             "units": [channel.unit for channel in channels],
             "seconds": [round(float(at), 6) for at in seconds],
         }
-        told = [remark for recording in recordings for remark in recording.remarks]
-        return ModalityInput(self.kind, values, mask, facts, tuple(told + remarks + more))
+        return ModalityInput(self.kind, values, mask, facts, tuple(remarks + more))
 
     def preview(self, sources: Sequence[Source]) -> Preview:
-        """Curves of the fullest channels over time, and every channel's range as a table."""
-        from pipelines.drawing import draw_curves  # matplotlib: only where a picture is wanted
+        """Curves of the fullest channels, ten seconds of fast ones, every channel's range.
 
-        read = self.read(sources)
-        images = ((draw_curves(read), "Readings over time"),) if read.mask.any() else ()
-        return Preview(images=images, table=_ranges(read), remarks=read.remarks)
+        Drawn from the samples as recorded, before any averaging.
+        """
+        from pipelines.drawing import MAX_PANELS, draw_curves  # matplotlib: only for pictures
+
+        channels, remarks = _aligned(sources)
+        fullest = sorted(channels, key=lambda c: -len(c.values))[:MAX_PANELS]
+        drawn = [channel for channel in channels if channel in fullest]
+        images = []
+        if drawn:
+            some = f": the {len(drawn)} fullest of {len(channels)} channels"
+            caption = "The whole recording" + (some if len(drawn) < len(channels) else "")
+            images.append((draw_curves(drawn), caption))
+        strip = _strip(drawn)
+        if strip:
+            images.append((draw_curves(strip), f"{STRIP_SECONDS:g} s from the middle"))
+        return Preview(images=tuple(images), table=_ranges(channels), remarks=tuple(remarks))
 
 
-def _ranges(read: ModalityInput) -> tuple[tuple[str, ...], ...]:
+def _aligned(sources: Sequence[Source]) -> tuple[list[Channel], list[str]]:
+    recordings = _recordings(sources)
+    channels, remarks = align(recordings)
+    return channels, [remark for r in recordings for remark in r.remarks] + remarks
+
+
+def _strip(channels: Sequence[Channel]) -> list[Channel]:
+    """A short stretch of the channels that are too fast to be judged in an overview."""
+    strip = []
+    for channel in channels:
+        end = float(channel.seconds.max())
+        if end < 3 * STRIP_SECONDS or len(channel.values) / end < FAST_HZ:
+            continue
+        # Where the middle of the samples is, there is no gap.
+        middle = float(channel.seconds[len(channel.seconds) // 2])
+        inside = np.abs(channel.seconds - middle) <= STRIP_SECONDS / 2
+        strip.append(
+            replace(channel, seconds=channel.seconds[inside], values=channel.values[inside])
+        )
+    return strip
+
+
+def _ranges(channels: Sequence[Channel]) -> tuple[tuple[str, ...], ...]:
     rows = [("Channel", "Unit", "Readings", "Lowest", "Median", "Highest")]
-    for i, name in enumerate(read.facts["channels"]):
-        known = read.values[read.mask[:, i], i]  # type: ignore[call-overload]
-        ends = (known.min(), np.median(known), known.max())
-        shown = (f"{end:.5g}" for end in ends)
-        rows.append((name, read.facts["units"][i], str(len(known)), *shown))
+    for channel in channels:
+        known = channel.values
+        shown = (f"{end:.5g}" for end in (known.min(), np.median(known), known.max()))
+        rows.append((channel.name, channel.unit, str(len(known)), *shown))
     return tuple(rows)
 
 

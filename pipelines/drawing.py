@@ -1,0 +1,173 @@
+"""Pictures of signals as RGB arrays: curves over time, waveform and spectrogram.
+
+Drawn on a white card with a thin frame, so that they read alike on light and dark pages. Only
+matplotlib's objects are used, never its global state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from pipelines.recordings import Channel
+
+MAX_PANELS = 8
+MAX_POINTS = 4_000  # drawn per curve; beyond, the lowest and highest of each stretch are drawn
+_INK, _GRID, _CURVE = "#1f2933", "#e4e7eb", "#0b5c8a"
+_DPI = 110
+_FLOOR_DB = -80.0
+
+
+def _card(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout=None)
+    FigureCanvasAgg(figure)
+    figure.patch.set_edgecolor("#b8c2cc")
+    figure.patch.set_linewidth(1.5)
+    return figure
+
+
+def _pixels(figure: Figure) -> np.ndarray:
+    """(H, W, 3) uint8."""
+    canvas: FigureCanvasAgg = figure.canvas  # type: ignore[assignment]
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _plain(axes: Axes) -> None:
+    axes.tick_params(colors=_INK, labelsize=8, length=3)
+    axes.grid(True, color=_GRID, linewidth=0.7)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color("#9aa5b1")
+
+
+def time_unit(seconds: float) -> tuple[float, str]:
+    """The unit in which a stretch of time is read most easily: its seconds and its name."""
+    for limit, length, name in (
+        (0.5, 1e-3, "milliseconds"),
+        (180, 1.0, "seconds"),
+        (3 * 3600, 60.0, "minutes"),
+        (4 * 86400, 3600.0, "hours"),
+    ):
+        if seconds <= limit:
+            return length, name
+    return 86400.0, "days"
+
+
+def draw_curves(channels: Sequence[Channel]) -> np.ndarray:
+    """One panel for each channel, at most eight, over one axis of time.
+
+    `channels` hold at least one reading each.
+    """
+    shown = channels[:MAX_PANELS]
+    start = min(float(channel.seconds.min()) for channel in shown)
+    end = max(float(channel.seconds.max()) for channel in shown)
+    length, unit = time_unit(end - start)
+    margin = 0.01 * ((end - start) / length or 1.0)
+    inches = 0.52 + 0.92 * len(shown)
+    figure = _card(8.4, inches)
+    room = 0.92 / inches
+    for row, channel in enumerate(shown):
+        bottom = (0.47 / inches) + (len(shown) - 1 - row) * room
+        axes = figure.add_axes((0.085, bottom, 0.895, room * 0.66))
+        _plain(axes)
+        _curve(axes, channel.seconds / length, channel.values)
+        axes.set_xlim(start / length - margin, end / length + margin)
+        axes.locator_params(axis="y", nbins=4)
+        title = f"{channel.name} ({channel.unit})" if channel.unit else channel.name
+        axes.set_title(_short(title), loc="left", fontsize=9, color=_INK, pad=2)
+        if row < len(shown) - 1:
+            axes.tick_params(labelbottom=False)
+        else:
+            axes.set_xlabel(f"Time ({unit})", fontsize=9, color=_INK, labelpad=2)
+    return _pixels(figure)
+
+
+def _curve(axes: Axes, at: np.ndarray, values: np.ndarray) -> None:
+    """A line that breaks where readings are missing, with dots where they are few."""
+    few = len(at) <= 200
+    order = np.argsort(at, kind="stable")
+    at, values = at[order], values[order].astype(np.float64)
+    if len(at) > MAX_POINTS:
+        at, values = _envelope(at, values)
+    elif len(at) > 2:
+        steps = np.diff(at)
+        breaks = np.flatnonzero(steps > 6 * np.median(steps)) + 1
+        at, values = np.insert(at, breaks, np.nan), np.insert(values, breaks, np.nan)
+    axes.plot(at, values, color=_CURVE, linewidth=0.9, alpha=0.45 if few else 1.0)
+    if few:
+        axes.plot(at, values, color=_CURVE, linewidth=0, marker="o", markersize=2.6)
+    if np.nanmin(values) == np.nanmax(values):
+        axes.margins(y=0.5)
+
+
+def _envelope(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest of equal stretches, so that no spike is lost to the eye."""
+    width = -(-len(at) // (MAX_POINTS // 2))
+    starts = np.arange(0, len(at), width)
+    ends = np.stack([np.minimum.reduceat(values, starts), np.maximum.reduceat(values, starts)])
+    return np.repeat(at[starts], 2), ends.T.ravel()
+
+
+def draw_sound(samples: np.ndarray, rate: float) -> np.ndarray:
+    """Waveform over a spectrogram with a logarithmic frequency axis, for one recording.
+
+    The spectrogram is in dB below its own maximum (Hann windows of 46 ms, 3/4 overlap).
+    """
+    seconds = len(samples) / rate
+    figure = _card(8.4, 3.9)
+    upper = figure.add_axes((0.085, 0.70, 0.80, 0.255))
+    lower = figure.add_axes((0.085, 0.125, 0.80, 0.505))
+    colours = figure.add_axes((0.905, 0.125, 0.014, 0.505))
+    _plain(upper)
+    at, values = np.arange(len(samples)) / rate, samples
+    if len(values) > MAX_POINTS:
+        at, values = _envelope(at, values)
+    upper.plot(at, values, color=_CURVE, linewidth=0.6)
+    reach = max(float(np.abs(samples).max()) * 1.05, 1e-6)
+    upper.set(xlim=(0, seconds), ylim=(-reach, reach))
+    upper.tick_params(labelbottom=False)
+    upper.set_ylabel("Amplitude", fontsize=9, color=_INK)
+    upper.locator_params(axis="y", nbins=4)
+    levels, low, high = _log_spectrogram(samples, rate)
+    picture = lower.imshow(
+        levels, origin="lower", aspect="auto", cmap="magma", vmin=_FLOOR_DB, vmax=0,
+        extent=(0, seconds, np.log10(low), np.log10(high)), interpolation="bilinear",
+    )  # fmt: skip
+    ticks = [hz for hz in (20, 50, 100, 200, 500, 1000, 2000, 4000, 8000) if low <= hz <= high]
+    lower.set_yticks(np.log10(ticks), [f"{hz}" for hz in ticks])
+    lower.tick_params(colors=_INK, labelsize=8, length=3)
+    lower.set_ylabel("Frequency (Hz)", fontsize=9, color=_INK)
+    lower.set_xlabel("Time (s)", fontsize=9, color=_INK, labelpad=2)
+    scale = figure.colorbar(picture, cax=colours)
+    scale.ax.tick_params(colors=_INK, labelsize=8, length=3)
+    scale.set_label("Level (dB)", fontsize=9, color=_INK)
+    return _pixels(figure)
+
+
+def _log_spectrogram(samples: np.ndarray, rate: float) -> tuple[np.ndarray, float, float]:
+    """Levels (frequencies, times) in dB below the maximum, on a log axis from low to high Hz."""
+    width = min(1 << round(np.log2(0.046 * rate)), len(samples))
+    hop = max(width // 4, -(-len(samples) // 1_000))
+    windows = np.lib.stride_tricks.sliding_window_view(samples, width)[::hop]
+    power = np.abs(np.fft.rfft(windows * np.hanning(width).astype(np.float32), 4 * width)) ** 2
+    low, high = max(20.0, rate / width), rate / 2
+    wanted = np.geomspace(low, high, 160)
+    bins = np.fft.rfftfreq(4 * width, 1 / rate)
+    edges = np.sqrt(wanted[:-1] * wanted[1:])
+    starts = np.searchsorted(bins, np.concatenate([[low * 0.98], edges])).clip(0, len(bins) - 1)
+    levels = np.maximum.reduceat(power, starts, axis=1).T
+    with np.errstate(divide="ignore"):
+        decibels = 10 * np.log10(levels / max(float(levels.max()), 1e-20))
+    return np.maximum(decibels, _FLOOR_DB), low, high
+
+
+def _short(text: str, limit: int = 60) -> str:
+    # Dollar signs would start matplotlib's formula language.
+    text = text.replace("$", r"\$")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
