@@ -31,6 +31,7 @@ from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
     RLELossless,
 )
 
@@ -142,6 +143,14 @@ def _opener(path: Path) -> Callable[[], BinaryIO]:
     plain = ExplicitVRLittleEndian.encode().ljust(len(DeflatedExplicitVRLittleEndian), b"\0")
     whole = head.replace(DeflatedExplicitVRLittleEndian.encode(), plain) + data
     return lambda: io.BytesIO(whole)
+
+
+def _guess_syntax(header: Dataset) -> str:
+    """The uncompressed transfer syntax of a data set without file meta information."""
+    implicit, little = header.original_encoding
+    if implicit:
+        return ImplicitVRLittleEndian
+    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
 def _pixel_element(

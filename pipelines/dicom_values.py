@@ -79,14 +79,6 @@ def swap_palette(header: Dataset) -> None:
             )
 
 
-def _guess_syntax(header: Dataset) -> str:
-    """The uncompressed transfer syntax of a data set without file meta information."""
-    implicit, little = header.original_encoding
-    if implicit:
-        return ImplicitVRLittleEndian
-    return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-
-
 def _functional(header: Dataset, frame: int, group: str) -> Dataset | None:
     """The functional group `group` of one frame of an enhanced image (PS3.3 C.7.6.16)."""
     per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
@@ -98,9 +90,11 @@ def _functional(header: Dataset, frame: int, group: str) -> Dataset | None:
 
 
 def is_hounsfield(header: Dataset) -> bool:
+    """True for a CT whose values are Hounsfield units."""
     values = _functional(header, 0, "PixelValueTransformationSequence") or header
     kind = str(values.get("RescaleType", "") or "HU")
-    return header.get("Modality") == "CT" and kind == "HU" and "RescaleIntercept" in values
+    is_rescaled = "RescaleIntercept" in values and kind in ("HU", "US")  # US is unspecified
+    return header.get("Modality") == "CT" and is_rescaled
 
 
 def file_window(header: Dataset, whole: bool) -> Window | None:
