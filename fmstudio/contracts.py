@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from fmstudio.errors import NotFound
-from fmstudio.types import ModalityInput, Preview, Source
+from fmstudio.types import ModalityInput, Prepared, Preview, Source
 
 KINDS = ("frames", "waveform", "series", "table", "text")
 
@@ -96,3 +97,48 @@ def pipeline(name: str) -> Pipeline:
             f"There is no modality '{name}'.", hint=f"Use one of: {', '.join(pipelines())}."
         )
     return pipelines()[name]
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """Turns one input into what the encoder's network takes; deterministic, on the CPU.
+
+    `key` changes whenever the same input would be prepared in another way.
+    """
+
+    key: str
+
+    def prepare(self, given: ModalityInput) -> Prepared:
+        """Raises InputError if the input does not fit what was seen in training."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A family of encoders for one kind of data.
+
+    `config` is JSON: everything needed to build the network of one checkpoint. `fits` is True if
+    `fit` learns anything.
+    """
+
+    name: str
+    kind: str
+    fits: bool
+
+    def default(self) -> dict[str, Any]:
+        """The config of the embedded base."""
+        ...
+
+    def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
+        """What must be learned from training inputs before any is prepared, as JSON; may be {}."""
+        ...
+
+    def preparer(
+        self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]
+    ) -> Preparer:
+        """For the checkpoint in `folder` (tokenizer and processor files) and a fitted state."""
+        ...
+
+    def network(self, config: Mapping[str, Any]) -> Any:
+        """A torch module: (arrays {name: (B, N, …)}, mask (B, N)) -> Tokens (B, T, D)."""
+        ...

@@ -6,7 +6,7 @@ Shape letters: L items of one input, C channels, H height, W width.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,19 @@ class ModalityInput:
     def empty(self) -> bool:
         """True if nothing is there, so that the modality counts as missing."""
         return not bool(np.any(self.mask)) or (isinstance(self.values, str) and not self.values)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One input as its encoder's network takes it: arrays whose axis 0 counts the same N items."""
+
+    arrays: Mapping[str, np.ndarray]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def length(self) -> int:
+        """N, the number of items."""
+        return len(next(iter(self.arrays.values())))
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,11 @@ class Cohort:
     def split(self, name: str) -> tuple[PatientCase, ...]:
         """The cases of one split, in the manifest's order."""
         return tuple(case for case in self.cases if case.split == name)
+
+
+def target_array(cases: Sequence[PatientCase]) -> np.ndarray:
+    """Targets of labelled cases: (n,) float64, or (n, K) with NaN where unknown for multilabel."""
+    return np.array([case.target for case in cases], np.float64)
 
 
 def to_json(value: Any) -> str:

@@ -1,0 +1,96 @@
+"""LoRA on the shared model (Hu et al. 2021, arXiv 2106.09685): the only file that imports peft."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor
+
+from fmstudio.model.load import load_base
+from fmstudio.model.shared import SharedModel, TaskHead
+from fmstudio.settings import Settings
+from fmstudio.training.config import RunConfig
+
+Adapted = PeftModel  # a SharedModel with an adapter attached, as other files know it
+
+# Anchored on full paths: a bare "q_proj" would also catch encoders that come with a checkpoint.
+_LAYERS = r"blocks\.\d+\.(q_proj|v_proj|fc1|fc2)"
+TARGETS: Mapping[str, str] = {
+    "trunk": rf"trunk\.{_LAYERS}",
+    "trunk and encoders": rf"(trunk|encoders\.\w+\.stack)\.{_LAYERS}",
+}
+
+
+def attach(model: SharedModel, config: RunConfig) -> Adapted:
+    """The model with a fresh adapter that changes nothing yet; adapter and task head train."""
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=TARGETS[config.scope],
+        modules_to_save=["task_head"],
+        task_type="SEQ_CLS",
+        base_model_name_or_path=model.config.base,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        adapted = get_peft_model(model, lora)
+    # PEFT overwrites the name with the model's own, which is empty for a model built in code.
+    adapted.peft_config["default"].base_model_name_or_path = model.config.base
+    return adapted
+
+
+def shared_model(adapted: Adapted) -> SharedModel:
+    """The shared model inside, with the adapter at work."""
+    return adapted.base_model.model
+
+
+def task_head(adapted: Adapted) -> TaskHead:
+    """The task head that trains with the adapter."""
+    return shared_model(adapted).task_head.modules_to_save["default"]
+
+
+def trained_state(adapted: Adapted) -> dict[str, Tensor]:
+    """Adapter weights and the whole task head, its buffers included, by name; copies."""
+    parameters = dict(adapted.named_parameters())
+    return {
+        name: value.detach().clone().contiguous()
+        for name, value in adapted.state_dict().items()
+        if "modules_to_save" in name or (name in parameters and parameters[name].requires_grad)
+    }
+
+
+def load_trained_state(adapted: Adapted, state: Mapping[str, Tensor]) -> None:
+    """Puts back what `trained_state` took."""
+    own = adapted.state_dict()
+    with torch.no_grad():
+        for name, value in state.items():
+            own[name].copy_(value)
+
+
+def save(adapted: Adapted, folder: Path) -> None:
+    """Writes adapter_config.json and adapter_model.safetensors as stock PEFT does."""
+    adapted.save_pretrained(str(folder), safe_serialization=True)
+    # PEFT adds a model card of its own, which knows nothing of patients: ours lies one folder up.
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    # Names a Python module to import on loading: nothing of ours needs it, and verify refuses it.
+    config["auto_mapping"] = None
+    path.write_text(json.dumps(config, indent=2, sort_keys=True) + os.linesep, encoding="utf-8")
+
+
+def load(folder: Path, settings: Settings) -> SharedModel:
+    """The model of an adapter folder (laid out as a bundle), adapter merged, ready to predict.
+
+    Raises BundleError if the base on this machine is another one.
+    """
+    base = load_base(folder / "config.json", settings)
+    adapted = PeftModel.from_pretrained(base, str(folder / "adapter"))
+    return adapted.merge_and_unload().eval()

@@ -1,0 +1,1 @@
+"""Encoders: one file per family, from one kind of data to tokens for the trunk."""

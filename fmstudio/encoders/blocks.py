@@ -1,0 +1,126 @@
+"""The layers that encoders and trunk are built of: attention blocks, positions and pooling.
+
+Shape letters: B batch, N items, T tokens, D width, H heads.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+@dataclass
+class Tokens:
+    """What an encoder gives to the trunk: values (B, T, D) and a mask (B, T), True where real."""
+
+    values: Tensor
+    mask: Tensor
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block (Vaswani et al. 2017; pre-norm after Xiong et al. 2020)."""
+
+    def __init__(self, width: int, heads: int, expansion: int = 4) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(width)
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, width)
+        self.v_proj = nn.Linear(width, width)
+        self.out_proj = nn.Linear(width, width)
+        self.norm2 = nn.LayerNorm(width)
+        self.fc1 = nn.Linear(width, expansion * width)
+        self.fc2 = nn.Linear(expansion * width, width)
+
+    def forward(self, x: Tensor, attend: Tensor) -> Tensor:
+        """x (B, N, D); attend (B, 1, 1, N) bool, False for items that nobody may look at."""
+        normed = self.norm1(x)
+        split = (x.shape[0], x.shape[1], self.heads, -1)
+        query, key, value = (
+            project(normed).view(split).transpose(1, 2)
+            for project in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attend)
+        x = x + self.out_proj(mixed.transpose(1, 2).reshape(x.shape))
+        return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
+
+
+class Stack(nn.Module):
+    """Blocks one after another and a last layer norm."""
+
+    def __init__(self, width: int, heads: int, depth: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """x (B, N, D) and mask (B, N) to (B, N, D)."""
+        # A row without a single real item would make softmax divide by zero; it attends to
+        # its padding instead, and whoever reads the result masks it out.
+        attend = (mask | ~mask.any(1, keepdim=True))[:, None, None, :]
+        for block in self.blocks:
+            x = block(x, attend)
+        return self.norm(x)
+
+
+class EncoderNetwork(nn.Module):
+    """The network of an embedded encoder: embed items, let them look at each other, pool.
+
+    `window`: items attend only within consecutive windows of so many items (None: to all).
+    Subclasses give `embed(arrays) -> (B, N, D)`; `arrays["group"]` (B, N) says to which token
+    each item belongs.
+    """
+
+    window: int | None = None
+
+    def __init__(self, width: int, heads: int, depth: int) -> None:
+        super().__init__()
+        self.stack = Stack(width, heads, depth)
+
+    def embed(self, arrays: dict[str, Tensor]) -> Tensor:
+        """Items to vectors (B, N, D)."""
+        raise NotImplementedError(type(self).__name__)
+
+    def contextualize(self, embedded: Tensor, mask: Tensor) -> Tensor:
+        """Embedded items (B, N, D) to items that know their neighbours (B, N, D)."""
+        if self.window is None:
+            return self.stack(embedded, mask)
+        shape = embedded.shape
+        folded = self.stack(
+            embedded.reshape(-1, self.window, shape[-1]), mask.reshape(-1, self.window)
+        )
+        return folded.reshape(shape)
+
+    def forward(self, arrays: dict[str, Tensor], mask: Tensor) -> Tokens:
+        """Prepared arrays, padded to (B, N, …), and their mask (B, N), to tokens."""
+        items = self.contextualize(self.embed(arrays), mask)
+        return pool(items, mask, arrays["group"])
+
+
+def pool(items: Tensor, mask: Tensor, group: Tensor) -> Tokens:
+    """Mean of the items (B, N, D) of each group (B, N), groups counted from 0: Tokens (B, T, D)."""
+    group = group.long().masked_fill(~mask, 0)
+    count = int(group.max()) + 1 if group.numel() else 1
+    weight = mask.to(items.dtype)
+    index = group[..., None].expand_as(items)
+    sums = items.new_zeros(items.shape[0], count, items.shape[2])
+    sums = sums.scatter_add(1, index, items * weight[..., None])
+    sizes = items.new_zeros(items.shape[0], count).scatter_add(1, group, weight)
+    return Tokens(sums / sizes.clamp(min=1)[..., None], sizes > 0)
+
+
+def sinusoid(position: Tensor, width: int, longest: float = 10_000.0) -> Tensor:
+    """Sines and cosines of a real position (…) at `width` / 2 wavelengths: (…, width).
+
+    Source: Vaswani et al. 2017, section 3.5.
+    """
+    half = width // 2
+    rates = torch.exp(
+        torch.arange(half, device=position.device) * (-math.log(longest) / max(half - 1, 1))
+    )
+    angles = position[..., None].float() * rates
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)

@@ -1,0 +1,172 @@
+"""Embedded encoder for tables: one token per cell that is filled, from its name and its value.
+
+A number becomes its place among the training patients' numbers (piecewise linear between
+quantiles: Gorishniy et al. 2022, "On Embeddings for Numerical Features"); a category becomes the
+vector of its name. An empty cell gives no token: nothing is imputed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.errors import InputError
+from fmstudio.types import ModalityInput, Prepared, to_json
+
+PIECES = 8  # pieces between quantiles
+MAX_CELLS = 256
+
+
+def _place(value: float, quantiles: list[float]) -> np.ndarray:
+    """Piecewise linear code (PIECES + 1): how far each piece is filled, and the scaled value."""
+    edges = np.asarray(quantiles)
+    widths = np.maximum(np.diff(edges), 1e-9)
+    filled = np.clip((value - edges[:-1]) / widths, 0, 1)
+    middle, spread = edges[PIECES // 2], max((edges[-2] - edges[1]) / 2, 1e-9)
+    return np.append(2 * filled - 1, np.clip((value - middle) / spread, -4, 4))
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Prepares table rows with what `fit` learned of each feature.
+
+    `features`: {name: {"quantiles": […]} for numbers, {"categories": […]} for categories}.
+    """
+
+    features: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def key(self) -> str:
+        """Changes with the features."""
+        return to_json(["cells", 1, PIECES, MAX_CELLS, dict(self.features)])
+
+    def prepare(self, given: ModalityInput) -> Prepared:
+        """N filled cells: value (PIECES + 1), numeric (1), category, name, seconds, group.
+
+        Raises InputError for a word where training had numbers.
+        """
+        facts, values = given.facts, np.asarray(given.values)
+        filled = np.flatnonzero(given.mask)
+        known = [int(i) for i in filled if facts["names"][i] in self.features][-MAX_CELLS:]
+        strange = sorted({facts["names"][i] for i in filled} - set(self.features))
+        remarks = [f"Not in the training data, left out: {', '.join(strange)}."] if strange else []
+        if not known:
+            raise InputError(
+                f"None of the columns {', '.join(strange)} was in the training data.",
+                hint=f"Give any of: {', '.join(self.features)}.",
+            )
+        codes, numeric, words = [], [], []
+        for index in known:
+            name, category = facts["names"][index], facts["categories"][index]
+            code, word = self._cell(name, float(values[index]), category, remarks)
+            codes.append(code)
+            numeric.append([float(not word)])
+            words.append(word)
+        seconds = [facts.get("seconds", [None] * len(values))[i] or 0.0 for i in known]
+        return Prepared(
+            {
+                "value": np.array(codes, np.float32),
+                "numeric": np.array(numeric, np.float32),
+                "category": name_ids(words) * (np.array(numeric, np.int32) == 0),
+                "name": name_ids([facts["names"][i] for i in known]),
+                "seconds": np.log1p(np.abs(np.array(seconds, np.float32))),
+                "group": np.arange(len(known), dtype=np.int32),
+            },
+            tuple(remarks),
+        )
+
+    def _cell(
+        self, name: str, value: float, category: str | None, remarks: list[str]
+    ) -> tuple[np.ndarray, str]:
+        """The code of a number, or zeros and the word of a category."""
+        feature = self.features[name]
+        if "quantiles" in feature:
+            if category is not None:
+                raise InputError(
+                    f"Column '{name}' holds '{category}', and training had numbers there.",
+                    hint="Give a number, or leave the cell empty if the value is not known.",
+                )
+            return _place(value, feature["quantiles"]), ""
+        word = category if category is not None else f"{value:g}"
+        if word not in feature["categories"]:
+            remarks.append(f"'{word}' in column '{name}' was not seen in training.")
+        return np.zeros(PIECES + 1), word
+
+
+class CellNetwork(EncoderNetwork):
+    """Cells (B, N, …) to tokens, one each."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config["width"], config["heads"], config["depth"])
+        self.width = width = config["width"]
+        self.number = nn.Linear(PIECES + 2, width)
+        self.category = NameEmbedding(width)
+        self.name = NameEmbedding(width)
+        self.named = nn.Linear(width, width)
+        self.time = nn.Linear(32, width)
+
+    def embed(self, arrays: dict[str, Tensor]) -> Tensor:
+        """(B, N, …) to (B, N, D)."""
+        numeric = arrays["numeric"]
+        number = self.number(torch.cat([arrays["value"], numeric], -1))
+        value = torch.where(numeric > 0, number, self.category(arrays["category"]))
+        name = self.name(arrays["name"])
+        time = self.time(sinusoid(arrays["seconds"], 32, longest=30.0))
+        return value + self.named(value * name) + name + time
+
+
+class CellEncoder:
+    """The embedded family for tables."""
+
+    name = "cells"
+    kind = "table"
+    fits = True
+
+    def default(self) -> dict[str, Any]:
+        """Config of the embedded base."""
+        return {"width": 256, "heads": 4, "depth": 2}
+
+    def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
+        """Quantiles of every numeric feature and the words of every other, over training inputs.
+
+        A feature is numeric if no training cell holds a word.
+        """
+        numbers: dict[str, list[float]] = {}
+        words: dict[str, set[str]] = {}
+        for given in inputs:
+            rows = zip(given.facts["names"], given.facts["categories"], strict=True)
+            for index, (name, category) in enumerate(rows):
+                if not given.mask[index]:
+                    continue
+                if category is None:
+                    numbers.setdefault(name, []).append(float(np.asarray(given.values)[index]))
+                else:
+                    words.setdefault(name, set()).add(category)
+        features: dict[str, Any] = {}
+        for name in sorted(numbers.keys() | words.keys()):
+            if name in words:
+                seen = words[name] | {f"{number:g}" for number in numbers.get(name, [])}
+                features[name] = {"categories": sorted(seen)}
+            else:
+                cuts = np.quantile(numbers[name], np.linspace(0, 1, PIECES + 1))
+                features[name] = {"quantiles": [float(cut) for cut in cuts]}
+        return {"features": features}
+
+    def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Cells:
+        """With the features that `fit` found."""
+        return Cells(state.get("features", {}))
+
+    def network(self, config: Mapping[str, Any]) -> CellNetwork:
+        """The network of one checkpoint."""
+        return CellNetwork(config)
+
+
+ENCODER = CellEncoder()

@@ -1,0 +1,188 @@
+"""Embedded encoder for series: channels of readings in time -> spans -> one token each.
+
+Every channel is cut into spans of real time; a span is its shape (16 bins), a few statistics,
+when it was, and the channel's name. Channels are scaled by median and spread of the training
+patients, so that the network sees numbers of one size whatever the unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.errors import InputError
+from fmstudio.types import ModalityInput, Prepared, to_json
+
+BINS = 16
+STATISTICS = 10
+MAX_TOKENS = 64
+LIMIT = 8.0  # scaled readings beyond this are clipped: an artefact says no more than "far off"
+
+
+def _scaled(readings: np.ndarray, state: Mapping[str, float]) -> np.ndarray:
+    return np.clip((readings - state["centre"]) / state["spread"], -LIMIT, LIMIT)
+
+
+def _statistics(at: np.ndarray, values: np.ndarray, duration: float) -> np.ndarray:
+    """STATISTICS numbers of one span; `at` in [0, 1) of the span, values scaled."""
+    steps = np.diff(values)
+    slope = np.polyfit(at, values, 1)[0] if len(values) > 2 and np.ptp(at) > 0 else 0.0
+    return np.array(
+        [
+            np.log1p(len(values)) / 4, values.mean(), values.std(), values.min(), values.max(),
+            values[0], values[-1], np.clip(slope, -LIMIT, LIMIT),
+            np.abs(steps).mean() if len(steps) else 0.0, np.log1p(duration) / 8,
+        ],
+        np.float32,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Spans:
+    """Prepares series with the channel scales of the training patients.
+
+    `channels`: {name: {centre, spread}}. Empty: every channel is its own reference, which is
+    what pretraining on many sources uses.
+    """
+
+    channels: Mapping[str, Mapping[str, float]]
+
+    @property
+    def key(self) -> str:
+        """Changes with the scales."""
+        return to_json(["spans", 1, BINS, MAX_TOKENS, dict(self.channels)])
+
+    def prepare(self, given: ModalityInput) -> Prepared:
+        """Arrays of N spans: shape, filled (BINS each), statistics, time (start, length), name."""
+        values, mask = np.asarray(given.values), np.asarray(given.mask)
+        seconds = np.asarray(given.facts["seconds"], np.float64)
+        known, remarks = self._known(given, mask)
+        if not known:
+            raise InputError(
+                f"None of the channels {', '.join(given.facts['channels'])} was in the training "
+                "data.",
+                hint=f"Give a recording with any of: {', '.join(self.channels)}.",
+            )
+        duration = max(float(seconds[-1] - seconds[0]), 1e-3) if len(seconds) else 1e-3
+        count = int(np.clip(MAX_TOKENS // max(len(known), 1), 1, BINS))
+        place = np.clip((seconds - seconds[0]) / duration * count, 0, count - 1e-6)
+        rows: list[tuple[np.ndarray, ...]] = []
+        names: list[str] = []
+        for index, name in known:
+            there = mask[:, index]
+            scaled = _scaled(values[there, index].astype(np.float64), self._state(name, given))
+            for span in range(count):
+                inside = place[there].astype(int) == span
+                if inside.any():
+                    at = place[there][inside] - span
+                    rows.append(self._span(at, scaled[inside], span, count, duration))
+                    names.append(name)
+        columns = [np.stack(column).astype(np.float32) for column in zip(*rows, strict=True)]
+        arrays = dict(zip(("shape", "filled", "statistics", "time"), columns, strict=True))
+        arrays |= {"name": name_ids(names), "group": np.arange(len(rows), dtype=np.int32)}
+        return Prepared(arrays, remarks)
+
+    def _span(
+        self, at: np.ndarray, scaled: np.ndarray, span: int, count: int, duration: float
+    ) -> tuple[np.ndarray, ...]:
+        bins = (at * BINS).astype(int)
+        sizes = np.bincount(bins, minlength=BINS)
+        shape = np.bincount(bins, scaled, minlength=BINS) / np.maximum(sizes, 1)
+        length = duration / count
+        return (
+            shape, (sizes > 0), _statistics(at, scaled, length),
+            np.array([np.log1p(span * length), np.log1p(length)]),
+        )  # fmt: skip
+
+    def _known(
+        self, given: ModalityInput, mask: np.ndarray
+    ) -> tuple[list[tuple[int, str]], tuple[str, ...]]:
+        """The channels that have readings and were seen in training, the fullest first."""
+        there = [(i, n) for i, n in enumerate(given.facts["channels"]) if mask[:, i].any()]
+        known = [(i, n) for i, n in there if not self.channels or n in self.channels]
+        strange = [n for i, n in there if (i, n) not in known]
+        remarks = []
+        if strange:
+            remarks.append(f"Not in the training data, left out: {', '.join(strange)}.")
+        if len(known) > MAX_TOKENS:
+            fullest = sorted(known, key=lambda c: -int(mask[:, c[0]].sum()))
+            known = sorted(fullest[:MAX_TOKENS])
+            remarks.append(f"Only the {MAX_TOKENS} channels with most readings were used.")
+        return known, tuple(remarks)
+
+    def _state(self, name: str, given: ModalityInput) -> Mapping[str, float]:
+        if self.channels:
+            return self.channels[name]
+        index = given.facts["channels"].index(name)
+        return _scale(np.asarray(given.values)[np.asarray(given.mask)[:, index], index])
+
+
+def _scale(readings: np.ndarray) -> dict[str, float]:
+    """Median and robust spread (half the 16th to 84th percentile) of readings."""
+    low, centre, high = np.percentile(readings.astype(np.float64), [16, 50, 84])
+    spread = (high - low) / 2 or float(readings.std()) or max(abs(centre), 1.0)
+    return {"centre": float(centre), "spread": float(spread)}
+
+
+class SpanNetwork(EncoderNetwork):
+    """Spans (B, N, …) to tokens, one each."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        super().__init__(config["width"], config["heads"], config["depth"])
+        self.width = width = config["width"]
+        self.reading = nn.Linear(2 * BINS + STATISTICS, width)
+        self.time = nn.Linear(2 * 32, width)
+        self.name = NameEmbedding(width)
+        self.named = nn.Linear(width, width)
+
+    def embed(self, arrays: dict[str, Tensor]) -> Tensor:
+        """(B, N, …) to (B, N, D)."""
+        parts = [arrays["shape"], arrays["filled"], arrays["statistics"]]
+        reading = self.reading(torch.cat(parts, -1))
+        name = self.name(arrays["name"])
+        time = self.time(sinusoid(arrays["time"], 32, longest=30.0).flatten(-2))
+        # The product keeps "high pressure" and "high pulse" apart when tokens are averaged.
+        return reading + self.named(reading * name) + name + time
+
+
+class SpanEncoder:
+    """The embedded family for series."""
+
+    name = "spans"
+    kind = "series"
+    fits = True
+
+    def default(self) -> dict[str, Any]:
+        """Config of the embedded base."""
+        return {"width": 256, "heads": 4, "depth": 2}
+
+    def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
+        """Centre and spread of every channel, from at most 512 readings of each training input."""
+        readings: dict[str, list[np.ndarray]] = {}
+        for given in inputs:
+            values, mask = np.asarray(given.values), np.asarray(given.mask)
+            for index, name in enumerate(given.facts["channels"]):
+                there = values[mask[:, index], index]
+                if len(there):
+                    picked = np.linspace(0, len(there) - 1, min(len(there), 512)).astype(int)
+                    readings.setdefault(name, []).append(there[picked])
+        return {"channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())}}
+
+    def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Spans:
+        """With the scales that `fit` found."""
+        return Spans(state.get("channels", {}))
+
+    def network(self, config: Mapping[str, Any]) -> SpanNetwork:
+        """The network of one checkpoint."""
+        return SpanNetwork(config)
+
+
+ENCODER = SpanEncoder()

@@ -1,0 +1,218 @@
+"""The shared model: an encoder per kind of data, one trunk over all tokens, one task head.
+
+Shape letters: B cases, M modalities, R cases that have a modality, T tokens, D width, K outputs.
+
+An absent modality gives no token that anything attends to, so a case gives the same answer alone
+and in a mixed batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+from fmstudio.contracts import discover
+from fmstudio.encoders.blocks import Stack, Tokens
+from fmstudio.encoders.names import NameEmbedding, name_ids
+
+FEATURES_PER_TOKEN = 3  # mean and spread of the encoder's tokens, mean of the trunk's
+
+
+class SharedModelConfig(PretrainedConfig):
+    """What the model is made of. JSON, saved beside base and adapter.
+
+    `encoders`: {key: {"family": …, "config": {…}}}; `routes`: {modality: key of its encoder}, in
+    the order in which the trunk sees them; `outputs`: K.
+    """
+
+    model_type = "fmstudio"
+
+    def __init__(
+        self,
+        width: int = 256,
+        heads: int = 4,
+        depth: int = 4,
+        encoders: Mapping[str, Any] | None = None,
+        routes: Mapping[str, str] | None = None,
+        outputs: int = 1,
+        **rest: Any,
+    ) -> None:
+        self.width, self.heads, self.depth = width, heads, depth
+        self.encoders = dict(encoders or {})
+        self.routes = dict(routes or {})
+        self.outputs = outputs
+        super().__init__(**rest)
+
+
+@dataclass
+class ModalityBatch:
+    """One modality of a batch: which cases have it, and their arrays padded to (R, N, …).
+
+    `arrays` are what the encoder takes, or {"tokens": (R, T, D)} where it ran before.
+    """
+
+    rows: Tensor
+    arrays: dict[str, Tensor]
+    mask: Tensor
+
+
+@dataclass
+class Batch:
+    """B cases: a ModalityBatch for each modality that any of them has."""
+
+    size: int
+    modalities: dict[str, ModalityBatch]
+
+
+@dataclass
+class Features:
+    """What the task head sees: (B, M, 3 · D) features, and (B, M) which modalities are there."""
+
+    values: Tensor
+    present: Tensor
+
+
+class TaskHead(nn.Module):
+    """A linear reading of each modality's features, summed over the modalities that are there.
+
+    logits = bias + Σ_m present_m · (weight_m · standardized features_m + offset_m)
+
+    `mean` and `scale` (M, F) standardize features by the training patients. The sum makes each
+    modality's part of the logit exact, and a missing one adds nothing.
+    """
+
+    def __init__(self, modalities: int, features: int, outputs: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(modalities, features, outputs))
+        self.offset = nn.Parameter(torch.zeros(modalities, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.register_buffer("mean", torch.zeros(modalities, features))
+        self.register_buffer("scale", torch.ones(modalities, features))
+
+    def parts(self, features: Features) -> Tensor:
+        """Each modality's part of the logits (B, M, K); zero where it is absent."""
+        standardized = (features.values - self.mean) / self.scale
+        parts = torch.einsum("bmf,mfk->bmk", standardized, self.weight) + self.offset
+        return parts * features.present[..., None]
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (B, K)."""
+        return self.parts(features).sum(1) + self.bias
+
+
+def _summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over real tokens: two of (B, D). Zero where there are none."""
+    weight = mask[..., None].to(tokens.dtype)
+    count = weight.sum(1).clamp(min=1)
+    mean = (tokens * weight).sum(1) / count
+    variance = ((tokens - mean[:, None]) ** 2 * weight).sum(1) / count
+    # The small constant keeps the root's slope finite where there is a single token.
+    return mean, torch.sqrt(variance + 1e-6)
+
+
+class SharedModel(PreTrainedModel):
+    """Encoders → trunk → task head."""
+
+    config_class = SharedModelConfig
+    base_model_prefix = "shared"
+    _no_split_modules = ("Block",)
+
+    def __init__(self, config: SharedModelConfig) -> None:
+        super().__init__(config)
+        families = discover("fmstudio.encoders", "ENCODER")
+        self.encoders = nn.ModuleDict()
+        self.bridges = nn.ModuleDict()
+        for key, chosen in config.encoders.items():
+            network = families[chosen["family"]].network(chosen["config"])
+            self.encoders[key] = network
+            same = network.width == config.width
+            self.bridges[key] = nn.Identity() if same else nn.Linear(network.width, config.width)
+        self.modality_name = NameEmbedding(config.width)
+        self.trunk = Stack(config.width, config.heads, config.depth)
+        self.task_head = TaskHead(
+            len(config.routes), FEATURES_PER_TOKEN * config.width, config.outputs
+        )
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        """A head that no file holds starts at zero; other layers keep torch's initial values."""
+        if isinstance(module, TaskHead):
+            for name, values in (*module.named_parameters(), *module.named_buffers()):
+                nn.init.constant_(values, 1.0 if name == "scale" else 0.0)
+
+    @property
+    def modalities(self) -> list[str]:
+        """The modalities that this model takes, in the order of its features."""
+        return list(self.config.routes)
+
+    def encode(self, modality: str, given: ModalityBatch) -> Tokens:
+        """The tokens (R, T, D) of one modality; as they are where the encoder ran before."""
+        if "tokens" in given.arrays:
+            return Tokens(given.arrays["tokens"], given.mask)
+        key = self.config.routes[modality]
+        tokens = self.encoders[key](given.arrays, given.mask)
+        return Tokens(self.bridges[key](tokens.values), tokens.mask)
+
+    def features(self, batch: Batch) -> Features:
+        """All modalities through encoders and trunk: features (B, M, 3 · D)."""
+        device = self.task_head.bias.device
+        width, size = self.config.width, batch.size
+        names = torch.from_numpy(name_ids(self.modalities)).to(device)
+        named = self.modality_name(names)
+        sequence, masks, raw = [], [], {}
+        for index, modality in enumerate(self.modalities):
+            if modality not in batch.modalities:
+                continue
+            given = batch.modalities[modality]
+            tokens = self.encode(modality, given)
+            raw[index] = (given.rows, torch.cat(_summary(tokens.values, tokens.mask), -1))
+            shape = (size, tokens.mask.shape[1])
+            placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)
+            mask = torch.zeros(shape, dtype=torch.bool, device=device)
+            sequence.append((index, placed.index_copy(0, given.rows, tokens.values + named[index])))
+            masks.append(mask.index_copy(0, given.rows, tokens.mask))
+        mixed = self.trunk(torch.cat([part for _, part in sequence], 1), torch.cat(masks, 1))
+        values = mixed.new_zeros(size, len(self.modalities), FEATURES_PER_TOKEN * width)
+        present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
+        start = 0
+        for (index, part), mask in zip(sequence, masks, strict=True):
+            rows, summary = raw[index]
+            after = mixed[rows, start : start + part.shape[1]]
+            joined = torch.cat([summary, _summary(after, mask[rows])[0]], -1)
+            values[rows, index] = joined.to(values.dtype)
+            present[rows, index] = 1.0
+            start += part.shape[1]
+        return Features(values, present)
+
+    def forward(
+        self, inputs: Batch | None = None, labels: Tensor | None = None, **unused: Any
+    ) -> SequenceClassifierOutput:
+        """Logits (B, K) of a batch, and the plain loss where labels are given.
+
+        `unused` are the arguments of text models that PEFT's wrapper passes on.
+        """
+        if inputs is None:
+            raise ValueError("SharedModel takes inputs=Batch")
+        logits = self.task_head(self.features(inputs))
+        loss = None
+        if labels is not None and self.config.outputs > 1:
+            loss = functional.cross_entropy(logits, labels.long())
+        elif labels is not None:
+            loss = functional.binary_cross_entropy_with_logits(logits[:, 0], labels.float())
+        return SequenceClassifierOutput(loss=loss, logits=logits)
+
+
+AutoConfig.register("fmstudio", SharedModelConfig)
+AutoModelForSequenceClassification.register(SharedModelConfig, SharedModel)

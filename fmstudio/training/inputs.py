@@ -1,0 +1,156 @@
+"""Cases made ready for the model once: read, prepared, and run through frozen encoders.
+
+Files are read in the sandbox, inputs prepared by their encoder's preparer, and what a frozen
+encoder makes of them kept in the cache by content; an epoch then reads small files of tokens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fmstudio.adapters.processor import Processor
+from fmstudio.contracts import discover, pipeline
+from fmstudio.errors import StudioError
+from fmstudio.model.batching import collate
+from fmstudio.model.shared import SharedModel
+from fmstudio.sandbox import Reader, pack, unpack
+from fmstudio.settings import Settings
+from fmstudio.training.cache import Cache, content_key
+from fmstudio.types import ModalityInput, PatientCase, Prepared, Source
+
+
+def source_key(modality: str, sources: Sequence[Source]) -> str:
+    """Changes with the content of any source, its name or the pipeline's version."""
+    content = [[s.name, _sha256(s.path) if s.path else s.text] for s in sources]
+    return content_key(modality, pipeline(modality).version, content)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file; of its name where it cannot be read, for the reader to say why."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return f"unreadable {path.name}"
+
+
+@dataclass
+class PreparedCases:
+    """Where every case's tokens (or prepared arrays) lie in the cache.
+
+    `keys`: {case id: {modality: cache key}}; `unreadable`: {case id: {modality: reason}}.
+    """
+
+    cache: Cache
+    keys: dict[str, dict[str, str]]
+    unreadable: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def load(self, case_id: str, hidden: Iterable[str] = ()) -> dict[str, Prepared]:
+        """One case's modalities, without the hidden ones."""
+        return {
+            modality: Prepared(self.cache.read(key))
+            for modality, key in self.keys[case_id].items()
+            if modality not in hidden
+        }
+
+
+class Preparation:
+    """Makes cases ready for one model. `report` is told the share done, in [0, 1]."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        settings: Settings,
+        report: Callable[[float], None] = lambda share: None,
+    ) -> None:
+        self.reader, self.settings, self.report = reader, settings, report
+        self.cache = Cache(settings.folder("cache"))
+        self.unreadable: dict[str, dict[str, str]] = {}
+
+    def fit(self, model: SharedModel, train: Sequence[PatientCase]) -> dict[str, Processor]:
+        """A processor per modality, with what its encoder learns from the training inputs."""
+        families = discover("fmstudio.encoders", "ENCODER")
+        processors = {}
+        for modality, key in model.config.routes.items():
+            chosen = model.config.encoders[key]
+            family = families[chosen["family"]]
+            state = {}
+            if family.fits:
+                state = family.fit(given for _, given in self.inputs(modality, train, keep=True))
+            processors[modality] = Processor(modality, chosen["family"], chosen["config"], state)
+        return processors
+
+    def inputs(
+        self, modality: str, cases: Iterable[PatientCase], keep: bool
+    ) -> Iterator[tuple[PatientCase, ModalityInput]]:
+        """The inputs of all cases that have the modality and can be read; `keep` them for later."""
+        given = {c.case_id: c for c in cases if c.sources.get(modality)}
+        keys = {i: self._input_key(modality, c) for i, c in given.items()}
+        ready = [i for i, key in keys.items() if keep and key in self.cache]
+        unread = [i for i in given if i not in set(ready)]
+        jobs = ((i, modality, given[i].sources[modality]) for i in unread)
+        for case_id in ready:
+            yield given[case_id], unpack(self.cache.read_bytes(keys[case_id]))
+        for case_id, read in self.reader.read_many(jobs):
+            if isinstance(read, StudioError):
+                self.unreadable.setdefault(case_id, {})[modality] = read.message
+            elif not read.empty:
+                if keep:
+                    self.cache.write_bytes(keys[case_id], pack(read))
+                yield given[case_id], read
+
+    def _input_key(self, modality: str, case: PatientCase) -> str:
+        return content_key("input", source_key(modality, case.sources[modality]))
+
+    def run(
+        self,
+        model: SharedModel,
+        processors: Mapping[str, Processor],
+        cases: Sequence[PatientCase],
+        frozen: bool,
+    ) -> PreparedCases:
+        """Prepares all cases; where encoders are frozen, also runs them."""
+        families = discover("fmstudio.encoders", "ENCODER")
+        keys: dict[str, dict[str, str]] = {case.case_id: {} for case in cases}
+        for done, (modality, processor) in enumerate(processors.items()):
+            preparer = processor.preparer(model.config.base, self.settings)
+            made_by = [preparer.key, model.config.base_sha256 if frozen else "prepared"]
+            wanted = {
+                case.case_id: content_key(
+                    "tokens", source_key(modality, case.sources[modality]), made_by,
+                    model.config.routes[modality],
+                )
+                for case in cases
+                if case.sources.get(modality)
+            }  # fmt: skip
+            missing = [
+                c for c in cases if c.case_id in wanted and wanted[c.case_id] not in self.cache
+            ]
+            keep = families[processor.family].fits
+            for number, (case, given) in enumerate(self.inputs(modality, missing, keep)):
+                prepared = preparer.prepare(given)
+                if prepared.length:
+                    ready = {"tokens": encode(model, modality, prepared)} if frozen else None
+                    self.cache.write(wanted[case.case_id], ready or prepared.arrays)
+                self.report((done + number / len(missing)) / len(processors))
+            for case_id, key in wanted.items():
+                if key in self.cache:
+                    keys[case_id][modality] = key
+        return PreparedCases(self.cache, keys, self.unreadable)
+
+
+@torch.inference_mode()
+def encode(model: SharedModel, modality: str, prepared: Prepared) -> np.ndarray:
+    """The tokens (T, D) of one prepared input.
+
+    One at a time, because the last bit of a result depends on the padding of its batch, and a
+    case must give the same tokens today, after a resumed run and at prediction.
+    """
+    given = collate([{modality: prepared}], model.device).modalities[modality]
+    return model.encode(modality, given).values[0].float().cpu().numpy()

@@ -1,0 +1,172 @@
+"""What a run is worth: the ladder of models on the same patients, single modalities, fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fmstudio.evaluation.calibration import probabilities
+from fmstudio.evaluation.metrics import evaluate, gain, headline, score
+from fmstudio.model.shared import SharedModel
+from fmstudio.training.features import features_of
+from fmstudio.training.material import SPLITS, Material
+from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
+from fmstudio.types import Interval, TaskSpec
+
+FEWEST = 10  # training cases that a single modality must have to be judged alone
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One model of the ladder: outputs by split, in the user's units, and what it took."""
+
+    name: str
+    outputs: Mapping[str, np.ndarray]
+    seconds: float
+    validation_loss: float = float("nan")
+
+    def validation(self, task: TaskSpec, material: Material) -> float:
+        """The headline figure on validation patients, by which models are chosen."""
+        return score(task, material.true("validation"), self.outputs["validation"])
+
+
+def rung(
+    name: str, task: TaskSpec, material: Material, logits: Mapping[str, np.ndarray], seconds: float
+) -> Rung:
+    """A rung from logits (n, K) by split, before calibration."""
+    outputs = {
+        split: probabilities(task, values) * _spread(task, material) + _centre(task, material)
+        for split, values in logits.items()
+    }
+    lost = loss(task, logits["validation"], material.targets["validation"])
+    return Rung(name, outputs, seconds, lost)
+
+
+def _spread(task: TaskSpec, material: Material) -> float:
+    return material.spread if task.kind == "regression" else 1.0
+
+
+def _centre(task: TaskSpec, material: Material) -> float:
+    return material.centre if task.kind == "regression" else 0.0
+
+
+def beats(task: TaskSpec, material: Material, new: Rung, old: Rung) -> bool:
+    """True if `new` has the smaller validation loss and no worse a headline figure."""
+    figures = new.validation(task, material), old.validation(task, material)
+    return new.validation_loss < old.validation_loss and not figures[0] < figures[1]
+
+
+@dataclass(frozen=True)
+class Single:
+    """A probe on one modality alone: `rows` of the test split that have it, and its outputs."""
+
+    modality: str
+    rows: np.ndarray
+    outputs: np.ndarray
+    validation: float
+
+
+def single_probes(
+    task: TaskSpec, model: SharedModel, material: Material, balance: bool
+) -> list[Single]:
+    """For each modality a probe that sees nothing else, on the cases that have it."""
+    found = []
+    for index, modality in enumerate(model.modalities):
+        sets, rows = {}, {}
+        for split in SPLITS:
+            has = [modality in material.prepared.keys[i] for i in material.ids(split)]
+            rows[split] = np.flatnonzero(has)
+            ids = [material.ids(split)[row] for row in rows[split]]
+            values, present = features_of(model, material.prepared, ids, only=modality)
+            alone = values[:, index : index + 1], present[:, index : index + 1]
+            sets[split] = (*alone, material.targets[split][rows[split]])
+        enough = min(len(rows[split]) for split in SPLITS) >= 2 and len(rows["train"]) >= FEWEST
+        if not enough or not _varied(task, sets["train"][2]):
+            continue
+        head = fit_probe(task, sets["train"], sets["validation"], balance)
+        shift = prior_shift(task, sets["train"][2]) if balance else 0.0
+        outputs = {s: _read(task, material, head, sets[s], shift) for s in ("validation", "test")}
+        true = material.true("validation")[rows["validation"]]
+        found.append(
+            Single(
+                modality, rows["test"], outputs["test"], score(task, true, outputs["validation"])
+            )
+        )
+    return found
+
+
+def _varied(task: TaskSpec, targets: np.ndarray) -> bool:
+    return task.kind == "multilabel" or len(np.unique(targets)) > 1
+
+
+def _read(
+    task: TaskSpec, material: Material, head: Head, part: Sequence[np.ndarray], shift: Any
+) -> np.ndarray:
+    read = probabilities(task, head.logits(part[0], part[1]) + shift)
+    return read * _spread(task, material) + _centre(task, material)
+
+
+def ladder_json(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> list[dict[str, Any]]:
+    """Each model's headline figure on the test patients, with what chose it and what it took."""
+    name = headline(task)
+    return [
+        {
+            "name": each.name,
+            name: _figure(task, material, each.outputs["test"]).as_dict(),
+            "validation": _number(each.validation(task, material)),
+            "seconds": round(each.seconds, 3),
+        }
+        for each in rungs
+    ]
+
+
+def subsets_json(
+    task: TaskSpec, material: Material, singles: Sequence[Single], fused: np.ndarray
+) -> list[dict[str, Any]]:
+    """The headline figure on test patients of each modality alone, and of everything together."""
+    name = headline(task)
+    entries = [
+        {
+            "modalities": [one.modality],
+            "n": len(one.rows),
+            name: _figure(task, material, one.outputs, one.rows).as_dict(),
+            "model": "probe on this modality alone",
+        }
+        for one in singles
+    ]
+    whole = {
+        "modalities": list(material.cohort.modalities),
+        "n": len(fused),
+        name: _figure(task, material, fused).as_dict(),
+        "model": "adapter",
+    }
+    return [*entries, whole]
+
+
+def fusion_json(
+    task: TaskSpec, material: Material, singles: Sequence[Single], fused: np.ndarray
+) -> dict[str, Any] | None:
+    """Fused minus best single modality (best on validation), paired on the same test patients."""
+    usable = [one for one in singles if np.isfinite(one.validation)]
+    if not usable or len(singles) < 2:
+        return None
+    best = max(usable, key=lambda one: one.validation)
+    patients = [material.patients("test")[row] for row in best.rows]
+    found = gain(task, material.true("test")[best.rows], fused[best.rows], best.outputs, patients)
+    verdict = "helps" if found.low > 0 else "hurts" if found.high < 0 else "no evidence"
+    return {"best_single": best.modality, "gain": found.as_dict(), "verdict": verdict}
+
+
+def _figure(
+    task: TaskSpec, material: Material, outputs: np.ndarray, rows: np.ndarray | None = None
+) -> Interval:
+    chosen = np.arange(len(outputs)) if rows is None else rows
+    patients = [material.patients("test")[row] for row in chosen]
+    return evaluate(task, material.true("test")[chosen], outputs, patients)[headline(task)]
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,265 @@
+"""The one training loop: batches in an order fixed by the seed, validation, early stopping.
+
+Every random number is drawn from (seed, step), never from where the process happened to be, so a
+run resumed from its last checkpoint sees the same batches and the same dropout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, trained_state
+from fmstudio.evaluation.calibration import probabilities
+from fmstudio.evaluation.metrics import headline, score
+from fmstudio.model.batching import collate
+from fmstudio.records import Point, Progress
+from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from fmstudio.training.config import RunConfig
+from fmstudio.training.inputs import PreparedCases
+from fmstudio.training.probe import loss as plain_loss
+from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.types import TaskSpec
+
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+
+
+@dataclass(frozen=True)
+class Part:
+    """Case ids and targets of one split; regression targets in standard units."""
+
+    ids: Sequence[str]
+    targets: np.ndarray
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How training went. `best_epoch` 0 means that nothing beat the starting point."""
+
+    best_epoch: int
+    epochs: int
+    steps: int
+    seconds: float
+    cases: int
+
+
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """bf16 on a GPU. Not on a CPU: without hardware for it, it is 20 times slower."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    """Mean loss of a batch. `weights`: per class (K or 2), or (K, 2) for multilabel, or None."""
+    if task.kind == "regression":
+        return functional.mse_loss(logits[:, 0], targets)
+    if task.kind == "multiclass":
+        return functional.cross_entropy(logits, targets.long(), weight=weights)
+    columns = targets.reshape(len(targets), -1)
+    known = ~torch.isnan(columns)
+    filled = columns.nan_to_num()
+    each = functional.binary_cross_entropy_with_logits(logits, filled, reduction="none")
+    if weights is not None:
+        pairs = weights.reshape(-1, 2)
+        each = each * torch.where(filled > 0.5, pairs[:, 1], pairs[:, 0])
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def class_weights(task: TaskSpec, targets: np.ndarray) -> np.ndarray | None:
+    """Weights that make classes count the same: n / (classes · n of the class)."""
+    if task.kind == "regression":
+        return None
+    if task.kind == "multiclass":
+        counts = np.bincount(targets.astype(int), minlength=len(task.labels))
+        return len(targets) / (len(counts) * np.maximum(counts, 1))
+    columns = targets.reshape(len(targets), -1)
+    pairs = []
+    for column in columns.T:
+        known = column[~np.isnan(column)]
+        counts = np.array([(known == 0).sum(), (known == 1).sum()])
+        pairs.append(len(known) / (2 * np.maximum(counts, 1)))
+    return np.array(pairs)
+
+
+class Loop:
+    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation."""
+
+    def __init__(
+        self,
+        adapted: Adapted,
+        task: TaskSpec,
+        config: RunConfig,
+        cases: PreparedCases,
+        train: Part,
+        validation: Part,
+        shift: np.ndarray,
+        folder: Path,
+        reporter: Reporter,
+    ) -> None:
+        self.adapted, self.task, self.config, self.cases = adapted, task, config, cases
+        self.train_part, self.validation_part, self.shift = train, validation, shift
+        self.folder, self.reporter = folder, reporter
+        self.device = adapted.device
+        weights = class_weights(task, train.targets) if config.balance else None
+        self.weights = None if weights is None else self._tensor(weights)
+        self.parameters = [p for p in adapted.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.steps_per_epoch = -(-len(train.ids) // config.batch_size)
+
+    def run(self) -> Trained:
+        """Trains from the last checkpoint, or from the start, to the end; the best is loaded.
+
+        Raises Stopped if asked to stop; the last finished epoch is on disk then.
+        """
+        state = self._start()
+        started = time.monotonic()
+        while state.epoch < self.config.epochs and state.waited < self.config.patience:
+            losses = self._epoch(state)
+            state = self._judge(state, losses, state.seconds + time.monotonic() - started)
+            started = time.monotonic()
+            save_checkpoint(self.folder, state, self.parameters, self.optimizer)
+            self._report(state)
+        load_trained_state(self.adapted, state.best)
+        return Trained(
+            state.best_epoch, state.epoch, state.epoch * self.steps_per_epoch, state.seconds,
+            state.epoch * len(self.train_part.ids),
+        )  # fmt: skip
+
+    def predict(self, ids: Sequence[str]) -> np.ndarray:
+        """Logits (n, K) of prepared cases, with the shift back to true class shares."""
+        return logits_of(self.adapted, self.cases, ids) + self.shift
+
+    def _start(self) -> Checkpoint:
+        state = load_checkpoint(self.folder, self.parameters, self.optimizer)
+        if state is None:
+            lost = self._validation_loss()[0]
+            state = Checkpoint(best=trained_state(self.adapted), best_loss=lost)
+        else:
+            load_trained_state(self.adapted, state.now)
+        self.reporter.points(state.points)
+        return state
+
+    def _epoch(self, state: Checkpoint) -> list[float]:
+        """One pass over the training cases; the loss of each step."""
+        self.adapted.train()
+        order = np.random.default_rng([self.config.seed, state.epoch])
+        shuffled = order.permutation(len(self.train_part.ids))
+        losses = []
+        for number in range(self.steps_per_epoch):
+            if self.reporter.should_stop():
+                raise Stopped
+            step = state.epoch * self.steps_per_epoch + number
+            chosen = shuffled[number :: self.steps_per_epoch]
+            losses.append(self._step(step, chosen))
+        return losses
+
+    def _step(self, step: int, chosen: np.ndarray) -> float:
+        draw = np.random.default_rng([self.config.seed, 1, step])
+        torch.manual_seed(int(draw.integers(2**31)))
+        cases = [
+            self.cases.load(self.train_part.ids[i], self._hidden(self.train_part.ids[i], draw))
+            for i in chosen
+        ]
+        targets = self._tensor(self.train_part.targets[chosen])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * self._pace(step)
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(self.device):
+            logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
+        value = task_loss(self.task, logits.float(), targets, self.weights)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        return float(value.detach())
+
+    def _hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
+        """The modalities that this case does without in this step; one always stays."""
+        there = list(self.cases.keys[case_id])
+        hidden = [name for name in there if draw.random() < self.config.modality_dropout]
+        if len(hidden) == len(there):
+            hidden.remove(there[draw.integers(len(there))])
+        return set(hidden)
+
+    def _pace(self, step: int) -> float:
+        """Share of the learning rate: rises in a line, then falls as a cosine to a twentieth."""
+        total = self.config.epochs * self.steps_per_epoch
+        warm = max(1, int(WARM_UP * total))
+        if step < warm:
+            return (step + 1) / warm
+        progress = (step - warm) / max(1, total - warm)
+        return 0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * progress))
+
+    def _validation_loss(self) -> tuple[float, float]:
+        """Loss and headline figure on the validation patients."""
+        logits = self.predict(self.validation_part.ids)
+        targets = self.validation_part.targets
+        return (
+            plain_loss(self.task, logits, targets),
+            score(self.task, targets, probabilities(self.task, logits)),
+        )
+
+    def _judge(self, state: Checkpoint, losses: list[float], seconds: float) -> Checkpoint:
+        """The state after an epoch, with the best kept."""
+        lost, figure = self._validation_loss()
+        epoch = state.epoch + 1
+        first = state.epoch * self.steps_per_epoch
+        points = [Point("train loss", first + i + 1, value) for i, value in enumerate(losses)]
+        points.append(Point("validation loss", epoch, lost))
+        if np.isfinite(figure):
+            points.append(Point(f"validation {headline(self.task)}", epoch, figure))
+        now = trained_state(self.adapted)
+        better = lost < state.best_loss
+        return Checkpoint(
+            epoch=epoch,
+            seconds=seconds,
+            now=now,
+            best=now if better else state.best,
+            best_loss=lost if better else state.best_loss,
+            best_epoch=epoch if better else state.best_epoch,
+            waited=0 if better else state.waited + 1,
+            points=(*state.points, *points),
+            new_points=tuple(points),
+        )
+
+    def _report(self, state: Checkpoint) -> None:
+        self.reporter.points(state.new_points)
+        left = (self.config.epochs - state.epoch) * state.seconds / state.epoch
+        self.reporter.progress(
+            Progress(
+                "Fine-tuning",
+                state.epoch / self.config.epochs,
+                state.epoch,
+                self.config.epochs,
+                left,
+                f"best validation loss {state.best_loss:.3f} after epoch {state.best_epoch}",
+            )
+        )
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+
+@torch.inference_mode()
+def logits_of(
+    adapted: Adapted, cases: PreparedCases, ids: Sequence[str], batch_size: int = 32
+) -> np.ndarray:
+    """Logits (n, K) float64 of prepared cases, as the model stands."""
+    adapted.eval()
+    model = shared_model(adapted)
+    found = []
+    for start in range(0, len(ids), batch_size):
+        batch = collate([cases.load(i) for i in ids[start : start + batch_size]], adapted.device)
+        with autocast(adapted.device):
+            found.append(model(inputs=batch).logits.float().cpu().numpy())
+    return np.concatenate(found).astype(np.float64)

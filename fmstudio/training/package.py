@@ -1,0 +1,102 @@
+"""Writes what a run has made as an adapter folder, laid out as in a bundle."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fmstudio
+from fmstudio.adapters.bundle import seal
+from fmstudio.adapters.lora import Adapted, save, shared_model
+from fmstudio.adapters.probes import write_probes
+from fmstudio.adapters.processor import Processor, write_processors
+from fmstudio.adapters.readout import Readout
+from fmstudio.contracts import pipeline
+from fmstudio.model.bases import base_info
+from fmstudio.records import ProjectRecord
+from fmstudio.settings import Settings
+from fmstudio.training.config import RunConfig
+from fmstudio.training.material import Material
+from fmstudio.types import TaskSpec
+
+INTENDED_USE = (
+    "Research on patients like those of the training cohort. Not a medical device: not for "
+    "diagnosis or treatment."
+)
+
+
+def write_adapter(
+    folder: Path,
+    adapted: Adapted,
+    project: ProjectRecord,
+    material: Material,
+    config: RunConfig,
+    processors: Mapping[str, Processor],
+    readout: Readout,
+    result: Mapping[str, Any],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Writes `folder` anew and returns the card."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model = shared_model(adapted)
+    save(adapted, folder / "adapter")
+    _write(folder / "config.json", model.config.to_dict())
+    write_processors(folder, processors)
+    _write(folder / "calibration.json", readout.as_dict())
+    card = _card(project, material, config, processors, result, settings, model.config.base_sha256)
+    _write(folder / "card.json", card)
+    write_probes(folder, settings)
+    seal(folder, card)
+    return card
+
+
+def _card(
+    project: ProjectRecord,
+    material: Material,
+    config: RunConfig,
+    processors: Mapping[str, Processor],
+    result: Mapping[str, Any],
+    settings: Settings,
+    base_sha256: str,
+) -> dict[str, Any]:
+    base = base_info(config.base, settings)
+    cohort = material.cohort
+    table = [p for p in processors.values() if pipeline(p.modality).kind == "table"]
+    kept = ("n", "metrics", "ladder", "chosen", "reason", "subsets", "fusion", "seconds")
+    return {
+        "name": project.name,
+        "task": task_json(cohort.task),
+        "modalities": list(config.modalities),
+        "table_columns": {p.modality: p.state.get("features", {}) for p in table},
+        "base": base.name,
+        "base_sha256": base_sha256,
+        "config": config.as_dict(),
+        "fingerprint": cohort.fingerprint,
+        "set_aside": len(cohort.set_aside),
+        **{name: result[name] for name in kept},
+        "licence": base.licence,
+        "intended_use": INTENDED_USE,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "fmstudio": fmstudio.__version__,
+            **{name: version(name) for name in ("torch", "transformers", "peft", "safetensors")},
+        },
+    }
+
+
+def task_json(task: TaskSpec) -> dict[str, Any]:
+    """A task as JSON."""
+    return {
+        "kind": task.kind, "columns": list(task.columns), "labels": list(task.labels),
+        "positive": task.positive, "description": task.description,
+    }  # fmt: skip
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False), encoding="utf-8")
