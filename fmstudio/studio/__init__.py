@@ -1,6 +1,13 @@
 """The verbs that pages and command line call: the only door to everything below.
 
-`verbs` holds the class; `sample`, `exchange`, `batch` and `uploads` each hold one longer verb.
+verbs.py      Studio, the whole of it; the verbs on the studio itself
+answers.py    previews, predictions, evaluation      batch.py      a manifest's answers as CSV
+adapters.py   adapters                               exchange.py   bundles out, checked, and in
+training.py   bases and runs                         waiting.py    waiting for a run
+projects.py   projects and cohorts                   manifests.py  from a manifest to cases
+home.py       one open home folder                   loaded.py     models that stay in memory
+uploads.py    files that come and go                 tasks.py      what is predicted
+sample.py     the sample project                     starting.py   the first minute of the app
 """
 
 from fmstudio.studio.verbs import Studio

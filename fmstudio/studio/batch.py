@@ -7,10 +7,11 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fmstudio.errors import InputError, NotFound, StudioError
+from fmstudio.errors import InputError, StudioError
 from fmstudio.records import AdapterRecord
+from fmstudio.studio import uploads
 from fmstudio.types import Cohort, Prediction, TaskSpec
 
 if TYPE_CHECKING:
@@ -28,22 +29,12 @@ def safe_cell(text: str) -> str:
     return text
 
 
-def without_words(prediction: Prediction) -> dict[str, Any]:
-    """A prediction as the registry keeps it: numbers only, for words may quote a file."""
-    words = ("remarks", "warnings")
-    return {key: value for key, value in prediction.as_dict().items() if key not in words}
-
-
 def predict_to_csv(studio: Studio, adapter: AdapterRecord, cohort: Cohort, out: Path) -> int:
     """Write the predictions; the file appears only when it is complete.
 
     Raises InputError if the file cannot be written there.
     """
-    if not out.absolute().parent.is_dir():
-        raise NotFound(
-            f"There is no folder '{out.parent.name}' to write {out.name} to.",
-            hint="Make the folder first.",
-        )
+    uploads.check_folder_of(out)
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         with part.open("w", newline="", encoding="utf-8") as file:

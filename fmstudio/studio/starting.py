@@ -50,16 +50,21 @@ def first_start(studio: Studio) -> threading.Thread:
 
 
 def _set_up(studio: Studio) -> None:
-    try:
-        projects = studio.projects()
-        # A sample that somebody deleted stays deleted; one that was left half made is finished.
-        if not projects or any(project.sample for project in projects):
-            studio.demo()
-    except StudioError as fault:
-        log.error("the sample was not set up: %s %s", fault.message, fault.hint)
-    except Exception:
-        log.exception("the sample was not set up")
-    try:
-        studio.warm_up()
-    except Exception:
-        log.exception("the newest model was not loaded")
+    for name, step in (
+        ("setting up the sample", _sample),
+        ("loading the newest model", Studio.warm_up),
+        ("clearing up", Studio.sweep),
+    ):
+        try:
+            step(studio)
+        except StudioError as fault:
+            log.error("%s: %s %s", name, fault.message, fault.hint)
+        except Exception:
+            log.exception("fault while %s", name)
+
+
+def _sample(studio: Studio) -> None:
+    """A sample that somebody deleted stays deleted; one that was left half made is finished."""
+    projects = studio.projects()
+    if not projects or any(project.sample for project in projects):
+        studio.demo()

@@ -41,6 +41,15 @@ def remove(paths: Iterable[Path]) -> None:
             log.warning("could not remove %s", path.name, exc_info=True)
 
 
+def check_folder_of(target: Path) -> None:
+    """Raises NotFound if the folder that a file is to be written to does not exist."""
+    if not target.absolute().parent.is_dir():
+        raise NotFound(
+            f"There is no folder '{target.parent.name}' to write {target.name} to.",
+            hint="Make the folder first.",
+        )
+
+
 def check_free_disk(settings: Settings, needed_mb: float = 0.0) -> None:
     """Raises ResourceError if the home folder's disk lacks room."""
     needed = needed_mb + settings.limits.free_disk_mb

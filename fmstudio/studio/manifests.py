@@ -16,8 +16,7 @@ from fmstudio.types import Cohort, TaskSpec
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
     from fmstudio.registry import Registry
-    from fmstudio.sandbox import Reader
-    from fmstudio.studio.verbs import Studio
+    from fmstudio.studio.home import Home
 
 
 def choose_roles(
@@ -41,8 +40,8 @@ def choose_roles(
 
 
 def add(
-    settings: Settings, registry: Registry, project: ProjectRecord, path: Path,
-    given: Mapping[str, str], name: str | None, copy: bool, reader: Reader,
+    home: Home, project: ProjectRecord, path: Path, given: Mapping[str, str],
+    name: str | None, copy: bool,
 ) -> CohortRecord:  # fmt: skip
     """Read, check and register a manifest. Nothing is kept if anything is wrong with it."""
     from fmstudio.cohort import build_cohort, cohort_report, make_task, read_manifest
@@ -55,14 +54,14 @@ def add(
     else:
         _check_same_labels(path.name, roles, task)
     cohort = build_cohort(manifest, roles, task, name or path.parent.name)
-    report = cohort_report(manifest, roles, cohort, reader)
+    report = cohort_report(manifest, roles, cohort, home.reader())
     for finding in report["findings"]:
         if finding["severity"] == "stop":
             raise InputError(finding["message"], hint=finding["fix"])
 
-    kept = uploads.keep(path, settings) if copy else path.resolve()
+    kept = uploads.keep(path, home.settings) if copy else path.resolve()
     try:
-        return _register(settings, registry, project, kept, roles, task, cohort, report)
+        return _register(home.registry, project, kept, roles, task, cohort, report)
     except BaseException:
         if copy:
             uploads.remove([kept.parent])
@@ -70,17 +69,13 @@ def add(
 
 
 def _register(
-    settings: Settings, registry: Registry, project: ProjectRecord, path: Path,
+    registry: Registry, project: ProjectRecord, path: Path,
     roles: Mapping[str, str], task: TaskSpec, cohort: Cohort, report: Mapping,
 ) -> CohortRecord:  # fmt: skip
-    below = path.is_relative_to(settings.home)
-    stored = str(path.relative_to(settings.home)) if below else str(path)
     if task != project.task:
         registry.update_project_task(project.id, task)
     try:
-        return registry.add_cohort(
-            project.id, cohort.name, stored, roles, cohort.fingerprint, report
-        )
+        return registry.add_cohort(project.id, cohort.name, path, roles, cohort.fingerprint, report)
     except BaseException:
         registry.update_project_task(project.id, project.task)
         raise
@@ -135,16 +130,16 @@ def check_modalities(record: CohortRecord, modalities: Sequence[str]) -> None:
             )
 
 
-def read_cases(studio: Studio, adapter: AdapterRecord, path: Path, require_label: bool) -> Cohort:
+def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bool) -> Cohort:
     """The cases of another manifest as an adapter sees them.
 
     Columns that its training cohort had take their role from there. Raises InputError.
     """
     from fmstudio.cohort import build_cohort, read_manifest
 
-    task = studio.registry.project(adapter.project_id).task
+    task = home.registry.project(adapter.project_id).task
     manifest = read_manifest(path)
-    trained = _training_cohort(studio, adapter)
+    trained = _training_cohort(home, adapter)
     known = {} if trained is None else dict(trained.roles)
     known |= dict.fromkeys(task.columns, "label")
     roles = choose_roles(manifest, {c: r for c, r in known.items() if c in manifest.columns}, ())
@@ -157,20 +152,20 @@ def read_cases(studio: Studio, adapter: AdapterRecord, path: Path, require_label
     return build_cohort(manifest, roles, task, path.stem, require_label=require_label)
 
 
-def held_out(studio: Studio, adapter: AdapterRecord) -> Cohort:
+def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
     """The test cases of the cohort that an adapter was trained on. Raises NotFound."""
-    record = _training_cohort(studio, adapter)
+    record = _training_cohort(home, adapter)
     if record is None:
         raise NotFound(
             f"The adapter {adapter.id} was imported: its held-out patients are not here.",
             hint="Give a labelled manifest with --manifest.",
         )
-    cohort = load(studio.settings, studio.registry.project(adapter.project_id), record)
+    cohort = load(home.settings, home.registry.project(adapter.project_id), record)
     return replace(cohort, cases=cohort.split("test"))
 
 
-def _training_cohort(studio: Studio, adapter: AdapterRecord) -> CohortRecord | None:
+def _training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
     if adapter.run_id is None:
         return None
-    cohort_id = studio.registry.run(adapter.run_id).cohort_id
-    return None if cohort_id is None else studio.registry.cohort(cohort_id)
+    cohort_id = home.registry.run(adapter.run_id).cohort_id
+    return None if cohort_id is None else home.registry.cohort(cohort_id)

@@ -1,0 +1,83 @@
+"""Verbs that look at cases and answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio import contracts
+from fmstudio.errors import InputError
+from fmstudio.records import PredictionRecord
+from fmstudio.studio import batch, manifests
+from fmstudio.studio.adapters import Adapters
+from fmstudio.types import PatientCase, Prediction, Preview, Source
+
+if TYPE_CHECKING:
+    from fmstudio.prediction.predictor import Predictor
+
+Sources = Mapping[str, Sequence[Source]]
+
+
+class Answers(Adapters):
+    """Previews, predictions and evaluations."""
+
+    def pipelines(self) -> list[contracts.Pipeline]:
+        """One pipeline per modality, in the order of the pages."""
+        return list(contracts.pipelines().values())
+
+    def preview(self, modality: str, sources: Sequence[Source]) -> Preview:
+        """A picture of one input for a person to judge. Raises UnreadableFile."""
+        return self.reader().preview(modality, sources)
+
+    def predictor(self, ref: str) -> Predictor:
+        """The loaded model of an adapter; the most recent ones stay in memory."""
+        adapter = self.adapter(ref)
+        return self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
+
+    def predict(self, adapter_ref: str, sources: Sources, case_id: str = "case") -> Prediction:
+        """The answer to one case, which is also registered: case id, hashes of its files, output.
+
+        Raises InputError for no input or an unknown modality, UnreadableFile for a bad file.
+        """
+        from fmstudio.cohort import file_hashes
+
+        given = {contracts.pipeline(m).name: tuple(s) for m, s in sources.items() if s}
+        if not given:
+            raise InputError(
+                "Nothing was given to predict from.", hint="Give at least one file or value."
+            )
+        predictor = self.predictor(adapter_ref)
+        prediction = predictor.predict(given, case_id)
+        hashes = file_hashes(PatientCase(case_id, case_id, given))
+        self.registry.add_prediction(prediction.adapter, case_id, hashes, prediction.as_dict())
+        return prediction
+
+    def predict_manifest(self, adapter_ref: str, manifest: Path, out: Path) -> int:
+        """Predict every case of a manifest into a CSV file; the number of rows written.
+
+        A case that cannot be read has the reason in its `error` and does not stop the others.
+        """
+        adapter = self.adapter(adapter_ref)
+        cases = manifests.read_cases(self, adapter, Path(manifest), require_label=False)
+        return batch.predict_to_csv(self, adapter, cases, Path(out))
+
+    def predictions(
+        self, adapter_ref: str | None = None, limit: int = 100
+    ) -> list[PredictionRecord]:
+        """The newest predictions, of one adapter or all."""
+        adapter_id = None if adapter_ref is None else self.adapter(adapter_ref).id
+        return self.registry.predictions(adapter_id, limit)
+
+    def evaluate(self, adapter_ref: str, manifest: Path | None = None) -> dict[str, Any]:
+        """Metrics on the adapter's own held-out patients, or on another labelled manifest."""
+        adapter = self.adapter(adapter_ref)
+        cohort = (
+            manifests.held_out(self, adapter)
+            if manifest is None
+            else manifests.read_cases(self, adapter, Path(manifest), require_label=True)
+        )
+        cases = tuple(replace(case, split="test") for case in cohort.cases)
+        result = self.predictor(adapter_ref).evaluate(replace(cohort, cases=cases))
+        return {"adapter": adapter.id, **result}

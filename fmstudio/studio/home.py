@@ -1,0 +1,52 @@
+"""What all verbs stand on: one open home folder, its registry and what is loaded."""
+
+from __future__ import annotations
+
+import os
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from fmstudio.settings import Settings, load_settings
+from fmstudio.studio.loaded import Loaded
+
+if TYPE_CHECKING:
+    from fmstudio.registry import Registry
+    from fmstudio.sandbox import Reader
+
+
+class Home:
+    """One open home folder. Verbs may be called from several threads."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self.settings = settings
+        self.registry = registry
+        self._loaded = Loaded(settings)
+
+    @classmethod
+    def open(cls, home: str | os.PathLike[str] | None = None) -> Self:
+        """The studio of a home folder (see `load_settings`), its registry brought up to date."""
+        from fmstudio import runs
+        from fmstudio.registry import Registry
+
+        settings = load_settings(home)
+        registry = Registry.open(settings)
+        runs.reconcile(settings, registry)
+        return cls(settings, registry)
+
+    def close(self) -> None:
+        """End the reading processes and let go of models and registry."""
+        self._loaded.close()
+        self.registry.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        self.close()
+
+    def reader(self) -> Reader:
+        """The child processes that decode foreign files; started when first used."""
+        return self._loaded.reader()

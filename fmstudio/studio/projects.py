@@ -1,0 +1,106 @@
+"""Verbs on projects and their cohorts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import NotFound
+from fmstudio.records import CohortRecord, ProjectRecord
+from fmstudio.studio import manifests, uploads
+from fmstudio.studio.home import Home
+from fmstudio.studio.tasks import new_task
+from fmstudio.types import PatientCase
+
+if TYPE_CHECKING:
+    from fmstudio.cohort import ColumnRole
+
+
+class Projects(Home):
+    """Projects and cohorts."""
+
+    def create_project(
+        self, name: str, task: str, label: str | Sequence[str] | None = None,
+        positive: str | None = None, describe: str = "", sample: bool = False,
+    ) -> ProjectRecord:  # fmt: skip
+        """A new project. Labels are fixed when its first cohort is added.
+
+        `label` names the manifest's label column, for multilabel several. Raises InputError.
+        """
+        spec = new_task(task, label, positive, describe)
+        return self.registry.create_project(name, spec, sample=sample)
+
+    def projects(self) -> list[ProjectRecord]:
+        """All projects, the newest first."""
+        return self.registry.projects()
+
+    def project(self, ref: str | int) -> ProjectRecord:
+        """A project by name or id. Raises NotFound."""
+        return self.registry.project(ref)
+
+    def delete_project(self, ref: str | int) -> None:
+        """Delete a project with its cohorts, runs, adapters and their files.
+
+        Raises InputError while one of its runs is live. Files outside the home folder stay.
+        """
+        from fmstudio import runs
+
+        runs.reconcile(self.settings, self.registry)  # a run whose worker is gone is not live
+        project = self.project(ref)
+        adapters = [adapter.id for adapter in self.registry.adapters(project.id)]
+        doomed = [self.settings.folder("adapters") / adapter for adapter in adapters]
+        doomed += [self.settings.folder("runs") / r.id for r in self.registry.runs(project.id)]
+        doomed += manifests.kept_folders(self.settings, self.registry.cohorts(project.id))
+        self.registry.delete_project(project.id)
+        for adapter in adapters:
+            self._loaded.forget(adapter)
+        uploads.remove(doomed)
+
+    def propose_roles(
+        self, manifest: Path, label: str | Sequence[str] | None = None
+    ) -> list[ColumnRole]:
+        """What each column of a manifest seems to be, with the reason. Raises InputError."""
+        from fmstudio.cohort import propose_roles, read_manifest
+
+        return propose_roles(read_manifest(Path(manifest)), label)
+
+    def add_cohort(
+        self, project: str | int, manifest: Path, roles: Mapping[str, str] | None = None,
+        name: str | None = None, copy: bool = False,
+    ) -> CohortRecord:  # fmt: skip
+        """Read, check and register a manifest; the project's labels are fixed by its first one.
+
+        `roles` override what is proposed. With `copy` the folder of the manifest is kept below
+        home, for uploads that will be swept away. Raises InputError, and then nothing is kept.
+        """
+        return manifests.add(self, self.project(project), Path(manifest), roles or {}, name, copy)
+
+    def unpack_upload(self, archive: Path) -> Path:
+        """Unpack a ZIP of a manifest and its files; the path of the manifest in a temp folder."""
+        return uploads.unpack(Path(archive), self.settings)
+
+    def cohort(self, project: str | int) -> CohortRecord | None:
+        """The project's newest cohort, or None."""
+        return next(iter(self.registry.cohorts(self.project(project).id)), None)
+
+    def cohort_report(self, project: str | int) -> dict[str, Any]:
+        """What was found in the newest cohort when it was added: the JSON of `cohort report`."""
+        return dict(self._newest_cohort(project).summary)
+
+    def cases(self, project: str | int) -> tuple[PatientCase, ...]:
+        """The cases of the newest cohort, in the manifest's order.
+
+        Raises InputError if the files have changed since it was added.
+        """
+        record = self._newest_cohort(project)
+        return manifests.load(self.settings, self.project(project), record).cases
+
+    def _newest_cohort(self, project: str | int) -> CohortRecord:
+        record = self.cohort(project)
+        if record is None:
+            name = self.project(project).name
+            raise NotFound(
+                f"The project '{name}' has no cohort yet.", hint="Add a manifest of cases first."
+            )
+        return record
