@@ -7,9 +7,11 @@ it read is still true when it writes.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -17,10 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import RegistryError, ResourceError, StudioError
-from fmstudio.types import to_json
 
 FILE = "registry.sqlite"
 BUSY_SECONDS = 30.0
+_json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
 def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engine:
@@ -28,7 +30,7 @@ def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engin
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": busy_seconds},
-        json_serializer=to_json,
+        json_serializer=_json,  # unlike `to_json` it keeps the order of columns and labels
     )
 
     @event.listens_for(engine, "connect")

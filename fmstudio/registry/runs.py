@@ -39,7 +39,6 @@ _MAY_BECOME: Mapping[str, tuple[str, ...]] = {
 }
 _FIXED = ("id", "project_id", "kind", "created_at")
 _POINT_KEY = ("run_id", "name", "step")
-_POINTS_AT_ONCE = 5000  # four values each, below SQLite's limit of 32 766 in one statement
 
 
 class Runs(Database):
@@ -243,19 +242,14 @@ def _move(session: Session, row: Run, status: str) -> None:
 
 
 def _add_points(session: Session, run_id: str, points: Sequence[Point]) -> None:
-    # The last value of a step counts: one statement may not touch a row twice.
-    latest = {(point.name, point.step): point.value for point in points}
     values = [
-        {"run_id": run_id, "name": name, "step": step, "value": _kept(value)}
-        for (name, step), value in latest.items()
+        {"run_id": run_id, "name": p.name, "step": p.step, "value": _kept(p.value)} for p in points
     ]
-    for start in range(0, len(values), _POINTS_AT_ONCE):
-        query = insert(RunPoint).values(values[start : start + _POINTS_AT_ONCE])
-        session.execute(
-            query.on_conflict_do_update(
-                index_elements=_POINT_KEY, set_={"value": query.excluded.value}
-            )
-        )
+    if values:
+        query = insert(RunPoint.__table__)
+        newer = {"value": query.excluded.value}
+        query = query.on_conflict_do_update(index_elements=_POINT_KEY, set_=newer)
+        session.connection().execute(query, values)
 
 
 def _kept(value: float) -> float | None:

@@ -69,7 +69,7 @@ def _create_runs() -> None:
         _text("hint", nullable=True),
         sa.Column("adapter_id", sa.String, sa.ForeignKey("adapters.id", ondelete="SET NULL")),
         sa.Column("pid", sa.Integer),
-        sa.Column("pid_started", sa.Float),
+        sa.Column("pid_started", sa.Double),
         _time("created_at"),
         _time("queued_at"),
         _time("started_at", nullable=True),
@@ -83,7 +83,7 @@ def _create_runs() -> None:
         ),
         sa.Column("name", sa.String, primary_key=True),
         sa.Column("step", sa.Integer, primary_key=True),
-        sa.Column("value", sa.Float),
+        sa.Column("value", sa.Double),
     )
     op.create_index("ix_cohorts_project_id", "cohorts", ["project_id"])
     op.create_index("ix_runs_project_id", "runs", ["project_id"])
