@@ -7,11 +7,17 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fmstudio.cli import main as run_command
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
+    try:
+        from fmstudio.cli import main as run_command
+    except ModuleNotFoundError as fault:  # before anything of ours can say so
+        sys.stderr.write(
+            f"error: The package '{fault.name}' is not installed.\n"
+            "hint: Install what the studio needs: python -m pip install -r requirements.txt\n"
+        )
+        return 2
     return run_command(argv, serve=serve)
 
 

@@ -44,6 +44,12 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     except StudioError as fault:
         _say(f"error: {fault.message}", f"hint: {fault.hint or 'See --help.'}")
         return _status(2, debug)
+    except ModuleNotFoundError as fault:
+        _say(
+            f"error: The package '{fault.name}' is not installed.",
+            "hint: Install what the studio needs: python -m pip install -r requirements.txt",
+        )
+        return _status(2, debug)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, as `head` does
