@@ -173,6 +173,12 @@ def check_adapter_config(name: str, content: bytes) -> dict[str, Any]:
     return config
 
 
+# What the shared model's config holds, beside defaults that transformers writes into any config.
+MODEL_KEYS = frozenset(
+    ("model_type", "base", "base_sha256", "width", "heads", "depth", "outputs", "encoders",
+     "routes", "transformers_version", "return_dict", "chunk_size_feed_forward", "id2label",
+     "label2id", "dtype")
+)  # fmt: skip
 MODEL_SIZES: Mapping[str, int] = {"width": 8192, "heads": 256, "depth": 256, "outputs": 100_000}
 
 
@@ -186,7 +192,7 @@ def check_model_config(name: str, content: bytes) -> dict[str, Any]:
         raise BundleError(f"'{name}' is not the config of a shared model.")
     refuse_code_keys(name, config)
     for key, value in config.items():
-        if key.startswith("_") and value:
+        if key not in MODEL_KEYS and value:
             raise BundleError(f"'{name}' sets '{key[:60]}', which a bundle may not.")
     for key, highest in MODEL_SIZES.items():
         if type(config.get(key)) is not int or not 1 <= config[key] <= highest:

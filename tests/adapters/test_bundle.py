@@ -408,6 +408,7 @@ def test_108_json_that_is_more_than_data_is_refused(forged, tmp_path, content, m
         {"width": -1},
         {"routes": {}},
         {"_commit_hash": "x"},
+        {"something_new": 1},
     ],
     ids=lambda changes: next(iter(changes)),
 )
