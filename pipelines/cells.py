@@ -1,4 +1,4 @@
-"""One table cell -> a number, a date, a category or nothing, with a remark where it was read freely.
+"""One table cell -> a number, a date, a category or nothing, and a remark on free reading.
 
 Nothing is invented: what can be read in two ways ("1,234", "03/04/2021") counts as missing, and
 says so.
@@ -54,6 +54,7 @@ _SUFFIX_UNITS = {
     "weeks": "weeks", "months": "months", "years": "years", "yrs": "years", "mv": "mV", "uv": "µV",
     "c": "°C",
 }  # fmt: skip
+_BAND_WORDS = frozenset(("band", "group", "range", "bracket", "class", "category", "bin"))
 _BRACKETED = re.compile(r"^(.*\S)\s*[(\[]\s*([^()\[\]]{1,24}?)\s*[)\]]\s*$")
 
 
@@ -75,8 +76,10 @@ def is_missing(text: str) -> bool:
     return text.strip().lower() in MISSING
 
 
-def read_cell(text: str, decimal: str = ".") -> Cell:
+def read_cell(text: str, decimal: str = ".", bands: bool = False) -> Cell:
     """Read one cell; `decimal` is "," where the whole file is known to write decimal commas.
+
+    `bands` is True in a column of bands, where ">65" names a group and is no bound of a value.
 
     Dates become days since 1970-01-01 with the unit "date" (Unix day numbers, so that
     differences are days). Words, booleans and codes stay categories.
@@ -88,6 +91,8 @@ def read_cell(text: str, decimal: str = ".") -> Cell:
     if number is not None or remark:
         return Cell(number, remark=remark)
     bound = _BOUND.fullmatch(text)
+    if bound and bands:
+        return Cell(category=text)
     if bound:
         inner = read_cell(bound[2], decimal)
         if inner.number is not None and inner.unit != "date":
@@ -140,6 +145,12 @@ def _bounded(plain: str, remark: str) -> tuple[float | None, str]:
     if not math.isfinite(value) or abs(value) > LARGEST:
         return None, f"'{plain[:24]}' is too large and was left out"
     return value, remark
+
+
+def names_bands(name: str) -> bool:
+    """True if a column's name says that it groups values: "age_band", "BMI class"."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return not _BAND_WORDS.isdisjoint(words)
 
 
 def split_unit(name: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ class DeviceLogs:
         facts = {
             "channels": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
-            "seconds": [round(float(at), 6) for at in seconds],
+            "seconds": np.round(seconds, 6).tolist(),
         }
         return ModalityInput(self.kind, values, mask, facts, tuple(remarks + more))
 
@@ -68,8 +68,9 @@ class DeviceLogs:
         from pipelines.drawing import MAX_PANELS, draw_curves  # matplotlib: only for pictures
 
         channels, remarks = _aligned(sources)
-        fullest = sorted(channels, key=lambda c: -len(c.values))[:MAX_PANELS]
-        drawn = [channel for channel in channels if channel in fullest]
+        counts = [-len(channel.values) for channel in channels]
+        fullest = sorted(np.argsort(counts, kind="stable")[:MAX_PANELS])  # in the file's order
+        drawn = [channels[i] for i in fullest]
         images = []
         if drawn:
             some = f": the {len(drawn)} fullest of {len(channels)} channels"

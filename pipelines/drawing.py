@@ -6,18 +6,21 @@ matplotlib's objects are used, never its global state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipelines.recordings import Channel
 
 MAX_PANELS = 8
 MAX_POINTS = 4_000  # drawn per curve; beyond, the lowest and highest of each stretch are drawn
-_INK, _GRID, _CURVE = "#1f2933", "#e4e7eb", "#0b5c8a"
+_INK, _FRAME, _GRID, _CURVE = "#1f2933", "#9aa5b1", "#e4e7eb", "#0b5c8a"
+_PANEL = 0.68  # height of a panel's curve; the rest holds its name
 _DPI = 110
 _FLOOR_DB = -80.0
 
@@ -43,7 +46,7 @@ def _plain(axes: Axes) -> None:
     axes.set_axisbelow(True)
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
-        spine.set_color("#9aa5b1")
+        spine.set_color(_FRAME)
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
@@ -62,30 +65,48 @@ def time_unit(seconds: float) -> tuple[float, str]:
 def draw_curves(channels: Sequence[Channel]) -> np.ndarray:
     """One panel for each channel, at most eight, over one axis of time.
 
-    `channels` hold at least one reading each.
+    `channels` hold at least one reading each. All panels lie in one matplotlib axes, panel k
+    between k and k + 0.68 from the top, since each axes costs as much time as all the curves.
     """
     shown = channels[:MAX_PANELS]
     start = min(float(channel.seconds.min()) for channel in shown)
     end = max(float(channel.seconds.max()) for channel in shown)
     length, unit = time_unit(end - start)
-    margin = 0.01 * ((end - start) / length or 1.0)
-    inches = 0.52 + 0.92 * len(shown)
+    left, right = start / length, end / length
+    margin = 0.01 * (right - left or 1.0)
+    inches = 0.6 + 0.92 * len(shown)
     figure = _card(8.4, inches)
-    room = 0.92 / inches
-    for row, channel in enumerate(shown):
-        bottom = (0.47 / inches) + (len(shown) - 1 - row) * room
-        axes = figure.add_axes((0.085, bottom, 0.895, room * 0.66))
-        _plain(axes)
-        _curve(axes, channel.seconds / length, channel.values)
-        axes.set_xlim(start / length - margin, end / length + margin)
-        axes.locator_params(axis="y", nbins=4)
+    axes = figure.add_axes((0.085, 0.47 / inches, 0.895, 0.92 * len(shown) / inches))
+    _plain(axes)
+    axes.grid(False, axis="y")
+    axes.spines["left"].set_visible(False)
+    axes.set(xlim=(left - margin, right + margin), ylim=(0, len(shown)))
+    places: list[float] = []
+    labels: list[str] = []
+    for row, channel in enumerate(reversed(shown)):
+        ticks, scale = _scale(channel.values)
+        places += [row + scale(tick) for tick in ticks]
+        labels += [f"{tick:.6g}" for tick in ticks]
+        _curve(axes, channel.seconds / length, row + scale(channel.values))
         title = f"{channel.name} ({channel.unit})" if channel.unit else channel.name
-        axes.set_title(_short(title), loc="left", fontsize=9, color=_INK, pad=2)
-        if row < len(shown) - 1:
-            axes.tick_params(labelbottom=False)
-        else:
-            axes.set_xlabel(f"Time ({unit})", fontsize=9, color=_INK, labelpad=2)
+        axes.text(left - margin, row + _PANEL + 0.05, _short(title), fontsize=9, color=_INK)
+    axes.hlines(places, left - margin, right + margin, colors=_GRID, linewidth=0.7, zorder=0.5)
+    edges = np.arange(len(shown))
+    axes.hlines(edges[1:], left - margin, right + margin, colors=_FRAME, linewidth=0.8)
+    axes.vlines([left - margin] * len(shown), edges, edges + _PANEL, colors=_FRAME, linewidth=0.8)
+    axes.set_yticks(places, labels)
+    axes.set_xlabel(f"Time ({unit})", fontsize=9, color=_INK, labelpad=2)
     return _pixels(figure)
+
+
+def _scale(values: np.ndarray) -> tuple[np.ndarray, Callable[[Any], Any]]:
+    """Round ticks for a panel, and what maps its values to [0, _PANEL]."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
+    low, high = low - room, high + room
+    ticks = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    inside = ticks[(ticks >= low) & (ticks <= high)]
+    return inside, lambda value: (value - low) / (high - low) * _PANEL
 
 
 def _curve(axes: Axes, at: np.ndarray, values: np.ndarray) -> None:
@@ -102,8 +123,6 @@ def _curve(axes: Axes, at: np.ndarray, values: np.ndarray) -> None:
     axes.plot(at, values, color=_CURVE, linewidth=0.9, alpha=0.45 if few else 1.0)
     if few:
         axes.plot(at, values, color=_CURVE, linewidth=0, marker="o", markersize=2.6)
-    if np.nanmin(values) == np.nanmax(values):
-        axes.margins(y=0.5)
 
 
 def _envelope(at: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

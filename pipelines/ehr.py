@@ -7,6 +7,7 @@ patients elsewhere.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
-from pipelines.cells import read_cell, split_unit
+from pipelines.cells import names_bands, read_cell, split_unit
 from pipelines.tables import open_table
 from pipelines.times import is_time_name, read_times
 
@@ -47,7 +48,7 @@ class _Rows:
     ) -> None:
         """One more row: `text` is the cell as written, `unit` what a unit column says."""
         name, named_unit = split_unit(name)
-        cell = read_cell(text, decimal)
+        cell = read_cell(text, decimal, names_bands(name))
         if cell.remark:
             self.remarks.append(f"{name}: {cell.remark}.")
         category = cell.category
@@ -123,9 +124,10 @@ def _shown(value: float, there: bool, category: str | None, unit: str) -> tuple[
         return "—", unit
     if category is not None:
         return category, unit
-    if unit == "date":
-        return str(np.datetime64(round(value * 86400), "s")).replace("T00:00:00", ""), ""
-    return f"{value:.6g}", unit
+    if unit == "date":  # float32 holds the day exactly, its minutes not quite
+        return str(np.datetime64(math.floor(value), "D")), ""
+    plain = abs(value) >= 1e6 and abs(value) < 1e12
+    return f"{value:.0f}" if plain else f"{value:.6g}", unit
 
 
 def _elapsed(seconds: float) -> str:
@@ -145,9 +147,8 @@ def _read_file(path: Path, rows: _Rows) -> None:
                 hint="Give it as a device log, which is made for long recordings.",
             )
     if not cells:
-        raise UnreadableFile(
-            f"{path.name} has a header but no row.", hint="Export it again with its values."
-        )
+        rows.remarks.append(f"{path.name} has a header and no row: nothing is known from it.")
+        return
     lower = ["_".join(name.lower().split()) for name in table.names]
     name_at, value_at = _position(lower, _NAME_COLUMNS), _position(lower, _VALUE_COLUMNS)
     time_at = next((i for i, name in enumerate(lower) if is_time_name(name)), None)

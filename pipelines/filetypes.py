@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fmstudio.errors import UnreadableFile
 
-# (offset, bytes, key, what people call it); the first match counts.
+HEAD_BYTES = 4096
+# (offset, bytes, key, what people call it) of binary formats; the first match counts.
 _SIGNATURES: Sequence[tuple[int, bytes, str, str]] = (
     (128, b"DICM", "dicom", "a DICOM file"),
     (0, b"\x89PNG\r\n\x1a\n", "png", "a PNG image"),
@@ -20,8 +21,6 @@ _SIGNATURES: Sequence[tuple[int, bytes, str, str]] = (
     (0, b"BM", "bmp", "a BMP image"),
     (0, b"II*\x00", "tiff", "a TIFF image"),
     (0, b"MM\x00*", "tiff", "a TIFF image"),
-    (0, b"%PDF-", "pdf", "a PDF document"),
-    (0, b"{\\rtf", "rtf", "an RTF document"),
     (0, b"PAR1", "parquet", "a Parquet table"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole", "an old or password-protected Office file"),
     (0, b"fLaC", "flac", "a FLAC recording"),
@@ -34,15 +33,15 @@ _SIGNATURES: Sequence[tuple[int, bytes, str, str]] = (
     (0, b"\x1a\x45\xdf\xa3", "matroska", "a Matroska or WebM file"),
     (0, b"\x00\x00\x01\xba", "mpeg", "an MPEG video"),
     (0, b"\x00\x00\x01\xb3", "mpeg", "an MPEG video"),
+    (0, b"\xffBIOSEMI", "bdf", "a BDF recording"),
+    (0, b"SQLite format 3\x00", "sqlite", "an SQLite database"),
+    (0, b"\x89HDF", "hdf5", "an HDF5 file"),
     (0, b"\x1f\x8b", "gzip", "a gzip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "7z", "a 7-Zip archive"),
     (0, b"Rar!", "rar", "a RAR archive"),
     (0, b"\x7fELF", "program", "a program"),
-    (0, b"SQLite format 3\x00", "sqlite", "an SQLite database"),
-    (0, b"\x89HDF", "hdf5", "an HDF5 file"),
-    (0, b"\xffBIOSEMI", "bdf", "a BDF recording"),
-    (0, b"0       ", "edf", "an EDF recording"),
-)  # fmt: skip
+    (0, b"MZ", "program", "a Windows program"),
+)
 _RIFF: Mapping[bytes, tuple[str, str]] = {
     b"WAVE": ("wav", "a WAV recording"),
     b"AVI ": ("avi", "an AVI video"),
@@ -53,6 +52,8 @@ _ZIPPED: Mapping[str, tuple[str, str]] = {
     "xl/": ("xlsx", "an Excel workbook"),
     "ppt/": ("pptx", "a PowerPoint file"),
 }
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
+_TEXT_CONTROLS = bytes((9, 10, 11, 12, 13, 27))
 # What an unpacked Office file may hold: far above any table or letter, far below a bomb.
 MAX_UNPACKED_BYTES = 600_000_000
 
@@ -60,22 +61,46 @@ MAX_UNPACKED_BYTES = 600_000_000
 def identify(path: Path) -> tuple[str, str]:
     """The key of a file's content and its name for people; ("", "") where it may be text.
 
+    Text is told first, since words can look like a signature ("BMI 27" starts as a BMP image).
     Office files are told apart by what their archive holds.
     """
     with path.open("rb") as stream:
-        head = stream.read(512)
+        head = stream.read(HEAD_BYTES)
+    if head.startswith(_BYTE_ORDER_MARKS):
+        return "", ""
+    if not any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head):
+        return _written_as_text(head)
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff", "an AIFF recording"
-    if head[4:8] == b"ftyp":
-        return "mp4", "an MP4 family file (MP4, M4A, MOV, 3GP)"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
         return _inside_zip(path)
     for offset, magic, key, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return key, name
-    # MPEG audio without a tag: 11 bits of sync; layer 0 is AAC in ADTS frames (ISO/IEC 13818-7).
+    document = _written_as_text(head)
+    if document[0]:
+        return document
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+        return "mp4", "an MP4 family file (MP4, M4A, MOV, 3GP)"
+    return _mpeg_audio(head)
+
+
+def _written_as_text(head: bytes) -> tuple[str, str]:
+    """Formats whose first bytes are readable characters."""
+    if head.startswith(b"%PDF-"):
+        return "pdf", "a PDF document"
+    if head.startswith(b"{\\rtf"):
+        return "rtf", "an RTF document"
+    # An EDF header counts its own bytes at 184: 256, and 256 for each signal.
+    if head.startswith(b"0       ") and head[184:192].strip().isdigit():
+        return "edf", "an EDF recording"
+    return "", ""
+
+
+def _mpeg_audio(head: bytes) -> tuple[str, str]:
+    """MPEG audio without a tag: 11 bits of sync (ISO/IEC 11172-3); layer 0 is AAC in ADTS."""
     if len(head) > 2 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[2] & 0xF0 != 0xF0:
         if head[1] & 0x06 == 0:
             return "aac", "an AAC recording"

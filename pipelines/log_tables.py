@@ -252,9 +252,7 @@ def _read_wide(path: Path, source: str, table: TextTable) -> Recording:
         if tally.rows * len(features) > MAX_VALUES:
             raise _too_long(path)
     if clock is None:
-        raise UnreadableFile(
-            f"{path.name} has a header but no row.", hint="Export it again with its readings."
-        )
+        return _without_rows(path, source, table)
     at, values = np.concatenate(seconds), np.concatenate(pieces)
     names = [table.names[i] for i in features]
     at = _in_order(path, at, clock, tally)
@@ -333,9 +331,7 @@ def _read_long(
         if tally.rows > MAX_VALUES // 4:
             raise _too_long(path)
     if clock is None:
-        raise UnreadableFile(
-            f"{path.name} has a header but no row.", hint="Export it again with its readings."
-        )
+        return _without_rows(path, source, table)
     at, place, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
     at = _in_order(path, at, clock, tally)
     tally.untimed = int((~np.isfinite(at)).sum())
@@ -357,6 +353,12 @@ def _read_long(
         )
     remarks += _remarks(path, table, clock, tally)
     return Recording(source, tuple(channels), bool(clock.absolute), tuple(remarks))
+
+
+def _without_rows(path: Path, source: str, table: TextTable) -> Recording:
+    """A log that was opened and never written to: no reading, which is a finding and no fault."""
+    remark = f"{path.name} has a header and no row: it counts as missing."
+    return Recording(source, (), remarks=(*table.remarks, remark))
 
 
 def _too_long(path: Path) -> UnreadableFile:

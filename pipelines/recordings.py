@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,7 +119,7 @@ def _named_apart(channels: list[Channel], sources: list[str], one_clock: bool) -
 def _follow(channels: Sequence[Channel]) -> bool:
     """True if the channels do not overlap in time."""
     spans = sorted((c.seconds.min(), c.seconds.max()) for c in channels if len(c.seconds))
-    return all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    return all(a[1] < b[0] for a, b in pairwise(spans))
 
 
 def merge(channels: Sequence[Channel]) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

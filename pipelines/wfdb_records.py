@@ -135,10 +135,8 @@ def _decode(path: Path, place: Path, source: str) -> Recording:
             return piece.p_signal
 
         first = wfdb.rdrecord(record, sampto=min(length, 2), return_res=32)
-        if factor > 1:
-            values = block_means(read, length, count, factor)
-        else:
-            values = read(0, length)
+        averaged = factor > 1
+        values = block_means(read, length, count, factor) if averaged else read(0, length)
     except UnreadableFile:
         raise
     except Exception as fault:  # wfdb raises whatever its many decoders do
@@ -153,7 +151,7 @@ def _decode(path: Path, place: Path, source: str) -> Recording:
     remarks = [
         f"{path.name}: '{c.name}' has no valid sample." for c in channels if not len(c.values)
     ]
-    if factor > 1:
+    if averaged:
         remarks.append(f"{path.name}: {factor} samples at a time were averaged ({rate:g} Hz).")
     kept = tuple(channel for channel in channels if len(channel.values))
     return Recording(source, kept, start is not None, tuple(remarks))
