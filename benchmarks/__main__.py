@@ -1,0 +1,53 @@
+"""python -m benchmarks [PART…]: measure, print, and write benchmarks/RESULTS.md."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import cohorts, finetune, memory, predict, startup
+from benchmarks.results import Results
+
+PARTS = {
+    "startup": startup,
+    "finetune": finetune,
+    "predict": predict,
+    "memory": memory,
+    "cohorts": cohorts,
+}
+
+
+def main() -> None:
+    """Run the parts asked for, one after the other."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; else all")
+    parser.add_argument("--cases", type=int, default=300, help="generated cases (300)")
+    parser.add_argument("--many", type=int, default=3000, help="of the large cohort (3000)")
+    parser.add_argument("--epochs", type=int, help="instead of the preset's, to try things out")
+    parser.add_argument("--repeats", type=int, default=5, help="starts of each app (5)")
+    parser.add_argument("--cohort", action="append", metavar="NAME", help="one of ../shared/data")
+    parser.add_argument("--work", type=Path, help="where generated cohorts are kept between runs")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent, metavar="DIR")
+    options = parser.parse_args()
+    unknown = [part for part in options.parts if part not in PARTS]
+    if unknown:
+        parser.error(f"there is no part '{unknown[0]}'; choose from {', '.join(PARTS)}")
+    options.results.mkdir(parents=True, exist_ok=True)
+    results = Results(options.results)
+    with tempfile.TemporaryDirectory() as scratch:
+        options.work = options.work or Path(scratch)
+        options.work.mkdir(parents=True, exist_ok=True)
+        for part in options.parts or PARTS:
+            before = results.read().get(part, {}).get("found", {})
+            found = PARTS[part].measure(options, before)
+            results.keep(part, found)
+            print(f"## {PARTS[part].TITLE}\n\n{PARTS[part].section(found)}\n", flush=True)
+    results.write_page(
+        {name: part.TITLE for name, part in PARTS.items()},
+        {name: part.section for name, part in PARTS.items()},
+    )
+
+
+if __name__ == "__main__":
+    main()

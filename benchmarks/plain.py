@@ -1,0 +1,120 @@
+"""The fine-tuning that a competent user would write: transformers.Trainer and peft, plainly.
+
+    python -m benchmarks.plain HOME PROJECT EPOCHS
+
+The same shared model, base, LoRA settings, cases, batch size, learning rate and epochs as the
+quick preset. Inputs are prepared beforehand and held in memory; the collator pads them; encoders
+run in every step, as they do when a model is handed to a Trainer. Prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import Trainer, TrainingArguments, set_seed
+
+from fmstudio.cohort import build_cohort, read_manifest
+from fmstudio.model.batching import collate
+from fmstudio.model.load import load_base, task_config
+from fmstudio.registry import Registry
+from fmstudio.sandbox import Reader
+from fmstudio.settings import load_settings
+from fmstudio.training.config import RunConfig
+from fmstudio.training.inputs import Preparation
+
+
+class Cases(torch.utils.data.Dataset):
+    """Prepared cases of one split, in memory."""
+
+    def __init__(self, prepared: Any, cases: Any) -> None:
+        cases = [case for case in cases if prepared.keys[case.case_id]]
+        self.items = [(prepared.load(case.case_id), float(case.target)) for case in cases]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.items[index]
+
+
+def batch_of(items: list[Any]) -> dict[str, Any]:
+    """Cases to the model's arguments."""
+    labels = torch.tensor([label for _, label in items])
+    return {"inputs": collate([case for case, _ in items]), "labels": labels}
+
+
+def main(home: str, project: str, epochs: int) -> dict[str, float]:
+    """Seconds to prepare and to train, and cases per second of training."""
+    config = RunConfig.from_preset("quick", epochs=epochs)
+    settings = load_settings(home)
+    with Registry.open(settings) as registry:
+        owner = registry.project(project)
+        kept = registry.cohorts(owner.id)[-1]
+    manifest = read_manifest(settings.home / kept.manifest)
+    cohort = build_cohort(manifest, kept.roles, owner.task, kept.name)
+
+    set_seed(config.seed)
+    started = time.perf_counter()
+    shape = task_config(config.base, cohort.modalities, cohort.task.outputs, settings)
+    model = load_base(shape, settings)
+    with tempfile.TemporaryDirectory() as own, Reader(settings.limits, workers=2) as reader:
+        # A cache of its own, so that nothing that the studio prepared is found.
+        preparation = Preparation(reader, load_settings(own))
+        processors = preparation.fit(model, cohort.split("train"))
+        prepared = preparation.run(model, processors, cohort.cases, frozen=False)
+        train = Cases(prepared, cohort.split("train"))
+        validation = Cases(prepared, cohort.split("validation"))
+    seconds = {"prepare": time.perf_counter() - started}
+
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules=r"trunk\.blocks\.\d+\.(q_proj|v_proj|fc1|fc2)",
+        modules_to_save=["task_head"],
+        task_type="SEQ_CLS",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=get_peft_model(model, lora),
+            args=TrainingArguments(
+                output_dir=folder,
+                num_train_epochs=epochs,
+                per_device_train_batch_size=config.batch_size,
+                per_device_eval_batch_size=32,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                lr_scheduler_type="cosine",
+                warmup_steps=0.1,
+                eval_strategy="epoch",
+                save_strategy="epoch",
+                save_total_limit=1,
+                remove_unused_columns=False,
+                label_names=["labels"],
+                report_to=[],
+                disable_tqdm=True,
+                seed=config.seed,
+            ),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=batch_of,
+        )
+        started = time.perf_counter()
+        trainer.train()
+        seconds["train"] = time.perf_counter() - started
+    return seconds | {"cases_per_second": epochs * len(train) / seconds["train"]}
+
+
+if __name__ == "__main__":
+    found = main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    Path(sys.argv[4]).write_text(json.dumps(found), encoding="utf-8")
