@@ -1,0 +1,52 @@
+/* Small conveniences of the pages; everything else is Gradio's. */
+(() => {
+  const store = window.localStorage;
+  const url = new URL(window.location.href);
+  const chosen = store.getItem("fm-scheme");
+  if (chosen && !url.searchParams.has("__theme")) {
+    url.searchParams.set("__theme", chosen);
+    window.history.replaceState(window.history.state, "", url);
+  }
+
+  /* The project stays chosen from page to page: links in the head carry it along. */
+  const follow = (link) => {
+    const project = new URL(window.location.href).searchParams.get("project");
+    const target = new URL(link.href);
+    if (project && !target.searchParams.has("project")) target.searchParams.set("project", project);
+    link.href = target;
+  };
+
+  const scheme = () => {
+    const dark = !document.body.classList.contains("dark");
+    document.body.classList.toggle("dark", dark);
+    store.setItem("fm-scheme", dark ? "dark" : "light");
+    const here = new URL(window.location.href);
+    here.searchParams.set("__theme", dark ? "dark" : "light");
+    window.history.replaceState(window.history.state, "", here);
+  };
+
+  const enlarge = (picture) => {
+    const open = picture.classList.toggle("fm-large");
+    picture.setAttribute("aria-expanded", String(open));
+  };
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(".fm-nav a");
+    if (link) follow(link);
+    if (event.target.closest("[data-scheme]")) scheme();
+    const picture = event.target.closest(".fm-picture");
+    if (picture) enlarge(picture);
+  });
+  /* Window presets of a film: show the one that is chosen. */
+  document.addEventListener("change", (event) => {
+    const group = event.target.closest(".fm-windows");
+    if (!group) return;
+    group.querySelectorAll("[data-window]").forEach((picture) => {
+      picture.hidden = picture.dataset.window !== event.target.value;
+    });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll(".fm-large").forEach(enlarge);
+  });
+})();

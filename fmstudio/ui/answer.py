@@ -1,0 +1,153 @@
+"""A Prediction as a fragment: the figure, what it rests on, and how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fmstudio.contracts import Pipeline
+from fmstudio.types import Prediction
+from fmstudio.ui.fragments import (
+    NOTHING,
+    Html,
+    badge,
+    bar,
+    bullets,
+    join,
+    notice,
+    table,
+    tag,
+    text,
+)  # fmt: skip
+from fmstudio.ui.wording import listed, number, percent
+
+CAUTION = (
+    "Not a medical device. For research and teaching; no decision about a patient may rest on it."
+)
+
+
+def answer(prediction: Prediction, pipelines: Sequence[Pipeline]) -> Html:
+    """The whole answer, the figure first."""
+    names = {pipeline.name: pipeline.label for pipeline in pipelines}
+    parts = [
+        headline(prediction),
+        spread(prediction),
+        warnings(prediction),
+        contributions(prediction, names),
+        basis(prediction, names),
+        remarks(prediction),
+        tag("p", text(CAUTION), "fm-caution"),
+    ]
+    return tag("div", join(parts), "fm-answer", aria_live="polite")
+
+
+def headline(prediction: Prediction) -> Html:
+    """The probability with its label in large type, and the sure set or interval in words."""
+    if prediction.task == "regression":
+        figure, label = number(prediction.value, 2), "predicted value"
+    elif prediction.task == "multilabel":
+        found = prediction.prediction or []
+        found = [found] if isinstance(found, str) else list(found)
+        figure, label = str(len(found)), f"found: {listed(found)}" if found else "nothing found"
+    else:
+        label = str(prediction.prediction)
+        figure = percent(prediction.probabilities.get(label, 0.0))
+    big = tag("div", join([tag("strong", text(figure)), tag("span", text(label))]), "fm-big")
+    return tag("div", join([big, tag("p", text(sureness(prediction)), "fm-note")]))
+
+
+def sureness(prediction: Prediction) -> str:
+    """The conformal set or interval in words."""
+    share = f"{100 * (prediction.coverage or 0.9):.0f} %"
+    if prediction.task == "regression":
+        if prediction.interval is None:
+            return ""
+        low, high = prediction.interval
+        return (
+            f"Between {number(low, 2)} and {number(high, 2)}: such ranges hold the truth for "
+            f"{share} of patients like those it was calibrated on."
+        )
+    calibrated = "The probability is calibrated on validation patients. "
+    possible = list(prediction.conformal_set)
+    if prediction.coverage is None:
+        return calibrated
+    if not possible:
+        return calibrated + "No answer fits this case well: it is unlike the patients learned from."
+    if len(possible) == 1:
+        said = f"'{possible[0]}' is the only answer that stays"
+    else:
+        said = f"{listed([repr(one) for one in possible])} all stay"
+    return (
+        f"{calibrated}{said} when answers are kept that hold the truth for {share} of patients "
+        f"like those it was calibrated on{'' if len(possible) == 1 else ': it is undecided'}."
+    )
+
+
+def spread(prediction: Prediction) -> Html:
+    """The probability of every outcome on the same scale from 0 to 1."""
+    if not prediction.probabilities:
+        return NOTHING
+    best = prediction.prediction
+    best = [best] if isinstance(best, str) else list(best or ())
+    rows = [
+        [text(label), bar(share, percent(share), "accent" if label in best else "muted")]
+        for label, share in prediction.probabilities.items()
+    ]
+    return table(["Outcome", "Probability"], rows)
+
+
+def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
+    """What each modality adds to or takes from the answer, around the middle line."""
+    if not prediction.contributions:
+        return NOTHING
+    regression = prediction.task == "regression"
+    widest = max((abs(value) for value in prediction.contributions.values()), default=0.0) or 1.0
+    ordered = sorted(prediction.contributions.items(), key=lambda item: -abs(item[1]))
+    rows = []
+    for modality, value in ordered:
+        figure = f"{value:+.2f}" if regression else f"{100 * value:+.1f} %"
+        rows += [text(names.get(modality, modality)), _signed(value / widest), figure_of(figure)]
+    start = number(prediction.baseline, 2) if regression else percent(prediction.baseline)
+    lead = (
+        f"From {start} with nothing known, each modality moves the answer "
+        "to the right (towards it) or to the left (away from it)."
+    )
+    return join([
+        tag("h3", text("What moved the answer")), tag("p", text(lead), "fm-note"),
+        tag("div", join(rows), "fm-signed"),
+    ])  # fmt: skip
+
+
+def figure_of(figure: str) -> Html:
+    """A signed figure with a real minus sign."""
+    return tag("b", text(figure.replace("-", "−")))
+
+
+def _signed(share: float) -> Html:
+    """A bar from the middle: `share` in [-1, 1]."""
+    width = round(50 * min(abs(share), 1.0), 2)
+    left = 50.0 if share >= 0 else round(50.0 - width, 2)
+    fill = tag("i", NOTHING, "" if share >= 0 else "fm-away", style=f"left:{left}%;width:{width}%")
+    return tag("span", fill, "fm-axis", aria_hidden="true")
+
+
+def basis(prediction: Prediction, names: Mapping[str, str]) -> Html:
+    """What the answer rests on and what was not given."""
+    used = join([badge(names.get(key, key), "accent") for key in prediction.used], " ")
+    missing = join([badge(names.get(key, key)) for key in prediction.missing], " ")
+    parts = [tag("h3", text("Rests on")), tag("div", used)]
+    if prediction.missing:
+        parts += [tag("h3", text("Not given")), tag("div", missing)]
+    return join(parts)
+
+
+def warnings(prediction: Prediction) -> Html:
+    """What speaks against trusting the answer."""
+    return join([notice(warning, tone="warning") for warning in prediction.warnings])
+
+
+def remarks(prediction: Prediction) -> Html:
+    """What was changed or left out while reading."""
+    if not prediction.remarks:
+        return NOTHING
+    said = [tag("h3", text("Noted while reading")), bullets(prediction.remarks)]
+    return join(said)

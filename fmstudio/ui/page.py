@@ -1,0 +1,23 @@
+"""What a page is: its address, its place in the navigation, and the function that builds it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from fmstudio.studio import Studio
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page. `path` is its address without the slash; the first page has none."""
+
+    name: str
+    path: str
+    title: str
+    order: int
+    build: Callable[[gr.Blocks, Studio], None]

@@ -1,0 +1,260 @@
+"""Adapters: what each one can do, which one answers by default, and bundles in and out."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.errors import InputError, StudioError
+from fmstudio.records import AdapterRecord
+from fmstudio.ui.chooser import REMEMBER, choices
+from fmstudio.ui.fragments import (
+    NOTHING,
+    Html,
+    area,
+    badge,
+    empty,
+    facts,
+    heading,
+    join,
+    link,
+    notice,
+    section,
+    table,
+    tag,
+    text,
+)  # fmt: skip
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.results import result
+from fmstudio.ui.wording import TASKS, headline, interval, listed, metric, moment, number
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+ALIASES = [("champion: answers by default", "champion"), ("candidate: to be compared", "candidate")]
+FROM_CARD = ""
+
+
+def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
+    """All adapters, the newest first."""
+    if not adapters:
+        return empty("There is no adapter yet. Fine-tune one, or import a bundle below.",
+                     "Fine-tune a model", "/finetune")  # fmt: skip
+    projects = {project.id: project.name for project in studio.projects()}
+    rows = []
+    for adapter in adapters:
+        first = headline(adapter.card.get("metrics"))
+        tested = (adapter.card.get("n") or {}).get("test")
+        rows.append([
+            link(adapter.name, f"/adapters?adapter={adapter.id}&project={adapter.project_id}"),
+            text(projects.get(adapter.project_id, "–")),
+            join([badge(alias, "good" if alias == "champion" else "plain")
+                  for alias in adapter.aliases], " "),
+            text(f"{metric(first[0])} {interval(first[1])}" if first else "–"),
+            text(number(tested)),
+            text(moment(adapter.created_at)),
+        ])  # fmt: skip
+    header = ["Adapter", "Project", "Alias", "Held-out result (95 %)", "#Test cases", "Made"]
+    return table(header, rows)
+
+
+def card(studio: Studio, adapter: AdapterRecord) -> Html:
+    """The model card: what it answers, from what, for whom, and how well."""
+    known = adapter.card
+    task, base = known.get("task") or {}, known.get("base") or {}
+    base = base if isinstance(base, dict) else {"name": base}
+    names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
+    versions = known.get("versions") or {}
+    pairs = [
+        ("Question", task.get("description") or "–"),
+        ("Answer", TASKS.get(task.get("kind", ""), task.get("kind", "–"))),
+        ("Outcomes", ", ".join(task.get("labels") or ()) or "–"),
+        ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
+        ("Base model", f"{base.get('name', '–')} ({str(base.get('sha256', ''))[:12]}…)"),
+        ("Data fingerprint", str(known.get("data_fingerprint", "–"))[:16] + "…"),
+        ("Made with", ", ".join(f"{name} {number}" for name, number in versions.items()) or "–"),
+        ("Licence", known.get("licence", "–")),
+        ("Meant for", known.get("intended_use", "–")),
+    ]
+    ways = tag("p", link("Predict with it", f"/predict?adapter={adapter.id}", "fm-button"))
+    return join([section(adapter.name, adapter.id), facts(pairs), ways,
+                 result(known, studio.pipelines())])  # fmt: skip
+
+
+def newest_first(studio: Studio) -> list[AdapterRecord]:
+    """All adapters, newest first."""
+    return sorted(studio.adapters(), key=lambda adapter: adapter.created_at, reverse=True)
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading("Adapters", "A fine-tuned adapter is a small file on top of the base model. "
+                 "Colleagues can import it and get the same answers."))  # fmt: skip
+    listing = area(elem_id="adapters")
+    chosen = gr.Dropdown(label="Adapter in detail", choices=[], value=None, visible=False)
+    with gr.Row(visible=False) as actions:
+        alias = _aliasing(studio, chosen)
+        _exporting(studio, chosen)
+        deleted = _deleting(studio, chosen)
+    details = area(elem_id="adapter-card")
+    imported = _importing(app, studio)
+
+    def _listed(asked: str | None) -> tuple[Html, gr.Dropdown, dict]:
+        adapters = newest_first(studio)
+        ids = [adapter.id for adapter in adapters]
+        value = asked if asked in ids else (ids[0] if ids else None)
+        labels = [(f"{adapter.name} · {adapter.id}", adapter.id) for adapter in adapters]
+        there = bool(ids)
+        return (
+            adapter_table(studio, adapters),
+            gr.Dropdown(choices=labels, value=value, visible=there),
+            gr.update(visible=there),
+        )
+
+    @shown
+    def opened(request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
+        return _listed(request.query_params.get("adapter"))
+
+    @shown
+    def show(adapter_id: str | None) -> Html:
+        return card(studio, studio.adapter(adapter_id)) if adapter_id else NOTHING
+
+    options = {"api_visibility": "private", "show_progress": "hidden"}
+    app.load(opened, outputs=[listing, chosen, actions], **options)
+    chosen.change(show, chosen, details, **options)
+    chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
+    relist = shown(lambda _, current: _listed(current))
+    for changed in (alias, deleted):
+        changed.change(relist, [changed, chosen], [listing, chosen, actions], **options)
+    taken = shown(lambda adapter_id: _listed(adapter_id))
+    imported.change(taken, imported, [listing, chosen, actions], **options)
+
+
+def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
+    """Naming the adapter that answers. Gives a hidden box that changes when it was done."""
+    done = gr.Textbox(visible=False)
+    with gr.Column(min_width=260):
+        name = gr.Radio(ALIASES, value="champion", label="Role in its project")
+        button = gr.Button("Give it this role")
+
+    @shown
+    def give(adapter_id: str, name: str) -> str:
+        studio.set_alias(adapter_id, name)
+        gr.Info(f"It is now the project's {text(name)}.", title="Role given")
+        return secrets.token_hex(4)
+
+    button.click(give, [chosen, name], done, api_visibility="private")
+    return done
+
+
+def _exporting(studio: Studio, chosen: gr.Dropdown) -> None:
+    """The adapter as a bundle to download."""
+    with gr.Column(min_width=260):
+        area(tag("p", text("A ZIP with the adapter, its card, and stored test inputs that prove "
+                           "on another computer that it still answers the same. No patient data "
+                           "is in it."), "fm-note"))  # fmt: skip
+        button = gr.Button("Export as a bundle", variant="primary")
+        download = gr.File(label="Bundle", visible=False, interactive=False)
+
+    @shown
+    def export(adapter_id: str) -> dict:
+        adapter = studio.adapter(adapter_id)
+        folder = studio.settings.folder("temp") / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        plain = re.sub(r"[^A-Za-z0-9-]+", "-", adapter.name).strip("-").lower() or "adapter"
+        path = studio.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
+        return gr.update(value=str(path), visible=True)
+
+    button.click(export, chosen, download, api_visibility="private", show_progress_on=[button])
+    chosen.change(
+        lambda: gr.update(value=None, visible=False), outputs=download, api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+
+
+def _deleting(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
+    """Deleting, behind a tick. Gives a hidden box that changes when it was done."""
+    done = gr.Textbox(visible=False)
+    with gr.Column(min_width=260):
+        sure = gr.Checkbox(label="I want to delete this adapter for good", value=False)
+        button = gr.Button("Delete", variant="stop", interactive=False)
+
+    @shown
+    def delete(adapter_id: str, sure: bool) -> tuple[str, bool]:
+        if not sure:
+            raise InputError("Deleting was not confirmed.", hint="Tick the box first.")
+        studio.delete_adapter(adapter_id)
+        return secrets.token_hex(4), False
+
+    sure.change(
+        lambda on: gr.update(interactive=on), sure, button, api_visibility="private",
+        show_progress="hidden",
+    )  # fmt: skip
+    button.click(delete, [chosen, sure], [done, sure], api_visibility="private")
+    return done
+
+
+def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
+    """A bundle from elsewhere, checked first. Gives a hidden box with the new adapter's id."""
+    area(section("Import a bundle", "It is checked before anything of it is used: every file "
+                 "against its fingerprint, the base model, and stored inputs against their "
+                 "stored answers."))  # fmt: skip
+    with gr.Row():
+        archive = gr.File(label="Bundle (ZIP)", file_types=[".zip"], height=150, elem_id="bundle")
+        with gr.Column():
+            project = gr.Dropdown(label="Into which project", choices=[], value=None)
+            button = gr.Button("Import", variant="primary", interactive=False)
+    verdict = area(elem_id="verdict")
+    done = gr.Textbox(visible=False)
+
+    @shown
+    def offered() -> gr.Dropdown:
+        own = [("The one named in the bundle", FROM_CARD), *choices(studio)]
+        return gr.Dropdown(choices=own, value=FROM_CARD)
+
+    @shown
+    def verify(archive: str | None) -> tuple[Html, dict]:
+        if not archive:
+            return NOTHING, gr.update(interactive=False)
+        try:
+            found = studio.verify(Path(archive))
+        except StudioError as fault:
+            return notice(fault.message, fault.hint, "stop"), gr.update(interactive=False)
+        return verified(found), gr.update(interactive=True)
+
+    @shown
+    def take(archive: str | None, project: str) -> tuple[str, Html, None]:
+        if not archive:
+            raise InputError("No bundle was given.", hint="Drop a ZIP into the box first.")
+        adapter = studio.import_bundle(Path(archive), int(project) if project else None)
+        told = f"'{adapter.name}' was imported."
+        return adapter.id, notice(told, "It is in the list above.", "good"), None
+
+    app.load(offered, outputs=project, api_visibility="private", show_progress="hidden")
+    archive.upload(verify, archive, [verdict, button], api_visibility="private")
+    archive.clear(
+        lambda: (NOTHING, gr.update(interactive=False)), outputs=[verdict, button],
+        api_visibility="private",
+    )  # fmt: skip
+    button.click(take, [archive, project], [done, verdict, archive], api_visibility="private")
+    return done
+
+
+def verified(found: dict[str, Any]) -> Html:
+    """What the check of a bundle found."""
+    base = found.get("base") or {}
+    base = base if isinstance(base, dict) else {"name": base}
+    lines = [f"base model {base['name']}" if base.get("name") else "",
+             f"licence {found['licence']}" if found.get("licence") else ""]  # fmt: skip
+    if isinstance(found.get("largest_difference"), float):
+        lines.append(f"stored answers repeated to within {found['largest_difference']:.1g}")
+    detail = ", ".join(line for line in lines if line)
+    return notice("The bundle is whole and fits this studio.", detail, "good")
+
+
+PAGE = Page("adapters", "adapters", "Adapters", order=5, build=build)

@@ -1,0 +1,232 @@
+"""Data: a table of cases and the files it points to become a cohort, checked on the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from fmstudio.errors import InputError, NotFound, StudioError
+from fmstudio.types import PatientCase
+from fmstudio.ui.chooser import project_dropdown
+from fmstudio.ui.fragments import (
+    NOTHING,
+    Html,
+    area,
+    empty,
+    heading,
+    join,
+    notice,
+    section,
+    tag,
+    text,
+)  # fmt: skip
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.previews import preview, refusal
+from fmstudio.ui.reports import cohort_report, in_brief, stops
+from fmstudio.ui.roles import COLLECT, role_table
+from fmstudio.ui.uploads import lay_out
+from fmstudio.ui.wording import moment
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+ZIP, FILES, HERE = "zip", "files", "here"
+WAYS = [
+    ("A ZIP with the table and its files", ZIP),
+    ("The table, and its files one by one", FILES),
+    ("A table on this computer (nothing is copied)", HERE),
+]
+TABLES = [".csv", ".tsv", ".xlsx", ".parquet"]
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading(
+        "Data",
+        "A table with one row per case says which files and values belong to whom, and what the "
+        "outcome was. Nothing leaves this computer.",
+    ))  # fmt: skip
+    project = project_dropdown(app, studio)
+    report = area(empty("Create a project on the start page first.", "Go to start", "/"))
+    with gr.Accordion("Look at a case", open=False, visible=False) as viewer:
+        look = _viewer(studio, project, viewer)
+    with gr.Column(visible=False) as adding:
+        done = _adding(studio, project)
+
+    @shown
+    def show(ref: str | None) -> tuple[Html, dict, dict]:
+        if not ref:
+            return gr.skip()
+        there = studio.cohort(int(ref)) is not None
+        return (
+            present(studio, int(ref)),
+            gr.update(visible=there, open=False),
+            gr.update(visible=True),
+        )
+
+    gr.on(
+        [project.change, done.change], show, project, [report, viewer, adding],
+        api_visibility="private", show_progress="hidden",
+    )  # fmt: skip
+    project.change(lambda: ([], NOTHING), outputs=look, api_visibility="private")
+
+
+def present(studio: Studio, project: int) -> Html:
+    """The newest cohort of a project, or that there is none."""
+    cohort = studio.cohort(project)
+    if cohort is None:
+        return notice(
+            "This project has no data yet.",
+            "Add a table of cases below. The outcome must be in one of its columns.", "accent",
+        )  # fmt: skip
+    lead = f"{in_brief(cohort.summary)}, added {moment(cohort.created_at)}."
+    way = NOTHING
+    if not stops(cohort.summary):
+        target = f"/finetune?project={project}"
+        way = tag("p", tag("a", text("Fine-tune on this cohort"), "fm-button", href=target))
+    return join([
+        section(cohort.name, lead), cohort_report(cohort.summary, studio.pipelines()), way,
+    ])  # fmt: skip
+
+
+def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
+    """The form for a new cohort. Gives a hidden box that changes when one was added."""
+    area(
+        section(
+            "Add a cohort",
+            "CSV, TSV, Excel or Parquet; a cell that holds a file gives its "
+            "path from the table's folder, several with ';'. Empty cells are missing values.",
+        )
+    )
+    with gr.Group():
+        way = gr.Radio(WAYS, value=ZIP, label="What do you have?")
+        archive = gr.File(label="ZIP", file_types=[".zip"], height=130)
+        with gr.Row(visible=False) as separate:
+            table_file = gr.File(label="Table", file_types=TABLES, height=150)
+            files = gr.File(label="Files (many at once)", file_count="multiple", height=150)
+        here = gr.Textbox(
+            label="Path of the table", visible=False, placeholder="/home/me/study/cases.csv",
+            info="The files stay where they are; the table's folder is where their paths start.",
+        )  # fmt: skip
+    read = gr.Button("Read the table", variant="primary", elem_classes="fm-narrow")
+    manifest = gr.State(None)
+    with gr.Column(visible=False) as checking:
+        area(section("Is this right?", "What the studio took each column for. Change what is "
+                     "wrong: splits never separate a patient, and numbers of cases, patients and "
+                     "the outcome are never shown to the model."))  # fmt: skip
+        table_of_roles = area(elem_id="roles")
+        name = gr.Textbox(label="Name of the cohort", max_length=120)
+        add = gr.Button("Add this cohort", variant="primary", elem_classes="fm-narrow")
+        area(tag("p", text("Every file is opened once to see whether it can be read, so a large "
+                           "cohort takes a few minutes."), "fm-note"))  # fmt: skip
+    chosen, done = gr.Textbox(visible=False), gr.Textbox(visible=False)
+
+    way.change(
+        lambda kind: [gr.update(visible=kind == each) for each in (ZIP, FILES, HERE)],
+        way, [archive, separate, here], api_visibility="private", show_progress="hidden",
+    )  # fmt: skip
+
+    @shown
+    def propose(
+        ref: str, kind: str, archive: str | None, table: str | None, files: list[str] | None,
+        here: str,
+    ) -> tuple[Path, Html, str, dict]:  # fmt: skip
+        path = gathered(studio, kind, archive, table, files, here)
+        columns = studio.project(int(ref)).task.columns
+        proposed = studio.propose_roles(path, list(columns) or None)
+        rows = max((column.filled for column in proposed), default=0)
+        table_html = role_table(proposed, rows, studio.pipelines())
+        return path, table_html, path.stem.replace("_", " "), gr.update(visible=True)
+
+    @shown
+    def keep(roles: str, ref: str, path: Path | None, name: str, kind: str) -> tuple[str, dict]:
+        if path is None:
+            raise InputError("No table was read yet.", hint="Press 'Read the table' first.")
+        record = studio.add_cohort(
+            int(ref), path, roles=json.loads(roles), name=name.strip() or None, copy=kind != HERE
+        )
+        gr.Info(f"Added {text(in_brief(record.summary))}.", title="Cohort added")
+        return f"{record.id}", gr.update(visible=False)
+
+    read.click(
+        propose, [project, way, archive, table_file, files, here],
+        [manifest, table_of_roles, name, checking], api_visibility="private",
+        show_progress_on=[checking],
+    )  # fmt: skip
+    add.click(
+        keep, [chosen, project, manifest, name, way], [done, checking], js=COLLECT,
+        api_visibility="private", show_progress_on=[checking],
+    )  # fmt: skip
+    return done
+
+
+def gathered(
+    studio: Studio, kind: str, archive: str | None, table: str | None, files: list[str] | None,
+    here: str,
+) -> Path:  # fmt: skip
+    """The table's path, its files in place beside it. Raises InputError for what is missing."""
+    if kind == ZIP:
+        if not archive:
+            raise InputError("No ZIP was given.", hint="Drop it into the box first.")
+        return studio.unpack_upload(Path(archive))
+    if kind == FILES:
+        if not table:
+            raise InputError("No table was given.", hint="Drop it into the box first.")
+        from fmstudio.cohort import read_manifest
+
+        cells = (cell for row in read_manifest(Path(table)).rows for cell in row.values())
+        return lay_out(Path(table), [Path(file) for file in files or ()], cells, studio.settings)
+    path = Path(here.strip().strip('"')).expanduser()
+    if not here.strip() or not path.is_absolute():
+        raise InputError(
+            f"'{here}' is not a full path.",
+            hint="Write it from the root, as in /home/me/cases.csv.",
+        )
+    if not path.is_file():
+        raise NotFound(f"There is no file {path.name} there.", hint="Check the path.")
+    return path
+
+
+def _viewer(studio: Studio, project: gr.Dropdown, viewer: gr.Accordion) -> list[gr.Blocks]:
+    """A case of choice, as its pipelines read it. Gives what to clear for another project."""
+    cases = gr.State([])
+    chosen = gr.Dropdown(label="Case", choices=[], value=None, filterable=True)
+    view = area()
+
+    @shown
+    def fill(ref: str) -> tuple[tuple[PatientCase, ...], gr.Dropdown]:
+        known = studio.cases(int(ref))
+        names = [case.case_id for case in known]
+        return known, gr.Dropdown(choices=names, value=names[0] if names else None)
+
+    @shown
+    def look(known: tuple[PatientCase, ...], case_id: str | None) -> Html:
+        case = next((case for case in known if case.case_id == case_id), None)
+        return case_view(studio, case) if case else NOTHING
+
+    viewer.expand(fill, project, [cases, chosen], api_visibility="private")
+    chosen.change(look, [cases, chosen], view, api_visibility="private")
+    return [cases, view]
+
+
+def case_view(studio: Studio, case: PatientCase) -> Html:
+    """Every modality of a case side by side; a file that cannot be read says why."""
+    cards = []
+    for pipeline in studio.pipelines():
+        sources = case.sources.get(pipeline.name, ())
+        if not sources:
+            inside = tag("p", text("Not given."))
+        else:
+            try:
+                inside = preview(studio.preview(pipeline.name, sources))
+            except StudioError as fault:
+                inside = refusal(fault)
+        cards.append(tag("article", join([tag("h3", text(pipeline.label)), inside]), "fm-card"))
+    return tag("div", join(cards), "fm-cards")
+
+
+PAGE = Page("data", "data", "Data", order=1, build=build)

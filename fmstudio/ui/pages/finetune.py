@@ -1,0 +1,284 @@
+"""Fine-tune: six steps from the question to the running fine-tune."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.errors import InputError
+from fmstudio.records import LIVE_STATES, ProjectRecord
+from fmstudio.ui import forms
+from fmstudio.ui.chooser import REMEMBER, project_dropdown
+from fmstudio.ui.fragments import (
+    NOTHING,
+    Html,
+    area,
+    bullets,
+    empty,
+    facts,
+    figures,
+    heading,
+    join,
+    notice,
+    section,
+    table,
+    tag,
+    text,
+)  # fmt: skip
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.reports import findings, in_brief, modalities, stops
+from fmstudio.ui.watching import watch
+from fmstudio.ui.wording import TASKS, duration, listed, number
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+    from fmstudio.training.config import RunConfig
+
+TASK, DATA, BASE, SETTINGS, REVIEW, RUNNING = range(1, 7)
+PRESET_WORDS = {
+    "quick": "Quick: minutes. A first answer to whether there is a signal in the data.",
+    "balanced": "Balanced: trains longer, stops when validation no longer gets better.",
+    "thorough": "Thorough: adapts the encoders too. Many times slower; for larger cohorts.",
+}
+OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading("Fine-tune", "Adapt the base model to your question with the patients of your "
+                 "cohort. Each step can be gone back to."))  # fmt: skip
+    with gr.Walkthrough(selected=TASK, elem_id="wizard") as wizard:
+        with gr.Step("Task", id=TASK):
+            project, to_data = _task(app, studio)
+        with gr.Step("Data", id=DATA):
+            cohort = area()
+            data_back, data_next = _buttons()
+        with gr.Step("Base and modalities", id=BASE):
+            base, chosen = _base(app, studio, project)
+            base_back, base_next = _buttons()
+        with gr.Step("Settings", id=SETTINGS):
+            preset, fields = _settings()
+            settings_back, settings_next = _buttons("Review")
+        with gr.Step("Review", id=REVIEW):
+            review = area(elem_id="review")
+            review_back, start = _buttons("Start fine-tuning")
+        with gr.Step("Running", id=RUNNING):
+            running = watch(studio)
+            another = gr.Button("Set up another run", elem_classes="fm-narrow")
+
+    for button, step in (
+        (data_back, TASK), (base_back, DATA), (settings_back, BASE), (review_back, SETTINGS),
+        (another, TASK), (base_next, SETTINGS),
+    ):  # fmt: skip
+        _go(button, wizard, step)
+
+    @shown
+    def show_data(ref: str | None) -> tuple[dict, Html]:
+        if not ref:
+            raise InputError("No project is chosen.", hint="Create one on the start page first.")
+        return gr.Walkthrough(selected=DATA), data_step(studio, int(ref))
+
+    @shown
+    def leave_data(ref: str) -> dict:
+        record = studio.cohort(int(ref))
+        if record is None:
+            raise InputError("The project has no data.", hint="Add a cohort on the Data page.")
+        if stops(record.summary):
+            raise InputError(stops(record.summary)[0], hint="Mend the table and add it again.")
+        return gr.Walkthrough(selected=BASE)
+
+    @shown
+    def show_review(
+        ref: str, base: str, names: list[str], preset: str, *values: Any
+    ) -> tuple[dict, Html]:
+        config = forms.config(base, names, preset, list(values))
+        return gr.Walkthrough(selected=REVIEW), review_step(studio, int(ref), config)
+
+    @shown
+    def begin(ref: str, base: str, names: list[str], preset: str, *values: Any) -> tuple[dict, str]:
+        run = studio.start_finetune(int(ref), forms.config(base, names, preset, list(values)))
+        return gr.Walkthrough(selected=RUNNING), run.id
+
+    @shown
+    def reopen(request: gr.Request) -> tuple[dict, str]:
+        """A run that is asked for, or that is live: a reload or second tab shows it again."""
+        known = {run.id: run for run in studio.runs()}
+        live = [run.id for run in known.values() if run.status in LIVE_STATES]
+        asked = request.query_params.get("run")
+        here = request.query_params.get("project")
+        found = asked if asked in known else None
+        if found is None and here:
+            found = next((run for run in live if str(known[run].project_id) == here), None)
+        return (gr.Walkthrough(selected=RUNNING), found) if found else gr.skip()
+
+    plan = [project, base, chosen, preset, *fields]
+    to_data.click(show_data, project, [wizard, cohort], **OPTIONS)
+    data_next.click(leave_data, project, wizard, **OPTIONS)
+    settings_next.click(
+        show_review, plan, [wizard, review], api_visibility="private", show_progress_on=[review],
+        validator=lambda _ref, _base, _names, _preset, *values: [
+            *[gr.validate(True, "")] * 4, *forms.check(*values),
+        ],
+    )  # fmt: skip
+    start.click(begin, plan, [wizard, running.run], **OPTIONS)
+    running.run.change(None, running.run, js=REMEMBER.format(name="run"), api_visibility="private")
+    another.click(lambda: "", outputs=running.run, **OPTIONS)
+    app.load(reopen, outputs=[wizard, running.run], **OPTIONS)
+
+
+def _go(button: gr.Button, wizard: gr.Walkthrough, step: int) -> None:
+    button.click(lambda: gr.Walkthrough(selected=step), outputs=wizard, **OPTIONS)
+
+
+def _buttons(onward: str = "Next") -> tuple[gr.Button, gr.Button]:
+    """Back and onward."""
+    with gr.Row(elem_classes="fm-steps"):
+        back = gr.Button("Back", elem_classes="fm-narrow")
+        forward = gr.Button(onward, variant="primary", elem_classes="fm-narrow")
+    return back, forward
+
+
+def _task(app: gr.Blocks, studio: Studio) -> tuple[gr.Dropdown, gr.Button]:
+    """Which question."""
+    project = project_dropdown(app, studio)
+    words = area(empty("There is no project yet.", "Create one on the start page", "/"))
+
+    @shown
+    def show(ref: str | None) -> Html:
+        return task_step(studio.project(int(ref))) if ref else gr.skip()
+
+    project.change(show, project, words, **OPTIONS)
+    with gr.Row(elem_classes="fm-steps"):
+        return project, gr.Button("Next", variant="primary", elem_classes="fm-narrow")
+
+
+def task_step(project: ProjectRecord) -> Html:
+    """The question of a project and what counts as its answer."""
+    task = project.task
+    pairs = [
+        ("Question", task.description or "–"),
+        ("The answer is", TASKS.get(task.kind, task.kind)),
+        ("Outcome column", ", ".join(task.columns) or "taken from the cohort"),
+        ("Outcomes", ", ".join(task.labels) or "taken from the cohort"),
+    ]
+    if task.positive:
+        pairs.append(("Counts as yes", task.positive))
+    return join([section(project.name), facts(pairs)])
+
+
+def data_step(studio: Studio, project: int) -> Html:
+    """What there is to learn from."""
+    record = studio.cohort(project)
+    if record is None:
+        return empty("This project has no data yet.", "Add a cohort", f"/data?project={project}")
+    parts = [
+        section(record.name, in_brief(record.summary)),
+        modalities(record.summary, studio.pipelines()),
+        section("Findings"),
+        findings(record.summary),
+    ]
+    if stops(record.summary):
+        parts.append(
+            notice(
+                "This cohort cannot be learned from yet.",
+                "Mend what is marked above and add the table again.",
+                "stop",
+            )
+        )
+    return join(parts)
+
+
+def _base(
+    app: gr.Blocks, studio: Studio, project: gr.Dropdown
+) -> tuple[gr.Dropdown, gr.CheckboxGroup]:
+    """Which base model, and what it may look at."""
+    base = gr.Dropdown(label="Base model", choices=[], value=None)
+    words = area()
+    chosen = gr.CheckboxGroup(
+        label="The model may look at", choices=[], value=[],
+        info="A case may lack any of them. Leave out what will not be at hand when predicting.",
+    )  # fmt: skip
+
+    @shown
+    def offer_bases() -> gr.Dropdown:
+        bases = [(info.title, info.name) for info in studio.bases()]
+        return gr.Dropdown(choices=bases, value=bases[0][1] if bases else None)
+
+    @shown
+    def describe(name: str | None) -> Html:
+        info = next((info for info in studio.bases() if info.name == name), None)
+        if info is None:
+            return NOTHING
+        size = f"{number(info.parameters / 1e6, 1)} million parameters, {info.size_mb:.0f} MB"
+        return tag("p", text(f"{info.description} {size}, licence {info.licence}."), "fm-note")
+
+    @shown
+    def offer_modalities(ref: str | None) -> gr.CheckboxGroup:
+        record = studio.cohort(int(ref)) if ref else None
+        counts = record.summary.get("modalities", {}) if record else {}
+        there = [pipeline for pipeline in studio.pipelines() if counts.get(pipeline.name)]
+        labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]
+        return gr.CheckboxGroup(choices=labels, value=[one.name for one in there])
+
+    app.load(offer_bases, outputs=base, **OPTIONS)
+    base.change(describe, base, words, **OPTIONS)
+    project.change(offer_modalities, project, chosen, **OPTIONS)
+    return base, chosen
+
+
+def _settings() -> tuple[gr.Radio, list[gr.components.Component]]:
+    """A preset, and every setting for those who want it."""
+    preset = gr.Radio(
+        [(PRESET_WORDS.get(name, name), name) for name in forms.presets()], value="quick",
+        label="How much effort", elem_classes="fm-stack",
+    )  # fmt: skip
+    with gr.Accordion("All settings", open=False):
+        fields = forms.settings_form()
+    preset.input(forms.of_preset, preset, fields, **OPTIONS)
+    return preset, fields
+
+
+def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
+    """What will be done, and what it will cost."""
+    if not config.modalities:
+        raise InputError("No modality is chosen.", hint="Choose at least one in step 3.")
+    record = studio.project(project)
+    cohort = studio.cohort(project)
+    names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
+    cost = studio.estimate(project, config)
+    pairs = [
+        ("Project", record.name), ("Question", record.task.description or "–"),
+        ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
+        ("Base model", config.base),
+        ("Looks at", listed([names.get(name, name) for name in config.modalities])),
+        ("Preset", config.preset.capitalize()),
+    ]  # fmt: skip
+    rows = [
+        [text(item.metadata["label"]), text(_said(getattr(config, item.name)))]
+        for item in forms.shown_fields()
+    ]
+    steps = [
+        "Inputs are read and prepared once, then kept.",
+        "Two simpler models are made first: boosting on the table, and a probe on the frozen base.",
+        "LoRA starts from the probe and is kept only if it does better on validation patients.",
+        "Everything is judged on held-out patients, with 95 % intervals.",
+    ]
+    details = tag("details", join([
+        tag("summary", text("All settings")), table(["Setting", "#Value"], rows),
+    ]), "fm-details")  # fmt: skip
+    return join([
+        figures([("estimated time", f"about {duration(cost.seconds)}"),
+                 ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
+        facts(pairs), section("What will happen"), bullets(steps), details,
+    ])  # fmt: skip
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+PAGE = Page("finetune", "finetune", "Fine-tune", order=2, build=build)

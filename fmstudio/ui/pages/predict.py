@@ -1,0 +1,283 @@
+"""Predict: one patient's files in, one answer out, with what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.contracts import Pipeline
+from fmstudio.errors import InputError, NotFound, StudioError
+from fmstudio.records import AdapterRecord
+from fmstudio.types import Source
+from fmstudio.ui.answer import answer
+from fmstudio.ui.chooser import REMEMBER
+from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, notice, tag, text
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.previews import preview, refusal
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+Cells = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Box:
+    """The widgets of one modality. `names` remembers which column a sample's file came from."""
+
+    pipeline: Pipeline
+    files: gr.File
+    words: gr.Textbox | None
+    cells: gr.Dataframe | None
+    names: gr.State
+    view: gr.HTML
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `sources_of` takes, in its order."""
+        return [self.files, self.names, *(one for one in (self.words, self.cells) if one)]
+
+
+def sources_of(
+    pipeline: Pipeline, files: list[str] | None, names: Mapping[str, str],
+    typed: str | Cells | None = None,
+) -> list[Source]:  # fmt: skip
+    """What was given for one modality: files, a typed text, or rows of (name, value)."""
+    given = [
+        Source(names.get(Path(file).name, Path(file).stem), path=Path(file)) for file in files or ()
+    ]
+    if isinstance(typed, str):
+        if typed.strip():
+            given.append(Source(names.get("", pipeline.name), text=typed.strip()))
+        return given
+    for name, value in typed or ():
+        if str(name or "").strip() and str(value or "").strip():
+            given.append(Source(str(name).strip(), text=str(value).strip()))
+    return given
+
+
+def filled(
+    pipeline: Pipeline, sources: Sequence[Source], columns: Sequence[str]
+) -> tuple[list[str] | None, dict[str, str], str | Cells | None]:
+    """The reverse: what to put into the widgets of a modality to give `sources`."""
+    files = [source for source in sources if source.path is not None]
+    typed = [source for source in sources if source.path is None]
+    names = {source.path.name: source.name for source in files if source.path}
+    paths = [str(source.path) for source in files] or None
+    if pipeline.kind == "table":
+        values = {source.name: source.text or "" for source in typed}
+        rows = [[name, values.pop(name, "")] for name in columns]
+        return paths, names, rows + [[name, value] for name, value in values.items()]
+    if typed:
+        names[""] = typed[0].name
+    return paths, names, "\n\n".join(source.text or "" for source in typed)
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading("Predict", "Give what is known of one patient. Anything may be missing; the "
+                 "answer says what it rests on."))  # fmt: skip
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=7, min_width=460):
+            with gr.Row(equal_height=True):
+                adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None, scale=4)
+                sample = gr.Button("Use the sample case", scale=1, min_width=190)
+            boxes = _boxes(studio)
+        with gr.Column(scale=5, min_width=380, elem_classes="fm-side"):
+            case_id = gr.Textbox(
+                label="Case number", value="case", max_length=80,
+                info="Kept with the answer in the log; no name please.",
+            )  # fmt: skip
+            with gr.Row():
+                go = gr.Button("Predict", variant="primary", size="lg", elem_id="predict")
+                clear = gr.Button("New patient", min_width=120, scale=0)
+            result = area(empty("The answer appears here."), elem_id="answer")
+    _wire(app, studio, adapter, sample, clear, case_id, boxes, result)
+
+    @shown
+    def predict(adapter_id: str | None, case_id: str, *values: Any) -> Html:
+        if not adapter_id:
+            raise InputError("There is no adapter to ask.", hint="Fine-tune or import one first.")
+        if not studio.ready:
+            gr.Info("The model is being loaded; this first answer takes some seconds longer.")
+        prediction = studio.predict(adapter_id, gathered(boxes, values), case_id.strip() or "case")
+        return answer(prediction, studio.pipelines())
+
+    everything = [part for box in boxes for part in box.inputs]
+    go.click(
+        predict, [adapter, case_id, *everything], result, api_visibility="private",
+        show_progress_on=[result],
+    )  # fmt: skip
+
+
+def gathered(boxes: Sequence[Box], values: Sequence[Any]) -> dict[str, list[Source]]:
+    """The sources of all modalities that were given, from the values of all boxes' inputs."""
+    given: dict[str, list[Source]] = {}
+    rest = list(values)
+    for box in boxes:
+        own, rest = rest[: len(box.inputs)], rest[len(box.inputs) :]
+        found = sources_of(box.pipeline, *own)
+        if found:
+            given[box.pipeline.name] = found
+    return given
+
+
+def _boxes(studio: Studio) -> list[Box]:
+    """A box per modality, two a row."""
+    pipelines = studio.pipelines()
+    boxes: list[Box] = []
+    for place in range(0, len(pipelines), 2):
+        with gr.Row(equal_height=False):
+            boxes += [_box(studio, pipeline) for pipeline in pipelines[place : place + 2]]
+    return boxes
+
+
+def _box(studio: Studio, pipeline: Pipeline) -> Box:
+    """Upload, what may be typed instead, and a preview as soon as something is there."""
+    with gr.Column(min_width=300, elem_classes="fm-panel", elem_id=f"box-{pipeline.name}"):
+        area(tag("h3", text(pipeline.label), "fm-box-title"))
+        words = cells = None
+        if pipeline.inline and pipeline.kind == "table":
+            cells = gr.Dataframe(
+                headers=["Name", "Value"], datatype="str", type="array", value=[["", ""]],
+                label="Values", interactive=True, row_count=1, column_count=2, max_height=230,
+                show_label=False, buttons=[],
+            )  # fmt: skip
+        elif pipeline.inline:
+            words = gr.Textbox(
+                label=f"{pipeline.label}, typed", show_label=False, lines=4, max_lines=10,
+                placeholder="Type or paste here, or give a file below.", max_length=100_000,
+            )  # fmt: skip
+        files = gr.File(
+            label=f"Files: {', '.join(pipeline.suffixes[:5])}"
+            + (" and more" if len(pipeline.suffixes) > 5 else ""),
+            file_count="multiple", height=120,
+        )  # fmt: skip
+        names = gr.State({})
+        view = area()
+    box = Box(pipeline, files, words, cells, names, view)
+
+    @shown
+    def look(*values: Any) -> Html:
+        sources = sources_of(pipeline, *values)
+        shown_already = pipeline.inline and all(source.path is None for source in sources)
+        if not sources or shown_already:
+            return NOTHING
+        try:
+            return preview(studio.preview(pipeline.name, sources))
+        except StudioError as fault:
+            return refusal(fault)
+
+    files.change(
+        look, box.inputs, view, api_visibility="private", show_progress="minimal"
+    )  # fmt: skip
+    return box
+
+
+def _wire(
+    app: gr.Blocks, studio: Studio, adapter: gr.Dropdown, sample: gr.Button, clear: gr.Button,
+    case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
+) -> None:  # fmt: skip
+    """Opening the page, another adapter, the sample case, the next patient."""
+    everything = [part for box in boxes for part in box.inputs]
+    tables = [box for box in boxes if box.cells is not None]
+
+    @shown
+    def opened(request: gr.Request) -> tuple[gr.Dropdown, dict, str]:
+        asked = request.query_params
+        labels = adapter_choices(studio)
+        ids = [value for _, value in labels]
+        value = asked.get("adapter")
+        if value not in ids:
+            value = preferred(studio, asked.get("project"), ids)
+        return (
+            gr.Dropdown(choices=labels, value=value),
+            gr.update(visible=studio.sample() is not None),
+            "yes" if asked.get("sample") else "",
+        )
+
+    @shown
+    def fit(adapter_id: str | None, *tables_now: Cells) -> list[Cells]:
+        """The table of values lists the columns that this adapter knows; what is typed stays."""
+        columns = columns_of(studio, adapter_id)
+        return [_with_columns(cells, columns) for cells in tables_now]
+
+    @shown
+    def fill() -> tuple[Any, ...]:
+        found = studio.sample()
+        if found is None:
+            raise NotFound("There is no sample case.", hint="Run: python -m fmstudio demo")
+        columns = columns_of(studio, found.adapter)
+        values: list[Any] = []
+        for box in boxes:
+            files, names, typed = filled(
+                box.pipeline, found.sources.get(box.pipeline.name, ()), columns
+            )
+            values += [files, names, typed][: len(box.inputs)]
+        note = notice("The sample case is filled in.", "Press Predict.", "accent")
+        return found.adapter, found.case_id, note, *values
+
+    @shown
+    def empty_all(adapter_id: str | None) -> tuple[Any, ...]:
+        columns = columns_of(studio, adapter_id)
+        values: list[Any] = []
+        for box in boxes:
+            values += [*filled(box.pipeline, (), columns)][: len(box.inputs)]
+        return "case", empty("The answer appears here."), *values
+
+    asked_for_sample = gr.Textbox(visible=False)
+    app.load(opened, outputs=[adapter, sample, asked_for_sample], **OPTIONS)
+    adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
+    if tables:
+        cells = [box.cells for box in tables]
+        adapter.change(fit, [adapter, *cells], cells, **OPTIONS)
+    gr.on(
+        [sample.click, asked_for_sample.change], fill, outputs=[adapter, case_id, result,
+                                                                *everything], **OPTIONS,
+    )  # fmt: skip
+    clear.click(empty_all, adapter, [case_id, result, *everything], **OPTIONS)
+
+
+def adapter_choices(studio: Studio) -> list[tuple[str, str]]:
+    """All adapters, champions first, then the newest."""
+    projects = {project.id: project.name for project in studio.projects()}
+    ordered = sorted(studio.adapters(), key=lambda one: one.created_at, reverse=True)
+    ordered.sort(key=lambda one: "champion" not in one.aliases)
+    return [(_label(one, projects.get(one.project_id, "")), one.id) for one in ordered]
+
+
+def _label(adapter: AdapterRecord, project: str) -> str:
+    aliases = f" ({', '.join(adapter.aliases)})" if adapter.aliases else ""
+    return f"{project} · {adapter.name}{aliases}"
+
+
+def preferred(studio: Studio, project: str | None, ids: Sequence[str]) -> str | None:
+    """The champion of the project asked for, else its newest, else the first of all."""
+    if project and project.isdigit():
+        own = {one.id for one in studio.adapters() if one.project_id == int(project)}
+        for adapter_id in ids:
+            if adapter_id in own:
+                return adapter_id
+    return ids[0] if ids else None
+
+
+def columns_of(studio: Studio, adapter_id: str | None) -> list[str]:
+    """The table columns that an adapter was trained on."""
+    if not adapter_id:
+        return []
+    return [str(name) for name in studio.adapter(adapter_id).card.get("table_columns") or ()]
+
+
+def _with_columns(cells: Cells, columns: Sequence[str]) -> Cells:
+    typed = {str(name): value for name, value in cells or () if str(value or "").strip()}
+    rows = [[name, typed.pop(name, "")] for name in columns]
+    return rows + [[name, value] for name, value in typed.items()] or [["", ""]]
+
+
+PAGE = Page("predict", "predict", "Predict", order=4, build=build)

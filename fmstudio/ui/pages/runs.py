@@ -1,0 +1,100 @@
+"""Runs: what is being learned or was, and one of them in detail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.ui.chooser import REMEMBER
+from fmstudio.ui.fragments import Html, area, empty, heading, link, table, text
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
+from fmstudio.ui.wording import headline, interval, lasted, metric, moment, percent
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+_LIST_SECONDS = 3 * POLL_SECONDS
+
+
+def run_table(studio: Studio, runs: list[RunRecord]) -> Html:
+    """All runs, the newest first."""
+    if not runs:
+        return empty("Nothing was fine-tuned yet.", "Fine-tune a model", "/finetune")
+    projects = {project.id: project.name for project in studio.projects()}
+    rows = [
+        [
+            state_badge(run),
+            link(run.id, f"/runs?run={run.id}&project={run.project_id}"),
+            text(projects.get(run.project_id, "–")),
+            text(str(run.config.get("preset", "–")).capitalize()),
+            text(moment(run.started_at or run.created_at)),
+            text(lasted(run.started_at, run.ended_at)),
+            text(_outcome(run)),
+        ]
+        for run in runs
+    ]
+    return table(["State", "Run", "Project", "Preset", "Started", "#Duration", "Result"], rows)
+
+
+def _outcome(run: RunRecord) -> str:
+    """The headline of a finished run, how far a live one is, why another failed."""
+    if run.status in LIVE_STATES:
+        return f"{percent(run.progress.fraction)} · {run.progress.stage}"
+    if run.status == "failed":
+        return run.error or ""
+    first = headline((run.result or {}).get("metrics"))
+    return f"{metric(first[0])} {interval(first[1])}" if first else ""
+
+
+def newest_first(studio: Studio) -> list[RunRecord]:
+    """All runs; the registry's order is by age."""
+    return sorted(studio.runs(), key=lambda run: run.created_at, reverse=True)
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading("Runs", "Fine-tuning runs on this computer, one at a time. They go on while "
+                 "this page is closed."))  # fmt: skip
+    listing = area(elem_id="runs")
+    chosen = gr.Dropdown(label="Run in detail", choices=[], value=None, elem_id="run")
+    detail = watch(studio)
+    timer = gr.Timer(_LIST_SECONDS, active=False)
+
+    @shown
+    def fill(request: gr.Request) -> tuple[Html, gr.Dropdown, gr.Timer]:
+        runs = newest_first(studio)
+        ids = [run.id for run in runs]
+        asked = request.query_params.get("run")
+        value = asked if asked in ids else (ids[0] if ids else None)
+        live = any(run.status in LIVE_STATES for run in runs)
+        return (
+            run_table(studio, runs),
+            gr.Dropdown(choices=_labels(studio, runs), value=value, visible=bool(ids)),
+            gr.Timer(active=live),
+        )
+
+    @shown
+    def refresh() -> tuple[Html, gr.Timer]:
+        runs = newest_first(studio)
+        live = any(run.status in LIVE_STATES for run in runs)
+        return run_table(studio, runs), gr.Timer(active=live)
+
+    options = {"api_visibility": "private", "show_progress": "hidden"}
+    app.load(fill, outputs=[listing, chosen, timer], **options)
+    timer.tick(refresh, outputs=[listing, timer], **options)
+    for button in (detail.stop, detail.resume):
+        button.click(refresh, outputs=[listing, timer], **options)
+    chosen.change(lambda run: run or "", chosen, detail.run, **options)
+    chosen.change(None, chosen, js=REMEMBER.format(name="run"), api_visibility="private")
+
+
+def _labels(studio: Studio, runs: list[RunRecord]) -> list[tuple[str, str]]:
+    projects = {project.id: project.name for project in studio.projects()}
+    return [(f"{projects.get(run.project_id, '–')} · {run.id}", run.id) for run in runs]
+
+
+PAGE = Page("runs", "runs", "Runs", order=3, build=build)

@@ -1,0 +1,154 @@
+"""Start: the sample case in one step, the projects with what to do next, and a new project."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import gradio as gr
+
+from fmstudio.records import LIVE_STATES, ProjectRecord
+from fmstudio.ui.fragments import (
+    Html,
+    area,
+    badge,
+    empty,
+    heading,
+    join,
+    link,
+    section,
+    tag,
+    text,
+)  # fmt: skip
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import Page
+from fmstudio.ui.wording import TASKS, headline, interval, metric, plural
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+
+def next_step(studio: Studio, project: ProjectRecord) -> tuple[Html, str, str]:
+    """Where a project stands (as a badge), and the label and address of what to do next."""
+    here = f"?project={project.id}"
+    cohort = studio.cohort(project.id)
+    if cohort is None:
+        return badge("No data yet"), "Add data", f"/data{here}"
+    live = [run for run in studio.runs(project.id) if run.status in LIVE_STATES]
+    if live:
+        return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live[0].id}"
+    if studio.adapters(project.id):
+        return badge("Ready to predict", "good"), "Predict", f"/predict{here}"
+    cases = plural(int(cohort.summary.get("cases", 0)), "case")
+    return badge(cases), "Fine-tune", f"/finetune{here}"
+
+
+def card(studio: Studio, project: ProjectRecord) -> Html:
+    """A project with its question, where it stands, and what to do next."""
+    state, label, target = next_step(studio, project)
+    question = project.task.description or TASKS.get(project.task.kind, project.task.kind)
+    lines = [tag("div", state), tag("h3", text(project.name)), tag("p", text(question))]
+    adapters = studio.adapters(project.id)
+    best = headline(adapters[0].card.get("metrics")) if adapters else None
+    if best:
+        lines.append(tag("p", text(f"{metric(best[0])} {interval(best[1])}")))
+    lines.append(tag("footer", link(label, target, "fm-button fm-quiet")))
+    return tag("article", join(lines), "fm-card")
+
+
+def cards(studio: Studio) -> Html:
+    """The projects of the user, newest first."""
+    own = sorted((p for p in studio.projects() if not p.sample), key=lambda p: -p.id)
+    if not own:
+        return empty("No project of your own yet. Create one below: give it a name and a question.")
+    return tag("div", join(card(studio, project) for project in own), "fm-cards")
+
+
+def sample_card(studio: Studio) -> Html:
+    """The made-up case that comes with the studio, one click from its prediction."""
+    sample = studio.sample()
+    if sample is None:
+        body = [tag("h3", text("The sample case is being prepared")),
+                tag("p", text("A made-up patient and a fine-tuned adapter are unpacked. "
+                              "This takes a few seconds, once."))]  # fmt: skip
+        return tag("article", tag("div", join(body)), "fm-card fm-wide")
+    kinds = plural(len(sample.sources), "kind of data", "kinds of data")
+    body = [
+        tag("h3", text("See it work on a made-up patient")),
+        tag("p", text(f"One case with {kinds}, and an adapter that answers the question: "
+                      f"{sample.project.task.description or sample.project.name}")),
+    ]  # fmt: skip
+    button = link("Open the sample case", "/predict?sample=1", "fm-button")
+    return tag("article", join([tag("div", join(body)), button]), "fm-card fm-wide")
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading(
+        "Foundation Model Studio",
+        "Adapt a multimodal model to your own clinical question, on this computer: films, "
+        "records, notes, curves, sounds and clips of a patient become one prediction.",
+    ))  # fmt: skip
+    sample = area()
+    area(section("Your projects", "A project is one question asked of one kind of patient."))
+    projects = area()
+    preparing = gr.Timer(2, active=False)
+    name, question, kind, create = _creation()
+    _deletion(app, studio, projects)
+
+    @shown
+    def show() -> tuple[Html, Html, gr.Timer]:
+        waiting = studio.sample() is None
+        return sample_card(studio), cards(studio), gr.Timer(active=waiting)
+
+    @shown
+    def new(name: str, question: str, kind: str) -> str:
+        project = studio.create_project(name.strip(), kind, describe=question.strip())
+        return f"/data?project={project.id}"
+
+    gr.on(
+        [app.load, preparing.tick], show, outputs=[sample, projects, preparing],
+        api_visibility="private", show_progress="hidden",
+    )  # fmt: skip
+    address = gr.Textbox(visible=False)
+    create.click(new, [name, question, kind], address, api_visibility="private")
+    address.change(
+        None, address, js="(to) => { if (to) window.location.href = to }", api_visibility="private"
+    )
+
+
+def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Button]:
+    """The form of a new project."""
+    area(section("New project"))
+    with gr.Group():
+        with gr.Row():
+            name = gr.Textbox(label="Name", placeholder="Pneumonia on admission", max_length=120)
+            question = gr.Textbox(
+                label="Question in one sentence", max_length=500, scale=2,
+                placeholder="Does this patient have pneumonia when admitted?",
+            )  # fmt: skip
+        kind = gr.Radio(
+            [(label, key) for key, label in TASKS.items()], value="binary", label="The answer is"
+        )
+    create = gr.Button("Create project", variant="primary", elem_classes="fm-narrow")
+    return name, question, kind, create
+
+
+def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
+    """Deleting a project, out of the way and only after its name was typed."""
+    with gr.Accordion("Delete a project", open=False):
+        area(tag("p", text("Its cohorts, runs and adapters are deleted with it. Your own files "
+                           "stay where they are. Export adapters first if you want to keep "
+                           "them."), "fm-note"))  # fmt: skip
+        with gr.Row(equal_height=True):
+            typed = gr.Textbox(label="Type the project's name to confirm", scale=3)
+            delete = gr.Button("Delete project", variant="stop", scale=1)
+
+    @shown
+    def remove(typed: str) -> tuple[str, Html]:
+        studio.delete_project(typed.strip())
+        return "", cards(studio)
+
+    delete.click(remove, typed, [typed, projects], api_visibility="private")
+
+
+PAGE = Page("start", "", "Start", order=0, build=build)

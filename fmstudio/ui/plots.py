@@ -1,0 +1,80 @@
+"""Interactive curves. Plotly is imported when the first curve is drawn, not with the app."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.records import Point
+from fmstudio.ui.theme import ACCENT, NEUTRAL
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+MOST_POINTS = 500
+# Told apart by lightness as well as hue, on white and on near-black alike.
+COLOURS = (ACCENT.c500, "#c2761b", NEUTRAL.c400, "#7a6bb3", "#5c9a5c", "#b85c7e")
+_QUIET = "rgba(128, 140, 152, 0.25)"
+_WORDS = "rgb(125, 136, 148)"
+
+
+def curves(points: Sequence[Point]) -> Figure | None:
+    """Losses above, scores below, by step; None while there is nothing to draw.
+
+    At most MOST_POINTS are drawn in all, evenly thinned; the last of each curve is always there.
+    """
+    import plotly.graph_objects as graph
+    from plotly.subplots import make_subplots
+
+    if not points:
+        return None
+    named: dict[str, list[Point]] = {}
+    for point in points:
+        named.setdefault(point.name, []).append(point)
+    losses = [name for name in named if "loss" in name.lower()]
+    scores = [name for name in named if name not in losses]
+    groups = [group for group in (losses, scores) if group]
+    titles = ["Loss"] * bool(losses) + ["Validation score"] * bool(scores)
+    figure = make_subplots(rows=1, cols=len(groups), subplot_titles=titles)
+    each = max(2, MOST_POINTS // len(named))
+    for column, group in enumerate(groups, start=1):
+        for name in group:
+            line = thinned(named[name], each)
+            figure.add_trace(
+                graph.Scatter(
+                    x=[point.step for point in line],
+                    y=[point.value for point in line],
+                    name=name,
+                    mode="lines+markers" if len(line) < 40 else "lines",
+                    line={"color": COLOURS[list(named).index(name) % len(COLOURS)], "width": 2},
+                    marker={"size": 5},
+                ),
+                row=1, col=column,
+            )  # fmt: skip
+    figure.update_xaxes(title_text="Step", gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
+    figure.update_yaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
+    figure.update_layout(**_layout())
+    return figure
+
+
+def thinned(line: Sequence[Point], most: int) -> list[Point]:
+    """At most `most` points of a curve, evenly spaced, its first and last among them."""
+    if len(line) <= most:
+        return list(line)
+    stride = (len(line) - 1) / (most - 1)
+    return [line[round(place * stride)] for place in range(most)]
+
+
+def _layout() -> dict[str, Any]:
+    """No background and mid-grey words, so that a figure is right on light and dark pages."""
+    return {
+        "height": 320,
+        "margin": {"l": 48, "r": 16, "t": 40, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": _WORDS},
+        "legend": {"orientation": "h", "y": -0.22, "x": 0},
+        "hovermode": "x unified",
+        "uirevision": "kept",  # a reader's zoom stays while new points come in
+        "template": "none",
+    }

@@ -1,0 +1,120 @@
+"""A pipeline's Preview as a fragment: pictures, window presets, player, table, text, remarks.
+
+Everything travels inside the fragment (RFC 2397), so that no patient's picture or sound is left
+behind as a file that the server could hand out.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import uuid
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from PIL import Image
+
+from fmstudio.errors import StudioError
+from fmstudio.types import Preview
+from fmstudio.ui.fragments import NOTHING, Html, bullets, join, notice, table, tag, text
+
+_LONGEST_TEXT = 20_000
+_MOST_ROWS = 200
+_LOSSLESS_BELOW = 400  # pixels a side: small pictures stay exact, large ones stay quick
+
+
+def preview(shown: Preview) -> Html:
+    """The whole preview, in the order in which a person looks: picture, player, table, text."""
+    parts: list[Html] = []
+    if shown.windows:
+        parts.append(_windows(shown.windows))
+        parts.append(_strip(shown.images[1:]))
+    else:
+        parts.append(_strip(shown.images))
+    if shown.media:
+        parts.append(_player(shown.media, shown.media_type))
+    if shown.table:
+        parts.append(_table(shown.table))
+    if shown.text:
+        cut = shown.text[:_LONGEST_TEXT]
+        more = "\n…" if len(shown.text) > _LONGEST_TEXT else ""
+        parts.append(tag("div", text(cut + more), "fm-text", dir="auto", tabindex=0))
+    parts.append(bullets(shown.remarks))
+    return tag("div", join(parts), "fm-preview")
+
+
+def refusal(fault: StudioError) -> Html:
+    """In place of a preview: why the file cannot be shown, and what to do."""
+    return notice(fault.message, fault.hint, "stop")
+
+
+def _strip(images: Iterable[tuple[np.ndarray, str]]) -> Html:
+    """Pictures with their captions, side by side where there are several."""
+    figures = [_figure(picture, caption) for picture, caption in images]
+    if not figures:
+        return NOTHING
+    return tag("div", join(figures), "fm-strip" if len(figures) > 1 else "fm-strip fm-one")
+
+
+def _windows(windows: Mapping[str, np.ndarray]) -> Html:
+    """One film in several window presets, of which the reader chooses one."""
+    group = f"window-{uuid.uuid4().hex}"
+    labels = [
+        tag("label", join([
+            Html(tag("input", NOTHING, type="radio", name=group, value=place,
+                     checked=place == 0).removesuffix("</input>")),
+            text(name),
+        ]))
+        for place, name in enumerate(windows)
+    ]  # fmt: skip
+    figures = [
+        tag("div", _figure(picture, ""), hidden=place > 0, data_window=place)
+        for place, picture in enumerate(windows.values())
+    ]
+    legend = tag("legend", text("Window"), "sr-only")
+    return tag("fieldset", join([legend, *labels, *figures]), "fm-windows")
+
+
+def _figure(picture: np.ndarray, caption: str) -> Html:
+    """A picture that a click or Enter enlarges."""
+    image = Html(f'<img src="{picture_address(picture)}" alt="{text(caption or "Preview")}">')
+    button = tag(
+        "button", image, "fm-picture", type="button", aria_expanded="false",
+        title="Enlarge", aria_label=f"Enlarge {caption}".strip(),
+    )  # fmt: skip
+    below = tag("figcaption", text(caption)) if caption else NOTHING
+    return tag("figure", join([button, below]))
+
+
+def picture_address(picture: np.ndarray) -> str:
+    """(H, W) or (H, W, 3) uint8 as a data address: PNG if small, else WebP."""
+    out = io.BytesIO()
+    if max(picture.shape[:2]) < _LOSSLESS_BELOW:
+        Image.fromarray(picture).save(out, "PNG")
+        return data_address(out.getvalue(), "image/png")
+    Image.fromarray(picture).save(out, "WEBP", quality=92, method=2)
+    return data_address(out.getvalue(), "image/webp")
+
+
+def data_address(content: bytes, media_type: str) -> str:
+    """Bytes as a data address."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _player(media: bytes, media_type: str) -> Html:
+    """A player of the browser for a clip or a sound."""
+    element = "video" if media_type.startswith("video") else "audio"
+    label = "Clip" if element == "video" else "Sound"
+    return tag(element, NOTHING, controls=True, loop=element == "video", muted=element == "video",
+               src=data_address(media, media_type), aria_label=label)  # fmt: skip
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> Html:
+    """Header and rows, the first `_MOST_ROWS` of them."""
+    header, body = rows[0], rows[1:]
+    lines = [[text(cell) for cell in row] for row in body[:_MOST_ROWS]]
+    parts = [table([name.lstrip("#") for name in header], lines)]
+    if len(body) > _MOST_ROWS:
+        note = f"The first {_MOST_ROWS} of {len(body):,} rows."
+        parts.append(tag("p", text(note), "fm-note"))
+    return join(parts)

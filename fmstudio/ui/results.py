@@ -1,0 +1,151 @@
+"""What a run or an adapter has achieved, as fragments: figures, comparison, verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fmstudio.contracts import Pipeline
+from fmstudio.ui.fragments import (
+    NOTHING,
+    Html,
+    badge,
+    figures,
+    join,
+    notice,
+    section,
+    table,
+    tag,
+    text,
+    whisker,
+)  # fmt: skip
+from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
+
+STAGES: Mapping[str, str] = {"lora": "LoRA adapter", "probe": "Probe: frozen base, new head"}
+RANGES: Mapping[str, tuple[float, float]] = {
+    "auroc": (0.4, 1.0), "macro_auroc": (0.4, 1.0), "r2": (-0.2, 1.0),
+}  # fmt: skip
+VERDICTS: Mapping[str, tuple[str, str]] = {
+    "helps": ("Using the modalities together helps.", "good"),
+    "no evidence": ("No evidence that using the modalities together helps.", "plain"),
+    "hurts": ("Using the modalities together does worse than the best single one.", "warning"),
+}
+
+
+def result(found: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
+    """The JSON of `finetune --json`, for people; a card of an adapter has the same keys."""
+    names = {pipeline.name: pipeline.label for pipeline in pipelines}
+    parts = [
+        section("On held-out patients", _basis(found)),
+        metrics(found.get("metrics") or {}),
+        ladder(found),
+        subsets(found, names),
+        fusion(found, names),
+        cost(found),
+    ]
+    return tag("div", join(parts), "fm-answer")
+
+
+def _basis(found: Mapping[str, Any]) -> str:
+    """How many cases the figures rest on."""
+    counts = found.get("n") or {}
+    tested = counts.get("test") if isinstance(counts, Mapping) else counts
+    cases = f"{number(tested)} cases of patients" if tested else "Patients"
+    return (
+        f"{cases} that the model never saw. In brackets the 95 % interval: with other patients "
+        "of the same kind, the figure would mostly lie in it."
+    )
+
+
+def metrics(found: Mapping[str, Any]) -> Html:
+    """Every metric with its interval, the headline first and large."""
+    first = headline(found)
+    top = figures([(metric(first[0]), interval(first[1]))]) if first else NOTHING
+    others = [(metric(name), interval(value)) for name, value in found.items()
+              if not first or name != first[0]]  # fmt: skip
+    rows = [[text(name), text(value)] for name, value in others]
+    return join([top, table(["Also", "#Value (95 % interval)"], rows) if rows else NOTHING])
+
+
+def ladder(found: Mapping[str, Any]) -> Html:
+    """Baselines, probe and LoRA against each other, and which was chosen and why."""
+    steps = found.get("ladder") or []
+    if not steps:
+        return NOTHING
+    chosen = found.get("chosen")
+    name = next((key for key in RANGES if key in steps[0]), None)
+    rows = []
+    for step in steps:
+        label = STAGES.get(step["name"], step["name"][:1].upper() + step["name"][1:])
+        mark = badge("chosen", "good") if step["name"] == chosen else NOTHING
+        figure = step.get(name) if name else None
+        rows.append([
+            join([text(label), Html(" "), mark]), _whisker(figure, name),
+            text(interval(figure)), text(duration(step.get("seconds"))),
+        ])  # fmt: skip
+    header = ["Model", metric(name or ""), "#Value (95 % interval)", "#Time"]
+    why = tag("p", text(reason(chosen)), "fm-note")
+    return join([section("Against simpler models"), table(header, rows), why])
+
+
+def reason(chosen: str | None) -> str:
+    """Why this one was chosen, in a sentence."""
+    if chosen == "lora":
+        return "The LoRA adapter is kept: it did better on the validation patients than the probe."
+    if chosen == "probe":
+        return (
+            "The probe is kept: fine-tuning did not do better on the validation patients, and "
+            "the simpler model is the safer one."
+        )
+    return ""
+
+
+def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """How well each modality does alone, and all together."""
+    each = found.get("subsets") or []
+    if not each:
+        return NOTHING
+    name = next((key for key in RANGES if key in each[0]), None)
+    rows = []
+    for subset in each:
+        labels = [names.get(key, key) for key in subset["modalities"]]
+        whole = len(labels) > 1
+        label = f"Together: {listed(labels)}" if whole else labels[0]
+        figure = subset.get(name) if name else None
+        cells = [tag("strong", text(label)) if whole else text(label), _whisker(figure, name),
+                 text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
+        rows.append(cells)
+    header = ["Given", metric(name or ""), "#Value (95 % interval)", "#Cases"]
+    return join([section("What each modality carries"), table(header, rows)])
+
+
+def fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """Whether the modalities together beat the best single one."""
+    verdict = found.get("fusion") or {}
+    if not verdict.get("verdict"):
+        return NOTHING
+    message, tone = VERDICTS.get(verdict["verdict"], (verdict["verdict"], "plain"))
+    best = names.get(verdict.get("best_single", ""), verdict.get("best_single") or "–")
+    gain = interval(verdict.get("gain"))
+    return notice(message, f"Gain over the best single modality ({best}): {gain}.", tone)
+
+
+def cost(found: Mapping[str, Any]) -> Html:
+    """What it took: time by part, speed, memory."""
+    seconds = found.get("seconds")
+    if not isinstance(seconds, Mapping):
+        return NOTHING
+    words = [f"{name} {duration(value)}" for name, value in seconds.items()]
+    if found.get("cases_per_second"):
+        words.append(f"{number(found['cases_per_second'], 1)} cases per second")
+    if found.get("peak_memory_mb"):
+        words.append(f"{number(round(found['peak_memory_mb']))} MB of memory at most")
+    return tag("p", text("It took: " + ", ".join(words) + "."), "fm-note")
+
+
+def _whisker(figure: Any, name: str | None) -> Html:
+    """The figure on the axis of its metric; nothing where it cannot be computed."""
+    complete = isinstance(figure, Mapping) and name in RANGES
+    if not complete or any(figure.get(key) is None for key in ("value", "low", "high")):
+        return NOTHING
+    return whisker(figure["value"], figure["low"], figure["high"], *RANGES[name])

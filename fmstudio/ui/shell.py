@@ -1,0 +1,154 @@
+"""The studio's pages put together, and the server that shows them on this computer only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+
+from fmstudio.contracts import discover
+from fmstudio.errors import ResourceError
+from fmstudio.ui.fragments import Html, area, join, tag, text
+from fmstudio.ui.guard import Guard
+from fmstudio.ui.page import Page
+from fmstudio.ui.theme import theme
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+log = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSETS = ROOT / "assets" / "ui"
+TITLE = "Foundation Model Studio"
+CAUTION = (
+    "Foundation Model Studio is for research and teaching. It is not a medical device; "
+    "decisions about patients must not rest on it."
+)
+_HOUR, _DAY = 3600, 86400
+
+
+def build(studio: Studio) -> gr.Blocks:
+    """The whole app: every page of `ui/pages`, in its order, each at its own address."""
+    pages = sorted(discover("fmstudio.ui.pages", "PAGE").values(), key=lambda page: page.order)
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _DAY), fill_width=True
+    ) as app:
+        _frame(app, studio, pages, pages[0])
+    for page in pages[1:]:
+        with app.route(page.title, page.path):
+            _frame(app, studio, pages, page)
+    return app
+
+
+def _frame(app: gr.Blocks, studio: Studio, pages: list[Page], page: Page) -> None:
+    """One page between the head and the foot that all share."""
+    gr.Navbar(visible=False)
+    area(_head(pages, page), elem_id="head")
+    page.build(app, studio)
+    area(tag("footer", text(CAUTION), "fm-foot"))
+
+
+def _head(pages: list[Page], current: Page) -> Html:
+    """Logo, links to all pages, and the switch between light and dark."""
+    logo = Html((ASSETS / "logo.svg").read_text(encoding="utf-8"))
+    links = join(
+        tag("a", text(page.title), href=f"/{page.path}",
+            aria_current="page" if page is current else None)
+        for page in pages
+    )  # fmt: skip
+    brand = tag("a", join([logo, tag("span", text(TITLE))]), "fm-brand", href="/")
+    switch = tag("button", text("Light / dark"), "fm-scheme", type="button", data_scheme=True)
+    return tag("div", join([brand, tag("nav", links, "fm-nav", aria_label="Pages"), switch]),
+               "fm-head")  # fmt: skip
+
+
+def launch_options(studio: Studio) -> dict[str, Any]:
+    """What Gradio is told besides the pages: looks, limits, and no traces left behind.
+
+    Only made-up files of the sample cohort and Gradio's own temporary folder may be served.
+    """
+    home = studio.settings.home
+    private = [home / name for name in ("cache", "runs", "adapters", "bases", "logs", "cohorts")]
+    script = (ASSETS / "studio.js").read_text(encoding="utf-8")
+    return {
+        "theme": theme(),
+        "css_paths": [ASSETS / "studio.css"],
+        "head": f"<script>{script}</script>",
+        "favicon_path": str(ASSETS / "logo.svg"),
+        "allowed_paths": [str(ROOT / "data_samples")],
+        "blocked_paths": [str(path) for path in (home / "registry.sqlite", *private)],
+        "max_file_size": f"{studio.settings.limits.upload_mb}mb",
+        "run_history": False,
+        "footer_links": [],
+        "show_error": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "pwa": False,
+        "enable_monitoring": False,
+    }
+
+
+def serve(
+    studio: Studio, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True
+) -> None:
+    """Show the studio at http://host:port until it is interrupted.
+
+    Raises ResourceError if the port is in use or the address is not this computer's.
+    """
+    import uvicorn
+
+    listening = _listen(host, port)  # first, so that a taken port is said at once
+    with tempfile.TemporaryDirectory(dir=studio.settings.folder("temp"), prefix="pages-") as temp:
+        os.environ["GRADIO_TEMP_DIR"] = temp
+        empty = Path(temp) / "empty"
+        empty.mkdir()
+        os.chdir(empty)  # Gradio serves files below the working directory: there are none
+        address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
+        app = Guard(application(studio, host, port), host)
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=2, server_header=False
+        )
+        server = uvicorn.Server(config)
+        if open_browser:
+            threading.Timer(0.5, webbrowser.open, [address]).start()
+        log.info("The studio is at %s", address)
+        server.run(sockets=[listening])
+        os.chdir(studio.settings.home)
+
+
+def application(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> Any:
+    """The pages as an ASGI app, without the guard."""
+    from fastapi import FastAPI
+
+    outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    return gr.mount_gradio_app(
+        outer, build(studio), path="/", server_name=host, server_port=port,
+        **launch_options(studio),
+    )  # fmt: skip
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket bound to host and port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":  # elsewhere it would let two programs share the port
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as fault:
+        listening.close()
+        raise ResourceError(
+            f"Port {port} on {host} cannot be used: {fault.strerror or fault}.",
+            hint=f"Close the program that uses it, or choose another: --port {port + 1}.",
+        ) from fault
+    return listening

@@ -1,0 +1,156 @@
+"""A run as it goes: where it is, its curves, and the buttons to stop it or go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.errors import NotFound
+from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.ui.fragments import NOTHING, Html, area, badge, facts, join, link, notice, tag, text
+from fmstudio.ui.message import shown
+from fmstudio.ui.plots import curves
+from fmstudio.ui.results import result
+from fmstudio.ui.wording import STATES, duration, lasted, moment
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+POLL_SECONDS = 2.0
+RESUMABLE = ("stopped", "interrupted", "failed")
+
+
+def state_badge(run: RunRecord) -> Html:
+    """The state of a run as a badge."""
+    return badge(*STATES.get(run.status, (run.status, "plain")))
+
+
+def progress(run: RunRecord) -> Html:
+    """Bar, stage, epoch and time left of a live run; for an ended one, how it ended."""
+    now = run.progress
+    percent = round(100 * min(max(now.fraction, 0.0), 1.0), 1)
+    stage = now.stage or "Waiting for its turn"
+    epoch = f" · epoch {now.epoch} of {now.epochs}" if now.epochs and now.epoch else ""
+    if run.status in LIVE_STATES:
+        left = f"about {duration(now.seconds_left)} left" if now.seconds_left else ""
+        right = " · ".join(part for part in (f"{percent:.0f} %", left) if part)
+    else:
+        right = f"took {lasted(run.started_at, run.ended_at)}"
+        stage = stage if run.status != "finished" else "Done"
+    line = join([
+        tag("div", join([state_badge(run), Html(" "), text(stage + epoch)])),
+        tag("span", text(right)),
+    ])  # fmt: skip
+    fill = tag("i", NOTHING, style=f"width:{100 if run.status == 'finished' else percent}%")
+    bar = tag("div", fill, "fm-progress", role="progressbar", aria_valuenow=percent,
+              aria_valuemin=0, aria_valuemax=100, aria_label="Progress of the run")  # fmt: skip
+    note = tag("p", text(now.message), "fm-note") if now.message else NOTHING
+    return join([tag("div", line, "fm-line"), bar, note, _ending(run)])
+
+
+def _ending(run: RunRecord) -> Html:
+    """What a person must know about how a run stands."""
+    if run.status in LIVE_STATES:
+        return notice(
+            "You may close this page.",
+            "The run goes on by itself; come back to this page at any time.", "accent",
+        )  # fmt: skip
+    if run.status == "failed":
+        return notice(run.error or "The run ended without a result.", run.hint or "", "stop")
+    if run.status == "interrupted":
+        return notice(
+            "The run was cut off.",
+            "Its last checkpoint is kept: 'Go on' takes it up from there to the same end.",
+            "warning",
+        )  # fmt: skip
+    if run.status == "stopped":
+        return notice("The run was stopped.", "'Go on' takes it up from its last checkpoint.")
+    return NOTHING
+
+
+def settings(run: RunRecord) -> Html:
+    """What the run was asked to do."""
+    shown_settings: list[tuple[str, Any]] = [
+        ("Run", run.id), ("Base model", run.base), ("Started", moment(run.started_at)),
+        ("Preset", run.config.get("preset", "–")), ("Epochs", run.config.get("epochs", "–")),
+        ("LoRA rank", run.config.get("rank", "–")), ("Seed", run.config.get("seed", "–")),
+    ]  # fmt: skip
+    return facts(shown_settings)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The widgets that show one run; `run` holds its id and is what to change to show another."""
+
+    run: gr.Textbox
+    stop: gr.Button
+    resume: gr.Button
+
+
+def watch(studio: Studio) -> Watch:
+    """Widgets for one run, which follow it while it is live and rest when it has ended."""
+    run_id = gr.Textbox(visible=False, elem_id="run-id")
+    head = area(elem_id="run-progress")
+    with gr.Row():
+        stop = gr.Button("Stop", visible=False, elem_classes="fm-narrow")
+        resume = gr.Button("Go on", visible=False, variant="primary", elem_classes="fm-narrow")
+    plot = gr.Plot(label="Curves", visible=False, elem_id="run-curves")
+    outcome = area(elem_id="run-result")
+    drawn = gr.State((None, 0))
+    timer = gr.Timer(POLL_SECONDS, active=False)
+
+    @shown
+    def follow(run_id: str, drawn: tuple[str | None, int]) -> tuple[Any, ...]:
+        if not run_id:
+            return (
+                NOTHING,
+                *[gr.update(visible=False)] * 3,
+                NOTHING,
+                (None, 0),
+                gr.Timer(active=False),
+            )
+        run = studio.run(run_id)
+        points = studio.points(run_id)
+        live = run.status in LIVE_STATES
+        figure: Any = gr.skip()
+        if drawn != (run_id, len(points)):
+            picture = curves(points)
+            figure = gr.update(value=picture, visible=picture is not None)
+        return (
+            progress(run), gr.update(visible=live), gr.update(visible=run.status in RESUMABLE),
+            figure, outcome_of(studio, run), (run_id, len(points)), gr.Timer(active=live),
+        )  # fmt: skip
+
+    outputs = [head, stop, resume, plot, outcome, drawn, timer]
+    options = {"api_visibility": "private", "show_progress": "hidden"}
+    gr.on([run_id.change, timer.tick], follow, [run_id, drawn], outputs, **options)
+    asked = shown(lambda run_id: studio.stop_run(run_id) and None)
+    stop.click(asked, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
+    again = shown(lambda run_id: studio.resume_run(run_id) and None)
+    resume.click(again, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
+    return Watch(run_id, stop, resume)
+
+
+def outcome_of(studio: Studio, run: RunRecord) -> Html:
+    """The result of a finished run, with the way to use it."""
+    if run.status != "finished" or not run.result:
+        return NOTHING
+    ways = NOTHING
+    if run.adapter_id and _there(studio, run.adapter_id):
+        target = f"?project={run.project_id}&adapter={run.adapter_id}"
+        ways = tag("p", join([
+            link("Predict with this adapter", f"/predict{target}", "fm-button"), Html(" "),
+            link("Export it", f"/adapters{target}", "fm-button fm-quiet"),
+        ]))  # fmt: skip
+    return join([result(run.result, studio.pipelines()), ways])
+
+
+def _there(studio: Studio, adapter_id: str) -> bool:
+    """False if the adapter of a run was deleted meanwhile."""
+    try:
+        studio.adapter(adapter_id)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""Values of the studio as words that people read: times, sizes, figures, names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+TASKS: Mapping[str, str] = {
+    "binary": "Yes or no",
+    "multiclass": "One of several classes",
+    "multilabel": "Several findings, each yes or no",
+    "regression": "A number",
+}
+"""The task kinds as a person would ask for them."""
+
+METRICS: Mapping[str, str] = {
+    "auroc": "AUROC",
+    "macro_auroc": "AUROC, mean of classes",
+    "auprc": "AUPRC",
+    "brier": "Brier score",
+    "ece": "Calibration error",
+    "accuracy": "Accuracy",
+    "mae": "Mean error",
+    "rmse": "Root mean square error",
+    "r2": "R²",
+}
+
+STATES: Mapping[str, tuple[str, str]] = {
+    "waiting": ("Waiting", "plain"),
+    "running": ("Running", "accent"),
+    "finished": ("Finished", "good"),
+    "failed": ("Failed", "stop"),
+    "stopped": ("Stopped", "plain"),
+    "interrupted": ("Interrupted", "warning"),
+}
+"""The run states, and the tone of their badge."""
+
+HEADLINES = ("auroc", "macro_auroc", "r2")
+"""The metric by which each kind of task is judged first."""
+
+
+def duration(seconds: float | None) -> str:
+    """'45 s', '3 min 20 s', '2 h 5 min', '2 days 3 h'; '–' where unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} days {whole % 86400 // 3600} h"
+
+
+def moment(when: datetime | None) -> str:
+    """A time on this computer's clock: '14 Mar 2026, 09:05'."""
+    if when is None:
+        return "–"
+    return aware(when).astimezone().strftime("%-d %b %Y, %H:%M")
+
+
+def aware(when: datetime) -> datetime:
+    """The same time with its zone; the registry's times are UTC."""
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def lasted(started: datetime | None, ended: datetime | None) -> str:
+    """How long something took, or takes so far."""
+    if started is None:
+        return "–"
+    until = aware(ended) if ended else datetime.now(UTC)
+    return duration((until - aware(started)).total_seconds())
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number to `digits` places, integers whole; '–' for nothing."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def interval(figure: Any) -> str:
+    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are."""
+    if not isinstance(figure, Mapping):
+        return number(figure)
+    if figure.get("low") is None or figure.get("high") is None:
+        return number(figure.get("value"))
+    return f"{number(figure.get('value'))} ({number(figure['low'])} to {number(figure['high'])})"
+
+
+def metric(name: str) -> str:
+    """A metric's name in full."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def headline(metrics: Mapping[str, Any] | None) -> tuple[str, Any] | None:
+    """The one metric to show first, as (key, figure); None if there is none."""
+    for name in HEADLINES:
+        if metrics and name in metrics:
+            return name, metrics[name]
+    return None
+
+
+def percent(share: float) -> str:
+    """'7.3 %'; never 0 % or 100 % where it is not so."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"
+
+
+def listed(names: list[str] | tuple[str, ...], last: str = "and") -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def plural(count: int, singular: str, several: str | None = None) -> str:
+    """'1 case', '12 cases'."""
+    return f"{count:,} {singular if count == 1 else several or singular + 's'}"
