@@ -86,7 +86,7 @@ def _decoders(missing: Missing) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         from pydicom import uid
-        from pydicom.pixels import get_decoder
+        from pydicom.pixels.decoders.base import get_decoder
 
         codings = (
             *uid.JPEGTransferSyntaxes, *uid.JPEGLSTransferSyntaxes,
@@ -166,7 +166,7 @@ def _bases(settings: Settings, missing: Missing) -> dict[str, str]:
     """Every base, and whether its weights are the ones that its card names."""
     from fmstudio.model.bases import base_folder, list_bases
 
-    found = {}
+    found: dict[str, str] = {}
     try:
         bases = list_bases(settings)
     except (OSError, ValueError, KeyError):

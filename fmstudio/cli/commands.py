@@ -37,13 +37,10 @@ def project_list(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
     project = studio.project(args.name)
-    data = {
-        "project": project,
-        "cohort": studio.cohort(project.id),
-        "runs": studio.runs(project.id),
-        "adapters": studio.adapters(project.id),
-    }
-    return data, text.project_text(**data)
+    cohort, runs = studio.cohort(project.id), studio.runs(project.id)
+    adapters = studio.adapters(project.id)
+    data = {"project": project, "cohort": cohort, "runs": runs, "adapters": adapters}
+    return data, text.project_text(project, cohort, runs, adapters)
 
 
 def project_delete(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -68,8 +68,10 @@ def _add_shared(parser: argparse.ArgumentParser, default: Any) -> None:
 def _command(
     group: Any, name: str, run: Callable[..., Any] | str, help: str
 ) -> argparse.ArgumentParser:
-    parser = group.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.",
-                              allow_abbrev=False)  # fmt: skip
+    described = f"{help[0].upper()}{help[1:]}."
+    parser: argparse.ArgumentParser = group.add_parser(
+        name, help=help, description=described, allow_abbrev=False
+    )
     _add_shared(parser, argparse.SUPPRESS)
     parser.set_defaults(run=run)
     return parser

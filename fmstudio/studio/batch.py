@@ -15,7 +15,7 @@ from fmstudio.studio import uploads
 from fmstudio.types import Cohort, Prediction, TaskSpec
 
 if TYPE_CHECKING:
-    from fmstudio.studio.verbs import Studio
+    from fmstudio.studio.answers import Answers
 
 # Cells that a spreadsheet would run as a formula (OWASP, "CSV Injection").
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -29,7 +29,7 @@ def safe_cell(text: str) -> str:
     return text
 
 
-def predict_to_csv(studio: Studio, adapter: AdapterRecord, cohort: Cohort, out: Path) -> int:
+def predict_to_csv(studio: Answers, adapter: AdapterRecord, cohort: Cohort, out: Path) -> int:
     """Write the predictions; the file appears only when it is complete.
 
     Raises InputError if the file cannot be written there.
@@ -62,7 +62,7 @@ def _columns(task: TaskSpec) -> list[str]:
     return ["case_id", *answer, "missing", "warnings", "error"]
 
 
-def _rows(studio: Studio, adapter: AdapterRecord, cohort: Cohort) -> Iterator[dict[str, str]]:
+def _rows(studio: Answers, adapter: AdapterRecord, cohort: Cohort) -> Iterator[dict[str, str]]:
     for case in cohort.cases:
         try:
             prediction = studio.predict(adapter.id, case.sources, case.case_id)

@@ -15,10 +15,10 @@ from fmstudio.studio.tasks import task_of
 from fmstudio.types import TaskSpec
 
 if TYPE_CHECKING:
-    from fmstudio.studio.verbs import Studio
+    from fmstudio.studio.adapters import Adapters
 
 
-def export(studio: Studio, adapter: AdapterRecord, target: Path) -> Path:
+def export(studio: Adapters, adapter: AdapterRecord, target: Path) -> Path:
     """Write the bundle of an adapter. Raises InputError for a target that is no ZIP."""
     from fmstudio.adapters import bundle
 
@@ -53,7 +53,7 @@ def _unpacked(archive: Path, folder: Path, settings: Settings) -> dict[str, Any]
     return facts | {"largest_difference": replay(folder, settings)}
 
 
-def take_in(studio: Studio, archive: Path, project: str | int | None) -> AdapterRecord:
+def take_in(studio: Adapters, archive: Path, project: str | int | None) -> AdapterRecord:
     """Unpack, check, replay and register a bundle; nothing stays if any of it fails."""
     settings, registry = studio.settings, studio.registry
     uploads.check_free_disk(settings)
@@ -77,7 +77,7 @@ def take_in(studio: Studio, archive: Path, project: str | int | None) -> Adapter
     return registry.adapter(adapter_id)
 
 
-def _project_for(studio: Studio, card: dict[str, Any], ref: str | int | None) -> ProjectRecord:
+def _project_for(studio: Adapters, card: dict[str, Any], ref: str | int | None) -> ProjectRecord:
     """The project that a bundle goes to: the one asked for, else that of its card.
 
     One that does not exist is made. Raises InputError if it predicts something else.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
@@ -70,7 +70,7 @@ def add(
 
 def _register(
     registry: Registry, project: ProjectRecord, path: Path,
-    roles: Mapping[str, str], task: TaskSpec, cohort: Cohort, report: Mapping,
+    roles: Mapping[str, str], task: TaskSpec, cohort: Cohort, report: Mapping[str, Any],
 ) -> CohortRecord:  # fmt: skip
     if task != project.task:
         registry.update_project_task(project.id, task)

@@ -10,13 +10,13 @@ from fmstudio.errors import RunFailed
 from fmstudio.records import LIVE_STATES, RunRecord
 
 if TYPE_CHECKING:
-    from fmstudio.studio.verbs import Studio
+    from fmstudio.studio.training import Training
 
 POLL_SECONDS = 0.5
 
 
 def wait(
-    studio: Studio, run_id: str, watch: Callable[[RunRecord], None] | None = None
+    studio: Training, run_id: str, watch: Callable[[RunRecord], None] | None = None
 ) -> RunRecord:
     """The run once it has finished; `watch` is called with it at every look.
 
