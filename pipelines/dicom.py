@@ -267,6 +267,7 @@ def _stack(file: _File, name: str) -> Stack:
     frames = int(header.get("NumberOfFrames") or 1)
     series, position = place(header)
     spacing_mm, aspect = spacing_and_aspect(header)
+    step = timing(header)
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
     remarks = []
     if inverted:
@@ -286,7 +287,7 @@ def _stack(file: _File, name: str) -> Stack:
         hounsfield=is_hounsfield(header),
         aspect=aspect,
         spacing_mm=spacing_mm,
-        seconds_per_frame=timing(header) if frames > 1 else None,
+        seconds=tuple(frame * step for frame in range(frames)) if step and frames > 1 else (),
         about=_about(header, file.syntax),
         series=series,
         position=position,

@@ -18,8 +18,8 @@ from fmstudio.errors import StudioError, UnreadableFile
 
 # Numbers in one picture: a stitched long-leg film has 30 million, a 12 000 x 12 000 bomb 144.
 MAX_SAMPLES = 100_000_000
-# Channels that differ by less than this are noise of JPEG or video compression, not colour ...
-COLOUR_NOISE = 24 / 255
+# Channels that differ by no more (of 255) are noise of JPEG or video compression, not colour ...
+COLOUR_NOISE = 24
 # ... unless more than this share of the pixels differ (a coloured marker is not a colour image).
 COLOUR_SHARE = 0.005
 
@@ -51,10 +51,11 @@ class Window:
 class Stack:
     """The pictures of one file or of one series of slices.
 
-    `pictures(indices)` yields, in the order asked for, grey (H, W) float32 in the file's units or
+    `pictures(indices)` yields, for ascending indices, grey (H, W) float32 in the file's units or
     colour (H, W, 3) uint8. `size` is (rows, columns); `aspect` is the height of a pixel over its
     width. `series` and `position` (in mm, along the normal of the slices) tell which single slices
-    belong together. `about` are facts for captions, none of them about the person.
+    belong together. `seconds` is the time of each picture where there is time. `about` are facts
+    for captions, none of them about the person.
     """
 
     name: str
@@ -67,7 +68,7 @@ class Stack:
     hounsfield: bool = False
     aspect: float = 1.0
     spacing_mm: tuple[float, float] | None = None
-    seconds_per_frame: float | None = None
+    seconds: tuple[float, ...] = ()
     about: tuple[str, ...] = ()
     series: tuple[object, ...] = ()
     position: float | None = None
@@ -149,12 +150,13 @@ def pad(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def is_grey(picture: np.ndarray) -> bool:
-    """True if a picture has no colour, or none beyond the noise of compression."""
+    """True if a picture, (H, W) or (H, W, 3) uint8, has no colour beyond compression noise."""
     if picture.ndim == 2:
         return True
-    spread = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
-    limit = COLOUR_NOISE * (255 if picture.dtype == np.uint8 else 1)
-    return bool((spread > limit).mean() <= COLOUR_SHARE)
+    red, green, blue = (picture[..., channel] for channel in range(3))
+    highest = np.maximum(np.maximum(red, green), blue)
+    spread = highest - np.minimum(np.minimum(red, green), blue)
+    return bool((spread > COLOUR_NOISE).mean() <= COLOUR_SHARE)
 
 
 def to_grey(picture: np.ndarray) -> np.ndarray:
@@ -200,6 +202,22 @@ def grey_window(stack: Stack, pictures: Sequence[np.ndarray], remarks: list[str]
     return window
 
 
+def look(
+    stack: Stack, pictures: Sequence[np.ndarray], remarks: list[str]
+) -> Callable[[np.ndarray], np.ndarray]:
+    """How to show the pictures of a stack, decided on some of them: a function to [0, 1] float32.
+
+    Colour within the noise of compression becomes grey, real colour stays, grey is windowed.
+    """
+    if any(picture.ndim == 3 for picture in pictures):
+        coloured = not all(is_grey(picture) for picture in pictures)
+        return lambda picture: (picture if coloured else to_grey(picture)) / np.float32(255)
+    window = grey_window(stack, pictures, remarks)
+    if stack.inverted:
+        return lambda picture: 1 - window.apply(picture)
+    return window.apply
+
+
 def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) -> list[np.ndarray]:
     """Pictures of a stack as a person or a network sees them, float32 in [0, 1].
 
@@ -207,13 +225,13 @@ def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) 
     """
     pictures = [shrink(each, side, stack.aspect) for each in stack.pictures(indices)]
     remarks.extend(stack.remarks)
-    if any(each.ndim == 3 for each in pictures):
-        if all(is_grey(each) for each in pictures):
-            return [to_grey(each) / 255 for each in pictures]
-        return [each.astype(np.float32) / 255 for each in pictures]
-    window = grey_window(stack, pictures, remarks)
-    shown = [window.apply(each) for each in pictures]
-    return [1 - each for each in shown] if stack.inverted else shown
+    show = look(stack, pictures, remarks)
+    return [show(each) for each in pictures]
+
+
+def eight_bits(picture: np.ndarray) -> np.ndarray:
+    """A picture in [0, 1] as uint8."""
+    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
 
 
 def assemble(pictures: Sequence[np.ndarray], side: int) -> np.ndarray:
@@ -224,6 +242,14 @@ def assemble(pictures: Sequence[np.ndarray], side: int) -> np.ndarray:
         square = pad(picture, side)
         frame[:] = square.transpose(2, 0, 1) if square.ndim == 3 else square
     return np.clip(frames, 0, 1)
+
+
+def seconds_between(stack: Stack, indices: Sequence[int]) -> float | None:
+    """The mean time from one chosen picture to the next, None where time is not known."""
+    if not stack.seconds or len(indices) < 2:
+        return None
+    whole = stack.seconds[indices[-1]] - stack.seconds[indices[0]]
+    return whole / (len(indices) - 1) if whole > 0 else None
 
 
 def fitted_spacing(stack: Stack, side: int) -> tuple[float, float] | None:

@@ -21,10 +21,12 @@ from pipelines.frames import (
     Stack,
     Window,
     assemble,
+    eight_bits,
     evenly,
     fitted_spacing,
     percentiles,
     render,
+    seconds_between,
     share,
     shrink,
 )
@@ -79,7 +81,7 @@ class Radiology:
             names += _names(stack, indices)
         facts = {
             "names": names,
-            "seconds_per_frame": _seconds(chosen),
+            "seconds_per_frame": seconds_between(*chosen[0]) if len(chosen) == 1 else None,
             "spacing_mm": _spacing([stack for stack, _ in chosen]),
         }
         values = assemble(pictures, SIDE)
@@ -173,14 +175,6 @@ def _names(stack: Stack, indices: Sequence[int]) -> list[str]:
     return [f"{stack.name} {index + 1}/{stack.count}" for index in indices]
 
 
-def _seconds(chosen: Sequence[tuple[Stack, list[int]]]) -> float | None:
-    """Seconds between the frames that were taken, where the case is one film."""
-    if len(chosen) != 1 or chosen[0][0].seconds_per_frame is None or len(chosen[0][1]) < 2:
-        return None
-    stack, indices = chosen[0]
-    return float(stack.seconds_per_frame * (indices[-1] - indices[0]) / (len(indices) - 1))
-
-
 def _spacing(stacks: Sequence[Stack]) -> list[float] | None:
     """Millimetres per pixel of the frames, if known and the same (to 5 %) for all views."""
     known = [fitted_spacing(stack, SIDE) for stack in stacks]
@@ -196,7 +190,7 @@ def _caption(stack: Stack) -> str:
 
 def _visible(picture: np.ndarray) -> np.ndarray:
     """A picture in [0, 1] as uint8, small ones enlarged in whole steps so that pixels stay true."""
-    shown = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    shown = eight_bits(picture)
     factor = -(-LEGIBLE_SIDE // max(shown.shape[:2]))
     size = (shown.shape[1] * factor, shown.shape[0] * factor)
     if factor <= 1:
