@@ -246,7 +246,7 @@ def _add_points(session: Session, run_id: str, points: Sequence[Point]) -> None:
         {"run_id": run_id, "name": p.name, "step": p.step, "value": _kept(p.value)} for p in points
     ]
     if values:
-        query = insert(RunPoint.__table__)
+        query = insert(RunPoint)
         newer = {"value": query.excluded.value}
         query = query.on_conflict_do_update(index_elements=_POINT_KEY, set_=newer)
         session.connection().execute(query, values)

@@ -20,7 +20,11 @@ class Reporter(Protocol):
         ...
 
     def points(self, points: Sequence[Point]) -> None:
-        """Add values to the curves. A point of the same name and step replaces the old one."""
+        """Add values to the curves. A point of the same name and step replaces the old one.
+
+        They are written within a second, so a crash may lose the last: keep them with the
+        checkpoint and report them again when going on from it.
+        """
         ...
 
     def should_stop(self) -> bool:

@@ -1,0 +1,101 @@
+import os
+import time
+
+import pytest
+
+from fmstudio.registry import Registry
+from fmstudio.runs import sweep
+
+HOUR = 3600
+
+
+@pytest.fixture
+def put(settings):
+    """Put a file below home, changed some hours ago."""
+
+    def make(name, hours):
+        path = settings.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("content")
+        for changed in (path, path.parent):
+            os.utime(changed, (time.time() - hours * HOUR,) * 2)
+        return path
+
+    return make
+
+
+def test_what_broken_off_work_left_is_removed(settings, registry, put):
+    registry.record("studio started", "studio")
+    lost = registry.new_adapter_id()
+    old = [
+        put("temp/upload-1/film.png", 25),
+        put("temp/registry-1.new", 25),
+        put("cache/abc.tmp", 2),
+        put("bases.tmp", 2),
+        put(f"adapters/{lost}/card.json", 2),
+    ]
+
+    removed = sweep(settings, registry)
+
+    assert not any(path.exists() for path in old)
+    assert len(removed) == len(old)
+    assert not (settings.home / "adapters" / lost).exists()
+
+
+def test_what_is_in_use_stays(settings, registry, run, put):
+    registry.attach_worker(run.id, os.getpid(), 0.0)
+    fresh = registry.new_adapter_id()
+    live = [
+        put("temp/upload-1/film.png", 23),
+        put("cache/abc.tmp", 0.5),
+        put("cache/abc.safetensors", 1000),
+        put(f"runs/{run.id}/checkpoint.tmp", 2),
+        put(f"runs/{run.id}/log.txt", 1000),
+        put(f"adapters/{fresh}/card.json", 0.5),
+    ]
+
+    assert sweep(settings, registry) == []
+    assert all(path.exists() for path in live)
+
+
+def test_files_of_a_deleted_project_go_and_those_of_others_stay(
+    settings, registry, project, run, put
+):
+    kept = registry.add_adapter("adapter-00000a", project.id, None, "kept", {})
+    gone = registry.add_adapter("adapter-00000b", project.id, None, "gone", {})
+    files = [put(f"adapters/{a.id}/card.json", 2) for a in (kept, gone)]
+    log = put(f"runs/{run.id}/log.txt", 2)
+    registry.delete_adapter(gone.id)
+    sweep(settings, registry)
+    assert [path.exists() for path in (*files, log)] == [True, False, True]
+
+    registry.cancel_run(run.id)
+    registry.delete_project(project.id)
+    sweep(settings, registry)
+    assert [path.exists() for path in (*files, log)] == [False, False, False]
+
+
+def test_adapters_that_a_restored_registry_never_knew_are_not_thrown_away(settings, registry, put):
+    made_since = put("adapters/adapter-123abc/card.json", 50)
+
+    assert sweep(settings, registry) == []
+    assert made_since.exists()
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(settings, registry, put, tmp_path):
+    outside = tmp_path / "precious"
+    outside.mkdir()
+    (outside / "data.csv").write_text("a")
+    link = settings.folder("temp") / "link"
+    link.symlink_to(outside)
+    os.utime(link, (0, 0), follow_symlinks=False)
+
+    sweep(settings, registry)
+
+    assert not link.is_symlink()
+    assert (outside / "data.csv").exists()
+
+
+def test_an_empty_home_has_nothing_to_sweep(settings):
+    with Registry.open(settings) as registry:
+        assert sweep(settings, registry) == []
