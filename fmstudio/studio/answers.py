@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio import contracts
 from fmstudio.errors import InputError
-from fmstudio.records import PredictionRecord
+from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
 from fmstudio.studio.adapters import Adapters
 from fmstudio.types import PatientCase, Prediction, Preview, Source
@@ -43,13 +43,13 @@ class Answers(Adapters):
         """
         from fmstudio.cohort import file_hashes
 
-        given = {contracts.pipeline(m).name: tuple(s) for m, s in sources.items() if s}
+        adapter = self.adapter(adapter_ref)
+        given = {contracts.pipeline(m).name: named(m, s, adapter) for m, s in sources.items() if s}
         if not given:
             raise InputError(
                 "Nothing was given to predict from.", hint="Give at least one file or value."
             )
-        predictor = self.predictor(adapter_ref)
-        prediction = predictor.predict(given, case_id)
+        prediction = self.predictor(adapter.id).predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
         self.registry.add_prediction(prediction.adapter, case_id, hashes, prediction.as_dict())
         return prediction
@@ -81,3 +81,15 @@ class Answers(Adapters):
         cases = tuple(replace(case, split="test") for case in cohort.cases)
         result = self.predictor(adapter_ref).evaluate(replace(cohort, cases=cases))
         return {"adapter": adapter.id, **result}
+
+
+def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> tuple[Source, ...]:
+    """The sources of a modality with the names that the adapter knows.
+
+    A file that was given without its column bears the modality's name. Where the training cohort
+    had one column for it, that is where it belongs; else the name stays.
+    """
+    columns = adapter.card.get("columns", {}).get(modality, ())
+    if len(columns) != 1:
+        return tuple(sources)
+    return tuple(replace(s, name=columns[0]) if s.name == modality else s for s in sources)

@@ -19,24 +19,18 @@ if TYPE_CHECKING:
     from fmstudio.studio.home import Home
 
 
-def choose_roles(
-    manifest: Manifest, given: Mapping[str, str], labels: Sequence[str]
-) -> dict[str, str]:
+def choose_roles(manifest: Manifest, given: Mapping[str, str], task: TaskSpec) -> dict[str, str]:
     """The role of every column: what is given, else what is proposed.
 
     Raises InputError for a column that the manifest lacks.
     """
     from fmstudio.cohort import propose_roles
 
-    for column in (*given, *labels):
-        if column not in manifest.columns:
-            raise InputError(
-                f"{manifest.path.name} has no column '{column}'.",
-                hint=f"Its columns are: {', '.join(manifest.columns)}.",
-            )
-    label = (labels[0] if len(labels) == 1 else list(labels)) if labels else None
-    proposed = {role.column: role.role for role in propose_roles(manifest, label)}
-    return proposed | dict(given)
+    for column in given:
+        manifest.check_column(column)
+    labels = task.columns or [column for column, role in given.items() if "label" in role]
+    proposed = propose_roles(manifest, labels or None, task.kind)
+    return {role.column: role.role for role in proposed} | dict(given)
 
 
 def add(
@@ -47,7 +41,7 @@ def add(
     from fmstudio.cohort import build_cohort, cohort_report, make_task, read_manifest
 
     manifest = read_manifest(path)
-    roles = choose_roles(manifest, given, project.task.columns)
+    roles = choose_roles(manifest, given, project.task)
     task = project.task
     if not task.labels:
         task = make_task(manifest, roles, task.kind, task.positive, task.description)
@@ -139,17 +133,23 @@ def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bo
 
     task = home.registry.project(adapter.project_id).task
     manifest = read_manifest(path)
-    trained = _training_cohort(home, adapter)
-    known = {} if trained is None else dict(trained.roles)
-    known |= dict.fromkeys(task.columns, "label")
-    roles = choose_roles(manifest, {c: r for c, r in known.items() if c in manifest.columns}, ())
-    roles = {
-        column: "ignore" if role == "label" and column not in task.columns else role
-        for column, role in roles.items()
-    }
-    if require_label:
-        _check_same_labels(path.name, roles, task)
+    for column in task.columns if require_label else ():
+        manifest.check_column(column)
+    known = {c: r for c, r in _known_roles(home, adapter).items() if c in manifest.columns}
+    known |= {column: "label" for column in task.columns if column in manifest.columns}
+    roles = choose_roles(manifest, known, replace(task, columns=()))
+    # Another outcome of the same patients is no input, and not what is asked for.
+    roles |= {c: "ignore" for c, r in roles.items() if r == "label" and c not in task.columns}
     return build_cohort(manifest, roles, task, path.stem, require_label=require_label)
+
+
+def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
+    """Roles by column of the training cohort; of an imported adapter those that its card tells."""
+    record = _training_cohort(home, adapter)
+    if record is not None:
+        return dict(record.roles)
+    columns = adapter.card.get("columns", {})
+    return {column: modality for modality, names in columns.items() for column in names}
 
 
 def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
