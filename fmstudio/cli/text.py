@@ -218,7 +218,7 @@ def adapters_text(adapters: Sequence[AdapterRecord]) -> str:
 def sample_text(sample: Sample) -> str:
     """What the sample offers to try."""
     return (
-        f"The sample project '{sample.project}' is there, with the adapter {sample.adapter}.\n"
+        f"The sample project '{sample.project.name}' is there, with the adapter {sample.adapter}.\n"
         f"Try its case {sample.case_id} on the page Predict."
     )
 

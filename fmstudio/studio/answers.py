@@ -84,12 +84,12 @@ class Answers(Adapters):
 
 
 def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> tuple[Source, ...]:
-    """The sources of a modality with the names that the adapter knows.
+    """The sources of a modality under the names that the adapter knows.
 
-    A file that was given without its column bears the modality's name. Where the training cohort
-    had one column for it, that is where it belongs; else the name stays.
+    A file that was given without its column belongs to the only column that the training cohort
+    had for the modality; where it had several, the name stays as it is.
     """
     columns = adapter.card.get("columns", {}).get(modality, ())
     if len(columns) != 1:
         return tuple(sources)
-    return tuple(replace(s, name=columns[0]) if s.name == modality else s for s in sources)
+    return tuple(s if s.path is None else replace(s, name=columns[0]) for s in sources)

@@ -58,12 +58,15 @@ class Projects(Home):
         uploads.remove(doomed)
 
     def propose_roles(
-        self, manifest: Path, label: str | Sequence[str] | None = None
+        self, manifest: Path, label: str | Sequence[str] | None = None, kind: str | None = None
     ) -> list[ColumnRole]:
-        """What each column of a manifest seems to be, with the reason. Raises InputError."""
+        """What each column of a manifest seems to be, with the reason. Raises InputError.
+
+        Without `label` the names and the task's `kind` decide which column is the outcome.
+        """
         from fmstudio.cohort import propose_roles, read_manifest
 
-        return propose_roles(read_manifest(Path(manifest)), label)
+        return propose_roles(read_manifest(Path(manifest)), label, kind)
 
     def add_cohort(
         self, project: str | int, manifest: Path, roles: Mapping[str, str] | None = None,

@@ -25,7 +25,8 @@ QUESTION = "Made-up patients: will they get worse within a day?"
 class Sample:
     """The case to try first: which adapter to ask, and what is known of the patient."""
 
-    project: str
+    project: ProjectRecord
+    cohort_id: int
     adapter: str
     case_id: str
     sources: Mapping[str, tuple[Source, ...]]
@@ -51,17 +52,23 @@ def make_sample(studio: Studio) -> Sample:
     return sample
 
 
-def read_sample(studio: Studio) -> Sample | None:
-    """The sample as it is, or None as long as any part of it is missing."""
+def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:
+    """The sample as it is, or None as long as any part of it is missing.
+
+    `known` is given back if it still is so: reading the case anew takes a moment.
+    """
     project = _project(studio)
-    if project is None or studio.cohort(project.id) is None:
+    cohort = None if project is None else studio.cohort(project.id)
+    if project is None or cohort is None:
         return None
     adapters = studio.adapters(project.id)
     if not adapters:
         return None
     champion = next((a for a in adapters if "champion" in a.aliases), adapters[0])
+    if known and (known.cohort_id, known.adapter) == (cohort.id, champion.id):
+        return known
     case = _first_case(studio.cases(project.id))
-    return Sample(project.name, champion.id, case.case_id, case.sources)
+    return Sample(project, cohort.id, champion.id, case.case_id, case.sources)
 
 
 def _project(studio: Studio) -> ProjectRecord | None:

@@ -22,6 +22,7 @@ class Studio(Answers):
     def __init__(self, settings: Settings, registry: Registry) -> None:
         super().__init__(settings, registry)
         self._warm = threading.Event()
+        self._sample: Sample | None = None
 
     def demo(self) -> Sample:
         """Make the sample project, its cohort and adapter, where they are not there yet.
@@ -32,7 +33,8 @@ class Studio(Answers):
 
     def sample(self) -> Sample | None:
         """The sample project's adapter and first case, or None where there is no sample yet."""
-        return read_sample(self)
+        self._sample = read_sample(self, self._sample)
+        return self._sample
 
     def warm_up(self) -> None:
         """Load torch and the newest adapter's model, so that the first prediction is quick."""
