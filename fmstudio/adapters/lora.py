@@ -36,12 +36,11 @@ def attach(model: SharedModel, config: RunConfig) -> Adapted:
         target_modules=TARGETS[config.scope],
         modules_to_save=["task_head"],
         task_type="SEQ_CLS",
-        base_model_name_or_path=model.config.base,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         adapted = get_peft_model(model, lora)
-    # PEFT overwrites the name with the model's own, which is empty for a model built in code.
+    # PEFT takes the name from the model, where a model built in code has none.
     adapted.peft_config["default"].base_model_name_or_path = model.config.base
     return adapted
 
@@ -76,7 +75,8 @@ def load_trained_state(adapted: Adapted, state: Mapping[str, Tensor]) -> None:
 
 def save(adapted: Adapted, folder: Path) -> None:
     """Writes adapter_config.json and adapter_model.safetensors as stock PEFT does."""
-    adapted.save_pretrained(str(folder), safe_serialization=True)
+    # Without this PEFT looks the base's name up on a hub, to see whether its vocabulary grew.
+    adapted.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
     # PEFT adds a model card of its own, which knows nothing of patients: ours lies one folder up.
     (folder / "README.md").unlink(missing_ok=True)
     path = folder / "adapter_config.json"

@@ -271,3 +271,8 @@ def _resampled(patients: Sequence[str], seed: int, resamples: int) -> Iterator[n
             count, np.full(count, 1 / count), size=min(rows, resamples - start)
         )
         yield times[:, patient_of_case].astype(float)
+
+
+def verdict(won: Interval) -> str:
+    """What the paired interval of fused minus best single modality says."""
+    return "helps" if won.low > 0 else "hurts" if won.high < 0 else "no evidence"

@@ -31,12 +31,12 @@ from fmstudio.evaluation.calibration import fit_temperature
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate
 from fmstudio.model.shared import TaskHead
+from fmstudio.preparation.inputs import Preparation
+from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.features import features_of
-from fmstudio.training.inputs import Preparation
 from fmstudio.training.judge import (
     Rung,
     beats,
@@ -46,7 +46,7 @@ from fmstudio.training.judge import (
     single_probes,
     subsets_json,
 )
-from fmstudio.training.loop import Loop, logits_of
+from fmstudio.training.loop import Loop
 from fmstudio.training.material import SPLITS, Material, prepare
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
@@ -121,8 +121,8 @@ def finetune(
         baseline = _baseline(task, material, config, settings)
     with watch("probe"):
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
-        features = {s: (*sets[s], material.targets[s]) for s in SPLITS}
-        head = fit_probe(task, features["train"], features["validation"], config.balance)
+        train = (*sets["train"], material.targets["train"])
+        head = fit_probe(task, train, material.patients("train"), config.balance)
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
@@ -145,7 +145,9 @@ def finetune(
         if chosen is probe:
             load_trained_state(adapted, start)
         readout = finish(task, adapted, material, shift)
-        final = readout.outputs(task, logits_of(adapted, material.prepared, material.ids("test")))
+        final = readout.outputs(
+            task, logits_of(shared_model(adapted), material.prepared, material.ids("test"))
+        )
         rungs = [*([baseline] if baseline else []), probe, lora]
         figures = evaluate(task, material.true("test"), final, material.patients("test"))
         result = {
@@ -224,7 +226,7 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
     """Folds the shift into the head's bias and fits how its logits are to be read."""
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
-    validation = logits_of(adapted, material.prepared, material.ids("validation"))
+    validation = logits_of(model, material.prepared, material.ids("validation"))
     temperature = fit_temperature(task, validation, material.targets["validation"])
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)

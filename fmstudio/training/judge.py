@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from fmstudio.evaluation.calibration import probabilities
-from fmstudio.evaluation.metrics import evaluate, gain, headline, score
+from fmstudio.evaluation.metrics import evaluate, gain, headline, score, verdict
 from fmstudio.model.shared import SharedModel
-from fmstudio.training.features import features_of
+from fmstudio.preparation.outputs import features_of
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
 from fmstudio.types import Interval, TaskSpec
@@ -86,7 +86,8 @@ def single_probes(
         enough = min(len(rows[split]) for split in SPLITS) >= 2 and len(rows["train"]) >= FEWEST
         if not enough or not _varied(task, sets["train"][2]):
             continue
-        head = fit_probe(task, sets["train"], sets["validation"], balance)
+        patients = [material.patients("train")[row] for row in rows["train"]]
+        head = fit_probe(task, sets["train"], patients, balance)
         shift = prior_shift(task, sets["train"][2]) if balance else 0.0
         outputs = {s: _read(task, material, head, sets[s], shift) for s in ("validation", "test")}
         true = material.true("validation")[rows["validation"]]
@@ -156,8 +157,7 @@ def fusion_json(
     best = max(usable, key=lambda one: one.validation)
     patients = [material.patients("test")[row] for row in best.rows]
     found = gain(task, material.true("test")[best.rows], fused[best.rows], best.outputs, patients)
-    verdict = "helps" if found.low > 0 else "hurts" if found.high < 0 else "no evidence"
-    return {"best_single": best.modality, "gain": found.as_dict(), "verdict": verdict}
+    return {"best_single": best.modality, "gain": found.as_dict(), "verdict": verdict(found)}
 
 
 def _figure(

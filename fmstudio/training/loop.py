@@ -6,7 +6,6 @@ run resumed from its last checkpoint sees the same batches and the same dropout.
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, tr
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.batching import collate
+from fmstudio.preparation.inputs import PreparedCases
+from fmstudio.preparation.outputs import autocast, logits_of
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
-from fmstudio.training.inputs import PreparedCases
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.types import TaskSpec
@@ -49,13 +49,6 @@ class Trained:
     steps: int
     seconds: float
     cases: int
-
-
-def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
-    """bf16 on a GPU. Not on a CPU: without hardware for it, it is 20 times slower."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
-    return contextlib.nullcontext()
 
 
 def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
@@ -138,7 +131,7 @@ class Loop:
 
     def predict(self, ids: Sequence[str]) -> np.ndarray:
         """Logits (n, K) of prepared cases, with the shift back to true class shares."""
-        return logits_of(self.adapted, self.cases, ids) + self.shift
+        return logits_of(shared_model(self.adapted), self.cases, ids) + self.shift
 
     def _start(self) -> Checkpoint:
         state = load_checkpoint(self.folder, self.parameters, self.optimizer)
@@ -248,18 +241,3 @@ class Loop:
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
-
-
-@torch.inference_mode()
-def logits_of(
-    adapted: Adapted, cases: PreparedCases, ids: Sequence[str], batch_size: int = 32
-) -> np.ndarray:
-    """Logits (n, K) float64 of prepared cases, as the model stands."""
-    adapted.eval()
-    model = shared_model(adapted)
-    found = []
-    for start in range(0, len(ids), batch_size):
-        batch = collate([cases.load(i) for i in ids[start : start + batch_size]], adapted.device)
-        with autocast(adapted.device):
-            found.append(model(inputs=batch).logits.float().cpu().numpy())
-    return np.concatenate(found).astype(np.float64)

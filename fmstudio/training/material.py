@@ -12,11 +12,11 @@ import torch
 from fmstudio.errors import InputError
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
+from fmstudio.preparation.inputs import Preparation, PreparedCases, Processor
 from fmstudio.records import Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.inputs import Preparation, PreparedCases, Processor
 from fmstudio.training.loop import Part
 from fmstudio.training.reporter import Reporter
 from fmstudio.types import Cohort, PatientCase, target_array

@@ -9,15 +9,18 @@ Shape letters: n cases, M modalities, F features, K outputs.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GroupKFold
 
 from fmstudio.types import TaskSpec
 
+FOLDS = 5
 STRENGTHS = tuple(10.0**power for power in (-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 1.0))
 
 
@@ -73,14 +76,14 @@ def loss(task: TaskSpec, logits: np.ndarray, targets: np.ndarray) -> float:
 def fit_probe(
     task: TaskSpec,
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray, np.ndarray],
+    patients: Sequence[str],
     balance: bool,
 ) -> Head:
-    """The best of several strengths of L2, judged by validation loss.
+    """A linear fit whose strength of L2 is chosen by cross-validation over training patients.
 
-    `train` and `validation` are features (n, M, F), present (n, M) and targets. Regression targets
-    are expected in standard units. With `balance` the classes weigh the same in the fit, and the
-    head's bias is that of balanced classes (see `prior_shift`).
+    `train` is features (n, M, F), present (n, M) and targets; `patients` (n) says whose each case
+    is. Regression targets are expected in standard units. With `balance` the classes weigh the
+    same in the fit, and the head's bias is that of balanced classes (see `prior_shift`).
     """
     features, present, targets = train
     count = present.sum(0)[:, None]
@@ -88,16 +91,27 @@ def fit_probe(
     spread = ((features - mean) ** 2 * present[..., None]).sum(0) / np.maximum(count, 1)
     scale = np.where(spread > 1e-10, np.sqrt(spread), 1.0)
     rotated, back = _rotate(features, present, mean, scale)
+    strength = _strength(task, rotated, targets, patients, balance)
+    coefficients, bias = _fit(task, rotated, targets, strength, balance)
+    return Head(mean, scale, *back(coefficients), bias)
+
+
+def _strength(
+    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
+) -> float:
+    """The strength of least cross-validated loss, patients kept whole."""
+    groups = len(set(patients))
+    if groups < FOLDS:
+        return STRENGTHS[0]
     shift = prior_shift(task, targets) if balance else 0.0
-    best: tuple[float, Head] | None = None
-    for strength in STRENGTHS:
-        coefficients, bias = _fit(task, rotated, targets, strength, balance)
-        weight, offset = back(coefficients)
-        head = Head(mean, scale, weight, offset, bias)
-        lost = loss(task, head.logits(*validation[:2]) + shift, validation[2])
-        if best is None or lost < best[0]:
-            best = lost, head
-    return best[1]
+    lost = np.zeros(len(STRENGTHS))
+    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
+    for inner, outer in folds.split(table, groups=list(patients)):
+        for index, strength in enumerate(STRENGTHS):
+            coefficients, bias = _fit(task, table[inner], targets[inner], strength, balance)
+            logits = table[outer] @ coefficients + bias + shift
+            lost[index] += loss(task, logits, targets[outer]) * len(outer)
+    return STRENGTHS[int(lost.argmin())]
 
 
 def _rotate(features: np.ndarray, present: np.ndarray, mean: np.ndarray, scale: np.ndarray):

@@ -19,9 +19,9 @@ from fmstudio.contracts import discover, pipeline
 from fmstudio.errors import StudioError
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import SharedModel
+from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.sandbox import Reader, pack, unpack
 from fmstudio.settings import Settings
-from fmstudio.training.cache import Cache, content_key
 from fmstudio.types import ModalityInput, PatientCase, Prepared, Source
 
 

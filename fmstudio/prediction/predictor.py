@@ -1,0 +1,191 @@
+"""One adapter ready to answer: sources of a case in, a Prediction out."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fmstudio.adapters.lora import load
+from fmstudio.adapters.processor import read_processors
+from fmstudio.adapters.readout import Readout, distances
+from fmstudio.contracts import pipeline
+from fmstudio.errors import InputError, StudioError
+from fmstudio.evaluation.conformal import conformal_interval, conformal_set
+from fmstudio.model.batching import collate
+from fmstudio.prediction.contributions import contributions
+from fmstudio.sandbox import Reader
+from fmstudio.settings import Settings
+from fmstudio.types import Prediction, Prepared, Source, TaskSpec
+
+
+class Predictor:
+    """An adapter's model, processors and readout, loaded once.
+
+    Raises BundleError if the base on this machine is not the adapter's.
+    """
+
+    def __init__(self, adapter_id: str, folder: Path, settings: Settings, reader: Reader) -> None:
+        self.adapter_id, self.settings, self.reader = adapter_id, settings, reader
+        self.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        self.task = task_from_json(self.card["task"])
+        self.model = load(folder, settings)
+        stored = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+        self.readout = Readout.from_dict(stored)
+        self.processors = read_processors(folder)
+        base = self.model.config.base
+        self.preparers = {
+            name: processor.preparer(base, settings) for name, processor in self.processors.items()
+        }
+
+    @property
+    def modalities(self) -> list[str]:
+        """What the adapter was trained on."""
+        return self.model.modalities
+
+    def predict(self, sources: Mapping[str, Sequence[Source]], case_id: str = "case") -> Prediction:
+        """The fused answer to one case with any of the adapter's modalities.
+
+        Raises InputError if it has none of them, UnreadableFile for a file that cannot be read.
+        """
+        started = time.perf_counter()
+        given = {name: list(found) for name, found in sources.items() if found}
+        remarks = [
+            f"{pipeline(name).label}: the adapter was not trained on this, so it was not used."
+            for name in given
+            if name not in self.modalities
+        ]
+        prepared = self._prepare(case_id, given, remarks)
+        parts, far = self._parts(prepared)
+        used = [name for name in self.modalities if name in prepared]
+        warnings = self._warnings(prepared)
+        guard = {
+            name: {"score": float(far[m]), "flag": bool(far[m] > self.readout.guard[name])}
+            for m, name in enumerate(self.modalities)
+            if name in prepared and name in self.readout.guard
+        }
+        warnings += [
+            f"{pipeline(name).label}: unlike the training data. Read this answer with care."
+            for name, seen in guard.items()
+            if seen["flag"]
+        ]
+        answer = self._answer(parts, [self.modalities.index(name) for name in used])
+        return Prediction(
+            adapter=self.adapter_id, case_id=case_id, task=self.task.kind, used=tuple(used),
+            missing=tuple(name for name in self.modalities if name not in prepared),
+            remarks=tuple(remarks), warnings=tuple(warnings), guard=guard,
+            seconds=time.perf_counter() - started, **answer,
+        )  # fmt: skip
+
+    def _prepare(
+        self, case_id: str, given: Mapping[str, Sequence[Source]], remarks: list[str]
+    ) -> dict[str, Prepared]:
+        """Reads and prepares what the adapter can use; adds to `remarks`."""
+        jobs = [(name, name, given[name]) for name in self.modalities if name in given]
+        prepared = {}
+        for name, read in self.reader.read_many(jobs):
+            if isinstance(read, StudioError):
+                raise read
+            remarks += [f"{pipeline(name).label}: {remark}" for remark in read.remarks]
+            if read.empty:
+                continue
+            made = self.preparers[name].prepare(read)
+            remarks += [f"{pipeline(name).label}: {remark}" for remark in made.remarks]
+            if made.length:
+                prepared[name] = made
+        if not prepared:
+            raise InputError(
+                f"Case {case_id} has nothing that the adapter can use.",
+                hint=f"Give at least one of: {', '.join(self.modalities)}.",
+            )
+        return prepared
+
+    @torch.inference_mode()
+    def _parts(self, prepared: Mapping[str, Prepared]) -> tuple[np.ndarray, np.ndarray]:
+        """Each modality's part of the logits (M, K), and its distance from training (M)."""
+        with one_thread():
+            features = self.model.features(collate([prepared], self.model.device))
+        head = self.model.task_head
+        parts = head.parts(features)[0].cpu().numpy().astype(np.float64)
+        values = features.values[0].cpu().numpy()
+        return parts, distances(values, head.mean.cpu().numpy(), head.scale.cpu().numpy())
+
+    def _answer(self, parts: np.ndarray, rows: list[int]) -> dict[str, Any]:
+        """The fields of a Prediction that depend on the task."""
+        bias = self.model.task_head.bias.detach().cpu().numpy().astype(np.float64)
+        output = self._read(parts.sum(0) + bias)
+        typical = np.array(self.readout.typical)
+        moved, baseline = contributions(parts[rows], typical[rows], bias, self._shown(output))
+        names = [self.modalities[row] for row in rows]
+        common = {
+            "contributions": dict(zip(names, map(float, moved), strict=True)), "baseline": baseline
+        }  # fmt: skip
+        conformal = self.readout.conformal
+        if self.task.kind == "regression":
+            value = float(output[0])
+            interval = conformal_interval(conformal, value)
+            return common | {
+                "prediction": None, "probabilities": {}, "value": value, "interval": interval,
+                "coverage": conformal.get("coverage"),
+            }  # fmt: skip
+        chances = dict(zip(self.task.labels, map(float, self._chances(output)), strict=True))
+        return common | {
+            "prediction": self._prediction(chances),
+            "probabilities": chances,
+            "conformal_set": conformal_set(
+                self.task, conformal, output[0] if self.task.kind == "binary" else output
+            ),
+            "coverage": conformal["coverage"],
+        }
+
+    def _read(self, logits: np.ndarray) -> np.ndarray:
+        """Logits (K) to calibrated outputs (K)."""
+        return np.atleast_1d(self.readout.outputs(self.task, logits[None])[0])
+
+    def _shown(self, output: np.ndarray) -> Callable[[np.ndarray], float]:
+        """The function of the logits that contributions explain: the predicted label's chance."""
+        if self.task.kind == "binary" and output[0] < 0.5:
+            return lambda logits: float(1 - self._read(logits)[0])
+        best = int(output.argmax())
+        return lambda logits: float(self._read(logits)[best])
+
+    def _chances(self, output: np.ndarray) -> np.ndarray:
+        return np.array([1 - output[0], output[0]]) if self.task.kind == "binary" else output
+
+    def _prediction(self, chances: Mapping[str, float]) -> str | list[str]:
+        if self.task.kind == "multilabel":
+            return [label for label, chance in chances.items() if chance >= 0.5]
+        return max(chances, key=lambda label: chances[label])
+
+    def _warnings(self, prepared: Mapping[str, Prepared]) -> list[str]:
+        """What the training cohort says against this answer."""
+        few = self.card["n"]["validation"]
+        if few >= 30:
+            return []
+        return [f"Calibrated on only {few} patients: the probability is rough."]
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """One case is too small to share out: on a busy machine threads wait for each other longer
+    than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def task_from_json(stored: Mapping[str, Any]) -> TaskSpec:
+    """The task of a card."""
+    return TaskSpec(
+        stored["kind"], tuple(stored["columns"]), tuple(stored["labels"]), stored["positive"],
+        stored["description"],
+    )  # fmt: skip

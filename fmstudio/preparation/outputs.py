@@ -1,0 +1,63 @@
+"""What a model makes of prepared cases: features for the probe, logits for everyone else."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+
+from fmstudio.model.batching import collate
+from fmstudio.model.shared import FEATURES_PER_TOKEN, Batch, SharedModel
+from fmstudio.preparation.inputs import PreparedCases
+
+BATCH = 32
+
+
+def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """bf16 on a GPU. Not on a CPU: without hardware for it, it is 20 times slower."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _batches(
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None
+) -> Iterator[tuple[slice, Batch]]:
+    """Batches of prepared cases; with `only`, of that modality and no other."""
+    model.eval()
+    hidden = set(model.modalities) - {only} if only else set()
+    for start in range(0, len(ids), BATCH):
+        chosen = [cases.load(case_id, hidden) for case_id in ids[start : start + BATCH]]
+        yield slice(start, start + len(chosen)), collate(chosen, model.device)
+
+
+@torch.inference_mode()
+def features_of(
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, M, F) float32 and presence (n, M) of cases, in their order.
+
+    With `only`, the model sees that modality and no other; every case must have it.
+    """
+    width = FEATURES_PER_TOKEN * model.config.width
+    values = np.zeros((len(ids), len(model.modalities), width), np.float32)
+    present = np.zeros((len(ids), len(model.modalities)), np.float32)
+    for rows, batch in _batches(model, cases, ids, only):
+        features = model.features(batch)
+        values[rows] = features.values.float().cpu().numpy()
+        present[rows] = features.present.float().cpu().numpy()
+    return values, present
+
+
+@torch.inference_mode()
+def logits_of(
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
+) -> np.ndarray:
+    """Logits (n, K) float64 of cases, in their order; `only` as for `features_of`."""
+    logits = np.zeros((len(ids), model.config.outputs))
+    for rows, batch in _batches(model, cases, ids, only):
+        with autocast(model.device):
+            logits[rows] = model(inputs=batch).logits.float().cpu().numpy()
+    return logits
