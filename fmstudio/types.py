@@ -139,8 +139,9 @@ class PatientCase:
 class Cohort:
     """Cases with a label, in the manifest's order, each in one of train, validation, test.
 
-    `set_aside` are the rows left out because they have no label. `fingerprint` is the SHA-256 of
-    the manifest's content and of the files it points to.
+    `set_aside` are the rows left out because they have no label or no input. `fingerprint` is the
+    SHA-256 of the manifest's content and of the files it points to. `remarks` are sentences on how
+    the manifest was read and split where that is not plain.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Cohort:
     modalities: tuple[str, ...]
     fingerprint: str
     set_aside: tuple[int, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def split(self, name: str) -> tuple[PatientCase, ...]:
         """The cases of one split, in the manifest's order."""

@@ -1,0 +1,183 @@
+"""What the cells of one column look like: files of a modality, free text, numbers, identifiers."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from fmstudio.cohort.cells import (
+    ending,
+    is_date,
+    is_missing,
+    is_path,
+    name_words,
+    says_number,
+    split_paths,
+)
+from fmstudio.cohort.manifest import Manifest
+from fmstudio.contracts import Pipeline
+
+MOSTLY = 0.8
+PROBED_CELLS = 500  # enough to tell what a column holds
+EXAMPLE_LENGTH = 80
+_TOKEN = re.compile(r"\S+")
+# Words that many columns have, and that say nothing about a modality.
+_COMMON_WORDS = frozenset(("table", "file", "data", "path", "of", "and", "the", "value", "column"))
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The pipelines as columns see them; `table` and `text` are those that cells can hold."""
+
+    all: tuple[Pipeline, ...]
+    suffixes: frozenset[str]
+    words: Mapping[str, frozenset[str]]
+    table: str | None
+    text: str | None
+
+    @classmethod
+    def of(cls, found: Iterable[Pipeline]) -> Kinds:
+        """Gather file endings and words of the pipelines."""
+        every = tuple(found)
+        inline = {p.kind: p.name for p in reversed(every) if p.inline}
+        return cls(
+            every,
+            frozenset(suffix for p in every for suffix in p.suffixes),
+            {p.name: _pipeline_words(p) for p in every},
+            inline.get("table"),
+            inline.get("text"),
+        )
+
+
+def _pipeline_words(pipeline: Pipeline) -> frozenset[str]:
+    said = " ".join((pipeline.name, pipeline.label, *getattr(pipeline, "hints", ())))
+    return frozenset(name_words(said)) - _COMMON_WORDS
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its cells as typed (`values`, all rows) and what they look like."""
+
+    name: str
+    words: tuple[str, ...]
+    values: Sequence[str]
+    rows: int
+    filled: int
+    distinct: int
+    examples: tuple[str, ...]
+    content: str
+    modality: str | None
+    why: str
+    numbers: bool
+    dates: bool
+    free_text: bool
+    identifier: bool
+
+
+def describe(name: str, manifest: Manifest, kinds: Kinds) -> Column:
+    """Look at a column's name and cells."""
+    values = manifest.cells(name)
+    filled = [value.strip() for value in values if not is_missing(value)]
+    counts = Counter(filled)
+    probed = filled[:: max(1, len(filled) // PROBED_CELLS)]
+    words = name_words(name)
+    numbers, dates = _share(probed, says_number) >= MOSTLY, _share(probed, is_date) >= MOSTLY
+    modality, why = _modality(words, probed, kinds)
+    plain = modality is None and not numbers and not dates
+    named_text = kinds.text is not None and bool(set(words) & kinds.words[kinds.text])
+    return Column(
+        name=name,
+        words=words,
+        values=values,
+        rows=len(values),
+        filled=len(filled),
+        distinct=len(counts),
+        examples=tuple(_shorten(value) for value in list(counts)[:3]),
+        content=_content(counts, len(filled), numbers, dates),
+        modality=modality,
+        why=why,
+        numbers=numbers,
+        dates=dates,
+        free_text=plain and _is_free_text(probed, counts, named_text),
+        identifier=modality is None and _is_identifier(filled, counts, numbers),
+    )
+
+
+def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:
+    return sum(map(holds, values)) / len(values) if values else 0.0
+
+
+def _shorten(value: str) -> str:
+    return value if len(value) <= EXAMPLE_LENGTH else value[: EXAMPLE_LENGTH - 1] + "…"
+
+
+def _content(counts: Counter[str], filled: int, numbers: bool, dates: bool) -> str:
+    """What the cells hold, in a few words."""
+    if len(counts) <= 4:
+        return "values " + ", ".join(f"'{_shorten(value)}'" for value in sorted(counts))
+    if numbers:
+        return f"numbers, {len(counts)} different ones in {filled} cells"
+    if dates:
+        return f"dates in {filled} cells"
+    return f"{len(counts)} different values in {filled} cells"
+
+
+def _is_free_text(probed: Sequence[str], counts: Counter[str], named: bool) -> bool:
+    """Sentences: many words, mostly different. A fitting name needs less of both."""
+    if not probed:
+        return False
+    length = sum(len(_TOKEN.findall(value)) for value in probed) / len(probed)
+    varied = len(counts) >= min(10, len(probed) // 2)
+    if named:
+        return varied or length >= 3
+    return varied and length >= 5 and len(counts) >= 0.3 * sum(counts.values())
+
+
+def _is_identifier(filled: Sequence[str], counts: Counter[str], numbers: bool) -> bool:
+    """A different single word, long number or row number in (nearly) every cell."""
+    if len(filled) < 10 or len(counts) < 0.95 * len(filled):
+        return False
+    if not numbers:
+        return all(len(_TOKEN.findall(value)) == 1 for value in counts)
+    if not all(value.isdigit() for value in counts):
+        return False
+    whole = sorted(int(value) for value in counts)
+    row_numbers = whole[-1] - whole[0] + 1 == len(whole)
+    return row_numbers or all(len(value) >= 8 for value in counts)
+
+
+def _modality(words: Sequence[str], probed: Sequence[str], kinds: Kinds) -> tuple[str | None, str]:
+    """The modality whose files the cells name, and why; None if they name no files.
+
+    Among pipelines that read the endings found, the column's name decides, then which of them
+    lists the ending first.
+    """
+    paths = [value for value in probed if is_path(value, kinds.suffixes)]
+    if not probed or len(paths) < MOSTLY * len(probed):
+        return None, ""
+    endings = Counter(
+        ending(part, kinds.suffixes) for value in paths for part in split_paths(value)
+    )
+    common = endings.most_common(1)[0][0]
+    readers = [
+        (
+            -sum(count for suffix, count in endings.items() if suffix in p.suffixes),
+            -len(set(words) & kinds.words[p.name]),
+            p.suffixes.index(common) if common in p.suffixes else len(p.suffixes),
+            p.inline,
+            p.order,
+            p,
+        )
+        for p in kinds.all
+        if set(endings) & set(p.suffixes)
+    ]
+    best, *others = sorted(readers, key=lambda entry: entry[:5])
+    why = f"Names {common} files"
+    rivals = [entry[5].label for entry in others if entry[:1] == best[:1]]
+    if rivals and best[1] < 0:
+        why += f", and its name fits {best[5].label}"
+    elif rivals:
+        why += f", taken for {best[5].label}; they could also be {' or '.join(rivals)}"
+    return best[5].name, why + "."

@@ -1,0 +1,69 @@
+"""SHA-256 of what a cohort is made of, so that a result can say which data it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from fmstudio.cohort.manifest import Manifest
+from fmstudio.types import PatientCase, Source, to_json
+
+THREADS = 4  # hashing releases the interpreter; more would only wait for the disk
+
+
+def fingerprint(
+    manifest: Manifest, roles: Mapping[str, str], sources: Sequence[Mapping[str, Sequence[Source]]]
+) -> str:
+    """Over the manifest's bytes, the roles, and every file in the order of rows and modalities."""
+    paths = [
+        source.path
+        for row in sources
+        for given in row.values()
+        for source in given
+        if source.path is not None
+    ]
+    hashes = _hash_files(paths)
+    total = hashlib.sha256()
+    for part in (manifest.sha256, to_json(dict(roles)), *(hashes[path] for path in paths)):
+        total.update(part.encode() + b"\n")
+    return total.hexdigest()
+
+
+def file_hashes(case: PatientCase) -> dict[str, list[str]]:
+    """By modality, the SHA-256 of each file of a case, and one of all its typed values together."""
+    return {name: source_hashes(sources) for name, sources in case.sources.items()}
+
+
+def source_hashes(sources: Sequence[Source]) -> list[str]:
+    """The SHA-256 of each file, in order, then one of all typed values together, if any.
+
+    Values are hashed together with their columns' names: the hash of a lone "M" would tell it.
+    """
+    hashes = _hash_files([source.path for source in sources if source.path is not None])
+    found = [hashes[source.path] for source in sources if source.path is not None]
+    typed = [[source.name, source.text] for source in sources if source.path is None]
+    if typed:
+        text = to_json(typed).encode("utf-8", "surrogatepass")
+        found.append(hashlib.sha256(text).hexdigest())
+    return found
+
+
+def _hash_files(paths: Iterable[Path]) -> dict[Path, str]:
+    unique = list(dict.fromkeys(paths))
+    if len(unique) < 2:
+        return {path: _hash(path) for path in unique}
+    with ThreadPoolExecutor(THREADS) as pool:
+        return dict(zip(unique, pool.map(_hash, unique), strict=True))
+
+
+def _hash(path: Path) -> str:
+    """The file's SHA-256, or "missing" where there is no regular file that may be read."""
+    try:
+        if not path.is_file():
+            return "missing"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return "missing"
