@@ -72,6 +72,8 @@ class Answers(Adapters):
 
     def evaluate(self, adapter_ref: str, manifest: Path | None = None) -> dict[str, Any]:
         """Metrics on the adapter's own held-out patients, or on another labelled manifest."""
+        from fmstudio.prediction.judge import judge
+
         adapter = self.adapter(adapter_ref)
         cohort = (
             manifests.held_out(self, adapter)
@@ -79,8 +81,7 @@ class Answers(Adapters):
             else manifests.read_cases(self, adapter, Path(manifest), require_label=True)
         )
         cases = tuple(replace(case, split="test") for case in cohort.cases)
-        result = self.predictor(adapter_ref).evaluate(replace(cohort, cases=cases))
-        return {"adapter": adapter.id, **result}
+        return judge(self.predictor(adapter_ref), replace(cohort, cases=cases))
 
 
 def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> tuple[Source, ...]:

@@ -73,6 +73,7 @@ def _card(
         "name": project.name,
         "task": task_json(cohort.task),
         "modalities": list(config.modalities),
+        "columns": {name: _columns(material, name) for name in config.modalities},
         "table_columns": {p.modality: p.state.get("features", {}) for p in table},
         "base": base.name,
         "base_sha256": base_sha256,
@@ -88,6 +89,12 @@ def _card(
             **{name: version(name) for name in ("torch", "transformers", "peft", "safetensors")},
         },
     }
+
+
+def _columns(material: Material, modality: str) -> list[str]:
+    """The manifest's columns that gave a modality, in the order in which cases first had them."""
+    sources = (s for case in material.cohort.cases for s in case.sources.get(modality, ()))
+    return list(dict.fromkeys(source.name for source in sources))
 
 
 def task_json(task: TaskSpec) -> dict[str, Any]:
