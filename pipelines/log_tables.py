@@ -203,7 +203,7 @@ def _refuse_or_remark_words(path: Path, tally: _Tally, channels: Sequence[str]) 
 def _remarks(path: Path, table: TextTable, clock: _Clock, tally: _Tally) -> list[str]:
     remarks = [*table.remarks, *clock.remarks]
     if tally.untimed:
-        remarks.append(f"{path.name}: {tally.untimed} rows without a time were left out.")
+        remarks.append(f"{path.name}: rows without a time were left out: {tally.untimed}.")
     if tally.unsorted:
         remarks.append(f"{path.name}: rows were put in the order of time.")
     remarks.extend(f"{path.name}: {reading}." for reading in dict.fromkeys(tally.readings))

@@ -67,8 +67,10 @@ def open_table(path: Path) -> TextTable:
 def _open_text(path: Path) -> TextTable:
     encoding, remark = detect_encoding(path)
     remarks = [remark] if remark else []
+    csv.field_size_limit(MAX_CELL)
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
-        start = [line[:MAX_CELL] for line in itertools.islice(_lines(stream), 50)]
+        # Cut short, so that an unclosed quotation mark cannot make one cell of them all.
+        start = [line[: MAX_CELL // 50] for line in itertools.islice(_lines(stream), 50)]
     skipped = next((i for i, line in enumerate(start) if not _is_preamble(line)), None)
     if skipped is None:
         raise UnreadableFile(f"{path.name} holds no table.", hint="Export it again, with a header.")
@@ -112,7 +114,6 @@ def _writes_decimal_commas(lines: Sequence[str], delimiter: str) -> bool:
 
 
 def _text_rows(path: Path, encoding: str, delimiter: str, skipped: int) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_CELL)
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
         for _ in itertools.islice(_lines(stream), skipped):
             pass

@@ -97,20 +97,26 @@ _COUNT_UNITS = {
 # Magnitudes of an epoch in s, ms, µs and ns: the years 1973 to 2286.
 _EPOCHS = ((1e8, 1e10, 1.0), (1e11, 1e13, 1e-3), (1e14, 1e16, 1e-6), (1e17, 1e19, 1e-9))
 EXCEL_EPOCH_DAYS = 25569.0  # 1970-01-01 in Excel's 1900 date system
-TIME_WORDS = (
-    "timestamp", "datetime", "date_time", "time", "date", "charttime", "elapsed", "clock",
-    "measured_at", "recorded_at", "observed_at", "zeit", "datum", "uhrzeit", "temps", "fecha",
-    *(word for word in _COUNT_UNITS if len(word) > 2),
+_TIME_WORDS = frozenset(
+    ("timestamp", "datetime", "time", "times", "date", "charttime", "clock", "elapsed", "zeit",
+     "datum", "uhrzeit", "zeitpunkt", "temps", "heure", "fecha", "hora", "tiempo")
+) | {word for word in _COUNT_UNITS if len(word) > 2}  # fmt: skip
+# Words that may stand beside them; "prothrombin time" is a laboratory value.
+_BESIDE = frozenset(
+    ("chart", "measurement", "measured", "sample", "sampling", "recording", "record", "recorded",
+     "observation", "observed", "event", "local", "utc", "gmt", "relative", "since", "start",
+     "from", "of", "in", "at", "the", "admission", "collection", "log", "device", "stamp", "unix",
+     "epoch", "iso", "day", "result", "lab", "and", *_COUNT_UNITS)
 )  # fmt: skip
 
 
 def is_time_name(name: str) -> bool:
     """True if a column's name says that it holds times: "Time", "time (s)", "chart_time"."""
-    words = re.split(r"[^a-zµ]+", name.lower())
-    joined = "_".join(word for word in words if word)
-    return joined in TIME_WORDS or any(
-        word in ("timestamp", "datetime", "time", "date", "charttime") for word in words
+    words = {word for word in re.split(r"[^a-zµ]+", name.lower()) if word}
+    spelled = (
+        bool(words & _TIME_WORDS) or words == {"measured", "at"} or words == {"recorded", "at"}
     )
+    return spelled and words <= _TIME_WORDS | _BESIDE
 
 
 @dataclass(frozen=True)
