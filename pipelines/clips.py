@@ -19,13 +19,15 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from fmstudio.errors import UnreadableFile
-from pipelines.content import AVI, GIF, MATROSKA, MP4, MPEG, MPEG_STREAM, Content
-from pipelines.frames import Stack, check_size, decoding
+from pipelines.completeness import check_whole
+from pipelines.content import AVI, GIF, MATROSKA, MP4, MPEG, MPEG_RAW, MPEG_STREAM, Content
+from pipelines.frames import Stack, Window, check_size, decoding
 
 # FFmpeg has hundreds of demuxers, some of which open other files and addresses: only these are
 # used, chosen by content.
 _DEMUXERS = {
-    MP4: "mov", AVI: "avi", MATROSKA: "matroska", MPEG: "mpeg", MPEG_STREAM: "mpegts", GIF: "gif",
+    MP4: "mov", AVI: "avi", MATROSKA: "matroska", GIF: "gif",
+    MPEG: "mpeg", MPEG_STREAM: "mpegts", MPEG_RAW: "mpegvideo",
 }  # fmt: skip
 # Containers with an index that leads to a key frame; the others are read from the beginning.
 _SEEKABLE = (MP4, AVI, MATROSKA)
@@ -54,7 +56,8 @@ def open_clip(path: Path, name: str, content: Content, inside: bytes | None = No
     """
     source = path if inside is None else inside
     demuxer = _DEMUXERS[content]
-    _check_end(path, content, inside)
+    if inside is None:
+        check_whole(path, content)
     with _opened(path.name, source, demuxer) as (container, stream):
         rows, columns = stream.height, stream.width
         check_size(path.name, rows, columns, 3)
@@ -70,19 +73,19 @@ def open_clip(path: Path, name: str, content: Content, inside: bytes | None = No
             keys = keys if content in _SEEKABLE else keys[:1]
             step = float(stream.time_base)
         stamps.sort()
-        _check_count(path.name, container, stream, stamps, step)
+        _check_count(path.name, stream, len(stamps))
         aspect = float(1 / stream.sample_aspect_ratio) if stream.sample_aspect_ratio else 1.0
         coding = stream.codec_context.name
     film = _Film(path.name, source, demuxer, tuple(stamps), tuple(keys))
-    first = stamps[0] if stamps else 0
     return Stack(
         name=name,
         file=path.name,
         count=len(stamps),
         size=(rows, columns),
         pictures=lambda indices: _pictures(film, indices),
+        window=Window(0, 255, "as stored"),
         aspect=aspect,
-        seconds=tuple((stamp - first) * step for stamp in stamps),
+        seconds=tuple((stamp - stamps[0]) * step for stamp in stamps),
         about=(coding,),
     )
 
@@ -133,42 +136,15 @@ def _walk(
         ]
 
 
-def _check_end(path: Path, content: Content, inside: bytes | None) -> None:
-    """Refuse a GIF without its last byte: nothing else in it tells that it was cut short."""
-    if content is not GIF or inside is not None:
-        return
-    with path.open("rb") as stream:
-        stream.seek(-min(1024, path.stat().st_size), 2)
-        # Some programs write zeros or line ends behind the end.
-        end = stream.read().rstrip(b"\0\r\n")
-    if not end.endswith(b"\x3b"):
-        raise UnreadableFile(f"{path.name} is cut short: its end is missing.", hint=_INCOMPLETE)
-
-
-def _check_count(
-    file: str,
-    container: av.container.InputContainer,
-    stream: VideoStream,
-    stamps: Sequence[int],
-    step: float,
-) -> None:
-    """Refuse a film that ends long before what it declares."""
-    if stream.frames and len(stamps) < _SLACK * stream.frames - 1:
+def _check_count(file: str, stream: VideoStream, count: int) -> None:
+    """Refuse a film of far fewer frames than it declares (0: it does not say)."""
+    if count < _SLACK * stream.frames - 1:
         raise UnreadableFile(
-            f"{file} is cut short: it declares {stream.frames} frames and holds {len(stamps)}.",
+            f"{file} is cut short: it declares {stream.frames} frames and holds {count}.",
             hint=_INCOMPLETE,
         )
-    if not stamps:
+    if not count:
         raise UnreadableFile(f"{file} holds no frame.", hint=_INCOMPLETE)
-    declared = stream.duration * float(stream.time_base) if stream.duration else 0.0
-    if not stream.frames and not declared and "matroska" in container.format.name:
-        declared = (container.duration or 0) / 1e6
-    lasts = (stamps[-1] - stamps[0]) * step * len(stamps) / max(1, len(stamps) - 1)
-    if len(stamps) > 1 and lasts < 0.8 * declared - 1:
-        raise UnreadableFile(
-            f"{file} is cut short: it declares {declared:.1f} seconds and holds {lasts:.1f}.",
-            hint=_INCOMPLETE,
-        )
 
 
 def _decoded(

@@ -48,8 +48,10 @@ AVI = Content("an AVI film", "video", (".avi",))
 MATROSKA = Content("a Matroska or WebM film", "video", (".mkv", ".webm"))
 MPEG = Content("an MPEG film", "video", (".mpeg", ".mpg"))
 MPEG_STREAM = Content("an MPEG transport stream", "video", (".ts", ".m2ts"))
+MPEG_RAW = Content("a raw MPEG film", "video", (".m1v", ".m2v", ".mpeg", ".mpg"))
 _READ = (
-    DICOM, NIFTI, NIFTI_GZ, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA, MPEG, MPEG_STREAM,
+    DICOM, NIFTI, NIFTI_GZ, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA,
+    MPEG_RAW, MPEG, MPEG_STREAM,
 )  # fmt: skip
 _ENDINGS = {ending: content for content in _READ for ending in content.endings}
 _UNKNOWN = Content("of no kind that is known here", "other")
@@ -70,7 +72,7 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (8, b"AVI ", AVI),
     (0, b"\x1aE\xdf\xa3", MATROSKA),
     (0, b"\x00\x00\x01\xba", MPEG),
-    (0, b"\x00\x00\x01\xb3", MPEG),
+    (0, b"\x00\x00\x01\xb3", MPEG_RAW),
     (4, b"ftypM4A", Content("an M4A recording", "other")),
     (4, b"ftyphei", Content("a HEIC photograph", "other")),
     (4, b"ftypmif1", Content("a HEIF photograph", "other")),
@@ -192,7 +194,7 @@ def expect(
         )
     if content.family not in families:
         raise UnreadableFile(f"{path.name} is {content}, not a {what}.", hint=f"Give {formats}.")
-    if promised in (None, content):
+    if promised is None or path.name.lower().endswith(content.endings):
         return path, content, ()
     return path, content, (f"{path.name} is {content} in spite of its ending; read as such.",)
 

@@ -209,13 +209,12 @@ def look(
 
     Colour within the noise of compression becomes grey, real colour stays, grey is windowed.
     """
-    if any(picture.ndim == 3 for picture in pictures):
-        coloured = not all(is_grey(picture) for picture in pictures)
-        return lambda picture: (picture if coloured else to_grey(picture)) / np.float32(255)
-    window = grey_window(stack, pictures, remarks)
+    if not all(is_grey(picture) for picture in pictures):
+        return lambda picture: picture / np.float32(255)
+    window = grey_window(stack, [to_grey(picture) for picture in pictures], remarks)
     if stack.inverted:
-        return lambda picture: 1 - window.apply(picture)
-    return window.apply
+        return lambda picture: 1 - window.apply(to_grey(picture))
+    return lambda picture: window.apply(to_grey(picture))
 
 
 def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) -> list[np.ndarray]:

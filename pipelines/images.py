@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -28,21 +29,20 @@ def open_picture(path: Path, name: str) -> Stack:
 
     Raises UnreadableFile if it is damaged, cut short, or larger than any film.
     """
-    with _opened(path) as image:
+    remarks = []
+    with _opened(path) as image, decoding(path.name), _quiet():
         columns, rows = image.size
         check_size(path.name, rows, columns, len(image.getbands()))
-        pages = getattr(image, "n_frames", 1)
-        many = image.format == "TIFF"
-        remarks = []
-        if pages > 1 and not many:
-            remarks.append(f"{path.name} is animated; only its first picture is read.")
+        # Looking for rotation reads a whole PNG, and finds out if it is cut short.
         if image.getexif().get(_ORIENTATION) in _SIDEWAYS:
             rows, columns = columns, rows
+        many = image.format == "TIFF"
+        pages = getattr(image, "n_frames", 1)
+        if pages > 1 and not many:
+            remarks.append(f"{path.name} is animated; only its first picture is read.")
         if _is_transparent(image):
             remarks.append(f"{path.name}: transparent parts are taken as black.")
-        about = (
-            (str(image.format), "16 bit") if image.mode.startswith("I;16") else (str(image.format),)
-        )
+        about = [str(image.format), *(["16 bit"] if image.mode.startswith("I;16") else [])]
         inverted = _is_inverted(image)
     return Stack(
         name=name,
@@ -51,15 +51,13 @@ def open_picture(path: Path, name: str) -> Stack:
         size=(rows, columns),
         pictures=lambda indices: _pictures(path, indices),
         inverted=inverted,
-        about=about,
+        about=tuple(about),
         remarks=tuple(remarks),
     )
 
 
 def _opened(path: Path) -> Image.Image:
-    with warnings.catch_warnings(), decoding(path.name):
-        # Pillow only warns of a picture that is too large; `check_size` refuses it.
-        warnings.simplefilter("ignore")
+    with decoding(path.name), _quiet():
         try:
             return Image.open(path, formats=FORMATS)
         except Image.DecompressionBombError as fault:
@@ -69,12 +67,19 @@ def _opened(path: Path) -> Image.Image:
             ) from fault
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow only warns of a picture that is too large, which `check_size` then refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def _pictures(path: Path, indices: Sequence[int]) -> Iterator[np.ndarray]:
     """The pages `indices`: grey (H, W) float32, colour (H, W, 3) uint8."""
     with _opened(path) as image:
         for index in indices:
-            with decoding(path.name), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with decoding(path.name), _quiet():
                 if index:
                     image.seek(index)
                     check_size(path.name, *image.size[::-1], len(image.getbands()))

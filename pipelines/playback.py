@@ -29,12 +29,14 @@ def encode(frames: Iterable[np.ndarray], frames_per_second: float) -> tuple[byte
     with av.open(target, "w", format=container) as output:
         stream = output.add_stream(encoder, rate=rate, options=dict(options))
         stream.pix_fmt = "yuv420p"
-        for picture in frames:
+        for number, picture in enumerate(frames):
             height, width = (size // 2 * 2 for size in picture.shape[:2])
             if not stream.codec_context.is_open:
                 stream.height, stream.width = height, width
             kind = "gray" if picture.ndim == 2 else "rgb24"
             even = np.ascontiguousarray(picture[:height, :width])
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(even, format=kind)))
+            frame = av.VideoFrame.from_ndarray(even, format=kind)
+            frame.pts, frame.time_base = number, 1 / rate
+            output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return target.getvalue(), media_type
