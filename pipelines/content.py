@@ -102,21 +102,25 @@ def identify(path: Path) -> Content:
         raise UnreadableFile(
             f"{path.name} cannot be opened ({fault.strerror}).", hint="Check its permissions."
         ) from fault
+    if content := identify_head(head):
+        return content
+    key, noun = filetypes.identify(path)
+    return Content(noun, "other") if key else _identify_text(head)
+
+
+def identify_head(head: bytes) -> Content | None:
+    """What a picture or film is that begins with `head`; None if it is neither."""
     for offset, signature, content in _SIGNATURES:
         if head[offset : offset + len(signature)] == signature:
             return content
-    if head[:2] == b"\x1f\x8b" and _gunzip(head)[344:348] == b"n+1\0":
-        return NIFTI_GZ
-    if head[:2] == b"\x1f\x8b" and _gunzip(head)[4:8] == b"n+2\0":
-        return NIFTI_GZ
+    if head[:2] == b"\x1f\x8b":
+        inner = _gunzip(head)
+        return NIFTI_GZ if inner[344:348] == b"n+1\0" or inner[4:8] == b"n+2\0" else None
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return BMP
     if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
         return MPEG_STREAM
-    if _is_bare_dicom(head):
-        return DICOM
-    key, noun = filetypes.identify(path)
-    return Content(noun, "other") if key else _identify_text(head)
+    return DICOM if _is_bare_dicom(head) else None
 
 
 def _gunzip(head: bytes) -> bytes:

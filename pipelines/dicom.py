@@ -19,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.encaps import get_frame
+from pydicom.encaps import generate_fragments, get_frame
 from pydicom.filereader import read_dataset
 from pydicom.pixels import (
     as_pixel_options,
@@ -48,6 +48,9 @@ PIXEL_TAGS = {
     0x7FE00009: "DoubleFloatPixelData",
     0x7FE00008: "FloatPixelData",
 }
+
+# MPEG-2, MPEG-4 and HEVC, whose frames only make sense as a whole film.
+_FILM_SYNTAXES = tuple(f"1.2.840.10008.1.2.4.10{last}" for last in range(9))
 
 # What a file without pixels is, by the beginning of its SOP class (PS3.4 B.5).
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
@@ -93,6 +96,23 @@ def open_dicom(path: Path, name: str) -> Stack:
         file = _open(path)
         _check(file)
         return _stack(file, name)
+
+
+def film_inside(path: Path) -> bytes | None:
+    """The MPEG film that a DICOM file wraps (PS3.5 8.2.5 to 8.2.9), or None if it wraps none.
+
+    Raises UnreadableFile if the file is damaged.
+    """
+    with warnings.catch_warnings(), decoding(path.name):
+        warnings.simplefilter("ignore")
+        with _opener(path)() as stream:
+            header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+            syntax = str(header.file_meta.get("TransferSyntaxUID", ""))
+            if not syntax.startswith(_FILM_SYNTAXES):
+                return None
+            stream.seek(12, io.SEEK_CUR)
+            _, *fragments = generate_fragments(stream)
+            return b"".join(fragments)
 
 
 def _open(path: Path) -> _File:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.content import DICOM, expect
+from pipelines.dicom import open_dicom
 from pipelines.frames import (
     Stack,
     Window,
@@ -112,8 +113,6 @@ def open_stack(source: Source) -> Stack:
     """
     path, content, remarks = expect(source, FAMILIES, "radiology image", FORMATS)
     if content is DICOM:
-        from pipelines.dicom import open_dicom
-
         stack = open_dicom(path, source.name)
     elif content.family == "NIfTI":
         # nibabel takes a second to import, and few cohorts hold volumes.

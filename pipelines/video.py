@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.clips import open_clip
-from pipelines.content import DICOM, expect
+from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head
+from pipelines.dicom import film_inside, open_dicom
 from pipelines.frames import (
     Stack,
     assemble,
@@ -108,9 +110,7 @@ def open_film(source: Source) -> Stack:
     """
     path, content, remarks = expect(source, FAMILIES, "video clip", FORMATS)
     if content is DICOM:
-        from pipelines.dicom import open_dicom
-
-        stack = open_dicom(path, source.name)
+        stack = _open_dicom(path, source.name)
     else:
         stack = open_clip(path, source.name, content)
     if stack.count < 2:
@@ -119,6 +119,20 @@ def open_film(source: Source) -> Stack:
             hint="Give it as an image, or give the whole clip.",
         )
     return replace(stack, remarks=(*remarks, *stack.remarks))
+
+
+def _open_dicom(path: Path, name: str) -> Stack:
+    """The frames of a multi-frame DICOM file, or of the film that it wraps."""
+    film = film_inside(path)
+    if film is None:
+        return open_dicom(path, name)
+    inner = identify_head(film[:HEAD_BYTES])
+    if inner is None or inner.family != "video":
+        raise UnreadableFile(
+            f"{path.name} wraps a film of a kind that cannot be read here.",
+            hint="Export the film as MP4.",
+        )
+    return open_clip(path, name, inner, film)
 
 
 def _chosen(stacks: Sequence[Stack], remarks: list[str]) -> Iterator[tuple[Stack, list[int]]]:
