@@ -48,6 +48,10 @@ class Audio:
     order: int = 4
     version: int = 1
     inline: bool = False
+    hints: tuple[str, ...] = (
+        "sound", "cough", "breath", "heart", "lung", "voice", "speech", "auscultation",
+        "recording",
+    )  # fmt: skip
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read all recordings: values (samples,) float32, one after another.

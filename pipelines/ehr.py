@@ -78,6 +78,7 @@ class Ehr:
     order: int = 1
     version: int = 1
     inline: bool = True
+    hints: tuple[str, ...] = ("lab", "vital", "blood", "chart", "record")
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read cells and table files of one case: values (L,) float32, mask (L,).

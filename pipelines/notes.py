@@ -46,6 +46,9 @@ class Notes:
     order: int = 2
     version: int = 1
     inline: bool = True
+    hints: tuple[str, ...] = (
+        "report", "text", "letter", "summary", "dialogue", "history", "impression", "comment",
+    )  # fmt: skip
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read all texts of one case into one str; several get their column's name as heading.

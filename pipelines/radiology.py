@@ -67,6 +67,10 @@ class Radiology:
     order: int = 0
     version: int = 1
     inline: bool = False
+    hints: tuple[str, ...] = (
+        "image", "film", "xray", "cxr", "chest", "ct", "mri", "scan", "slice", "mammogram",
+        "radiograph", "dicom",
+    )  # fmt: skip
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the views or slices of one case, in the order given. No files gives L = 0.

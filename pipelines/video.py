@@ -61,6 +61,9 @@ class Video:
     order: int = 5
     version: int = 1
     inline: bool = False
+    hints: tuple[str, ...] = (
+        "cine", "clip", "echo", "ultrasound", "loop", "movie", "endoscopy", "gait",
+    )  # fmt: skip
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the clips of one case, in the order given. No files gives L = 0.
