@@ -129,10 +129,9 @@ def _is_free_text(probed: Sequence[str], counts: Counter[str], named: bool) -> b
     if not probed:
         return False
     length = sum(len(_TOKEN.findall(value)) for value in probed) / len(probed)
-    varied = len(counts) >= min(10, len(probed) // 2)
     if named:
-        return varied or length >= 3
-    return varied and length >= 5 and len(counts) >= 0.3 * sum(counts.values())
+        return len(counts) >= 10 or length >= 3
+    return length >= 5 and len(counts) >= 0.3 * sum(counts.values())
 
 
 def _is_identifier(filled: Sequence[str], counts: Counter[str], numbers: bool) -> bool:

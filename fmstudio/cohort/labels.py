@@ -46,15 +46,17 @@ def gives_away(column: Column, label: Column) -> bool:
     """True if each value of a column goes with one outcome only, in most rows of a real table."""
     if column.name == label.name or column.distinct < 2:
         return False
-    pairs = {
+    answered = [
         (same_value(value), same_value(outcome))
         for value, outcome in zip(column.values, label.values, strict=True)
         if not is_missing(value) and not is_missing(outcome)
-    }
+    ]
+    pairs = set(answered)
     values, outcomes = {value for value, _ in pairs}, {outcome for _, outcome in pairs}
+    labelled = sum(not is_missing(outcome) for outcome in label.values)
     return (
         len(outcomes) > 1
         and len(pairs) == len(values)
-        and column.filled >= 0.5 * column.rows
-        and column.filled >= CELLS_PER_VALUE * len(values)
+        and len(answered) >= 0.5 * labelled
+        and len(answered) >= CELLS_PER_VALUE * len(values)
     )

@@ -38,38 +38,36 @@ def split_patients(strata: Strata, seed: int, shares: Mapping[str, float]) -> di
     for patient in order:
         for label in strata[patient]:
             members.setdefault(label, []).append(patient)
-    owed = {label: _quotas(len(found), shares) for label, found in members.items()}
-    total = _quotas(len(order), shares)
+    owed = {label: _least(len(found), shares) for label, found in members.items()}
+    free = {name: len(order) * share / sum(shares.values()) for name, share in shares.items()}
     chosen: dict[str, str] = {}
+
+    def place(patient: str, wanting: Mapping[str, int]) -> None:
+        part = max(shares, key=lambda name: (max(0, wanting[name]), free[name] / shares[name]))
+        chosen[patient] = part
+        free[part] -= 1
+        for label in strata[patient]:
+            owed[label][part] -= 1
+
     for label in sorted(members, key=lambda label: (len(members[label]), repr(label))):
         for patient in members[label]:
-            if patient in chosen:
-                continue
-            part = max(shares, key=lambda name: (owed[label][name], total[name]))
-            chosen[patient] = part
-            total[part] -= 1
-            for other in strata[patient]:
-                owed[other][part] -= 1
+            if patient not in chosen:
+                place(patient, owed[label])
     for patient in order:
         if patient not in chosen:  # none of its labels is known
-            part = max(shares, key=lambda name: total[name])
-            chosen[patient] = part
-            total[part] -= 1
+            place(patient, dict.fromkeys(shares, 0))
     return chosen
 
 
-def _quotas(count: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """Whole numbers in the proportion of `shares` that add up to `count`, from 1 where it can."""
-    exact = {name: count * share / sum(shares.values()) for name, share in shares.items()}
+def _least(count: int, shares: Mapping[str, float]) -> dict[str, int]:
+    """How many of `count` patients each part gets at least: its share rounded down, but one.
+
+    Those that rounding leaves over go where the whole is short, so that many small classes do not
+    all round the same way.
+    """
+    whole = sum(shares.values())
     least = 1 if count >= len(shares) else 0
-    quotas = {name: max(least, int(value)) for name, value in exact.items()}
-    while sum(quotas.values()) != count:
-        short = sum(quotas.values()) < count
-        pick = max if short else min
-        able = [name for name in shares if short or quotas[name] > least]
-        name = pick(able, key=lambda name: exact[name] - quotas[name])
-        quotas[name] += 1 if short else -1
-    return quotas
+    return {name: max(least, int(count * share / whole)) for name, share in shares.items()}
 
 
 def quantile_bins(values: Mapping[str, float]) -> Strata:
