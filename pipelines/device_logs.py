@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.wfdb_records import is_header, read_record
 
 MAX_FILES = 64
+MAX_HEADERS = 200  # searched in a folder for the one that names a signal file
 STRIP_SECONDS = 10.0  # of a fast signal, as on an ECG strip
 FAST_HZ = 20.0  # beats cannot be told apart in an overview of anything faster
 _SIGNAL_PARTS = (".dat", ".mat", ".xyz", ".d0", ".d1", ".d2", ".d3")
@@ -38,6 +40,10 @@ class DeviceLogs:
     order: int = 3
     version: int = 1
     inline: bool = False
+    hints: tuple[str, ...] = (
+        "signal", "monitor", "ecg", "ekg", "eeg", "ppg", "wearable", "actigraphy", "glucose",
+        "waveform", "sensor", "telemetry",
+    )  # fmt: skip
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the logs of one case: values (L, channels) in physical units, mask alike.
@@ -148,8 +154,9 @@ def _header_of(path: Path, given: Sequence[Path]) -> Path | None:
     for candidate in (*given, path.with_name(wanted)):
         if candidate.name == wanted and candidate.is_file():
             return candidate
-    named = [p for p in given if is_header(p) and p.is_file() and _names(p, path.name)]
-    return named[0] if named else None
+    beside = islice(sorted(path.parent.glob("*.hea")), MAX_HEADERS)
+    headers = (p for p in (*given, *beside) if is_header(p) and p.is_file())
+    return next((header for header in headers if _names(header, path.name)), None)
 
 
 def _names(header: Path, part: str) -> bool:

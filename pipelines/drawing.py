@@ -153,7 +153,7 @@ def draw_sound(samples: np.ndarray, rate: float) -> np.ndarray:
     upper.tick_params(labelbottom=False)
     upper.set_ylabel("Amplitude", fontsize=9, color=_INK)
     upper.locator_params(axis="y", nbins=4)
-    levels, low, high = _log_spectrogram(samples, rate)
+    levels, low, high = log_spectrogram(samples, rate)
     picture = lower.imshow(
         levels, origin="lower", aspect="auto", cmap="magma", vmin=_FLOOR_DB, vmax=0,
         extent=(0, seconds, np.log10(low), np.log10(high)), interpolation="bilinear",
@@ -169,7 +169,7 @@ def draw_sound(samples: np.ndarray, rate: float) -> np.ndarray:
     return _pixels(figure)
 
 
-def _log_spectrogram(samples: np.ndarray, rate: float) -> tuple[np.ndarray, float, float]:
+def log_spectrogram(samples: np.ndarray, rate: float) -> tuple[np.ndarray, float, float]:
     """Levels (frequencies, times) in dB below the maximum, on a log axis from low to high Hz."""
     width = min(1 << round(np.log2(0.046 * rate)), len(samples))
     hop = max(width // 4, -(-len(samples) // 1_000))

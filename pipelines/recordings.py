@@ -168,8 +168,12 @@ def _rounded(seconds: np.ndarray) -> np.ndarray:
 
 
 def _bins(seconds: np.ndarray, width: float) -> np.ndarray:
-    """The bin of each moment; a moment on an edge is not lost to rounding."""
-    return np.floor(seconds / width + 1e-6).astype(np.int64)
+    """The bin of each moment.
+
+    A thousandth of a bin of tolerance: seconds since 1970 are exact to 0.2 µs only, which must
+    not move a sample on an edge into the bin before.
+    """
+    return np.floor(seconds / width + 1e-3).astype(np.int64)
 
 
 def _even_grid(channels: Sequence[Channel]) -> tuple[np.ndarray, float]:
@@ -178,9 +182,12 @@ def _even_grid(channels: Sequence[Channel]) -> tuple[np.ndarray, float]:
     Whole numbers, so that every bin of a regular signal averages equally many samples.
     """
     end = max(float(c.seconds.max()) for c in channels)
-    densest = max(channels, key=lambda c: len(c.seconds)).seconds
-    steps = np.diff(np.sort(densest))
+    densest = np.sort(max(channels, key=lambda c: len(c.seconds)).seconds)
+    steps = np.diff(densest)
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else end / MAX_STEPS
+    span = float(densest[-1] - densest[0])
+    # The span counts exactly where each single step is blurred by rounding.
+    step = span / max(1, round(span / step)) if span else step
     width = step * max(1, -(-(_bins(np.array([end]), step)[0] + 1) // MAX_STEPS))
     return np.arange(_bins(np.array([end]), width)[0] + 1) * width, width
 
