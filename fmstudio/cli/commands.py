@@ -85,20 +85,23 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     except KeyboardInterrupt:
         sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
         raise
+    finally:
+        sys.stderr.write("\n" if sys.stderr.isatty() else "")
     return run.result, text.result_text(run.result or {})
 
 
 def _show_progress() -> Callable[[RunRecord], None]:
-    """Says on standard error how far a run is, whenever that has changed."""
-    last = ""
+    """Says on standard error how far a run is: in one line on a terminal, else every tenth."""
+    last: tuple[Any, ...] = ()
 
     def show(run: RunRecord) -> None:
         nonlocal last
-        line = text.progress_line(run)
-        if line != last:
-            sys.stderr.write(line + "\n")
+        line, terminal = text.progress_line(run), sys.stderr.isatty()
+        now = (line,) if terminal else (run.progress.stage, int(10 * run.progress.fraction))
+        if now != last:
+            sys.stderr.write(f"\r{line:<78}" if terminal else line + "\n")
             sys.stderr.flush()
-        last = line
+        last = now
 
     return show
 

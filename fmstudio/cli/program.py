@@ -21,6 +21,7 @@ from fmstudio.studio import Studio
 
 log = logging.getLogger(__name__)
 
+HANDLER = "fmstudio"  # the name of our own handlers, to tell them from those of others
 LOG_BYTES = 5_000_000
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
@@ -35,11 +36,12 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     log_file: Path | None = None
+    _log_to([logging.StreamHandler(sys.stderr)] if debug else [])
     try:
         # Only one command needs to know the modalities, and importing them takes a second.
         modalities = tuple(contracts.pipelines().values()) if "predict" in words else ()
         args = build_parser(modalities, with_serve=serve is not None).parse_args(words)
-        log_file = _configure_logging(args.home, debug)
+        log_file = _log_into(args.home)
         _run(args, serve)
     except StudioError as fault:
         _say(f"error: {fault.message}", f"hint: {fault.hint or 'See --help.'}")
@@ -99,23 +101,28 @@ def _status(status: int, debug: bool) -> int:
     return status
 
 
-def _configure_logging(home: str | None, debug: bool) -> Path | None:
-    """Log into home/logs/studio.log, and to standard error with --debug."""
-    root = logging.getLogger()
-    for handler in [h for h in root.handlers if getattr(h, "fmstudio", False)]:
-        root.removeHandler(handler)
-        handler.close()
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if debug else []
-    path = None
+def _log_into(home: str | None) -> Path | None:
+    """Log into home/logs/studio.log too; None where that cannot be."""
     try:
         path = load_settings(home).folder("logs") / "studio.log"
-        handlers.append(RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True))
-    except (OSError, InputError):
-        path = None  # opening the studio says what is wrong with the home folder
+    except (OSError, InputError):  # opening the studio says what is wrong with the home folder
+        return None
+    kept = [handler for handler in logging.getLogger().handlers if handler.name == HANDLER]
+    _log_to([*kept, RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)])
+    return path
+
+
+def _log_to(handlers: Sequence[logging.Handler]) -> None:
+    """Send the log and the warnings of libraries to these handlers, and nowhere else."""
+    root = logging.getLogger()
+    for old in [handler for handler in root.handlers if handler.name == HANDLER]:
+        root.removeHandler(old)
+        if old not in handlers:
+            old.close()
     form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for handler in handlers or [logging.NullHandler()]:
-        handler.fmstudio = True  # type: ignore[attr-defined]
+    for handler in (*handlers, logging.NullHandler()):
+        handler.name = HANDLER
         handler.setFormatter(form)
         root.addHandler(handler)
     root.setLevel(logging.INFO)
-    return path
+    logging.captureWarnings(True)

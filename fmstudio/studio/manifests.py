@@ -49,9 +49,6 @@ def add(
         _check_same_labels(path.name, roles, task)
     cohort = build_cohort(manifest, roles, task, name or path.parent.name)
     report = cohort_report(manifest, roles, cohort, home.reader())
-    for finding in report["findings"]:
-        if finding["severity"] == "stop":
-            raise InputError(finding["message"], hint=finding["fix"])
 
     kept = uploads.keep(path, home.settings) if copy else path.resolve()
     try:
@@ -113,8 +110,11 @@ def load(settings: Settings, project: ProjectRecord, record: CohortRecord) -> Co
     return cohort
 
 
-def check_modalities(record: CohortRecord, modalities: Sequence[str]) -> None:
-    """Raises InputError for a modality that no case of the cohort has."""
+def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
+    """Raises InputError for a finding that must be mended first, or a modality nobody has."""
+    for finding in record.summary["findings"]:
+        if finding["severity"] == "stop":
+            raise InputError(finding["message"], hint=finding["fix"])
     there = [name for name, count in record.summary["modalities"].items() if count]
     for name in modalities:
         if name not in there:

@@ -44,13 +44,14 @@ class Training(Projects):
     def start_finetune(self, project: str | int, config: RunConfig) -> RunRecord:
         """Start a run on the newest cohort; it goes on if this process ends.
 
-        Raises InputError if the settings do not fit the cohort, ResourceError if the disk is full.
+        Raises InputError if cohort or settings are not fit for it, ResourceError if the disk is
+        full.
         """
         from fmstudio import runs
 
         record, cohort = self.project(project), self._newest_cohort(project)
         self.base(config.base)
-        manifests.check_modalities(cohort, config.modalities)
+        manifests.check_ready(cohort, config.modalities)
         uploads.check_free_disk(self.settings)
         run = self.registry.create_run(
             record.id, cohort.id, "finetune", config.as_dict(), config.base

@@ -38,13 +38,15 @@ class Studio(Answers):
 
     def warm_up(self) -> None:
         """Load torch and the newest adapter's model, so that the first prediction is quick."""
-        for newest in self.adapters()[:1]:
-            self.predictor(newest.id)
-        self._warm.set()
+        try:
+            for newest in self.adapters()[:1]:
+                self.predictor(newest.id)
+        finally:
+            self._warm.set()
 
     @property
     def ready(self) -> bool:
-        """True once `warm_up` is done."""
+        """True once `warm_up` is over."""
         return self._warm.is_set()
 
     def doctor(self) -> dict[str, Any]:
