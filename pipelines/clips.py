@@ -21,7 +21,8 @@ from av.video.stream import VideoStream
 from fmstudio.errors import UnreadableFile
 from pipelines.completeness import check_whole
 from pipelines.content import AVI, GIF, MATROSKA, MP4, MPEG, MPEG_RAW, MPEG_STREAM, Content
-from pipelines.frames import Stack, Window, check_size, decoding
+from pipelines.decoding import check_size, decoding
+from pipelines.frames import Stack, Window
 
 # FFmpeg has hundreds of demuxers, some of which open other files and addresses: only these are
 # used, chosen by content.
@@ -160,12 +161,28 @@ def _decoded(
 def _pictures(film: _Film, indices: Sequence[int]) -> Iterator[np.ndarray]:
     """The frames `indices`, ascending, as (H, W, 3) uint8, upright."""
     with _opened(film.file, film.source, film.demuxer) as (container, stream):
-        if not film.keys:
-            yield from _by_number(film, container, stream, indices)
-            return
-        wanted = [film.stamps[index] for index in indices]
-        while wanted:
-            yield from _from_key(film, container, stream, wanted)
+        if film.keys:
+            frames = _by_stamp(film, container, stream, [film.stamps[each] for each in indices])
+        else:
+            frames = _by_number(film, container, stream, indices)
+        size = None
+        for picture in frames:
+            if size not in (None, picture.shape):
+                raise UnreadableFile(
+                    f"{film.file} changes its size in the middle, from {size[1]} x {size[0]} to "
+                    f"{picture.shape[1]} x {picture.shape[0]}.",
+                    hint="It is damaged or put together from several films. Export it again.",
+                )
+            size = picture.shape
+            yield picture
+
+
+def _by_stamp(
+    film: _Film, container: av.container.InputContainer, stream: VideoStream, wanted: list[int]
+) -> Iterator[np.ndarray]:
+    """The frames of the time stamps `wanted`, leaping from key frame to key frame."""
+    while wanted:
+        yield from _from_key(film, container, stream, wanted)
 
 
 def _from_key(

@@ -37,9 +37,10 @@ from pydicom.uid import (
 
 from fmstudio.errors import UnreadableFile
 from pipelines import dicom_codecs
+from pipelines.decoding import check_size, decoding
 from pipelines.dicom_geometry import place, spacing_and_aspect, timing
 from pipelines.dicom_values import file_window, is_hounsfield, swap_palette, to_units
-from pipelines.frames import Stack, check_size, decoding
+from pipelines.frames import Stack
 
 # A deflated data set may not grow beyond this: 2 MB of zeros inflate to gigabytes.
 MAX_INFLATED_BYTES = 400_000_000
@@ -90,7 +91,9 @@ def open_dicom(path: Path, name: str) -> Stack:
 
     Raises UnreadableFile if it holds no image, is damaged, or asks for more than its bytes hold.
     """
-    with warnings.catch_warnings():
+    hint = "Export it again; if it opens in a viewer, save it there as uncompressed DICOM."
+    # Elements of the header are only parsed when they are looked at, so all of this may fail.
+    with warnings.catch_warnings(), decoding(path.name, hint):
         # pydicom warns on every departure from the standard; what matters is checked here.
         warnings.simplefilter("ignore")
         file = _open(path)
@@ -117,15 +120,13 @@ def film_inside(path: Path) -> bytes | None:
 
 def _open(path: Path) -> _File:
     """Read the header, up to the pixels."""
-    hint = "Export it again; if it opens in a viewer, save it there as uncompressed DICOM."
-    with decoding(path.name, hint):
-        opener = _opener(path)
-        with opener() as stream:
-            header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-            offset = stream.tell()
-            element = stream.read(12)
-        syntax = UID(header.file_meta.get("TransferSyntaxUID") or _guess_syntax(header))
-        keyword, start, length = _pixel_element(element, header.original_encoding)
+    opener = _opener(path)
+    with opener() as stream:
+        header = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        offset = stream.tell()
+        element = stream.read(12)
+    syntax = UID(header.file_meta.get("TransferSyntaxUID") or _guess_syntax(header))
+    keyword, start, length = _pixel_element(element, header.original_encoding)
     if keyword is None:
         _refuse_without_pixels(path.name, header)
     try:

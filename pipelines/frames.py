@@ -7,17 +7,12 @@ they have been resized; then a window maps them to [0, 1].
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from fmstudio.errors import StudioError, UnreadableFile
-
-# Numbers in one picture: a stitched long-leg film has 30 million, a 12 000 x 12 000 bomb 144.
-MAX_SAMPLES = 100_000_000
 # Channels that differ by no more (of 255) are noise of JPEG or video compression, not colour ...
 COLOUR_NOISE = 24
 # ... unless more than this share of the pixels differ (a coloured marker is not a colour image).
@@ -73,39 +68,6 @@ class Stack:
     series: tuple[object, ...] = ()
     position: float | None = None
     remarks: tuple[str, ...] = ()
-
-
-@contextmanager
-def decoding(file: str, hint: str = "") -> Iterator[None]:
-    """Turn whatever a decoder raises on a broken file into UnreadableFile, naming the file.
-
-    Decoders raise every kind of exception on damaged data (RuntimeError, ValueError,
-    AttributeError, RecursionError, ...), so nothing narrower than Exception would do. Running out
-    of memory and our own errors pass through.
-    """
-    try:
-        yield
-    except (StudioError, MemoryError):
-        raise
-    except Exception as fault:
-        raise UnreadableFile(
-            f"{file} is damaged or cut short and cannot be decoded.",
-            hint=hint or "Copy or export it again from its source.",
-        ) from fault
-
-
-def check_size(file: str, rows: int, columns: int, channels: int = 1) -> None:
-    """Raise UnreadableFile for a declared size that no picture of a patient has."""
-    if rows < 1 or columns < 1:
-        raise UnreadableFile(
-            f"{file} declares a size of {columns} x {rows} pixels.", hint="Export it again."
-        )
-    if rows * columns * channels > MAX_SAMPLES:
-        raise UnreadableFile(
-            f"{file} declares {columns} x {rows} pixels, more than can be read "
-            f"({MAX_SAMPLES // 1_000_000} million values).",
-            hint="Export it at a smaller size.",
-        )
 
 
 def evenly(count: int, wanted: int) -> list[int]:

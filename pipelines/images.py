@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from fmstudio.errors import UnreadableFile
-from pipelines.frames import Stack, check_size, decoding
+from pipelines.decoding import check_size, decoding
+from pipelines.frames import Stack
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")

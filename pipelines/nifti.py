@@ -16,7 +16,8 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from fmstudio.errors import UnreadableFile
 from pipelines.content import NIFTI_GZ, Content
-from pipelines.frames import Stack, check_size, decoding
+from pipelines.decoding import check_size, decoding
+from pipelines.frames import Stack
 
 MAX_VOLUME_BYTES = 1_000_000_000
 _HEADER_BYTES = 1024
