@@ -39,20 +39,20 @@ def beating_heart(weak: float, thick: float, side: int, rng: np.random.Generator
     """The clip (FRAMES, side, side) uint8; both signs are standard normal."""
     x, y = _pose(side, rng)
     squeeze = _squeeze(ejection_fraction(weak), rng)
-    size = 1 + 0.10 * weak + rng.normal(0, 0.04)
+    size = 1 + 0.11 * weak + rng.normal(0, 0.03)
     wall = 0.038 + 0.007 * thick + rng.normal(0, 0.002)
     echo = np.stack([_heart(x, y, size * shrink, wall) for shrink in squeeze])
     speckle = _speckle(side, rng)
-    depth = np.exp(-rng.uniform(0.2, 0.9) * y)  # less comes back from deep
+    depth = np.exp(-rng.uniform(0.3, 0.7) * y)  # less comes back from deep
     loud = 20 * np.log10(np.maximum(echo * speckle * depth, 1e-3))
-    bottom = rng.uniform(-44, -38)  # dB, the machine's dynamic range
+    bottom = rng.uniform(-43, -39)  # dB, the machine's dynamic range
     grey = np.clip((loud - bottom) / (6 - bottom), 0, 1) * rng.uniform(0.85, 1.0)
     return np.round(255 * grey * _fan(side, rng)).astype(np.uint8)
 
 
 def ejection_fraction(weak: float) -> float:
     """From 0.75 in a strong heart to 0.12 in a failing one."""
-    return float(np.clip(0.48 - 0.14 * weak, 0.12, 0.75))
+    return float(np.clip(0.46 - 0.15 * weak, 0.10, 0.75))
 
 
 def _squeeze(ejected: float, rng: np.random.Generator) -> np.ndarray:
@@ -83,17 +83,21 @@ def _pose(side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def _heart(x: np.ndarray, y: np.ndarray, size: float, wall: float) -> np.ndarray:
     """How strongly each place sends the sound back, 0 to 1, for a ventricle of this size."""
     # volume goes with the cube of the size: length and both widths shrink alike, the apex stays
-    length, width = 0.21 * size, 0.135 * size
-    ventricle = _egg(x - 0.55, y - 0.20 - length, width, length)
-    muscle = np.exp(-((np.maximum(ventricle, 0) / (wall / width)) ** 4)) * (ventricle > 0)
-    right = _egg(x - 0.55 + width + wall + 0.075, y - 0.42, 0.070, 0.17)
-    base = 0.20 + 2 * length
-    left_atrium = _egg(x - 0.57, y - base - 0.12, 0.11, 0.095)
-    right_atrium = _egg(x - 0.55 + width + wall + 0.06, y - base - 0.10, 0.085, 0.085)
-    tissue = 0.16 * np.ones_like(x)
-    for chamber in (right, left_atrium, right_atrium):
-        tissue = np.where(chamber < 0, 0.012, tissue + 0.25 * np.exp(-((chamber / 0.25) ** 2)))
-    tissue = np.where(ventricle < 0, 0.010, np.maximum(tissue, 0.75 * muscle))
+    length, width, top = 0.235 * size, 0.150 * size, 0.15
+    base, septum = top + 2 * length, 0.55 - width - wall
+    ventricle = _egg(x - 0.55, y - top - length, width, length)
+    muscle = np.exp(-((np.maximum(ventricle, 0) / (wall / width)) ** 4))
+    around = _egg(x - 0.50, y - 0.50, 0.36, 0.46)  # the heart in its sac; lung beyond it is dim
+    tissue = 0.02 + 0.07 * np.exp(-((np.maximum(around, 0) / 0.25) ** 2))
+    tissue += 0.20 * np.exp(-(((around - 0.05) / 0.05) ** 2))
+    for chamber in (
+        _egg(x - septum + 0.085, y - 0.42, 0.080, 0.20),  # right ventricle
+        _egg(x - septum + 0.085, y - base - 0.10, 0.105, 0.105),  # right atrium
+        _egg(x - 0.57, y - base - 0.115, 0.120, 0.105),  # left atrium
+    ):
+        rim = 0.18 * np.exp(-((chamber / 0.22) ** 2))
+        tissue = np.where(chamber < 0, 0.014, tissue + rim)
+    tissue = np.where(ventricle < 0, 0.012, np.maximum(tissue, 0.75 * muscle))
     valve = np.exp(-(((y - base) / 0.010) ** 2)) * (np.abs(x - 0.56) < width * 0.8)
     return np.maximum(tissue, 0.45 * valve)
 

@@ -54,10 +54,10 @@ def chest(
     `opacity` and `heart` are standard normal: consolidation of a lower zone, and heart size.
     """
     x, y = _pose(side, rng)
-    width = 0.86 + 0.05 * habitus
-    lungs = _lungs(x, y, rng.normal(0, 0.03))
+    width = 0.81 + 0.02 * habitus
+    lungs = _lungs(x, y, rng.normal(0, 0.02))
     body = _body(x, y, width)
-    density = body * (1 + 0.08 * habitus) - 0.62 * lungs
+    density = body * (1 + 0.04 * habitus) - 0.62 * lungs
     density += _heart(x, y, 0.46 + 0.035 * heart + rng.normal(0, 0.015))
     density += _bones(x, y, body, rng)
     density += _vessels(x, y, rng, side) * lungs
@@ -69,8 +69,8 @@ def _pose(side: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates of each pixel for a patient placed slightly off, tilted, near or far."""
     line = np.linspace(-1, 1, side)
     x, y = np.meshgrid(line, line)
-    tilt, zoom = np.radians(rng.normal(0, 2.5)), 0.90 + rng.normal(0, 0.035)
-    x, y = x - rng.normal(0, 0.03), y - rng.normal(-0.03, 0.03)
+    tilt, zoom = np.radians(rng.normal(0, 1.8)), 0.92 + rng.normal(0, 0.02)
+    x, y = x - rng.normal(0, 0.015), y - rng.normal(-0.03, 0.02)
     return (
         (x * np.cos(tilt) + y * np.sin(tilt)) * zoom,
         (y * np.cos(tilt) - x * np.sin(tilt)) * zoom,
@@ -84,7 +84,7 @@ def _edge(distance: np.ndarray, sharpness: float) -> np.ndarray:
 
 def _body(x: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
     shoulder = np.clip((y + 0.97) / 0.22, 0, 1) ** 0.5  # the neck widens to the shoulders
-    half = 0.24 + (width - 0.24 + 0.45 * np.clip(-0.40 - y, 0, 0.4)) * shoulder
+    half = 0.24 + (width - 0.24 + 0.30 * np.clip(-0.40 - y, 0, 0.4)) * shoulder
     return np.sqrt(np.clip(1 - (x / half) ** 2, 0, 1)) * 0.45 + 0.55 * _edge(half - np.abs(x), 60)
 
 
@@ -107,7 +107,7 @@ def _heart(x: np.ndarray, y: np.ndarray, ratio: float) -> np.ndarray:
     across, down = (x - 0.13) / half, (y - 0.33) / (half * 0.90)
     turned = (across * 0.9 + down * 0.25) ** 2 + (down * 0.92 - across * 0.25) ** 2
     heart = 0.42 * np.clip(1 - turned, 0, 1) ** 0.5
-    middle = 0.20 * _edge(0.11 + 0.05 * y - np.abs(x - 0.01), 40) * _edge(0.65 - y, 30)
+    middle = 0.12 * _edge(0.11 + 0.05 * y - np.abs(x - 0.01), 40) * _edge(0.65 - y, 30)
     knob = 0.16 * np.exp(-(((x - 0.12) / 0.07) ** 2 + ((y + 0.33) / 0.08) ** 2))
     return np.maximum(heart, middle) + knob
 
@@ -115,7 +115,7 @@ def _heart(x: np.ndarray, y: np.ndarray, ratio: float) -> np.ndarray:
 def _bones(x: np.ndarray, y: np.ndarray, body: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Ribs behind and in front, clavicles and spine."""
     cage = _edge(0.74 - np.abs(x), 40) * _edge(0.72 - y, 12) * _edge(y + 0.80, 25)
-    gap, start = 0.185 + rng.normal(0, 0.007), rng.uniform(0, 0.18)
+    gap, start = 0.185 + rng.normal(0, 0.004), 0.09 + rng.normal(0, 0.012)
     out = np.abs(x)
     behind = _bands(y - start - 0.42 * (out - 0.12) ** 2, gap, out - 0.06)
     front = _bands(y - start - 0.50 * (0.74 - out), gap, out - 0.28)
@@ -125,7 +125,7 @@ def _bones(x: np.ndarray, y: np.ndarray, body: np.ndarray, rng: np.random.Genera
         0.20 * np.exp(-((collar / 0.028) ** 2)) * _edge(0.66 - out, 30) * _edge(out - 0.05, 40)
     )
     discs = 0.8 + 0.2 * np.tanh(4 * np.cos(2 * np.pi * y / 0.13))
-    spine = 0.11 * _edge(0.085 - np.abs(x), 70) * discs
+    spine = 0.06 * _edge(0.085 - np.abs(x), 70) * discs
     return (ribs + clavicle + spine) * (body > 0.05)
 
 
@@ -147,13 +147,13 @@ def _vessels(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, side: int) 
 def _opacity(
     x: np.ndarray, y: np.ndarray, sign: float, side: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Consolidation of one lower zone, sometimes with a smaller one opposite; mottled inside."""
-    strength = float(np.clip(0.27 + 0.17 * sign, 0, 0.75))
+    """Consolidation of the lower zones, denser on one side; mottled inside."""
+    strength = float(np.clip(0.29 + 0.19 * sign, 0, 0.80))
     first = rng.choice([-1, 1])
     cloud = np.zeros_like(x)
-    for zone, share in ((first, 1.0), (-first, rng.choice([0.0, 0.5], p=[0.6, 0.4]))):
-        centre = (zone * rng.normal(0.40, 0.05), rng.normal(0.26, 0.06))
-        size = np.array((0.20 + 0.03 * sign, 0.24 + 0.03 * sign)) * rng.normal(1, 0.10, 2)
+    for zone, share in ((first, 1.0), (-first, rng.uniform(0.2, 0.7))):
+        centre = (zone * rng.normal(0.43, 0.04), rng.normal(0.26, 0.05))
+        size = np.array((0.24, 0.30)) * (1 + 0.08 * sign) * rng.normal(1, 0.08, 2)
         reach = ((x - centre[0]) / size[0]) ** 2 + ((y - centre[1]) / size[1]) ** 2
         cloud += share * np.exp(-(reach**1.3))
     mottle = gaussian_filter(rng.standard_normal((side, side)), side / 45)

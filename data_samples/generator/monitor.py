@@ -58,8 +58,8 @@ def vital_signs(
         depth = max(1.0, rng.normal(4.5 + 1.2 * hypoxia, 1.0))
         shape = np.exp(-(((seconds - start) / length) ** 2))
         spo2 = spo2 - depth * shape
-    breaths = 19 + 2.2 * hypoxia + rng.normal(0, 2.0) + _wander(len(seconds), 1.2, rng)
-    heart = 86 + 6.0 * fever + rng.normal(0, 8.0) + _wander(len(seconds), 3.0, rng)
+    breaths = 20 + 2.6 * hypoxia + rng.normal(0, 1.5) + _wander(len(seconds), 1.2, rng)
+    heart = 86 + 6.0 * fever + rng.normal(0, 6.0) + _wander(len(seconds), 3.0, rng)
     heart = heart + 0.5 * (base - spo2)  # it hurries a little in a dip
     heat = 37.3 + 0.45 * fever + rng.normal(0, 0.2) + _wander(len(seconds), 0.04, rng)
     return np.column_stack([heart, np.clip(spo2, 60, 100), np.maximum(breaths, 6), heat])

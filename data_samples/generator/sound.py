@@ -24,7 +24,7 @@ def write(path: Path, state: State, site: str, rng: np.random.Generator) -> None
     """Write the recording of one case as the microphone of a site hears it."""
     wave = breathing(*state.signs["sound"], rng=rng)
     wave = sosfilt(butter(1, MICROPHONES[site], "low", fs=RATE, output="sos"), wave)
-    wave += 10 ** rng.uniform(-2.1, -1.5) * rng.standard_normal(len(wave))  # the microphone itself
+    wave += 10 ** rng.uniform(-2.0, -1.6) * rng.standard_normal(len(wave))  # the microphone itself
     loudest = rng.uniform(0.25, 0.85)
     soundfile.write(path, wave / np.abs(wave).max() * loudest, RATE, subtype="PCM_16")
 
@@ -44,17 +44,17 @@ def breathing(wheeze: float, crackles: float, rng: np.random.Generator) -> np.nd
 
 
 def _breath_noise(inward: np.ndarray, outward: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    upper = rng.uniform(450, 650)  # Hz, lower over a thick chest
+    upper = rng.uniform(480, 600)  # Hz, lower over a thick chest
     noise = rng.standard_normal(len(inward))
     noise = sosfilt(butter(2, [90, upper], "band", fs=RATE, output="sos"), noise)
-    return 0.30 * noise / noise.std() * (0.05 + inward + 0.55 * outward)
+    return 0.25 * noise / noise.std() * (0.05 + inward + 0.55 * outward)
 
 
 def _wheeze(
     sign: float, outward: np.ndarray, time: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """From far below the breath noise (-2) to well above it (+2): 9 dB per standard deviation."""
-    level = 0.16 * 10 ** (9 * np.clip(sign, -2.5, 2.5) / 20)
+    """From far below the breath noise (-2) to well above it (+2): 10 dB per standard deviation."""
+    level = 0.16 * 10 ** (10 * np.clip(sign, -2.5, 2.5) / 20)
     pitch = rng.uniform(240, 420) * (1 + 0.06 * np.sin(2 * np.pi * rng.uniform(0.3, 0.7) * time))
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     tone = np.sin(phase) + 0.5 * np.sin(2 * phase + 1) + 0.2 * np.sin(3 * phase + 2)
