@@ -48,6 +48,7 @@ def test_the_file_itself_refuses_to_change_the_log(log, file, change):
     [
         ("UPDATE events SET details = '{}' WHERE id = 3", 3),
         ("UPDATE events SET at = '2020-01-01 00:00:00.000000' WHERE id = 1", 1),
+        ("UPDATE events SET previous = '' WHERE id = 3", 3),
         ("DELETE FROM events WHERE id = 3", 3),
         ("DELETE FROM events WHERE id = 5", 5),
         ("DELETE FROM events", 1),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fmstudio.errors import RegistryError
+from fmstudio.errors import RegistryError, ResourceError
+from fmstudio.records import Point
 from fmstudio.registry import Registry
 from fmstudio.registry.opening import MIGRATIONS, open_database
 from fmstudio.registry.tables import Table
@@ -111,7 +112,7 @@ def test_opening_what_is_up_to_date_imports_neither_alembic_nor_torch(settings, 
     assert done.returncode == 0
 
 
-def test_eight_processes_may_meet_in_an_empty_home(tmp_path):
+def test_several_processes_may_meet_in_an_empty_home(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from fmstudio.registry import Registry; from fmstudio.settings import Settings\n"
@@ -122,12 +123,12 @@ def test_eight_processes_may_meet_in_an_empty_home(tmp_path):
 
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(home), str(number)], cwd=ROOT)
-        for number in range(8)
+        for number in range(4)
     ]
 
-    assert [process.wait(timeout=120) for process in started] == [0] * 8
+    assert [process.wait(timeout=120) for process in started] == [0] * 4
     with Registry.open(Settings(home)) as registry:
-        assert {event.subject for event in registry.events()} == set("01234567")
+        assert {event.subject for event in registry.events()} == set("0123")
         assert registry.verify_chain() == (True, None)
 
 
@@ -279,3 +280,15 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path):
 
     with pytest.raises(RegistryError, match="'occupied' cannot be made"):
         Registry.open(Settings(tmp_path / "occupied"))
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_there(registry, project, run):
+    with registry.reading() as session:
+        pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar()
+        session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(ResourceError, match="disk is full"):
+        registry.add_points(run.id, [Point("loss", step, 0.5) for step in range(10_000)])
+
+    assert registry.points(run.id) == []
+    assert registry.verify_chain() == (True, None)

@@ -10,7 +10,7 @@ import pytest
 
 from fmstudio.errors import InputError
 from fmstudio.records import Point, Progress
-from fmstudio.runs import reconcile, stop
+from fmstudio.runs import reconcile, reporting, stop
 from fmstudio.runs.worker import execute, explain, main
 from fmstudio.training.reporter import Stopped
 
@@ -140,6 +140,7 @@ def test_work_that_was_taken_away_leaves_no_adapter(settings, registry, run):
 
     assert execute(settings, run.id, work=slow) == "interrupted"
     assert registry.adapters() == []
+    assert not (settings.home / "adapters").exists()
     assert registry.run(run.id).error == "It was silent."
 
 
@@ -150,6 +151,21 @@ def test_what_was_reported_is_there_when_work_ends_early(settings, registry, run
 
     assert execute(settings, run.id, work=stop_at_once) == "stopped"
     assert registry.points(run.id) == [Point("loss", 1, 0.7)]
+
+
+def test_a_second_request_breaks_off_work_that_does_not_listen(
+    settings, registry, run, monkeypatch
+):
+    monkeypatch.setattr(reporting, "SECOND_REQUEST_SECONDS", 0.2)
+
+    def deaf(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)  # a double click is one request
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("the work went on")
+
+    assert execute(settings, run.id, work=deaf) == "stopped"
 
 
 def test_the_signal_handler_of_the_process_is_as_it_was(settings, registry, run):
