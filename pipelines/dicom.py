@@ -73,17 +73,26 @@ _NOT_IMAGES = (
 
 
 @dataclass(frozen=True)
+class _Pixels:
+    """The element that holds the pixels: `head` is the size of its own header, all in bytes."""
+
+    keyword: str
+    representation: str
+    head: int
+    length: int
+
+
+@dataclass(frozen=True)
 class _File:
-    """A DICOM file: its header, and where in the stream that `open` gives its pixels lie."""
+    """A DICOM file: its header, and where in the stream that `open` gives its pixels begin."""
 
     name: str
     open: Callable[[], BinaryIO]
     header: Dataset
     syntax: UID
     decoder: Decoder
-    keyword: str
+    pixels: _Pixels
     offset: int
-    length: int
 
 
 def open_dicom(path: Path, name: str) -> Stack:
@@ -126,8 +135,8 @@ def _open(path: Path) -> _File:
         offset = stream.tell()
         element = stream.read(12)
     syntax = UID(header.file_meta.get("TransferSyntaxUID") or _guess_syntax(header))
-    keyword, start, length = _pixel_element(element, header.original_encoding)
-    if keyword is None:
+    pixels = _pixel_element(element, header.original_encoding)
+    if pixels is None:
         _refuse_without_pixels(path.name, header)
     try:
         decoder = get_decoder(syntax)
@@ -138,7 +147,7 @@ def _open(path: Path) -> _File:
         ) from None
     if syntax == ExplicitVRBigEndian:
         swap_palette(header)
-    return _File(path.name, opener, header, syntax, decoder, keyword, offset + start, length)
+    return _File(path.name, opener, header, syntax, decoder, pixels, offset + pixels.head)
 
 
 def _opener(path: Path) -> Callable[[], BinaryIO]:
@@ -174,28 +183,24 @@ def _guess_syntax(header: Dataset) -> str:
     return ExplicitVRLittleEndian if little else ExplicitVRBigEndian
 
 
-def _pixel_element(
-    element: bytes, encoding: tuple[bool | None, bool | None]
-) -> tuple[str | None, int, int]:
-    """(keyword, bytes of its header, length of its value) of the element at the pixels.
+def _pixel_element(element: bytes, encoding: tuple[bool | None, bool | None]) -> _Pixels | None:
+    """What the first bytes of the element say at which the header stopped (PS3.5 section 7.1).
 
-    The keyword is None if the data set ended without pixels (PS3.5 section 7.1).
+    None if the data set ended without pixels.
     """
     implicit, little = encoding
     order = "<" if little else ">"
-    if len(element) < 8:
-        return None, 0, 0
-    # Some files hold elements without representation among those with one.
-    implicit = implicit or not element[4:6].isalpha()
+    if len(element) < 12:
+        return None
     group, number = struct.unpack_from(f"{order}HH", element)
     keyword = PIXEL_TAGS.get(group << 16 | number)
-    if implicit:
-        start, length = 8, struct.unpack_from(f"{order}I", element, 4)[0]
-    elif len(element) == 12:
-        start, length = 12, struct.unpack_from(f"{order}I", element, 8)[0]
-    else:
-        return None, 0, 0
-    return keyword, start, length
+    if keyword is None:
+        return None
+    # Some files hold elements without representation among those with one.
+    if implicit or not element[4:6].isalpha():
+        return _Pixels(keyword, "OW", 8, struct.unpack_from(f"{order}I", element, 4)[0])
+    length = struct.unpack_from(f"{order}I", element, 8)[0]
+    return _Pixels(keyword, element[4:6].decode(), 12, length)
 
 
 def _refuse_without_pixels(file: str, header: Dataset) -> None:
@@ -219,7 +224,7 @@ def _check(file: _File) -> None:
     rows, columns = _whole(file, "Rows", 0), _whole(file, "Columns", 0)
     samples, frames = _whole(file, "SamplesPerPixel", 1), _whole(file, "NumberOfFrames", 1)
     bits = _whole(file, "BitsAllocated", 0)
-    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(file.keyword, bits)
+    bits = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}.get(file.pixels.keyword, bits)
     if not rows or not columns:
         raise UnreadableFile(
             f"{file.name} holds pixels but does not declare their rows and columns.",
@@ -244,10 +249,10 @@ def _check(file: _File) -> None:
     wanted = (rows * columns * samples * frames * bits + 7) // 8
     if file.header.get("PhotometricInterpretation") == "YBR_FULL_422":
         wanted = wanted * 2 // 3
-    if min(there, file.length) < wanted:
+    if min(there, file.pixels.length) < wanted:
         raise UnreadableFile(
             f"{file.name} is cut short: it declares {wanted:,} bytes of pixels and holds "
-            f"{min(there, file.length):,}.",
+            f"{min(there, file.pixels.length):,}.",
             hint="Copy or export it again; this copy is not complete.",
         )
 
@@ -303,7 +308,7 @@ def _stack(file: _File, name: str) -> Stack:
         count=frames,
         size=(int(header.Rows), int(header.Columns)),
         pictures=lambda indices: _pictures(file, indices),
-        window=file_window(header, whole=file.keyword == "PixelData"),
+        window=file_window(header, whole=file.pixels.keyword == "PixelData"),
         inverted=inverted,
         hounsfield=is_hounsfield(header),
         aspect=aspect,
@@ -337,8 +342,10 @@ def _pictures(file: _File, indices: Sequence[int]) -> Iterator[np.ndarray]:
 def _decode(file: _File, stream: BinaryIO, index: int) -> np.ndarray:
     """One frame as stored (colour already RGB), its own declared size checked first."""
     header = file.header
-    options = as_pixel_options(header, pixel_keyword=file.keyword)
+    options = as_pixel_options(header, pixel_keyword=file.pixels.keyword)
     options["transfer_syntax_uid"] = file.syntax
+    # 8-bit pixels stored as big-endian words lie in pairs the wrong way round (PS3.5 section 8.1).
+    options["pixel_vr"] = file.pixels.representation
     if file.syntax.is_encapsulated:
         stream.seek(file.offset)
         encoded = get_frame(
