@@ -139,7 +139,8 @@ def _docx_lines(document: object) -> Iterator[str]:
         for row in item.rows:
             # A merged cell comes once for each column that it spans.
             cells = list(dict.fromkeys((cell._tc, cell.text.strip()) for cell in row.cells))
-            yield " | ".join(text for _, text in cells)
+            if any(text for _, text in cells):
+                yield " | ".join(text for _, text in cells)
 
 
 def _read_rtf(path: Path) -> tuple[str, list[str]]:

@@ -113,7 +113,7 @@ def _inside_zip(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return "zip", "a damaged ZIP archive"
     for prefix, found in _ZIPPED.items():
         if any(name.startswith(prefix) for name in names):
@@ -163,7 +163,7 @@ def check_zip_size(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             total = sum(entry.file_size for entry in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as fault:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as fault:
         raise UnreadableFile(
             f"{path.name} is damaged: its archive cannot be read.", hint="Export the file again."
         ) from fault

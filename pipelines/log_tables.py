@@ -148,10 +148,9 @@ def _numbers(column: Column, decimal: str, names: Sequence[str] | str, tally: _T
         )
         return np.where(np.isfinite(whole), whole, np.nan)
     try:  # most columns are plain numbers and empty cells, which need no closer look
-        whole = np.array([cell or "nan" for cell in column], dtype=np.float64)
+        whole = np.array([float(cell) if cell else np.nan for cell in column])
     except ValueError:
         whole = np.array([_number(i, column, decimal, names, tally) for i in range(len(column))])
-    whole = whole.astype(np.float64)
     whole[~np.isfinite(whole) | (np.abs(whole) > 3e38)] = np.nan
     if isinstance(names, str):
         tally.numbers[names] = tally.numbers.get(names, 0) + int(np.isfinite(whole).sum())

@@ -141,7 +141,7 @@ def _middle(total: float) -> tuple[float, str]:
 def _with_soundfile(path: Path) -> Sound | None:
     """None if libsndfile does not know the codec, so that PyAV may try."""
     try:
-        with path.open("rb") as stream, soundfile.SoundFile(stream) as file:
+        with soundfile.SoundFile(str(path)) as file:
             rate, total = float(file.samplerate), max(file.frames, 0)
             _check(path, rate, file.channels)
             _check_seconds(path, total / rate)
@@ -190,6 +190,11 @@ def _decode(path: Path, file: object) -> Sound:
     import av
 
     stream = file.streams.audio[0]  # type: ignore[attr-defined]
+    if stream.codec_context is None:
+        raise UnreadableFile(
+            f"{path.name} is coded in a way that is not known here.",
+            hint="Export the recording as WAV or FLAC.",
+        )
     rate = float(stream.codec_context.sample_rate or 0)
     _check(path, rate, stream.codec_context.channels)
     declared = _declared_seconds(file, stream)

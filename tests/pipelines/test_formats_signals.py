@@ -118,3 +118,54 @@ def test_every_sound_file_is_read_or_refused_with_its_reason(name: str) -> None:
 def test_a_phone_recording_sounds_as_long_as_its_header_says(name: str) -> None:
     got = AUDIO.read([Source("site", path=FORMATS / "audio" / name)])
     assert len(got.values) == 112_000  # 7 s at 16 kHz, by the file's own header
+
+
+def write_edf(path: Path, width: int, kind: bytes, onsets: list[float]) -> None:
+    """A file of one signal, two samples of 1 s a record, and an annotation signal of onsets."""
+    label = b"BDF" if width == 3 else b"EDF"
+    version = b"\xffBIOSEMI" if width == 3 else b"0       "
+    top = 2 ** (8 * width - 1)
+    head = version + b"X".ljust(80) + b"X".ljust(80) + b"04.03.2110.00.00" + b"768".ljust(8)
+    head += kind.ljust(44) + str(len(onsets)).encode().ljust(8) + b"1".ljust(8) + b"2".ljust(4)
+    columns = [
+        (16, b"SpO2", label + b" Annotations"), (80, b"", b""), (8, b"%", b""),
+        (8, b"-100", b"-1"), (8, b"100", b"1"), (8, b"%d" % -top, b"%d" % -top),
+        (8, b"%d" % (top - 1), b"%d" % (top - 1)), (80, b"", b""), (8, b"2", b"8"),
+        (32, b"", b""),
+    ]  # fmt: skip
+    head += b"".join(first.ljust(size) + second.ljust(size) for size, first, second in columns)
+    body = b""
+    for onset in onsets:
+        body += b"".join(v.to_bytes(width, "little", signed=True) for v in (0, top - 1))
+        body += (b"+%g\x14\x14" % onset).ljust(8 * width, b"\0")
+    path.write_bytes(head + body)
+
+
+@pytest.mark.parametrize(("name", "width"), [("a.edf", 2), ("a.bdf", 3)])
+def test_edf_and_bdf_are_read_in_physical_units(tmp_path: Path, name: str, width: int) -> None:
+    write_edf(tmp_path / name, width, b"EDF+C" if width == 2 else b"BDF+C", [0, 1])
+    got = read_log(tmp_path / name)
+    assert got.facts == {"channels": ["SpO2"], "units": ["%"], "seconds": [0, 0.5, 1, 1.5]}
+    assert got.values[:, 0] == pytest.approx([0, 100, 0, 100], abs=0.01)
+
+
+def test_gaps_of_a_discontinuous_edf_recording_are_kept(tmp_path: Path) -> None:
+    write_edf(tmp_path / "a.edf", 2, b"EDF+D", [0, 60])
+    got = read_log(tmp_path / "a.edf")
+    assert got.facts["seconds"] == [0, 0.5, 60, 60.5]
+    assert any("gaps" in remark for remark in got.remarks)
+
+
+def test_segments_of_a_wfdb_record_follow_each_other(tmp_path: Path) -> None:
+    for part in ("one", "two"):
+        for ending in (".hea", ".dat"):
+            data = (FORMATS / "wfdb" / f"test01_00s{ending}").read_bytes()
+            data = data.replace(b"test01_00s", part.encode()) if ending == ".hea" else data
+            (tmp_path / f"{part}{ending}").write_bytes(data)
+    (tmp_path / "whole.hea").write_text("whole/2 4 500 8000\none 4000\ntwo 4000\n")
+    got, single = read_log(tmp_path / "whole.hea"), read_log(tmp_path / "one.hea")
+    assert np.allclose(got.values, np.concatenate([single.values] * 2))
+    assert got.facts["seconds"][-1] == pytest.approx(7999 / 500)
+    (tmp_path / "two.hea").unlink()
+    with pytest.raises(UnreadableFile, match=r"names the segment two\.hea, which is not there"):
+        read_log(tmp_path / "whole.hea")
