@@ -30,7 +30,11 @@
     picture.setAttribute("aria-expanded", String(open));
   };
 
+  /* What a message complained about is being tried anew: the old message goes. */
+  const forget = () => document.querySelectorAll(".toast-close").forEach((close) => close.click());
+
   document.addEventListener("click", (event) => {
+    if (event.target.closest("main button.primary")) forget();
     const link = event.target.closest(".fm-nav a");
     if (link) follow(link);
     if (event.target.closest("[data-scheme]")) scheme();

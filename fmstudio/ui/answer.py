@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from fmstudio.contracts import Pipeline
 from fmstudio.types import Prediction
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     badge,
@@ -17,7 +17,7 @@ from fmstudio.ui.fragments import (
     table,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.wording import listed, number, percent
 
 CAUTION = (
@@ -67,19 +67,15 @@ def sureness(prediction: Prediction) -> str:
             f"{share} of patients like those it was calibrated on."
         )
     calibrated = "The probability is calibrated on validation patients. "
-    possible = list(prediction.conformal_set)
+    possible = [f"'{one}'" for one in prediction.conformal_set]
     if prediction.coverage is None:
         return calibrated
+    meaning = f"such sets hold the true outcome for {share} of patients like those"
     if not possible:
-        return calibrated + "No answer fits this case well: it is unlike the patients learned from."
+        return f"{calibrated}No outcome fits well: this case is unlike the patients learned from."
     if len(possible) == 1:
-        said = f"'{possible[0]}' is the only answer that stays"
-    else:
-        said = f"{listed([repr(one) for one in possible])} all stay"
-    return (
-        f"{calibrated}{said} when answers are kept that hold the truth for {share} of patients "
-        f"like those it was calibrated on{'' if len(possible) == 1 else ': it is undecided'}."
-    )
+        return f"{calibrated}Only {possible[0]} cannot be ruled out ({meaning})."
+    return f"{calibrated}Undecided: {listed(possible)} cannot be ruled out ({meaning})."
 
 
 def spread(prediction: Prediction) -> Html:
@@ -104,12 +100,12 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
     ordered = sorted(prediction.contributions.items(), key=lambda item: -abs(item[1]))
     rows = []
     for modality, value in ordered:
-        figure = f"{value:+.2f}" if regression else f"{100 * value:+.1f} %"
+        figure = f"{value:+.2f}" if regression else f"{100 * value:+.1f}"
         rows += [text(names.get(modality, modality)), _signed(value / widest), figure_of(figure)]
     start = number(prediction.baseline, 2) if regression else percent(prediction.baseline)
+    unit = "" if regression else ", in percentage points"
     lead = (
-        f"From {start} with nothing known, each modality moves the answer "
-        "to the right (towards it) or to the left (away from it)."
+        f"From {start} with nothing known: towards the answer to the right, away to the left{unit}."
     )
     return join([
         tag("h3", text("What moved the answer")), tag("p", text(lead), "fm-note"),

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.ui.fragments import Html, join, table, tag, text
 from fmstudio.ui.wording import number
 
 # Chosen in steps of their own.
@@ -85,6 +86,22 @@ def config(base: str, modalities: list[str], preset: str, values: list[Any]) -> 
         item.name: value for item, value in zip(shown_fields(), values, strict=True)
     }
     return RunConfig.from_preset(preset, base=base, modalities=tuple(modalities), **given)
+
+
+def settings_table(given: RunConfig) -> Html:
+    """All settings of a run, folded away."""
+    rows = [
+        [text(item.metadata["label"]), text(_said(getattr(given, item.name)))]
+        for item in shown_fields()
+    ]
+    inside = [tag("summary", text("All settings")), table(["Setting", "#Value"], rows)]
+    return tag("details", join(inside), "fm-details")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def presets() -> list[str]:

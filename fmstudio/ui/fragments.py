@@ -33,6 +33,11 @@ def area(value: Html = NOTHING, **options: object) -> gr.HTML:
     return gr.HTML(value, **options)
 
 
+def hidden(name: str | None = None) -> gr.Textbox:
+    """A text on the page that nobody sees, by which one handler tells others to go on."""
+    return gr.Textbox(visible="hidden", show_label=False, elem_id=name)
+
+
 def tag(element: str, content: Html, classes: str = "", /, **attributes: object) -> Html:
     """An element; attribute values are escaped and underscores in their names become hyphens."""
     given: dict[str, object] = {"class": classes} if classes else {}

@@ -68,13 +68,19 @@ def thinned(line: Sequence[Point], most: int) -> list[Point]:
 def _layout() -> dict[str, Any]:
     """No background and mid-grey words, so that a figure is right on light and dark pages."""
     return {
-        "height": 320,
-        "margin": {"l": 48, "r": 16, "t": 40, "b": 44},
+        "height": 340,
+        "margin": {"l": 48, "r": 16, "t": 40, "b": 90},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": _WORDS},
-        "legend": {"orientation": "h", "y": -0.22, "x": 0},
+        "legend": {"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0},
         "hovermode": "x unified",
         "uirevision": "kept",  # a reader's zoom stays while new points come in
+        "modebar": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "color": _WORDS,
+            "activecolor": ACCENT.c500,
+            "remove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "pan2d", "toImage"],
+        },
         "template": "none",
     }

@@ -18,6 +18,7 @@ from fmstudio.errors import StudioError
 from fmstudio.types import Preview
 from fmstudio.ui.fragments import NOTHING, Html, bullets, join, notice, table, tag, text
 
+MANY = 6  # more pictures than these are shown as a strip of small ones
 _LONGEST_TEXT = 20_000
 _MOST_ROWS = 200
 _LOSSLESS_BELOW = 400  # pixels a side: small pictures stay exact, large ones stay quick
@@ -29,10 +30,10 @@ def preview(shown: Preview) -> Html:
     if shown.windows:
         parts.append(_windows(shown.windows))
         parts.append(_strip(shown.images[1:]))
+    elif shown.media_type.startswith("video"):
+        parts += [_player(shown), _strip(shown.images)]
     else:
-        parts.append(_strip(shown.images))
-    if shown.media:
-        parts.append(_player(shown.media, shown.media_type))
+        parts += [_strip(shown.images), _player(shown)]
     if shown.table:
         parts.append(_table(shown.table))
     if shown.text:
@@ -53,7 +54,8 @@ def _strip(images: Iterable[tuple[np.ndarray, str]]) -> Html:
     figures = [_figure(picture, caption) for picture, caption in images]
     if not figures:
         return NOTHING
-    return tag("div", join(figures), "fm-strip" if len(figures) > 1 else "fm-strip fm-one")
+    crowd = "fm-one" if len(figures) == 1 else "fm-many" if len(figures) > MANY else ""
+    return tag("div", join(figures), f"fm-strip {crowd}".strip())
 
 
 def _windows(windows: Mapping[str, np.ndarray]) -> Html:
@@ -80,7 +82,7 @@ def _figure(picture: np.ndarray, caption: str) -> Html:
     image = Html(f'<img src="{picture_address(picture)}" alt="{text(caption or "Preview")}">')
     button = tag(
         "button", image, "fm-picture", type="button", aria_expanded="false",
-        title="Enlarge", aria_label=f"Enlarge {caption}".strip(),
+        title=caption or "Enlarge", aria_label=f"Enlarge {caption}".strip(),
     )  # fmt: skip
     below = tag("figcaption", text(caption)) if caption else NOTHING
     return tag("figure", join([button, below]))
@@ -101,12 +103,22 @@ def data_address(content: bytes, media_type: str) -> str:
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _player(media: bytes, media_type: str) -> Html:
-    """A player of the browser for a clip or a sound."""
-    element = "video" if media_type.startswith("video") else "audio"
-    label = "Clip" if element == "video" else "Sound"
-    return tag(element, NOTHING, controls=True, loop=element == "video", muted=element == "video",
-               src=data_address(media, media_type), aria_label=label)  # fmt: skip
+def _player(shown: Preview) -> Html:
+    """A player of the browser for a clip or a sound; nothing where there is none."""
+    if not shown.media:
+        return NOTHING
+    video = shown.media_type.startswith("video")
+    return tag(
+        "video" if video else "audio",
+        NOTHING,
+        src=data_address(shown.media, shown.media_type),
+        aria_label="Clip" if video else "Sound",
+        controls=True,
+        loop=video,
+        muted=video,
+        autoplay=video,
+        playsinline=video,
+    )
 
 
 def _table(rows: tuple[tuple[str, ...], ...]) -> Html:

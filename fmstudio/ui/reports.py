@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     Html,
     badge,
     bar,
@@ -16,7 +16,7 @@ from fmstudio.ui.fragments import (
     table,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.wording import number, plural
 
 SEVERITIES: Mapping[str, tuple[str, str]] = {

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     badge,
-    figures,
     join,
     notice,
     section,
@@ -18,7 +17,7 @@ from fmstudio.ui.fragments import (
     tag,
     text,
     whisker,
-)  # fmt: skip
+)
 from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
 
 STAGES: Mapping[str, str] = {"lora": "LoRA adapter", "probe": "Probe: frozen base, new head"}
@@ -52,19 +51,27 @@ def _basis(found: Mapping[str, Any]) -> str:
     tested = counts.get("test") if isinstance(counts, Mapping) else counts
     cases = f"{number(tested)} cases of patients" if tested else "Patients"
     return (
-        f"{cases} that the model never saw. In brackets the 95 % interval: with other patients "
-        "of the same kind, the figure would mostly lie in it."
+        f"{cases} that the model never saw. Beside each figure its 95 % interval: with other "
+        "patients of the same kind, the figure would mostly lie in it."
     )
 
 
 def metrics(found: Mapping[str, Any]) -> Html:
-    """Every metric with its interval, the headline first and large."""
+    """Every metric with its interval, the headline first and largest."""
     first = headline(found)
-    top = figures([(metric(first[0]), interval(first[1]))]) if first else NOTHING
-    others = [(metric(name), interval(value)) for name, value in found.items()
-              if not first or name != first[0]]  # fmt: skip
-    rows = [[text(name), text(value)] for name, value in others]
-    return join([top, table(["Also", "#Value (95 % interval)"], rows) if rows else NOTHING])
+    names = [first[0]] if first else []
+    names += [name for name in found if name not in names]
+    items = [tag("div", join(_figure(name, found[name]))) for name in names]
+    return tag("div", join(items), "fm-figures fm-mixed")
+
+
+def _figure(name: str, figure: Any) -> list[Html]:
+    """A metric: its value, its interval, its name."""
+    value = figure.get("value") if isinstance(figure, Mapping) else figure
+    parts = [tag("strong", text(number(value)))]
+    if isinstance(figure, Mapping) and figure.get("low") is not None:
+        parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
+    return [*parts, tag("span", text(metric(name)))]
 
 
 def ladder(found: Mapping[str, Any]) -> Html:
@@ -106,17 +113,23 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     if not each:
         return NOTHING
     name = next((key for key in RANGES if key in each[0]), None)
+    most = max(len(subset["modalities"]) for subset in each)
     rows = []
     for subset in each:
         labels = [names.get(key, key) for key in subset["modalities"]]
         whole = len(labels) > 1
-        label = f"Together: {listed(labels)}" if whole else labels[0]
+        label = _together(labels, most) if whole else labels[0]
         figure = subset.get(name) if name else None
         cells = [tag("strong", text(label)) if whole else text(label), _whisker(figure, name),
                  text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
         rows.append(cells)
     header = ["Given", metric(name or ""), "#Value (95 % interval)", "#Cases"]
     return join([section("What each modality carries"), table(header, rows)])
+
+
+def _together(labels: list[str], most: int) -> str:
+    """Several modalities in words; all of them where they are the most there are."""
+    return f"All {most} together" if len(labels) == most > 2 else f"Together: {listed(labels)}"
 
 
 def fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:

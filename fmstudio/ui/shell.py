@@ -7,7 +7,10 @@ import os
 import socket
 import tempfile
 import threading
+import time
+import warnings
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,9 +102,15 @@ def launch_options(studio: Studio) -> dict[str, Any]:
 
 
 def serve(
-    studio: Studio, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True
+    studio: Studio,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = True,
+    when_open: Callable[[], object] | None = None,
 ) -> None:
     """Show the studio at http://host:port until it is interrupted.
+
+    `when_open` is called once the pages can be opened: whatever loads slowly belongs there.
 
     Raises ResourceError if the port is in use or the address is not this computer's.
     """
@@ -119,9 +128,17 @@ def serve(
             app, log_level="warning", timeout_graceful_shutdown=2, server_header=False
         )
         server = uvicorn.Server(config)
-        if open_browser:
-            threading.Timer(0.5, webbrowser.open, [address]).start()
-        log.info("The studio is at %s", address)
+
+        def opened() -> None:
+            while not server.started:
+                time.sleep(0.05)
+            log.info("The studio is at %s", address)
+            if open_browser:
+                webbrowser.open(address)
+            if when_open is not None:
+                when_open()
+
+        threading.Thread(target=opened, name="when-open", daemon=True).start()
         server.run(sockets=[listening])
         os.chdir(studio.settings.home)
 
@@ -131,6 +148,8 @@ def application(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> An
     from fastapi import FastAPI
 
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    # Said of every app with several pages, asked for or not.
+    warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
     return gr.mount_gradio_app(
         outer, build(studio), path="/", server_name=host, server_port=port,
         **launch_options(studio),

@@ -9,11 +9,13 @@ import gradio as gr
 
 from fmstudio.errors import NotFound
 from fmstudio.records import LIVE_STATES, RunRecord
-from fmstudio.ui.fragments import NOTHING, Html, area, badge, facts, join, link, notice, tag, text
+from fmstudio.training.config import RunConfig
+from fmstudio.ui.forms import settings_table
+from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
 from fmstudio.ui.message import shown
 from fmstudio.ui.plots import curves
 from fmstudio.ui.results import result
-from fmstudio.ui.wording import STATES, duration, lasted, moment
+from fmstudio.ui.wording import STATES, duration, lasted
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -70,28 +72,20 @@ def _ending(run: RunRecord) -> Html:
     return NOTHING
 
 
-def settings(run: RunRecord) -> Html:
-    """What the run was asked to do."""
-    shown_settings: list[tuple[str, Any]] = [
-        ("Run", run.id), ("Base model", run.base), ("Started", moment(run.started_at)),
-        ("Preset", run.config.get("preset", "–")), ("Epochs", run.config.get("epochs", "–")),
-        ("LoRA rank", run.config.get("rank", "–")), ("Seed", run.config.get("seed", "–")),
-    ]  # fmt: skip
-    return facts(shown_settings)
-
-
 @dataclass(frozen=True)
 class Watch:
-    """The widgets that show one run; `run` holds its id and is what to change to show another."""
+    """The buttons of the run that is shown."""
 
-    run: gr.Textbox
     stop: gr.Button
     resume: gr.Button
 
 
-def watch(studio: Studio) -> Watch:
-    """Widgets for one run, which follow it while it is live and rest when it has ended."""
-    run_id = gr.Textbox(visible=False, elem_id="run-id")
+def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
+    """Widgets for one run, which follow it while it is live and rest when it has ended.
+
+    `run_id` holds the id of the run; changing it shows another. It stands outside what may be
+    folded away, for only what is on the page notices a change.
+    """
     head = area(elem_id="run-progress")
     with gr.Row():
         stop = gr.Button("Stop", visible=False, elem_classes="fm-narrow")
@@ -130,21 +124,24 @@ def watch(studio: Studio) -> Watch:
     stop.click(asked, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
     again = shown(lambda run_id: studio.resume_run(run_id) and None)
     resume.click(again, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
-    return Watch(run_id, stop, resume)
+    return Watch(stop, resume)
 
 
 def outcome_of(studio: Studio, run: RunRecord) -> Html:
-    """The result of a finished run, with the way to use it."""
+    """The way to use a finished run and its result; for every run, its settings."""
+    return join([_achieved(studio, run), settings_table(RunConfig.from_dict(run.config))])
+
+
+def _achieved(studio: Studio, run: RunRecord) -> Html:
     if run.status != "finished" or not run.result:
         return NOTHING
     ways = NOTHING
     if run.adapter_id and _there(studio, run.adapter_id):
         target = f"?project={run.project_id}&adapter={run.adapter_id}"
-        ways = tag("p", join([
-            link("Predict with this adapter", f"/predict{target}", "fm-button"), Html(" "),
-            link("Export it", f"/adapters{target}", "fm-button fm-quiet"),
-        ]))  # fmt: skip
-    return join([result(run.result, studio.pipelines()), ways])
+        predict = link("Predict with this adapter", f"/predict{target}", "fm-button")
+        export = link("Export it", f"/adapters{target}", "fm-button fm-quiet")
+        ways = tag("p", join([predict, export]), "fm-ways")
+    return join([ways, result(run.result, studio.pipelines())])
 
 
 def _there(studio: Studio, adapter_id: str) -> bool:

@@ -12,7 +12,7 @@ import gradio as gr
 from fmstudio.errors import InputError, StudioError
 from fmstudio.records import AdapterRecord
 from fmstudio.ui.chooser import REMEMBER, choices
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     area,
@@ -20,6 +20,7 @@ from fmstudio.ui.fragments import (
     empty,
     facts,
     heading,
+    hidden,
     join,
     link,
     notice,
@@ -27,7 +28,7 @@ from fmstudio.ui.fragments import (
     table,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.results import result
@@ -81,7 +82,9 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
         ("Licence", known.get("licence", "–")),
         ("Meant for", known.get("intended_use", "–")),
     ]
-    ways = tag("p", link("Predict with it", f"/predict?adapter={adapter.id}", "fm-button"))
+    ways = tag(
+        "p", link("Predict with it", f"/predict?adapter={adapter.id}", "fm-button"), "fm-ways"
+    )
     return join([section(adapter.name, adapter.id), facts(pairs), ways,
                  result(known, studio.pipelines())])  # fmt: skip
 
@@ -137,7 +140,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     """Naming the adapter that answers. Gives a hidden box that changes when it was done."""
-    done = gr.Textbox(visible=False)
+    done = hidden()
     with gr.Column(min_width=260):
         name = gr.Radio(ALIASES, value="champion", label="Role in its project")
         button = gr.Button("Give it this role")
@@ -179,7 +182,7 @@ def _exporting(studio: Studio, chosen: gr.Dropdown) -> None:
 
 def _deleting(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     """Deleting, behind a tick. Gives a hidden box that changes when it was done."""
-    done = gr.Textbox(visible=False)
+    done = hidden()
     with gr.Column(min_width=260):
         sure = gr.Checkbox(label="I want to delete this adapter for good", value=False)
         button = gr.Button("Delete", variant="stop", interactive=False)
@@ -210,7 +213,7 @@ def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
             project = gr.Dropdown(label="Into which project", choices=[], value=None)
             button = gr.Button("Import", variant="primary", interactive=False)
     verdict = area(elem_id="verdict")
-    done = gr.Textbox(visible=False)
+    done = hidden()
 
     @shown
     def offered() -> gr.Dropdown:

@@ -11,18 +11,20 @@ import gradio as gr
 from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
 from fmstudio.ui.chooser import project_dropdown
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     area,
     empty,
     heading,
+    hidden,
     join,
+    link,
     notice,
     section,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
@@ -40,6 +42,7 @@ WAYS = [
     ("The table, and its files one by one", FILES),
     ("A table on this computer (nothing is copied)", HERE),
 ]
+TO_TOP = "() => window.scrollTo({ top: 0, behavior: 'smooth' })"
 TABLES = [".csv", ".tsv", ".xlsx", ".parquet"]
 
 
@@ -72,6 +75,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         [project.change, done.change], show, project, [report, viewer, adding],
         api_visibility="private", show_progress="hidden",
     )  # fmt: skip
+    done.change(None, js=TO_TOP, api_visibility="private")
     project.change(lambda: ([], NOTHING), outputs=look, api_visibility="private")
 
 
@@ -87,7 +91,7 @@ def present(studio: Studio, project: int) -> Html:
     way = NOTHING
     if not stops(cohort.summary):
         target = f"/finetune?project={project}"
-        way = tag("p", tag("a", text("Fine-tune on this cohort"), "fm-button", href=target))
+        way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join([
         section(cohort.name, lead), cohort_report(cohort.summary, studio.pipelines()), way,
     ])  # fmt: skip
@@ -102,7 +106,7 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
             "path from the table's folder, several with ';'. Empty cells are missing values.",
         )
     )
-    with gr.Group():
+    with gr.Column():
         way = gr.Radio(WAYS, value=ZIP, label="What do you have?")
         archive = gr.File(label="ZIP", file_types=[".zip"], height=130)
         with gr.Row(visible=False) as separate:
@@ -123,7 +127,7 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         add = gr.Button("Add this cohort", variant="primary", elem_classes="fm-narrow")
         area(tag("p", text("Every file is opened once to see whether it can be read, so a large "
                            "cohort takes a few minutes."), "fm-note"))  # fmt: skip
-    chosen, done = gr.Textbox(visible=False), gr.Textbox(visible=False)
+    chosen, done = hidden(), hidden()
 
     way.change(
         lambda kind: [gr.update(visible=kind == each) for each in (ZIP, FILES, HERE)],
@@ -140,7 +144,8 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         proposed = studio.propose_roles(path, list(columns) or None)
         rows = max((column.filled for column in proposed), default=0)
         table_html = role_table(proposed, rows, studio.pipelines())
-        return path, table_html, path.stem.replace("_", " "), gr.update(visible=True)
+        name = Path(archive).stem if kind == ZIP and archive else path.stem
+        return path, table_html, name.replace("_", " "), gr.update(visible=True)
 
     @shown
     def keep(roles: str, ref: str, path: Path | None, name: str, kind: str) -> tuple[str, dict]:
@@ -226,7 +231,7 @@ def case_view(studio: Studio, case: PatientCase) -> Html:
             except StudioError as fault:
                 inside = refusal(fault)
         cards.append(tag("article", join([tag("h3", text(pipeline.label)), inside]), "fm-card"))
-    return tag("div", join(cards), "fm-cards")
+    return tag("div", join(cards), "fm-masonry")
 
 
 PAGE = Page("data", "data", "Data", order=1, build=build)

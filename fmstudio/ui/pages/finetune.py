@@ -10,7 +10,7 @@ from fmstudio.errors import InputError
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     area,
@@ -19,13 +19,13 @@ from fmstudio.ui.fragments import (
     facts,
     figures,
     heading,
+    hidden,
     join,
     notice,
     section,
-    table,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.reports import findings, in_brief, modalities, stops
@@ -49,6 +49,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
     area(heading("Fine-tune", "Adapt the base model to your question with the patients of your "
                  "cohort. Each step can be gone back to."))  # fmt: skip
+    run_id = hidden("run-id")
     with gr.Walkthrough(selected=TASK, elem_id="wizard") as wizard:
         with gr.Step("Task", id=TASK):
             project, to_data = _task(app, studio)
@@ -65,7 +66,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             review = area(elem_id="review")
             review_back, start = _buttons("Start fine-tuning")
         with gr.Step("Running", id=RUNNING):
-            running = watch(studio)
+            watch(studio, run_id)
             another = gr.Button("Set up another run", elem_classes="fm-narrow")
 
     for button, step in (
@@ -116,16 +117,15 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     plan = [project, base, chosen, preset, *fields]
     to_data.click(show_data, project, [wizard, cohort], **OPTIONS)
     data_next.click(leave_data, project, wizard, **OPTIONS)
+    # First the ranges, said at each field; Gradio's validators see no choices that came later,
+    # so they get the settings alone.
     settings_next.click(
-        show_review, plan, [wizard, review], api_visibility="private", show_progress_on=[review],
-        validator=lambda _ref, _base, _names, _preset, *values: [
-            *[gr.validate(True, "")] * 4, *forms.check(*values),
-        ],
-    )  # fmt: skip
-    start.click(begin, plan, [wizard, running.run], **OPTIONS)
-    running.run.change(None, running.run, js=REMEMBER.format(name="run"), api_visibility="private")
-    another.click(lambda: "", outputs=running.run, **OPTIONS)
-    app.load(reopen, outputs=[wizard, running.run], **OPTIONS)
+        lambda *_: None, fields, validator=forms.check, api_visibility="private"
+    ).success(show_review, plan, [wizard, review], **OPTIONS)
+    start.click(begin, plan, [wizard, run_id], **OPTIONS)
+    run_id.change(None, run_id, js=REMEMBER.format(name="run"), api_visibility="private")
+    another.click(lambda: "", outputs=run_id, **OPTIONS)
+    app.load(reopen, outputs=[wizard, run_id], **OPTIONS)
 
 
 def _go(button: gr.Button, wizard: gr.Walkthrough, step: int) -> None:
@@ -255,30 +255,17 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
         ("Preset", config.preset.capitalize()),
     ]  # fmt: skip
-    rows = [
-        [text(item.metadata["label"]), text(_said(getattr(config, item.name)))]
-        for item in forms.shown_fields()
-    ]
     steps = [
         "Inputs are read and prepared once, then kept.",
         "Two simpler models are made first: boosting on the table, and a probe on the frozen base.",
         "LoRA starts from the probe and is kept only if it does better on validation patients.",
         "Everything is judged on held-out patients, with 95 % intervals.",
     ]
-    details = tag("details", join([
-        tag("summary", text("All settings")), table(["Setting", "#Value"], rows),
-    ]), "fm-details")  # fmt: skip
     return join([
         figures([("estimated time", f"about {duration(cost.seconds)}"),
                  ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
-        facts(pairs), section("What will happen"), bullets(steps), details,
+        facts(pairs), section("What will happen"), bullets(steps), forms.settings_table(config),
     ])  # fmt: skip
-
-
-def _said(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 PAGE = Page("finetune", "finetune", "Fine-tune", order=2, build=build)

@@ -15,7 +15,7 @@ from fmstudio.records import AdapterRecord
 from fmstudio.types import Source
 from fmstudio.ui.answer import answer
 from fmstudio.ui.chooser import REMEMBER
-from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, notice, tag, text
+from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, notice, tag, text
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
@@ -50,7 +50,7 @@ def sources_of(
 ) -> list[Source]:  # fmt: skip
     """What was given for one modality: files, a typed text, or rows of (name, value)."""
     given = [
-        Source(names.get(Path(file).name, Path(file).stem), path=Path(file)) for file in files or ()
+        Source(names.get(Path(file).name, pipeline.name), path=Path(file)) for file in files or ()
     ]
     if isinstance(typed, str):
         if typed.strip():
@@ -87,7 +87,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         with gr.Column(scale=7, min_width=460):
             with gr.Row(equal_height=True):
                 adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None, scale=4)
-                sample = gr.Button("Use the sample case", scale=1, min_width=190)
+                sample = gr.Button("Use the sample case", scale=0, min_width=190)
             boxes = _boxes(studio)
         with gr.Column(scale=5, min_width=380, elem_classes="fm-side"):
             case_id = gr.Textbox(
@@ -95,8 +95,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
                 info="Kept with the answer in the log; no name please.",
             )  # fmt: skip
             with gr.Row():
-                go = gr.Button("Predict", variant="primary", size="lg", elem_id="predict")
-                clear = gr.Button("New patient", min_width=120, scale=0)
+                go = gr.Button("Predict", variant="primary", elem_id="predict", scale=2)
+                clear = gr.Button("New patient", min_width=130, scale=1)
             result = area(empty("The answer appears here."), elem_id="answer")
     _wire(app, studio, adapter, sample, clear, case_id, boxes, result)
 
@@ -129,12 +129,14 @@ def gathered(boxes: Sequence[Box], values: Sequence[Any]) -> dict[str, list[Sour
 
 
 def _boxes(studio: Studio) -> list[Box]:
-    """A box per modality, two a row."""
+    """A box per modality, in two columns that each flow by themselves."""
     pipelines = studio.pipelines()
+    half = (len(pipelines) + 1) // 2
     boxes: list[Box] = []
-    for place in range(0, len(pipelines), 2):
-        with gr.Row(equal_height=False):
-            boxes += [_box(studio, pipeline) for pipeline in pipelines[place : place + 2]]
+    with gr.Row(equal_height=False):
+        for column in (pipelines[:half], pipelines[half:]):
+            with gr.Column(min_width=300):
+                boxes += [_box(studio, pipeline) for pipeline in column]
     return boxes
 
 
@@ -155,9 +157,9 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
                 placeholder="Type or paste here, or give a file below.", max_length=100_000,
             )  # fmt: skip
         files = gr.File(
-            label=f"Files: {', '.join(pipeline.suffixes[:5])}"
-            + (" and more" if len(pipeline.suffixes) > 5 else ""),
-            file_count="multiple", height=120,
+            label=f"Files: {', '.join(pipeline.suffixes[:4])}"
+            + (" and more" if len(pipeline.suffixes) > 4 else ""),
+            file_count="multiple", height=100,
         )  # fmt: skip
         names = gr.State({})
         view = area()
@@ -186,27 +188,28 @@ def _wire(
 ) -> None:  # fmt: skip
     """Opening the page, another adapter, the sample case, the next patient."""
     everything = [part for box in boxes for part in box.inputs]
-    tables = [box for box in boxes if box.cells is not None]
+    tables = [box.cells for box in boxes if box.cells is not None]
 
     @shown
-    def opened(request: gr.Request) -> tuple[gr.Dropdown, dict, str]:
+    def opened(request: gr.Request) -> tuple[Any, ...]:
         asked = request.query_params
         labels = adapter_choices(studio)
         ids = [value for _, value in labels]
         value = asked.get("adapter")
         if value not in ids:
             value = preferred(studio, asked.get("project"), ids)
+        columns = columns_of(studio, value)
         return (
             gr.Dropdown(choices=labels, value=value),
-            gr.update(visible=studio.sample() is not None),
+            gr.update(visible=any(project.sample for project in studio.projects())),
             "yes" if asked.get("sample") else "",
+            *[_with_columns([], columns)] * len(tables),
         )
 
     @shown
-    def fit(adapter_id: str | None, *tables_now: Cells) -> list[Cells]:
+    def fit(adapter_id: str | None, cells: Cells) -> Cells:
         """The table of values lists the columns that this adapter knows; what is typed stays."""
-        columns = columns_of(studio, adapter_id)
-        return [_with_columns(cells, columns) for cells in tables_now]
+        return _with_columns(cells, columns_of(studio, adapter_id))
 
     @shown
     def fill() -> tuple[Any, ...]:
@@ -231,12 +234,11 @@ def _wire(
             values += [*filled(box.pipeline, (), columns)][: len(box.inputs)]
         return "case", empty("The answer appears here."), *values
 
-    asked_for_sample = gr.Textbox(visible=False)
-    app.load(opened, outputs=[adapter, sample, asked_for_sample], **OPTIONS)
+    asked_for_sample = hidden()
+    app.load(opened, outputs=[adapter, sample, asked_for_sample, *tables], **OPTIONS)
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
-    if tables:
-        cells = [box.cells for box in tables]
-        adapter.change(fit, [adapter, *cells], cells, **OPTIONS)
+    for cells in tables:
+        adapter.input(fit, [adapter, cells], cells, **OPTIONS)
     gr.on(
         [sample.click, asked_for_sample.change], fill, outputs=[adapter, case_id, result,
                                                                 *everything], **OPTIONS,

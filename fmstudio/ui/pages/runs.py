@@ -8,7 +8,7 @@ import gradio as gr
 
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.ui.chooser import REMEMBER
-from fmstudio.ui.fragments import Html, area, empty, heading, link, table, text
+from fmstudio.ui.fragments import Html, area, empty, heading, hidden, link, table, text
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
@@ -61,7 +61,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
                  "this page is closed."))  # fmt: skip
     listing = area(elem_id="runs")
     chosen = gr.Dropdown(label="Run in detail", choices=[], value=None, elem_id="run")
-    detail = watch(studio)
+    run_id = hidden("run-id")
+    detail = watch(studio, run_id)
     timer = gr.Timer(_LIST_SECONDS, active=False)
 
     @shown
@@ -88,7 +89,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     timer.tick(refresh, outputs=[listing, timer], **options)
     for button in (detail.stop, detail.resume):
         button.click(refresh, outputs=[listing, timer], **options)
-    chosen.change(lambda run: run or "", chosen, detail.run, **options)
+    chosen.change(lambda run: run or "", chosen, run_id, **options)
     chosen.change(None, chosen, js=REMEMBER.format(name="run"), api_visibility="private")
 
 

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from fmstudio.records import LIVE_STATES, ProjectRecord
-from fmstudio.ui.fragments import (
+from fmstudio.ui.fragments import (  # fmt: skip
+    NOTHING,
     Html,
     area,
     badge,
     empty,
     heading,
+    hidden,
     join,
     link,
     section,
     tag,
     text,
-)  # fmt: skip
+)
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.wording import TASKS, headline, interval, metric, plural
@@ -63,20 +65,25 @@ def cards(studio: Studio) -> Html:
     return tag("div", join(card(studio, project) for project in own), "fm-cards")
 
 
-def sample_card(studio: Studio) -> Html:
+def sample_project(studio: Studio) -> ProjectRecord | None:
+    """The sample project once it can answer; None before, and where it was deleted."""
+    sample = next((project for project in studio.projects() if project.sample), None)
+    ready = sample and studio.cohort(sample.id) and studio.adapters(sample.id)
+    return sample if ready else None
+
+
+def sample_card(sample: ProjectRecord | None, waiting: bool) -> Html:
     """The made-up case that comes with the studio, one click from its prediction."""
-    sample = studio.sample()
     if sample is None:
-        body = [tag("h3", text("The sample case is being prepared")),
-                tag("p", text("A made-up patient and a fine-tuned adapter are unpacked. "
-                              "This takes a few seconds, once."))]  # fmt: skip
-        return tag("article", tag("div", join(body)), "fm-card fm-wide")
-    kinds = plural(len(sample.sources), "kind of data", "kinds of data")
+        told = "A made-up patient and a fine-tuned adapter are unpacked. This takes a moment, once."
+        body = [tag("h3", text("The sample case is being prepared")), tag("p", text(told))]
+        return tag("article", tag("div", join(body)), "fm-card fm-wide") if waiting else NOTHING
+    question = sample.task.description or sample.name
     body = [
         tag("h3", text("See it work on a made-up patient")),
-        tag("p", text(f"One case with {kinds}, and an adapter that answers the question: "
-                      f"{sample.project.task.description or sample.project.name}")),
-    ]  # fmt: skip
+        tag("p", text("One case with all kinds of data, and an adapter that answers:")),
+        tag("p", text(question)),
+    ]
     button = link("Open the sample case", "/predict?sample=1", "fm-button")
     return tag("article", join([tag("div", join(body)), button]), "fm-card fm-wide")
 
@@ -97,8 +104,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def show() -> tuple[Html, Html, gr.Timer]:
-        waiting = studio.sample() is None
-        return sample_card(studio), cards(studio), gr.Timer(active=waiting)
+        sample = sample_project(studio)
+        waiting = sample is None and not studio.ready
+        return sample_card(sample, waiting), cards(studio), gr.Timer(active=waiting)
 
     @shown
     def new(name: str, question: str, kind: str) -> str:
@@ -109,7 +117,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         [app.load, preparing.tick], show, outputs=[sample, projects, preparing],
         api_visibility="private", show_progress="hidden",
     )  # fmt: skip
-    address = gr.Textbox(visible=False)
+    address = hidden()
     create.click(new, [name, question, kind], address, api_visibility="private")
     address.change(
         None, address, js="(to) => { if (to) window.location.href = to }", api_visibility="private"
