@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels import apply_color_lut, apply_modality_lut
 
 from pipelines.frames import Window
 
@@ -28,10 +28,7 @@ def to_units(header: Dataset, pixels: np.ndarray, frame: int) -> np.ndarray:
     else:
         values = _rescale(header, pixels, frame)
     if header.get("VOILUTSequence"):
-        # The table looks up the integers that the modality transform gives.
-        table = header.VOILUTSequence[0].LUTDescriptor
-        looked_up = apply_voi(values.astype(np.int32), header).astype(np.float32)
-        values = looked_up / (2 ** int(table[2]) - 1)
+        values = _look_up(values, header.VOILUTSequence[0], bool(header.original_encoding[1]))
     values = values.astype(np.float32)
     valid = np.isfinite(values)
     if padding is not None:
@@ -50,6 +47,23 @@ def _rescale(header: Dataset, pixels: np.ndarray, frame: int) -> np.ndarray:
     if header.get("Modality") == "RTDOSE":
         slope, intercept = _first(header.get("DoseGridScaling", 1)), 0.0
     return pixels.astype(np.float64) * (slope or 1.0) + (intercept or 0.0)
+
+
+def _look_up(values: np.ndarray, table: Dataset, little: bool) -> np.ndarray:
+    """Values through a VOI table (PS3.3 C.11.2.1.1), to [0, 1].
+
+    Many files store entries of 8 bits in words of 16, so the length of the data decides.
+    """
+    count, first, bits = (int(each) for each in table.LUTDescriptor)
+    data = table.LUTData
+    count = count or 65536
+    if isinstance(data, bytes):
+        data = np.frombuffer(data, "u1" if len(data) < 2 * count else "<u2" if little else ">u2")
+    entries = np.asarray(data, np.float32)[:count]
+    if first > 32767 and values.min() < 0:
+        first -= 65536  # a signed number read as an unsigned one
+    places = np.clip(np.rint(values) - first, 0, len(entries) - 1).astype(np.int64)
+    return entries[places] / max(2**bits - 1, float(entries.max()))
 
 
 def _padding(header: Dataset, pixels: np.ndarray) -> np.ndarray | None:
