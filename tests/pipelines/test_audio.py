@@ -167,7 +167,8 @@ def test_the_middle_of_a_long_phone_recording_is_reached_by_seeking(tmp_path: Pa
     sound = np.concatenate([tone(30, hertz=hertz) for hertz in (200, 600, 1_000)])
     got = read(write_av(tmp_path / "a.m4a", "aac", RATE, sound))
     assert len(got.values) == 30 * RATE
-    assert pitch(got.values[4_000:-4_000], RATE) == pytest.approx(600, abs=2)
+    for part in (got.values[2_000:10_000], got.values[-10_000:-2_000]):
+        assert pitch(part, RATE) == pytest.approx(600, abs=2)
 
 
 def test_ten_hours_in_a_small_file_cost_no_more_than_thirty_seconds(tmp_path: Path) -> None:
