@@ -125,4 +125,5 @@ def _log_to(handlers: Sequence[logging.Handler]) -> None:
         handler.setFormatter(form)
         root.addHandler(handler)
     root.setLevel(logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every step of a migration
     logging.captureWarnings(True)

@@ -110,6 +110,7 @@ def report_text(report: Mapping[str, Any]) -> str:
     for part in ("modalities", "labels", "splits"):
         counts = ", ".join(f"{name} {_count(value)}" for name, value in report[part].items())
         lines.append(f"{part}: {counts}")
+    lines += [f"remark: {remark}" for remark in report.get("remarks", [])]
     for finding in report["findings"]:
         lines += [f"{finding['severity']}: {finding['message']}", f"  {finding['fix']}"]
     return "\n".join(lines)

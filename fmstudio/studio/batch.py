@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmstudio.errors import InputError, StudioError
+from fmstudio.errors import InputError
 from fmstudio.records import AdapterRecord
 from fmstudio.studio import uploads
 from fmstudio.types import Cohort, Prediction, TaskSpec
@@ -66,7 +66,7 @@ def _rows(studio: Answers, adapter: AdapterRecord, cohort: Cohort) -> Iterator[d
     for case in cohort.cases:
         try:
             prediction = studio.predict(adapter.id, case.sources, case.case_id)
-        except StudioError as fault:
+        except InputError as fault:
             yield {"case_id": case.case_id, "error": fault.message}
         else:
             yield {"case_id": case.case_id, **_answer(prediction)}

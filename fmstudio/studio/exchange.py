@@ -42,12 +42,12 @@ def verify(archive: Path, settings: Settings) -> dict[str, Any]:
 
 def _unpacked(archive: Path, folder: Path, settings: Settings) -> dict[str, Any]:
     """Unpack a bundle whose files, base and stored cases are all as they should be."""
+    if not archive.is_file():
+        raise NotFound(f"There is no file {archive.name}.", hint="Check its name and folder.")
     from fmstudio.adapters import bundle
     from fmstudio.adapters.probes import replay
     from fmstudio.model.bases import list_bases
 
-    if not archive.is_file():
-        raise NotFound(f"There is no file {archive.name}.", hint="Check its name and folder.")
     here = {base.name: base.sha256 for base in list_bases(settings) if base.sha256}
     facts = bundle.unpack(archive, folder, here)
     return facts | {"largest_difference": replay(folder, settings)}

@@ -1,0 +1,242 @@
+"""The studio's verbs on projects, cohorts, runs, the sample and itself."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fmstudio.errors import InputError, NotFound, ResourceError, RunFailed, StudioError
+from fmstudio.records import Progress
+from fmstudio.studio import Studio, sample, starting
+from fmstudio.training.config import RunConfig
+from fmstudio.types import Source
+
+
+def test_the_first_cohort_fixes_what_a_project_predicts(studio, table):
+    studio.create_project("ill", "binary")
+    record = studio.add_cohort("ill", table(label_ill=["sick", "well", "well"] * 10))
+    task = studio.project("ill").task
+    assert task.columns == ("label_ill",)
+    assert set(task.labels) == {"sick", "well"}
+    assert studio.cohort("ill") == record
+    assert record.roles["age"] == "ehr"
+    assert len(studio.cases("ill")) == 30
+
+
+def test_a_later_cohort_must_have_the_same_label_column(studio, table):
+    studio.create_project("ill", "binary")
+    studio.add_cohort("ill", table())
+    other = table("other/manifest.csv", label_ill=None, label_dead=[0, 1] * 15)
+    with pytest.raises(InputError, match="label_ill"):
+        studio.add_cohort("ill", other)
+    assert studio.cohort("ill").name == "cases"
+
+
+def test_a_given_role_wins_over_the_proposed_one(studio, table):
+    studio.create_project("ill", "binary")
+    path = table(died=[0, 1] * 15)
+    record = studio.add_cohort("ill", path, roles={"died": "label", "label_ill": "ignore"})
+    assert studio.project("ill").task.columns == ("died",)
+    assert record.roles["label_ill"] == "ignore"
+
+
+def test_a_cohort_that_is_refused_leaves_no_trace(studio, table, home):
+    studio.create_project("ill", "binary")
+    before = studio.project("ill"), len(studio.audit()["events"])
+    with pytest.raises(InputError):
+        studio.add_cohort("ill", table(rows=12), copy=True)
+    assert (studio.project("ill"), len(studio.audit()["events"])) == before
+    assert studio.cohort("ill") is None
+    assert not list(home.glob("cohorts/*"))
+
+
+def test_a_cohort_that_cannot_be_registered_leaves_labels_and_files_as_they_were(
+    studio, table, home, monkeypatch
+):
+    studio.create_project("ill", "binary")
+    task = studio.project("ill").task
+
+    def full(*_args):
+        raise ResourceError("The disk is full.", hint="Free some space.")
+
+    monkeypatch.setattr(studio.registry, "add_cohort", full)
+    with pytest.raises(ResourceError):
+        studio.add_cohort("ill", table(), copy=True)
+    assert studio.project("ill").task == task
+    assert not list(home.glob("cohorts/*"))
+
+
+def test_an_uploaded_cohort_outlives_the_folder_it_came_in(studio, table, home):
+    studio.create_project("ill", "binary")
+    path = table()
+    record = studio.add_cohort("ill", path, copy=True)
+    path.unlink()
+    assert len(studio.cases("ill")) == 30
+    assert not record.manifest.startswith("/")
+    studio.delete_project("ill")
+    assert not list(home.glob("cohorts/*"))
+
+
+def test_deleting_a_project_leaves_files_that_were_not_copied(studio, table):
+    studio.create_project("ill", "binary")
+    path = table()
+    studio.add_cohort("ill", path)
+    studio.delete_project("ill")
+    assert path.is_file()
+    assert studio.projects() == []
+
+
+def test_cases_of_a_manifest_that_changed_are_refused(studio, table):
+    studio.create_project("ill", "binary")
+    studio.add_cohort("ill", table())
+    table(age=[1] * 29 + [2])
+    with pytest.raises(InputError, match="changed since"):
+        studio.cases("ill")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "named"),
+    [
+        ("binry", {}, "binry"),
+        ("multiclass", {"positive": "yes"}, "yes"),
+        ("regression", {"label": ["a", "b"]}, "a, b"),
+    ],
+)
+def test_a_task_that_does_not_fit_together_is_refused(studio, kind, more, named):
+    with pytest.raises(InputError, match=named):
+        studio.create_project("ill", kind, **more)
+    assert studio.projects() == []
+
+
+def test_a_run_needs_a_cohort_a_known_base_and_modalities_that_are_there(studio, table):
+    studio.create_project("ill", "binary")
+    with pytest.raises(NotFound, match="no cohort"):
+        studio.start_finetune("ill", RunConfig())
+    studio.add_cohort("ill", table())
+    with pytest.raises(NotFound, match="no base 'nosuch'"):
+        studio.start_finetune("ill", RunConfig(base="nosuch"))
+    with pytest.raises(InputError, match="'video'"):
+        studio.start_finetune("ill", RunConfig(modalities=("video",)))
+    assert studio.runs() == []
+
+
+def test_a_run_is_refused_while_a_finding_must_be_mended(studio, table, tmp_path):
+    studio.create_project("ill", "binary")
+    for i in range(30):
+        (tmp_path / "cases" / "films").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "cases" / "films" / f"{i}.png").write_bytes(b"no picture at all")
+    studio.add_cohort("ill", table(film=[f"films/{i}.png" for i in range(30)]))
+    with pytest.raises(InputError, match="cannot be read"):
+        studio.start_finetune("ill", RunConfig())
+    assert studio.runs() == []
+
+
+def test_waiting_ends_with_the_reason_why_a_run_failed(studio, table, monkeypatch):
+    studio.create_project("ill", "binary")
+    cohort = studio.add_cohort("ill", table())
+    project = studio.project("ill").id
+    run = studio.registry.create_run(project, cohort.id, "finetune", {}, "embedded")
+    ends = iter([run, replace(run, status="running", progress=Progress("Reading", 0.5)),
+                 replace(run, status="failed", error="The disk is full.", hint="Free it.")])  # fmt: skip
+    seen = []
+    monkeypatch.setattr(Studio, "run", lambda self, ref: next(ends))
+    monkeypatch.setattr("fmstudio.studio.waiting.POLL_SECONDS", 0)
+    with pytest.raises(RunFailed, match="disk is full") as caught:
+        studio.wait(run.id, seen.append)
+    assert caught.value.hint == "Free it."
+    assert [one.status for one in seen] == ["waiting", "running"]
+
+
+def test_a_prediction_leaves_hashes_and_figures_in_the_registry_and_no_content(
+    studio, adapter, home
+):
+    age = Source("age", text="63.077")
+    studio.predict(adapter.id, {"ehr": [age]}, "c7")
+    (kept,) = studio.predictions(adapter.id)
+    assert kept.case_id == "c7"
+    assert all(len(one) == 64 for one in kept.inputs["ehr"])
+    assert b"63.077" not in (home / "registry.sqlite").read_bytes()
+    assert "Read with care" not in json.dumps(dict(kept.output))
+
+
+def test_nothing_is_predicted_from_nothing_or_an_unknown_modality(studio, adapter):
+    with pytest.raises(InputError, match="Nothing was given"):
+        studio.predict(adapter.id, {"ehr": []})
+    with pytest.raises(NotFound, match="smell"):
+        studio.predict(adapter.id, {"smell": [Source("a", text="b")]})
+
+
+def test_a_file_given_without_its_column_bears_the_only_one_that_the_adapter_knows(
+    studio, adapter, tmp_path
+):
+    from fmstudio.studio.answers import named
+
+    sound = Source("recording", path=tmp_path / "a.wav")
+    known = replace(adapter, card={**adapter.card, "columns": {"audio": ["heart"]}})
+    assert [s.name for s in named("audio", [sound], known)] == ["heart"]
+    several = replace(adapter, card={**adapter.card, "columns": {"audio": ["left", "right"]}})
+    assert named("audio", [sound], several) == (sound,)
+    assert named("audio", [sound], adapter) == (sound,)
+
+
+def test_evaluation_takes_all_cases_of_another_manifest_and_needs_their_label(
+    studio, adapter, table, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(
+        "fmstudio.prediction.judge.judge", lambda predictor, cohort: seen.append(cohort) or {}
+    )
+    studio.evaluate(adapter.id, table("new/manifest.csv"))
+    assert len(seen[0].cases) == 30
+    with pytest.raises(InputError, match="label_ill"):
+        studio.evaluate(adapter.id, table("bare/manifest.csv", label_ill=None))
+    with pytest.raises(NotFound, match="imported"):
+        studio.evaluate(adapter.id)
+
+
+def test_a_sample_without_its_files_says_so_and_makes_nothing(studio, monkeypatch, tmp_path):
+    monkeypatch.setattr(sample, "MANIFEST", Path(__file__))
+    monkeypatch.setattr(sample, "BUNDLE", tmp_path / "sample_adapter.zip")
+    with pytest.raises(NotFound, match=r"sample_adapter\.zip"):
+        studio.demo()
+    assert studio.projects() == []
+    assert studio.sample() is None
+
+
+def test_the_first_start_goes_on_after_a_fault_and_a_deleted_sample_stays_deleted(
+    studio, monkeypatch, caplog
+):
+    asked = threading.Event()
+
+    def demo(self):
+        asked.set()
+        raise StudioError("The sample is missing.", hint="Clone again.")
+
+    monkeypatch.setattr(Studio, "demo", demo)
+    starting.first_start(studio).join(30)
+    assert asked.is_set()
+    assert studio.ready
+    assert "The sample is missing." in caplog.text
+    asked.clear()
+    studio.create_project("mine", "binary")
+    starting.first_start(studio).join(30)
+    assert not asked.is_set()
+
+
+def test_the_audit_shows_every_event_and_a_change_by_hand(studio):
+    import sqlite3
+
+    studio.create_project("ill", "binary")
+    studio.create_project("well", "binary")
+    found = studio.audit()
+    assert (found["whole"], [e.kind for e in found["events"]]) == (True, ["project created"] * 2)
+    with sqlite3.connect(studio.settings.home / "registry.sqlite") as file:
+        for trigger in file.execute("SELECT name FROM sqlite_master WHERE type='trigger'"):
+            file.execute(f"DROP TRIGGER {trigger[0]}")
+        file.execute("UPDATE events SET subject = 'project 9' WHERE id = 1")
+    file.close()
+    assert studio.audit()["whole"] is False
