@@ -52,7 +52,7 @@ _SUFFIX_UNITS = {
     "iu": "IU", "bpm": "bpm", "mmhg": "mmHg", "kpa": "kPa", "cmh2o": "cmH2O", "hz": "Hz",
     "ms": "ms", "sec": "s", "seconds": "s", "minutes": "min", "hours": "h", "days": "days",
     "weeks": "weeks", "months": "months", "years": "years", "yrs": "years", "mv": "mV", "uv": "µV",
-    "c": "°C",
+    "c": "°C", "10e9_l": "10^9/L", "10e12_l": "10^12/L",
 }  # fmt: skip
 _BAND_WORDS = frozenset(("band", "group", "range", "bracket", "class", "category", "bin"))
 _BRACKETED = re.compile(r"^(.*\S)\s*[(\[]\s*([^()\[\]]{1,24}?)\s*[)\]]\s*$")

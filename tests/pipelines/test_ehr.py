@@ -138,6 +138,7 @@ def test_a_date_that_does_not_exist_is_not_read_as_one(text: str) -> None:
         ("glucose_mg_dl", "mg/dL"),
         ("hba1c_mmol_mol", "mmol/mol"),
         ("k_mmol_l", "mmol/L"),
+        ("wbc_10e9_l", "10^9/L"),
         ("temperature_c", "°C"),
         ("height_cm", "cm"),
         ("weight_kg", "kg"),
