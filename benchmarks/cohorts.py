@@ -137,7 +137,7 @@ def _first_cases(manifest: Path, folder: Path) -> Path:
     folder.mkdir()
     with manifest.open(newline="", encoding="utf-8") as file:
         rows = [row for _, row in zip(range(COMPARED + 1), csv.reader(file), strict=False)]
-    for cell in {part.strip() for row in rows[1:] for cell in row for part in cell.split(";")}:
+    for cell in {each.strip() for row in rows[1:] for text in row for each in text.split(";")}:
         # A cell that is a path names a file beside the manifest; notes are longer than any path.
         if 0 < len(cell) < 200 and (manifest.parent / cell).is_file():
             (folder / cell).parent.mkdir(parents=True, exist_ok=True)

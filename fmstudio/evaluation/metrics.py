@@ -182,8 +182,11 @@ def _multiclass(targets: np.ndarray, outputs: np.ndarray) -> dict[str, Figure]:
 def _regression(targets: np.ndarray, outputs: np.ndarray) -> dict[str, Figure]:
     squared, absolute = (outputs - targets) ** 2, np.abs(outputs - targets)
     centred = targets - targets.mean() if len(targets) else targets
-    # Differences this small come from rounding: the targets are one value, and R² is undefined.
-    floor = 1e-12 * max(float((centred**2).max(initial=0.0)), 1e-300)
+    # Spreads this small come from rounding: the targets are one value, and R² is undefined.
+    floor = max(
+        1e-12 * float((centred**2).max(initial=0.0)),
+        (1e-12 * float(np.abs(targets).max(initial=0.0))) ** 2,
+    )
 
     def r_squared(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=1)

@@ -230,11 +230,21 @@ def test_106_a_zip_that_lies_about_sizes_is_refused(bundle, tmp_path):
     refused(path, "b.zip|not as long", tmp_path)
 
 
-@pytest.mark.parametrize("wrap", [lambda c: b"#!/bin/sh\n" + c, lambda c: c + b"extra"])
-def test_106_something_before_or_behind_the_zip_is_refused(bundle, tmp_path, wrap):
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda c: b"#!/bin/sh\n" + c,
+        lambda c: b"PK\x03\x04#!/bin/sh\n" + c,
+        lambda c: c[:-22] + b"extra" + c[-22:],
+        lambda c: c + b"extra",
+        lambda c: c[:-2] + b"\x05\x00extra",
+    ],
+    ids=["script before", "disguised before", "inside", "behind", "comment"],
+)
+def test_106_something_beside_the_files_is_refused(bundle, tmp_path, wrap):
     path = tmp_path / "b.zip"
     path.write_bytes(wrap(bundle.read_bytes()))
-    refused(path, "no plain zip", tmp_path)
+    refused(path, "no plain zip|something beside", tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"hello", b"\x80\x04\x95pickle", bytes(1000)])
@@ -356,6 +366,7 @@ def config(folder, **changes):
         {"target_modules": "(a+)+$"},
         {"target_modules": ".*.*.*x"},
         {"target_modules": "("},
+        {"target_modules": "(a|aa)+$"},
         {"target_modules": []},
         {"modules_to_save": ["trunk", "task_head"]},
         {"modules_to_save": None},

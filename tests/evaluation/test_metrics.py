@@ -84,6 +84,12 @@ def test_calibration_error_by_hand():
     assert got["ece"].value == pytest.approx(0.5 * 0.15 + 0.5 * 0.1)
 
 
+def test_calibration_is_judged_in_fifteen_bins():
+    # .62 and .68 would share one of ten bins, and their errors would cancel there.
+    got = evaluate(BINARY, np.array([1, 0]), np.array([0.62, 0.68]), own(2), resamples=10)
+    assert got["ece"].value == pytest.approx((0.38 + 0.68) / 2)
+
+
 def test_a_probability_of_one_falls_into_the_last_bin():
     got = evaluate(BINARY, np.array([1, 0]), np.array([1.0, 0.0]), own(2), resamples=10)
     assert got["ece"].value == 0
@@ -111,7 +117,10 @@ def test_classes_that_do_not_occur_are_left_out_of_the_average():
 
 
 def test_r2_of_constant_targets_is_undefined_in_spite_of_rounding():
-    assert np.isnan(score(NUMBER, np.full(7, 0.1), np.linspace(0, 1, 7)))
+    assert np.isnan(score(NUMBER, np.array([0.1 + 0.2, 0.3, 0.3]), np.array([0.0, 0.1, 0.2])))
+    # Many resamples of three patients draw one value only; rounding must not make them count.
+    got = evaluate(NUMBER, np.array([0.1, 0.7, 0.7]), np.array([0.2, 0.6, 0.5]), own(3))["r2"]
+    assert got.low > -10
 
 
 def test_an_interval_holds_the_value_and_narrows_with_more_patients(random):
