@@ -79,7 +79,7 @@ def generate(
         # a fresh interpreter each: a fork of a process with threads (torch, tests) may hang
         fresh = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=fresh) as pool:
-            _write_rows(manifest, pool.map(make, states, chunksize=8))
+            _write_rows(manifest, pool.map(make, states, chunksize=4))
     else:
         _write_rows(manifest, map(make, states))
     if latents is not None:

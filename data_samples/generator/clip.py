@@ -28,8 +28,9 @@ def write(path: Path, state: State, site: str, rng: np.random.Generator) -> None
         stream = file.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.width = stream.height = SIDES[site]
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1  # several threads may cut the stream differently
-        stream.options = {"crf": "27", "preset": "veryfast"}
+        # one thread and no look-ahead over macroblocks: else the same clip gives other bytes
+        stream.codec_context.thread_count = 1
+        stream.options = {"crf": "28", "preset": "superfast"}
         for frame in frames:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
         file.mux(stream.encode(None))
