@@ -14,9 +14,10 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from pipelines.cells import MISSING, read_cell, split_unit
+from pipelines.log_clock import Clock, find_clock, past_midnight
 from pipelines.recordings import Channel, Recording, from_samples
 from pipelines.tables import Column, TextTable, open_table
-from pipelines.times import Times, is_time_name, read_times
+from pipelines.times import read_times
 
 MAX_VALUES = 100_000_000  # readings of one file held in memory: 400 MB
 MAX_LONG_CHANNELS = 512
@@ -59,85 +60,6 @@ def read_log(path: Path, source: str) -> Recording:
     if parameter is not None and value is not None:
         return _read_long(path, source, table, lower, parameter, value)
     return _read_wide(path, source, table)
-
-
-# --- time -------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Clock:
-    """The time column (or a date column and a time column), and how it is read."""
-
-    path: Path
-    names: tuple[str, ...]
-    columns: tuple[int, ...]
-    absolute: bool | None = None
-    remarks: dict[str, None] = field(default_factory=dict)
-
-    def seconds(self, chunk: Sequence[Column]) -> np.ndarray:
-        """Seconds (n,) of a chunk's rows, NaN where there is no time."""
-        name = self.names[self.columns[0]]
-        times = self._read(chunk)
-        if times is None:
-            first = next((str(c) for c in chunk[self.columns[0]] if str(c).strip()), "")
-            raise UnreadableFile(
-                f"{self.path.name}: the times in column '{name}' cannot be read"
-                f" (first: '{first[:40]}').",
-                hint="Write them as 2021-04-03 14:30, as 14:30:00, or as seconds.",
-            )
-        if self.absolute is not None and times.absolute != self.absolute:
-            raise UnreadableFile(
-                f"{self.path.name}: column '{name}' mixes dates with times of another form.",
-                hint="Write all times in one form, such as 2021-04-03 14:30.",
-            )
-        self.absolute = times.absolute
-        self.remarks.update(dict.fromkeys(f"{self.path.name}: {r}." for r in times.remarks))
-        return times.seconds
-
-    def _read(self, chunk: Sequence[Column]) -> Times | None:
-        first = chunk[self.columns[0]]
-        if len(self.columns) == 1:
-            return read_times(first, self.names[self.columns[0]])
-        joined = [
-            f"{day} {clock}" for day, clock in zip(first, chunk[self.columns[1]], strict=True)
-        ]
-        return read_times(joined, self.names[self.columns[0]])
-
-
-def _find_clock(path: Path, table: TextTable, first: Sequence[Column]) -> _Clock:
-    named = [i for i, name in enumerate(table.names) if is_time_name(name)]
-    lower = [name.lower() for name in table.names]
-    if "date" in lower and "time" in lower and isinstance(first[lower.index("date")], list):
-        day = read_times(first[lower.index("date")], "date")
-        clock = read_times(first[lower.index("time")], "time")
-        if day and clock and day.absolute and not clock.absolute:
-            return _Clock(path, table.names, (lower.index("date"), lower.index("time")))
-    for i in named:
-        if read_times(first[i], table.names[i]) is not None:
-            return _Clock(path, table.names, (i,))
-    if named:
-        return _Clock(path, table.names, (named[0],))  # it will say what it cannot read
-    for i, column in enumerate(first):
-        is_text = isinstance(column, list) and not _mostly_numbers(column)
-        if (is_text or (isinstance(column, np.ndarray) and column.dtype.kind == "M")) and (
-            read_times(column, table.names[i]) is not None
-        ):
-            return _Clock(path, table.names, (i,))
-    shown = ", ".join(f"'{name}'" for name in table.names[:6])
-    raise UnreadableFile(
-        f"{path.name} has no time column (columns: {shown}).",
-        hint="Name the column of times 'time', with its unit where it is a count: 'time_s'.",
-    )
-
-
-def _mostly_numbers(column: Sequence[str]) -> bool:
-    sample = [cell for cell in column[:200] if cell.strip()]
-    numeric = sum(read_cell(cell).number is not None and ":" not in cell for cell in sample)
-    dates = sum(read_cell(cell).unit == "date" for cell in sample)
-    return numeric - dates > len(sample) / 2
-
-
-# --- numbers ----------------------------------------------------------------------------------
 
 
 def _numbers(column: Column, decimal: str, names: Sequence[str] | str, tally: _Tally) -> np.ndarray:
@@ -199,7 +121,7 @@ def _refuse_or_remark_words(path: Path, tally: _Tally, channels: Sequence[str]) 
     return remarks
 
 
-def _remarks(path: Path, table: TextTable, clock: _Clock, tally: _Tally) -> list[str]:
+def _remarks(path: Path, table: TextTable, clock: Clock, tally: _Tally) -> list[str]:
     remarks = [*table.remarks, *clock.remarks]
     if tally.untimed:
         remarks.append(f"{path.name}: rows without a time were left out: {tally.untimed}.")
@@ -209,26 +131,6 @@ def _remarks(path: Path, table: TextTable, clock: _Clock, tally: _Tally) -> list
     return remarks
 
 
-def _in_order(path: Path, seconds: np.ndarray, clock: _Clock, tally: _Tally) -> np.ndarray:
-    """Clock times that pass midnight get a day more; anything else unsorted is noted."""
-    steps = np.diff(seconds[np.isfinite(seconds)])
-    if not (steps < 0).any():
-        return seconds
-    midnights = steps < -12 * 3600
-    if not clock.absolute and np.nanmax(seconds) <= 86400 and (steps[~midnights] >= 0).all():
-        known = np.isfinite(seconds)
-        days = np.concatenate([[0], np.cumsum(midnights)])
-        shifted = seconds.copy()
-        shifted[known] += days * 86400.0
-        clock.remarks[f"{path.name}: the clock passed midnight {midnights.sum()} times."] = None
-        return shifted
-    tally.unsorted = True
-    return seconds
-
-
-# --- the two layouts --------------------------------------------------------------------------
-
-
 def _read_wide(path: Path, source: str, table: TextTable) -> Recording:
     tally, clock = _Tally(), None
     seconds: list[np.ndarray] = []
@@ -236,7 +138,7 @@ def _read_wide(path: Path, source: str, table: TextTable) -> Recording:
     units: dict[str, str] = {}
     for chunk in table.chunks:
         if clock is None:
-            clock = _find_clock(path, table, chunk)
+            clock = find_clock(path, table, chunk)
             chunk = _take_units_row(table, clock, chunk, units)
         features = [i for i in range(len(table.names)) if i not in clock.columns]
         seconds.append(clock.seconds(chunk))
@@ -254,7 +156,8 @@ def _read_wide(path: Path, source: str, table: TextTable) -> Recording:
         return _without_rows(path, source, table)
     at, values = np.concatenate(seconds), np.concatenate(pieces)
     names = [table.names[i] for i in features]
-    at = _in_order(path, at, clock, tally)
+    at = past_midnight(at, clock)
+    tally.unsorted = bool((np.diff(at[np.isfinite(at)]) < 0).any())
     kept = np.isfinite(at)
     tally.untimed = int((~kept).sum())
     filled = [i for i, name in enumerate(names) if np.isfinite(values[:, i]).any()]
@@ -278,7 +181,7 @@ def _read_wide(path: Path, source: str, table: TextTable) -> Recording:
 
 
 def _take_units_row(
-    table: TextTable, clock: _Clock, chunk: Sequence[Column], units: dict[str, str]
+    table: TextTable, clock: Clock, chunk: Sequence[Column], units: dict[str, str]
 ) -> list[Column]:
     """A first row that holds units ("s", "mV") goes to `units` and leaves the chunk.
 
@@ -309,7 +212,7 @@ def _read_long(
     parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     unit_at = next((lower.index(word) for word in _UNIT if word in lower), None)
     for chunk in table.chunks:
-        clock = clock or _find_clock(path, table, chunk)
+        clock = clock or find_clock(path, table, chunk)
         names = [str(name).strip() for name in chunk[parameter]]
         for name in names:
             places.setdefault(name, len(places))
@@ -332,7 +235,8 @@ def _read_long(
     if clock is None:
         return _without_rows(path, source, table)
     at, place, numbers = (np.concatenate(column) for column in zip(*parts, strict=True))
-    at = _in_order(path, at, clock, tally)
+    at = past_midnight(at, clock)
+    tally.unsorted = bool((np.diff(at[np.isfinite(at)]) < 0).any())
     tally.untimed = int((~np.isfinite(at)).sum())
     known = np.isfinite(at) & np.isfinite(numbers)
     channels = []

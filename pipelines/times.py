@@ -131,21 +131,24 @@ class Times:
     remarks: tuple[str, ...] = ()
 
 
-def read_times(cells: list[str] | np.ndarray, name: str) -> Times | None:
+def read_times(
+    cells: list[str] | np.ndarray, name: str, absolute: bool | None = None
+) -> Times | None:
     """The times of one column; None if most of its cells say no time.
 
-    `cells` are texts, or numbers, or datetime64; `name` may carry the unit of plain counts.
+    `cells` are texts, or numbers, or datetime64; `name` may carry the unit of plain counts;
+    `absolute` is what an earlier part of the same column was seen to be.
     """
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
         whole = cells.astype("datetime64[ns]").astype(np.int64).astype(np.float64) / 1e9
         return Times(np.where(np.isnat(cells), np.nan, whole), True)
     if isinstance(cells, np.ndarray):
-        return _counts(cells.astype(np.float64), name)
+        return _counts(cells.astype(np.float64), name, absolute)
     sample = [cell for cell in cells[:200] if cell.strip()]
     if not sample:
         return None
     if sum(map(_is_float, sample)) > len(sample) / 2:
-        return _counts(np.array([_float(cell) for cell in cells]), name)
+        return _counts(np.array([_float(cell) for cell in cells]), name, absolute)
     if sum(read_clock(cell) is not None for cell in sample) > len(sample) / 2:
         read = (read_clock(cell) for cell in cells)
         return Times(np.array([np.nan if s is None else s for s in read], np.float64), False)
@@ -187,14 +190,16 @@ def _month_or_day(cells: list[str]) -> Times | None:
     return Times(values, True, (f"dates were read as {order}, the only order that fits them all",))
 
 
-def _counts(numbers: np.ndarray, name: str) -> Times | None:
+def _counts(numbers: np.ndarray, name: str, absolute: bool | None) -> Times | None:
     known = numbers[np.isfinite(numbers)]
     if not len(known):
         return None
-    middle = float(np.median(known))
-    for low, high, factor in _EPOCHS:
-        if low <= middle < high:
-            return Times(numbers * factor, True)
+    low, middle, high = np.percentile(known, (5, 50, 95))
+    # An epoch lies far from its zero; a count, however long, starts near it.
+    if absolute or (absolute is None and high - low < 0.5 * middle):
+        for start, stop, factor in _EPOCHS:
+            if start <= middle < stop:
+                return Times(numbers * factor, True)
     words = [word for word in re.split(r"[^a-zµ]+", name.lower()) if word]
     if "date" in words and 20_000 < middle < 80_000:
         return Times(

@@ -99,6 +99,14 @@ def test_plain_numbers_without_a_unit_are_taken_as_seconds_and_said(write) -> No
     assert "taken as seconds" in got.remarks[0]
 
 
+@pytest.mark.parametrize("rows", [50, 30_000])
+def test_a_long_count_of_milliseconds_is_not_taken_for_a_date(write, rows: int) -> None:
+    step = 10**9 // rows  # 278 hours in all: as large a number as a date in seconds
+    lines = "\n".join(f"{i * step},{i}" for i in range(rows))
+    got = read(write(f"time_ms,hr\n{lines}"))
+    assert got.facts["seconds"][-1] == pytest.approx(1e6, rel=0.03)
+
+
 def test_date_and_time_in_two_columns_are_one_moment(write) -> None:
     got = read(write("Date,Time,hr\n2021-03-04,23:00,80\n2021-03-05,01:00,82\n"))
     assert got.facts["channels"] == ["hr"]
