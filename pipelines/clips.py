@@ -22,7 +22,7 @@ from fmstudio.errors import UnreadableFile
 from pipelines.completeness import check_whole
 from pipelines.content import AVI, GIF, MATROSKA, MP4, MPEG, MPEG_RAW, MPEG_STREAM, Content
 from pipelines.decoding import check_size, decoding
-from pipelines.frames import Stack, Window
+from pipelines.frames import Stack, Window, plausible
 
 # FFmpeg has hundreds of demuxers, some of which open other files and addresses: only these are
 # used, chosen by content.
@@ -62,19 +62,10 @@ def open_clip(path: Path, name: str, content: Content, inside: bytes | None = No
     with _opened(path.name, source, demuxer) as (container, stream):
         rows, columns = stream.height, stream.width
         check_size(path.name, rows, columns, 3)
-        packets = _walk(path.name, container, stream)
-        stamps = [stamp for stamp, _ in packets]
-        if None in stamps or len(set(stamps)) < len(stamps):
-            # Raw streams have no times: count by decoding.
-            stamps = list(range(sum(1 for _ in _decoded(container, stream, None))))
-            keys: list[int] = []
-            step = 1 / float(stream.average_rate or stream.base_rate or 25)
-        else:
-            keys = sorted(stamp for stamp, is_key in packets if is_key)
-            keys = keys if content in _SEEKABLE else keys[:1]
-            step = float(stream.time_base)
-        stamps.sort()
+        with decoding(path.name, _INCOMPLETE):
+            stamps, keys, step = _walk(container, stream)
         _check_count(path.name, stream, len(stamps))
+        keys = keys if content in _SEEKABLE else keys[:1]
         aspect = float(1 / stream.sample_aspect_ratio) if stream.sample_aspect_ratio else 1.0
         coding = stream.codec_context.name
     film = _Film(path.name, source, demuxer, tuple(stamps), tuple(keys))
@@ -85,7 +76,7 @@ def open_clip(path: Path, name: str, content: Content, inside: bytes | None = No
         size=(rows, columns),
         pictures=lambda indices: _pictures(film, indices),
         window=Window(0, 255, "as stored"),
-        aspect=aspect,
+        aspect=plausible(aspect),
         seconds=tuple((stamp - stamps[0]) * step for stamp in stamps),
         about=(coding,),
     )
@@ -126,15 +117,24 @@ def _opened(
 
 
 def _walk(
-    file: str, container: av.container.InputContainer, stream: VideoStream
-) -> list[tuple[int | None, bool]]:
-    """(time stamp, is a key frame) of every frame to be shown, without decoding."""
-    with decoding(file, _INCOMPLETE):
-        return [
-            (packet.pts, packet.is_keyframe)
-            for packet in container.demux(stream)
-            if packet.size and not packet.is_discard
-        ]
+    container: av.container.InputContainer, stream: VideoStream
+) -> tuple[list[int], list[int], float]:
+    """Time stamps of the frames as shown, those of the key frames, and seconds per unit of them.
+
+    Nothing is decoded, but for raw streams, which have no times: their stamps are numbers and
+    there are no key frames.
+    """
+    packets = [
+        (packet.pts, packet.is_keyframe)
+        for packet in container.demux(stream)
+        if packet.size and not packet.is_discard
+    ]
+    stamps = [stamp for stamp, _ in packets]
+    if None in stamps or len(set(stamps)) < len(stamps):
+        count = sum(1 for _ in _decoded(container, stream, None))
+        return list(range(count)), [], 1 / float(stream.average_rate or stream.base_rate or 25)
+    keys = [stamp for stamp, is_key in packets if is_key]
+    return sorted(stamps), sorted(keys), float(stream.time_base)
 
 
 def _check_count(file: str, stream: VideoStream, count: int) -> None:

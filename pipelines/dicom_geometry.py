@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydicom.dataset import Dataset
 
+from pipelines.frames import plausible
+
 
 def _numbers(value: object, count: int) -> tuple[float, ...] | None:
     """`count` finite numbers (-1: any number of them) of a multi-valued element, or None."""
@@ -31,20 +33,15 @@ def spacing_and_aspect(header: Dataset) -> tuple[tuple[float, float] | None, flo
     for candidate in candidates:
         spacing = _numbers(candidate, 2)
         if spacing and min(spacing) > 0:
-            return spacing, _plausible(spacing[0] / spacing[1])
+            return spacing, plausible(spacing[0] / spacing[1])
     for region in (header.get("SequenceOfUltrasoundRegions") or [])[:1]:
         in_cm = region.get("PhysicalUnitsXDirection") == region.get("PhysicalUnitsYDirection") == 3
         steps = _numbers([region.get("PhysicalDeltaY"), region.get("PhysicalDeltaX")], 2)
         if in_cm and steps and all(steps):
             spacing = abs(steps[0]) * 10, abs(steps[1]) * 10
-            return spacing, _plausible(spacing[0] / spacing[1])
+            return spacing, plausible(spacing[0] / spacing[1])
     ratio = _numbers(header.get("PixelAspectRatio"), 2)
-    return None, _plausible(ratio[0] / ratio[1]) if ratio and min(ratio) > 0 else 1.0
-
-
-def _plausible(aspect: float) -> float:
-    """An aspect that a scanner may have; beyond a factor of 20 it is a mistake in the header."""
-    return aspect if 0.05 <= aspect <= 20 else 1.0
+    return None, plausible(ratio[0] / ratio[1]) if ratio and min(ratio) > 0 else 1.0
 
 
 def place(header: Dataset) -> tuple[tuple[object, ...], float | None]:

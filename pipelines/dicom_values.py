@@ -128,7 +128,7 @@ def file_window(header: Dataset, whole: bool) -> Window | None:
     function = str(voi.get("VOILUTFunction", "") or "LINEAR")
     name = f"the file's own: centre {centre:g}, width {width:g}"
     if function == "LINEAR" and whole:
-        return Window(centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2, name)
+        return Window(centre - width / 2, centre + width / 2 - 1, name)
     return Window(centre - width / 2, centre + width / 2, name, sigmoid=function == "SIGMOID")
 
 

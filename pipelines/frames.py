@@ -87,6 +87,11 @@ def share(counts: Sequence[int], places: int) -> list[int]:
     return given
 
 
+def plausible(aspect: float) -> float:
+    """An aspect that a scanner may have; beyond a factor of 20 it is a mistake in the header."""
+    return aspect if 0.05 <= aspect <= 20 else 1.0
+
+
 def shrink(picture: np.ndarray, side: int, aspect: float = 1.0) -> np.ndarray:
     """A picture fitted into `side` x `side`, its proportions kept: averaged over areas.
 

@@ -17,7 +17,7 @@ from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 from fmstudio.errors import UnreadableFile
 from pipelines.content import NIFTI_GZ, Content
 from pipelines.decoding import check_size, decoding
-from pipelines.frames import Stack
+from pipelines.frames import Stack, plausible
 
 MAX_VOLUME_BYTES = 1_000_000_000
 _HEADER_BYTES = 1024
@@ -86,7 +86,7 @@ def _stack(image: nib.Nifti1Image, file: str, name: str) -> Stack:
         count=count,
         size=(rows, columns),
         pictures=lambda indices: _slices(image, file, order, turn, indices),
-        aspect=spacing[0] / spacing[1] if known else 1.0,
+        aspect=plausible(spacing[0] / spacing[1]) if known else 1.0,
         spacing_mm=spacing if known else None,
         about=("NIfTI, axial",),
         remarks=tuple(remarks),

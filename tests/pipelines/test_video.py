@@ -42,7 +42,7 @@ def write_film(tmp_path: Path) -> WriteFilm:
 
     def write(
         name: str = "film.mp4", count: int = 32, size=(64, 48), rate: int = 25, tint=(1, 1, 1),
-        group: int = 12, bitrate: int = 2_000_000, **options: str,
+        group: int = 12, bitrate: int = 2_000_000, dark_below: bool = False, **options: str,
     ) -> Path:  # fmt: skip
         path = tmp_path / name
         form = {".mkv": "matroska", ".ts": "mpegts", ".m2v": "mpeg2video"}.get(path.suffix)
@@ -53,6 +53,7 @@ def write_film(tmp_path: Path) -> WriteFilm:
             for number, value in enumerate(brightness(count)):
                 picture = np.empty((size[1], size[0], 3), np.uint8)
                 picture[:] = np.array(tint) * value
+                picture[size[1] // 2 :] //= 8 if dark_below else 1
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, rate)
                 film.mux(stream.encode(frame))
@@ -178,7 +179,7 @@ def test_proportions_are_kept_and_the_rest_is_black(write_film):
 
 
 def test_a_film_taken_with_the_camera_on_its_side_is_turned(write_film, tmp_path):
-    content = bytearray(write_film(size=(128, 64)).read_bytes())
+    content = bytearray(write_film(size=(128, 64), dark_below=True).read_bytes())
     matrix = content.index(b"tkhd") + 44
     # A quarter clockwise (ISO/IEC 14496-12 section 8.3.2), in 16.16 fixed point.
     struct.pack_into(">9i", content, matrix, 0, 1 << 16, 0, -(1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
@@ -187,7 +188,10 @@ def test_a_film_taken_with_the_camera_on_its_side_is_turned(write_film, tmp_path
     got = read(tmp_path / "side.mp4")
 
     assert got.values[:, :, :, : SIDE // 4 - 1].max() == 0
-    assert got.values[:, :, 2, SIDE // 2].min() > 0.1
+    # A quarter clockwise, so that what was above is now on the right.
+    left, right = got.values[:, :, 10:-10, 33:50], got.values[:, :, 10:-10, 62:79]
+    assert right.min() > 2 * left.max(axis=(1, 2, 3)).min()
+    assert (right.mean(axis=(1, 2, 3)) > 3 * left.mean(axis=(1, 2, 3))).all()
 
 
 def test_a_multi_frame_dicom_file_is_a_film(shared):
