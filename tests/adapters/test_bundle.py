@@ -428,6 +428,15 @@ def test_108_120_a_model_config_that_leads_elsewhere_is_refused(forged, folder, 
     refused(forged({"config.json": json.dumps(model).encode()}), r"config\.json", tmp_path)
 
 
+def test_the_config_that_the_shared_model_writes_is_allowed(forged):
+    from fmstudio.model.shared import SharedModelConfig
+
+    model = SharedModelConfig(
+        encoders={"table": {}}, routes={"ehr": "table"}, base="embedded", base_sha256=BASE_SHA256
+    )
+    verify(forged({"config.json": json.dumps(model.to_dict()).encode()}))
+
+
 def header(entries, data=b""):
     text = json.dumps(entries).encode() if not isinstance(entries, bytes) else entries
     return len(text).to_bytes(8, "little") + text + data
