@@ -60,7 +60,7 @@ def load_settings(home: str | os.PathLike[str] | None = None) -> Settings:
         if text is None:
             continue
         try:
-            values[limit.name] = type(limit.default)(text)  # type: ignore[operator]
+            values[limit.name] = type(limit.default)(text)  # type: ignore[misc]
         except ValueError:
             values[limit.name] = -1
         if values[limit.name] <= 0:

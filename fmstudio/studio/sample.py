@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "data_samples" / "cohort" / "manifest.csv"
 BUNDLE = ROOT / "assets" / "sample_adapter.zip"
 NAME = "Sample"
-QUESTION = "Made-up patients: will they get worse within a day?"
+QUESTION = "Made-up patients: will this one get worse within 48 hours?"
+ROLES = {"site": "group", "age_band": "group"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def make_sample(studio: Studio) -> Sample:
         _free_name(studio), "binary", describe=QUESTION, sample=True
     )
     if studio.cohort(project.id) is None:
-        studio.add_cohort(project.id, MANIFEST, name="sample cohort")
+        studio.add_cohort(project.id, MANIFEST, ROLES, name="Sample cohort")
     if not studio.adapters(project.id):
         studio.import_bundle(BUNDLE, project.id)
     sample = read_sample(studio)
