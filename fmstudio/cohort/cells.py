@@ -44,6 +44,8 @@ def read_number(text: str) -> float | None:
 def says_number(text: str) -> bool:
     """True for a number, also as a bound ("<0.5"), with a unit ("38.5 °C"), or grouped."""
     text = text.strip().replace("\u2212", "-")
+    if _NUMBER.fullmatch(text):
+        return True
     return _MEASURED.fullmatch(text) is not None and not is_date(text)
 
 
@@ -54,6 +56,8 @@ def is_date(text: str) -> bool:
 
 def is_path(text: str, suffixes: Collection[str]) -> bool:
     """True if every part of the cell, split at ";", looks like a file with one of the endings."""
+    if not text.lower().rstrip("; \t").endswith(tuple(suffixes)):
+        return False  # the one test that most cells of a large table need
     parts = split_paths(text)
     return bool(parts) and all(
         len(part) <= LONGEST_PATH and "\n" not in part and ending(part, suffixes) for part in parts

@@ -32,7 +32,7 @@ class Kinds:
     """The pipelines as columns see them; `table` and `text` are those that cells can hold."""
 
     all: tuple[Pipeline, ...]
-    suffixes: frozenset[str]
+    suffixes: tuple[str, ...]
     words: Mapping[str, frozenset[str]]
     table: str | None
     text: str | None
@@ -44,7 +44,7 @@ class Kinds:
         inline = {p.kind: p.name for p in reversed(every) if p.inline}
         return cls(
             every,
-            frozenset(suffix for p in every for suffix in p.suffixes),
+            tuple({suffix: None for p in every for suffix in p.suffixes}),
             {p.name: _pipeline_words(p) for p in every},
             inline.get("table"),
             inline.get("text"),

@@ -44,19 +44,18 @@ def _fits(column: Column, kind: str | None) -> bool:
 
 def gives_away(column: Column, label: Column) -> bool:
     """True if each value of a column goes with one outcome only, in most rows of a real table."""
-    if column.name == label.name or column.distinct < 2:
+    too_many = column.distinct * CELLS_PER_VALUE > column.filled
+    if column.name == label.name or column.distinct < 2 or too_many:
         return False
-    answered = [
-        (same_value(value), same_value(outcome))
-        for value, outcome in zip(column.values, label.values, strict=True)
-        if not is_missing(value) and not is_missing(outcome)
-    ]
-    pairs = set(answered)
-    values, outcomes = {value for value, _ in pairs}, {outcome for _, outcome in pairs}
+    found: dict[str, str] = {}
+    answered = 0
+    for value, outcome in zip(column.values, label.values, strict=True):
+        if is_missing(value) or is_missing(outcome):
+            continue
+        answered += 1
+        key, answer = same_value(value), same_value(outcome)
+        if found.setdefault(key, answer) != answer:
+            return False
     labelled = sum(not is_missing(outcome) for outcome in label.values)
-    return (
-        len(outcomes) > 1
-        and len(pairs) == len(values)
-        and len(answered) >= 0.5 * labelled
-        and len(answered) >= CELLS_PER_VALUE * len(values)
-    )
+    enough = answered >= max(0.5 * labelled, CELLS_PER_VALUE * len(found))
+    return enough and len(set(found.values())) > 1

@@ -35,13 +35,13 @@ def read_sources(manifest: Manifest, roles: Mapping[str, str], check_files: bool
     Raises InputError for a path that leaves the manifest's folder, for text in a column of numbers
     and, with `check_files`, for files that are not there.
     """
-    found: list[dict[str, tuple[Source, ...]]] = [{} for _ in manifest.rows]
+    found: list[dict[str, list[Source]]] = [{} for _ in manifest.rows]
     missing = _Missing()
     for name, pipeline in pipelines().items():
         for column in columns_of({c: roles.get(c, "") for c in manifest.columns}, name):
             for row, sources in enumerate(_column(manifest, column, pipeline, missing)):
                 if sources:
-                    found[row][name] = (*found[row].get(name, ()), *sources)
+                    found[row].setdefault(name, []).extend(sources)
     if check_files and missing.rows:
         first = ", ".join(missing.named[:3])
         more = f" and {len(missing.named) - 3} more" if len(missing.named) > 3 else ""
@@ -51,7 +51,7 @@ def read_sources(manifest: Manifest, roles: Mapping[str, str], check_files: bool
             hint="Paths are relative to the folder of the manifest. Put the files there, correct "
             "the paths, or leave a cell empty where there is no file.",
         )
-    return list(found)
+    return [{name: tuple(sources) for name, sources in row.items()} for row in found]
 
 
 def _column(
@@ -68,6 +68,8 @@ def _column(
         ]
     if pipeline.kind == "table":
         _refuse_text_among_numbers(manifest, column, cells)
+    if not paths:
+        return [[Source(column, text=cell)] if cell.strip() else [] for cell in cells]
     return [[_value(manifest, column, cell, pipeline)] if cell.strip() else [] for cell in cells]
 
 
