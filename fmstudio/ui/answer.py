@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fmstudio.contracts import Pipeline
 from fmstudio.types import Prediction
@@ -24,13 +25,16 @@ CAUTION = (
     "Not a medical device. For research and teaching; no decision about a patient may rest on it."
 )
 
+BARE = frozenset(("yes", "no", "true", "false", "y", "n", "pos", "neg", "positive", "negative"))
+NARROWEST = 0.1  # a contribution of 10 points fills at least this axis: small ones look small
 
-def answer(prediction: Prediction, pipelines: Sequence[Pipeline]) -> Html:
-    """The whole answer, the figure first."""
+
+def answer(prediction: Prediction, task: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
+    """The whole answer, the question and the figure first. `task` is that of the adapter's card."""
     names = {pipeline.name: pipeline.label for pipeline in pipelines}
     parts = [
-        headline(prediction),
-        spread(prediction),
+        headline(prediction, task),
+        spread(prediction, task),
         warnings(prediction),
         contributions(prediction, names),
         basis(prediction, names),
@@ -40,10 +44,18 @@ def answer(prediction: Prediction, pipelines: Sequence[Pipeline]) -> Html:
     return tag("div", join(parts), "fm-answer", aria_live="polite")
 
 
-def headline(prediction: Prediction) -> Html:
+def outcome(label: str, task: Mapping[str, Any]) -> str:
+    """A label that means something by itself; '1' becomes 'column = 1'."""
+    columns = task.get("columns") or ()
+    bare = label.strip().lower() in BARE or label.replace(".", "").isdigit()
+    return f"{columns[0]} = {label}" if bare and len(columns) == 1 else label
+
+
+def headline(prediction: Prediction, task: Mapping[str, Any]) -> Html:
     """The probability with its label in large type, and the sure set or interval in words."""
     if prediction.task == "regression":
-        figure, label = number(prediction.value, 2), "predicted value"
+        column = (task.get("columns") or ["predicted value"])[0]
+        figure, label = number(prediction.value, 2), str(column)
     elif prediction.task == "multilabel":
         found = prediction.prediction or []
         found = [found] if isinstance(found, str) else list(found)
@@ -51,11 +63,13 @@ def headline(prediction: Prediction) -> Html:
     else:
         label = str(prediction.prediction)
         figure = percent(prediction.probabilities.get(label, 0.0))
+        label = outcome(label, task)
+    question = tag("h3", text(task.get("description") or "Answer"))
     big = tag("div", join([tag("strong", text(figure)), tag("span", text(label))]), "fm-big")
-    return tag("div", join([big, tag("p", text(sureness(prediction)), "fm-note")]))
+    return tag("div", join([question, big, tag("p", text(sureness(prediction, task)), "fm-note")]))
 
 
-def sureness(prediction: Prediction) -> str:
+def sureness(prediction: Prediction, task: Mapping[str, Any]) -> str:
     """The conformal set or interval in words."""
     share = f"{100 * (prediction.coverage or 0.9):.0f} %"
     if prediction.task == "regression":
@@ -67,25 +81,28 @@ def sureness(prediction: Prediction) -> str:
             f"{share} of patients like those it was calibrated on."
         )
     calibrated = "The probability is calibrated on validation patients. "
-    possible = [f"'{one}'" for one in prediction.conformal_set]
+    possible = [f"'{outcome(one, task)}'" for one in prediction.conformal_set]
     if prediction.coverage is None:
         return calibrated
     meaning = f"such sets hold the true outcome for {share} of patients like those"
     if not possible:
-        return f"{calibrated}No outcome fits well: this case is unlike the patients learned from."
+        return f"{calibrated}No outcome fits well: this case is unlike those learned from."
     if len(possible) == 1:
         return f"{calibrated}Only {possible[0]} cannot be ruled out ({meaning})."
     return f"{calibrated}Undecided: {listed(possible)} cannot be ruled out ({meaning})."
 
 
-def spread(prediction: Prediction) -> Html:
+def spread(prediction: Prediction, task: Mapping[str, Any]) -> Html:
     """The probability of every outcome on the same scale from 0 to 1."""
     if not prediction.probabilities:
         return NOTHING
     best = prediction.prediction
     best = [best] if isinstance(best, str) else list(best or ())
     rows = [
-        [text(label), bar(share, percent(share), "accent" if label in best else "muted")]
+        [
+            text(outcome(label, task)),
+            bar(share, percent(share), "accent" if label in best else "muted"),
+        ]
         for label, share in prediction.probabilities.items()
     ]
     return table(["Outcome", "Probability"], rows)
@@ -96,7 +113,8 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
     if not prediction.contributions:
         return NOTHING
     regression = prediction.task == "regression"
-    widest = max((abs(value) for value in prediction.contributions.values()), default=0.0) or 1.0
+    widest = max(abs(value) for value in prediction.contributions.values())
+    widest = (widest or 1.0) if regression else max(widest, NARROWEST)
     ordered = sorted(prediction.contributions.items(), key=lambda item: -abs(item[1]))
     rows = []
     for modality, value in ordered:
@@ -114,7 +132,9 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
 
 
 def figure_of(figure: str) -> Html:
-    """A signed figure with a real minus sign."""
+    """A signed figure with a real minus sign, and no sign where it is rounded to nothing."""
+    if not float(figure):
+        figure = figure[1:]
     return tag("b", text(figure.replace("-", "−")))
 
 

@@ -22,8 +22,11 @@ from fmstudio.ui.wording import duration, headline, interval, listed, metric, nu
 
 STAGES: Mapping[str, str] = {"lora": "LoRA adapter", "probe": "Probe: frozen base, new head"}
 RANGES: Mapping[str, tuple[float, float]] = {
-    "auroc": (0.4, 1.0), "macro_auroc": (0.4, 1.0), "r2": (-0.2, 1.0),
-}  # fmt: skip
+    "auroc": (0.0, 1.0),
+    "macro_auroc": (0.0, 1.0),
+    "r2": (-1.0, 1.0),
+}
+"""The axis of each headline metric; its middle is what guessing reaches."""
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "helps": ("Using the modalities together helps.", "good"),
     "no evidence": ("No evidence that using the modalities together helps.", "plain"),
@@ -91,20 +94,17 @@ def ladder(found: Mapping[str, Any]) -> Html:
             text(interval(figure)), text(duration(step.get("seconds"))),
         ])  # fmt: skip
     header = ["Model", metric(name or ""), "#Value (95 % interval)", "#Time"]
-    why = tag("p", text(reason(chosen)), "fm-note")
+    why = tag("p", text(found.get("reason") or reason(chosen)), "fm-note")
     return join([section("Against simpler models"), table(header, rows), why])
 
 
 def reason(chosen: str | None) -> str:
-    """Why this one was chosen, in a sentence."""
-    if chosen == "lora":
-        return "The LoRA adapter is kept: it did better on the validation patients than the probe."
-    if chosen == "probe":
-        return (
-            "The probe is kept: fine-tuning did not do better on the validation patients, and "
-            "the simpler model is the safer one."
-        )
-    return ""
+    """Why this one was chosen, for cards that do not say it themselves."""
+    kept = {
+        "lora": "The LoRA adapter is kept: it did better on validation patients than the probe.",
+        "probe": "The probe is kept: fine-tuning did not do better on validation patients.",
+    }
+    return kept.get(chosen or "", "")
 
 
 def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:

@@ -45,6 +45,8 @@ def duration(seconds: float | None) -> str:
     """'45 s', '3 min 20 s', '2 h 5 min', '2 days 3 h'; '–' where unknown."""
     if seconds is None or not math.isfinite(seconds):
         return "–"
+    if 0 < seconds < 0.5:
+        return "< 1 s"
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,8 +68,7 @@ def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
 def card(studio: Studio, adapter: AdapterRecord) -> Html:
     """The model card: what it answers, from what, for whom, and how well."""
     known = adapter.card
-    task, base = known.get("task") or {}, known.get("base") or {}
-    base = base if isinstance(base, dict) else {"name": base}
+    task = known.get("task") or {}
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     versions = known.get("versions") or {}
     pairs = [
@@ -76,8 +76,9 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
         ("Answer", TASKS.get(task.get("kind", ""), task.get("kind", "–"))),
         ("Outcomes", ", ".join(task.get("labels") or ()) or "–"),
         ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
-        ("Base model", f"{base.get('name', '–')} ({str(base.get('sha256', ''))[:12]}…)"),
-        ("Data fingerprint", str(known.get("data_fingerprint", "–"))[:16] + "…"),
+        ("Base model", f"{known.get('base', '–')} ({_short(known.get('base_sha256'))})"),
+        ("Data fingerprint", _short(known.get("fingerprint"))),
+        ("Learned from", _counts(known)),
         ("Made with", ", ".join(f"{name} {number}" for name, number in versions.items()) or "–"),
         ("Licence", known.get("licence", "–")),
         ("Meant for", known.get("intended_use", "–")),
@@ -87,6 +88,16 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
     )
     return join([section(adapter.name, adapter.id), facts(pairs), ways,
                  result(known, studio.pipelines())])  # fmt: skip
+
+
+def _short(digest: Any) -> str:
+    """The start of a fingerprint, enough to compare by eye."""
+    return f"{str(digest)[:12]}…" if digest else "–"
+
+
+def _counts(known: Mapping[str, Any]) -> str:
+    counts = known.get("n") or {}
+    return ", ".join(f"{number(count)} {split}" for split, count in counts.items()) or "–"
 
 
 def newest_first(studio: Studio) -> list[AdapterRecord]:
@@ -250,13 +261,16 @@ def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
 
 def verified(found: dict[str, Any]) -> Html:
     """What the check of a bundle found."""
-    base = found.get("base") or {}
-    base = base if isinstance(base, dict) else {"name": base}
-    lines = [f"base model {base['name']}" if base.get("name") else "",
-             f"licence {found['licence']}" if found.get("licence") else ""]  # fmt: skip
-    if isinstance(found.get("largest_difference"), float):
-        lines.append(f"stored answers repeated to within {found['largest_difference']:.1g}")
-    detail = ", ".join(line for line in lines if line)
+    lines = [str(found["name"])] if found.get("name") else []
+    lines += [f"{key} {found[key]}" for key in ("base", "licence") if found.get(key)]
+    difference = found.get("largest_difference")
+    if difference is not None:
+        lines.append(
+            f"stored answers repeated to within {difference:.1g}"
+            if difference
+            else "stored answers repeated exactly"
+        )
+    detail = ", ".join(lines)
     return notice("The bundle is whole and fits this studio.", detail, "good")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -16,6 +15,7 @@ from fmstudio.types import Source
 from fmstudio.ui.answer import answer
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, notice, tag, text
+from fmstudio.ui.inputs import HEADER, Cells, Known, filled, rows, sources_of, typed_values
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from fmstudio.studio import Studio
 
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-Cells = list[list[str]]
+
+# An answer must never stand beside inputs that it does not belong to.
+STALE = "() => document.querySelector('#answer')?.classList.add('fm-stale')"
+FRESH = "() => document.querySelector('#answer')?.classList.remove('fm-stale')"
 
 
 @dataclass(frozen=True)
@@ -42,41 +45,6 @@ class Box:
     def inputs(self) -> list[gr.components.Component]:
         """What `sources_of` takes, in its order."""
         return [self.files, self.names, *(one for one in (self.words, self.cells) if one)]
-
-
-def sources_of(
-    pipeline: Pipeline, files: list[str] | None, names: Mapping[str, str],
-    typed: str | Cells | None = None,
-) -> list[Source]:  # fmt: skip
-    """What was given for one modality: files, a typed text, or rows of (name, value)."""
-    given = [
-        Source(names.get(Path(file).name, pipeline.name), path=Path(file)) for file in files or ()
-    ]
-    if isinstance(typed, str):
-        if typed.strip():
-            given.append(Source(names.get("", pipeline.name), text=typed.strip()))
-        return given
-    for name, value in typed or ():
-        if str(name or "").strip() and str(value or "").strip():
-            given.append(Source(str(name).strip(), text=str(value).strip()))
-    return given
-
-
-def filled(
-    pipeline: Pipeline, sources: Sequence[Source], columns: Sequence[str]
-) -> tuple[list[str] | None, dict[str, str], str | Cells | None]:
-    """The reverse: what to put into the widgets of a modality to give `sources`."""
-    files = [source for source in sources if source.path is not None]
-    typed = [source for source in sources if source.path is None]
-    names = {source.path.name: source.name for source in files if source.path}
-    paths = [str(source.path) for source in files] or None
-    if pipeline.kind == "table":
-        values = {source.name: source.text or "" for source in typed}
-        rows = [[name, values.pop(name, "")] for name in columns]
-        return paths, names, rows + [[name, value] for name, value in values.items()]
-    if typed:
-        names[""] = typed[0].name
-    return paths, names, "\n\n".join(source.text or "" for source in typed)
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
@@ -106,23 +74,31 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             raise InputError("There is no adapter to ask.", hint="Fine-tune or import one first.")
         if not studio.ready:
             gr.Info("The model is being loaded; this first answer takes some seconds longer.")
-        prediction = studio.predict(adapter_id, gathered(boxes, values), case_id.strip() or "case")
-        return answer(prediction, studio.pipelines())
+        card = studio.adapter(adapter_id).card
+        given = gathered(boxes, card, values)
+        prediction = studio.predict(adapter_id, given, case_id.strip() or "case")
+        return answer(prediction, card.get("task") or {}, studio.pipelines())
 
     everything = [part for box in boxes for part in box.inputs]
+    changes = [adapter.input, *(box.files.change for box in boxes)]
+    changes += [one.input for box in boxes if (one := box.words or box.cells)]
+    gr.on(changes, None, js=STALE, api_visibility="private")
+    go.click(None, js=FRESH, api_visibility="private")
     go.click(
         predict, [adapter, case_id, *everything], result, api_visibility="private",
         show_progress_on=[result],
     )  # fmt: skip
 
 
-def gathered(boxes: Sequence[Box], values: Sequence[Any]) -> dict[str, list[Source]]:
+def gathered(
+    boxes: Sequence[Box], card: Mapping[str, Any], values: Sequence[Any]
+) -> dict[str, list[Source]]:
     """The sources of all modalities that were given, from the values of all boxes' inputs."""
     given: dict[str, list[Source]] = {}
-    rest = list(values)
+    left = list(values)
     for box in boxes:
-        own, rest = rest[: len(box.inputs)], rest[len(box.inputs) :]
-        found = sources_of(box.pipeline, *own)
+        own, left = left[: len(box.inputs)], left[len(box.inputs) :]
+        found = sources_of(box.pipeline, Known.of(card, box.pipeline.name), *own)
         if found:
             given[box.pipeline.name] = found
     return given
@@ -147,9 +123,10 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
         words = cells = None
         if pipeline.inline and pipeline.kind == "table":
             cells = gr.Dataframe(
-                headers=["Name", "Value"], datatype="str", type="array", value=[["", ""]],
-                label="Values", interactive=True, row_count=1, column_count=2, max_height=230,
-                show_label=False, buttons=[],
+                headers=list(HEADER), datatype="str", type="array", value=[["", "", ""]],
+                label="Values", interactive=True, row_count=1, column_count=3, max_height=300,
+                show_label=False, buttons=[], static_columns=[2], wrap=True,
+                column_widths=["36%", "26%", "38%"],
             )  # fmt: skip
         elif pipeline.inline:
             words = gr.Textbox(
@@ -167,7 +144,7 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
 
     @shown
     def look(*values: Any) -> Html:
-        sources = sources_of(pipeline, *values)
+        sources = sources_of(pipeline, Known(), *values)
         shown_already = pipeline.inline and all(source.path is None for source in sources)
         if not sources or shown_already:
             return NOTHING
@@ -188,7 +165,7 @@ def _wire(
 ) -> None:  # fmt: skip
     """Opening the page, another adapter, the sample case, the next patient."""
     everything = [part for box in boxes for part in box.inputs]
-    tables = [box.cells for box in boxes if box.cells is not None]
+    tables = [box for box in boxes if box.cells is not None]
 
     @shown
     def opened(request: gr.Request) -> tuple[Any, ...]:
@@ -198,47 +175,36 @@ def _wire(
         value = asked.get("adapter")
         if value not in ids:
             value = preferred(studio, asked.get("project"), ids)
-        columns = columns_of(studio, value)
         return (
             gr.Dropdown(choices=labels, value=value),
             gr.update(visible=any(project.sample for project in studio.projects())),
             "yes" if asked.get("sample") else "",
-            *[_with_columns([], columns)] * len(tables),
+            *[rows(known(studio, value, box), {}) for box in tables],
         )
-
-    @shown
-    def fit(adapter_id: str | None, cells: Cells) -> Cells:
-        """The table of values lists the columns that this adapter knows; what is typed stays."""
-        return _with_columns(cells, columns_of(studio, adapter_id))
 
     @shown
     def fill() -> tuple[Any, ...]:
         found = studio.sample()
         if found is None:
             raise NotFound("There is no sample case.", hint="Run: python -m fmstudio demo")
-        columns = columns_of(studio, found.adapter)
-        values: list[Any] = []
-        for box in boxes:
-            files, names, typed = filled(
-                box.pipeline, found.sources.get(box.pipeline.name, ()), columns
-            )
-            values += [files, names, typed][: len(box.inputs)]
+        values = _fill(studio, found.adapter, boxes, found.sources)
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
         return found.adapter, found.case_id, note, *values
 
     @shown
     def empty_all(adapter_id: str | None) -> tuple[Any, ...]:
-        columns = columns_of(studio, adapter_id)
-        values: list[Any] = []
-        for box in boxes:
-            values += [*filled(box.pipeline, (), columns)][: len(box.inputs)]
+        values = _fill(studio, adapter_id, boxes, {})
         return "case", empty("The answer appears here."), *values
 
     asked_for_sample = hidden()
-    app.load(opened, outputs=[adapter, sample, asked_for_sample, *tables], **OPTIONS)
+    app.load(
+        opened,
+        outputs=[adapter, sample, asked_for_sample, *[box.cells for box in tables]],
+        **OPTIONS,
+    )
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
-    for cells in tables:
-        adapter.input(fit, [adapter, cells], cells, **OPTIONS)
+    for box in tables:
+        _follow(studio, adapter, box)
     gr.on(
         [sample.click, asked_for_sample.change], fill, outputs=[adapter, case_id, result,
                                                                 *everything], **OPTIONS,
@@ -269,17 +235,32 @@ def preferred(studio: Studio, project: str | None, ids: Sequence[str]) -> str | 
     return ids[0] if ids else None
 
 
-def columns_of(studio: Studio, adapter_id: str | None) -> list[str]:
-    """The table columns that an adapter was trained on."""
-    if not adapter_id:
-        return []
-    return [str(name) for name in studio.adapter(adapter_id).card.get("table_columns") or ()]
+def known(studio: Studio, adapter_id: str | None, box: Box) -> Known:
+    """What an adapter knows of the modality of a box."""
+    return Known.of(studio.adapter(adapter_id).card, box.pipeline.name) if adapter_id else Known()
 
 
-def _with_columns(cells: Cells, columns: Sequence[str]) -> Cells:
-    typed = {str(name): value for name, value in cells or () if str(value or "").strip()}
-    rows = [[name, typed.pop(name, "")] for name in columns]
-    return rows + [[name, value] for name, value in typed.items()] or [["", ""]]
+def _fill(
+    studio: Studio, adapter_id: str | None, boxes: Sequence[Box],
+    sources: Mapping[str, Sequence[Source]],
+) -> list[Any]:  # fmt: skip
+    """Values for the inputs of all boxes that give `sources`."""
+    values: list[Any] = []
+    for box in boxes:
+        given = sources.get(box.pipeline.name, ())
+        own = filled(box.pipeline, known(studio, adapter_id, box), given)
+        values += own[: len(box.inputs)]
+    return values
+
+
+def _follow(studio: Studio, adapter: gr.Dropdown, box: Box) -> None:
+    """The table of values lists the features that the chosen adapter knows; what is typed stays."""
+
+    @shown
+    def fit(adapter_id: str | None, cells: Cells) -> Cells:
+        return rows(known(studio, adapter_id, box), typed_values(cells))
+
+    adapter.input(fit, [adapter, box.cells], box.cells, **OPTIONS)
 
 
 PAGE = Page("predict", "predict", "Predict", order=4, build=build)
