@@ -171,14 +171,14 @@ def _expected_risk(log_odds: np.ndarray, signs: np.ndarray, there: np.ndarray) -
     linear mean; the mean of their sigmoid is MacKay's approximation (Neural Computation 4, 1992).
     """
     risk = np.empty(len(log_odds))
+    spread = np.cov(np.column_stack([signs, log_odds]), rowvar=False)
     patterns, which = np.unique(there, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
-        rows = which == number
-        seen = np.repeat(pattern, 2)
-        design = np.column_stack([np.ones(len(signs)), signs[:, seen]])
-        weights = np.linalg.lstsq(design, log_odds, rcond=None)[0]
-        variance = np.var(log_odds - design @ weights)
-        risk[rows] = _sigmoid(design[rows] @ weights / np.sqrt(1 + np.pi * variance / 8))
+        rows, seen = which == number, np.flatnonzero(np.repeat(pattern, 2))
+        weights = np.linalg.solve(spread[np.ix_(seen, seen)], spread[seen, -1])
+        variance = spread[-1, -1] - weights @ spread[seen, -1]
+        expected = INTERCEPT + signs[rows][:, seen] @ weights
+        risk[rows] = _sigmoid(expected / np.sqrt(1 + np.pi * variance / 8))
     return risk
 
 
