@@ -64,11 +64,11 @@ def _ending(run: RunRecord) -> Html:
     if run.status == "interrupted":
         return notice(
             "The run was cut off.",
-            "Its last checkpoint is kept: 'Go on' takes it up from there to the same end.",
+            "Its last checkpoint is kept: 'Resume' takes it up from there to the same end.",
             "warning",
         )  # fmt: skip
     if run.status == "stopped":
-        return notice("The run was stopped.", "'Go on' takes it up from its last checkpoint.")
+        return notice("The run was stopped.", "'Resume' takes it up from its last checkpoint.")
     return NOTHING
 
 
@@ -89,7 +89,7 @@ def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
     head = area(elem_id="run-progress")
     with gr.Row():
         stop = gr.Button("Stop", visible=False, elem_classes="fm-narrow")
-        resume = gr.Button("Go on", visible=False, variant="primary", elem_classes="fm-narrow")
+        resume = gr.Button("Resume", visible=False, variant="primary", elem_classes="fm-narrow")
     plot = gr.Plot(label="Curves", visible=False, elem_id="run-curves")
     outcome = area(elem_id="run-result")
     drawn = gr.State((None, 0))

@@ -1,0 +1,43 @@
+"""A studio in a folder of its own and small things for its pages to show."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from fmstudio.studio import Studio
+
+Table = Callable[..., Path]
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    with Studio.open(tmp_path / "home") as studio:
+        yield studio
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    """Writes a manifest of 40 patients with two values, a note and an outcome."""
+
+    def write(folder: str = "cases", rows: int = 40) -> Path:
+        path = tmp_path / folder / "manifest.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["case_id", "patient_id", "age", "crp", "note", "label_ill"])
+            for i in range(rows):
+                note = f"Cough and fever for {i % 5} days; chest clear at the bases on day {i}."
+                writer.writerow([f"c{i}", f"p{i}", 30 + 7 * i % 50, 13 * i % 90, note, i % 3 == 0])
+        return path
+
+    return write
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)

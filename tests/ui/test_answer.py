@@ -1,0 +1,99 @@
+"""A prediction in words and bars that cannot be misread."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from fmstudio.contracts import pipelines
+from fmstudio.types import Prediction
+from fmstudio.ui.answer import answer, sureness
+
+TASK = {"kind": "binary", "columns": ["died"], "labels": ["0", "1"], "description": "Will she die?"}
+BINARY = Prediction(
+    adapter="a", case_id="c", task="binary", prediction="1",
+    probabilities={"0": 0.25, "1": 0.75}, contributions={"radiology": 0.3, "notes": -0.05},
+    baseline=0.5, used=("radiology", "notes"), missing=("audio",),
+    remarks=("film.dcm: inverted.",), warnings=("Unlike the training data.",),
+    conformal_set=("1",), coverage=0.9,
+)  # fmt: skip
+
+
+def words(prediction: Prediction, task=TASK) -> str:
+    html = answer(prediction, task, list(pipelines().values()))
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_the_answer_names_the_question_the_outcome_and_its_probability():
+    said = words(BINARY)
+
+    assert "Will she die? 75.0 % died = 1" in said
+    assert "not a medical device" in said.lower()
+
+
+def test_what_is_given_and_what_is_not_are_told_apart():
+    said = words(BINARY)
+
+    assert said.index("Rests on") < said.index("Radiology images", said.index("Rests on"))
+    assert said.index("Not given") < said.index("Audio recordings")
+
+
+def test_remarks_and_warnings_are_shown():
+    assert "film.dcm: inverted." in words(BINARY)
+    assert "Unlike the training data." in words(BINARY)
+
+
+def test_contributions_point_right_towards_the_answer_and_left_away_from_it():
+    html = answer(BINARY, TASK, list(pipelines().values()))
+
+    assert '<i style="left:50.0%;width:50.0%"></i>' in html
+    assert re.search(r'<i class="fm-away" style="left:41\.\d+%;width:8\.\d+%"></i>', html)
+    assert "+30.0" in html
+    assert "−5.0" in html
+
+
+def test_a_contribution_next_to_nothing_has_a_bar_next_to_nothing_and_no_sign():
+    small = replace(BINARY, contributions={"radiology": 0.0001})
+
+    assert "width:0.05%" in answer(small, TASK, list(pipelines().values()))
+    assert "+0.0" not in words(small)
+
+
+def test_a_set_of_several_outcomes_is_called_undecided():
+    both = replace(BINARY, conformal_set=("0", "1"))
+
+    assert "Undecided: 'died = 0' and 'died = 1' cannot be ruled out" in sureness(both, TASK)
+    assert "Only 'died = 1' cannot be ruled out" in sureness(BINARY, TASK)
+    assert "No outcome fits" in sureness(replace(BINARY, conformal_set=()), TASK)
+
+
+def test_a_label_that_speaks_for_itself_stays_as_it_is():
+    named = replace(BINARY, prediction="pneumonia", probabilities={"pneumonia": 0.9, "none": 0.1})
+
+    assert "90.0 % pneumonia" in words(named)
+
+
+def test_a_number_comes_with_its_interval():
+    task = {"kind": "regression", "columns": ["days"], "description": "How long?"}
+    number = Prediction(
+        adapter="a", case_id="c", task="regression", prediction=None, probabilities={},
+        contributions={"notes": -1.5}, baseline=6.0, used=("notes",), missing=(),
+        value=4.5, interval=(2.0, 7.25), coverage=0.9,
+    )  # fmt: skip
+
+    said = words(number, task)
+
+    assert "How long? 4.50 days" in said
+    assert "Between 2.00 and 7.25" in said
+    assert "−1.50" in said
+
+
+def test_several_findings_are_counted_and_named():
+    task = {"kind": "multilabel", "columns": ["a", "b"], "description": "Which?"}
+    several = replace(
+        BINARY, task="multilabel", prediction=["effusion", "oedema"],
+        probabilities={"effusion": 0.8, "oedema": 0.6, "fracture": 0.1},
+    )  # fmt: skip
+
+    assert "2 found: effusion and oedema" in words(several, task)
+    assert "0 nothing found" in words(replace(several, prediction=[]), task)

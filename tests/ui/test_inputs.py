@@ -1,0 +1,76 @@
+"""What is typed or dropped on the Predict page becomes the sources that training had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fmstudio.contracts import pipelines
+from fmstudio.types import Source
+from fmstudio.ui.inputs import Known, filled, rows, sources_of, typed_values
+
+CARD = {
+    "columns": {"radiology": ["film_pa", "film_lateral"], "ehr": ["sex", "age"], "notes": ["note"]},
+    "table_columns": {
+        "ehr": {"age": {"quantiles": [39.0, 60.5, 96.0]}, "sex": {"categories": ["F", "M"]}}
+    },
+}
+FILM, TABLE, NOTE = (pipelines()[name] for name in ("radiology", "ehr", "notes"))
+
+
+def known(pipeline) -> Known:
+    return Known.of(CARD, pipeline.name)
+
+
+def test_a_new_file_takes_the_name_of_its_place_in_training():
+    found = sources_of(FILM, known(FILM), ["/tmp/a.dcm", "/tmp/b.dcm", "/tmp/c.dcm"], {})
+
+    assert [source.name for source in found] == ["film_pa", "film_lateral", "radiology"]
+
+
+def test_a_sample_file_keeps_the_column_it_came_from():
+    found = sources_of(FILM, known(FILM), ["/tmp/b.dcm"], {"b.dcm": "film_lateral"})
+
+    assert found == [Source("film_lateral", path=Path("/tmp/b.dcm"))]
+
+
+def test_a_typed_note_is_named_as_in_training_and_blanks_are_nothing():
+    assert sources_of(NOTE, known(NOTE), None, {}, " Cough. ") == [Source("note", text="Cough.")]
+    assert sources_of(NOTE, known(NOTE), None, {}, "  ") == []
+
+
+def test_only_rows_with_name_and_value_are_given():
+    cells = [["age", "63", "39 to 96"], ["sex", "", ""], ["", "7", ""], ["crp", float("nan"), ""]]
+
+    assert sources_of(TABLE, known(TABLE), None, {}, cells) == [Source("age", text="63")]
+
+
+def test_the_table_lists_what_the_adapter_knows_in_the_order_of_training():
+    assert rows(known(TABLE), {"age": "63", "crp": "12"}) == [
+        ["sex", "", "F or M"],
+        ["age", "63", "39 to 96"],
+        ["crp", "12", ""],
+    ]
+
+
+def test_without_an_adapter_the_table_offers_one_empty_row():
+    assert rows(Known(), {}) == [["", "", ""]]
+
+
+def test_what_was_typed_survives_a_change_of_the_adapter():
+    assert typed_values([["age", " 63 ", "x"], ["sex", None, ""]]) == {"age": "63"}
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "sources"),
+    [
+        (FILM, [Source("film_lateral", path=Path("/tmp/b.dcm"))]),
+        (TABLE, [Source("sex", text="F"), Source("age", text="63")]),
+        (NOTE, [Source("note", text="Cough.")]),
+    ],
+)
+def test_filling_in_a_case_and_reading_it_back_gives_the_same_case(pipeline, sources):
+    files, names, typed = filled(pipeline, known(pipeline), sources)
+
+    assert sources_of(pipeline, known(pipeline), files, names, typed) == sources

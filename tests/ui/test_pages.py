@@ -1,0 +1,182 @@
+"""What the pages say about projects, cohorts, runs and adapters as they stand in the registry."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from fmstudio.records import AdapterRecord, Progress, RunRecord
+from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
+from fmstudio.ui.results import fusion, ladder, metrics, subsets
+from fmstudio.ui.watching import progress
+
+INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
+RESULT = {
+    "metrics": {"accuracy": INTERVAL, "auroc": INTERVAL},
+    "ladder": [{"name": "probe", "auroc": INTERVAL, "seconds": 1.0},
+               {"name": "lora", "auroc": INTERVAL, "seconds": 9.0}],
+    "chosen": "probe",
+    "subsets": [{"modalities": ["notes"], "n": 9, "auroc": INTERVAL},
+                {"modalities": ["notes", "ehr", "audio"], "n": 9, "auroc": INTERVAL}],
+    "fusion": {"best_single": "notes", "gain": INTERVAL, "verdict": "no evidence"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def project(studio):
+    return studio.create_project("Ward <7>", "binary", describe="Ill tomorrow?")
+
+
+@pytest.fixture
+def cohort(studio, project, table):
+    return studio.add_cohort(project.id, table())
+
+
+def run_of(project, now, status: str, **more) -> RunRecord:
+    return RunRecord(
+        "run-1", project.id, 1, "finetune", status, {}, "embedded", Progress(), now, **more
+    )
+
+
+def test_a_new_project_asks_for_data_and_one_with_data_for_a_fine_tune(studio, project, table):
+    assert start.next_step(studio, project)[1:] == ("Add data", f"/data?project={project.id}")
+
+    studio.add_cohort(project.id, table())
+
+    assert start.next_step(studio, project)[1:] == ("Fine-tune", f"/finetune?project={project.id}")
+
+
+def test_a_card_shows_name_and_question_as_typed(studio, project):
+    shown = start.cards(studio)
+
+    assert "Ward &lt;7&gt;" in shown
+    assert "Ill tomorrow?" in shown
+
+
+def test_the_sample_is_announced_only_while_it_is_being_prepared():
+    assert "being prepared" in start.sample_card(None, waiting=True)
+    assert start.sample_card(None, waiting=False) == ""
+
+
+def test_the_data_page_shows_the_report_of_the_newest_cohort(studio, project, cohort):
+    shown = data.present(studio, project.id)
+
+    assert "40 cases of 40 patients" in shown
+    assert "held out, to judge with" in shown
+    assert f"/finetune?project={project.id}" in shown
+
+
+def test_any_case_can_be_looked_at_with_what_it_lacks(studio, project, cohort):
+    case = studio.cases(project.id)[0]
+
+    shown = data.case_view(studio, case)
+
+    assert "Cough and fever" in shown
+    assert "Not given." in shown
+
+
+def test_the_review_says_what_will_be_done_and_what_it_costs(studio, project, cohort):
+    config = finetune.forms.config("embedded", ["ehr"], "quick", finetune.forms.of_preset("quick"))
+
+    shown = finetune.review_step(studio, project.id, config)
+
+    assert "estimated time" in shown
+    assert "Ill tomorrow?" in shown
+
+
+def test_a_fine_tune_on_nothing_is_refused(studio, project, cohort):
+    config = finetune.forms.config("embedded", [], "quick", finetune.forms.of_preset("quick"))
+
+    with pytest.raises(finetune.InputError, match="No modality"):
+        finetune.review_step(studio, project.id, config)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("running", "You may close this page."),
+        ("interrupted", "The run was cut off."),
+        ("stopped", "The run was stopped."),
+    ],
+)
+def test_a_run_says_how_it_stands_and_what_can_be_done(project, now, status, said):
+    assert said in progress(run_of(project, now, status))
+
+
+def test_a_failed_run_shows_its_message_and_hint(project, now):
+    shown = progress(run_of(project, now, "failed", error="Disk <full>.", hint="Free some space."))
+
+    assert "Disk &lt;full&gt;." in shown
+    assert "Free some space." in shown
+
+
+def test_runs_link_to_themselves(studio, project, now):
+    shown = runs.run_table(studio, [run_of(project, now, "finished", result=RESULT)])
+
+    assert "AUROC 0.800 (0.700 to 0.900)" in shown
+    assert f"/runs?run=run-1&amp;project={project.id}" in shown
+
+
+def test_the_headline_metric_comes_first():
+    shown = metrics(RESULT["metrics"])
+
+    assert shown.index("AUROC") < shown.index("Accuracy")
+
+
+def test_the_page_says_that_the_probe_was_kept_and_why():
+    assert "The probe is kept" in ladder(RESULT)
+    assert "Because." in ladder(RESULT | {"reason": "Because."})
+
+
+def test_single_modalities_stand_beside_all_together():
+    shown = subsets(RESULT, {"notes": "Notes"})
+
+    assert "Notes" in shown
+    assert "All 3 together" in shown
+
+
+def test_the_verdict_on_fusion_names_the_best_single_modality():
+    shown = fusion(RESULT, {"notes": "Notes"})
+
+    assert "No evidence" in shown
+    assert "(Notes): 0.800 (0.700 to 0.900)" in shown
+
+
+def test_figures_that_could_not_be_computed_break_nothing():
+    unknown = {"value": None, "low": None, "high": None}
+    found = {"ladder": [{"name": "lora", "auroc": unknown, "seconds": None}], "chosen": "lora"}
+
+    assert "–" in ladder(found)
+
+
+class Few:
+    """Two adapters, of which the older one is the champion of its project."""
+
+    def __init__(self, now) -> None:
+        new = AdapterRecord("new", 1, None, "New", {}, now)
+        old = replace(new, id="old", name="Old", aliases=("champion",))
+        self.found = [new, old, replace(new, id="other", project_id=2)]
+
+    def adapters(self, project=None):
+        return self.found
+
+    def projects(self):
+        return []
+
+
+def test_the_champion_answers_unless_another_project_is_asked_for(now):
+    few = Few(now)
+    ids = [value for _, value in predict.adapter_choices(few)]
+
+    assert predict.preferred(few, None, ids) == "old"
+    assert predict.preferred(few, "1", ids) == "old"
+    assert predict.preferred(few, "2", ids) == "other"
+    assert predict.preferred(few, None, []) is None
+
+
+def test_an_adapter_from_elsewhere_with_a_bare_card_is_still_shown(studio, project, now):
+    bare = AdapterRecord("a-1", project.id, None, "From <Bern>", {}, now)
+
+    assert "From &lt;Bern&gt;" in adapters.card(studio, bare)
+    assert "From &lt;Bern&gt;" in adapters.adapter_table(studio, [bare])

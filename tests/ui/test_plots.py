@@ -1,0 +1,36 @@
+"""Curves stay light however long the run."""
+
+from __future__ import annotations
+
+from fmstudio.records import Point
+from fmstudio.ui.plots import MOST_POINTS, curves, thinned
+
+
+def line(name: str, length: int) -> list[Point]:
+    return [Point(name, step, step / length) for step in range(length)]
+
+
+def test_a_long_run_is_drawn_with_few_points_and_its_newest_one():
+    points = line("train loss", 10_000) + line("validation loss", 400) + line("validation", 400)
+
+    figure = curves(points)
+
+    assert sum(len(trace.x) for trace in figure.data) <= MOST_POINTS
+    assert [trace.x[-1] for trace in figure.data] == [9_999, 399, 399]
+
+
+def test_losses_and_scores_have_axes_of_their_own():
+    figure = curves(line("train loss", 3) + line("validation AUROC", 3))
+
+    assert [trace.xaxis for trace in figure.data] == ["x", "x2"]
+
+
+def test_there_is_no_picture_before_the_first_point():
+    assert curves([]) is None
+
+
+def test_thinning_keeps_first_and_last_and_short_curves_whole():
+    short = line("a", 5)
+
+    assert thinned(short, 10) == short
+    assert [point.step for point in thinned(line("a", 101), 3)] == [0, 50, 100]

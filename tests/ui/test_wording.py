@@ -1,0 +1,58 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from fmstudio.ui import wording
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "–"), (float("nan"), "–"), (-3, "0 s"), (0, "0 s"), (0.3, "< 1 s"), (59.4, "59 s"),
+        (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (200_000, "2 days 7 h"),
+    ],
+)  # fmt: skip
+def test_24_no_time_and_48_hours_display_right(seconds, said):
+    assert wording.duration(seconds) == said
+
+
+def test_a_run_that_ended_before_it_began_lasted_no_time():
+    start = datetime.now(UTC)
+
+    assert wording.lasted(start, start - timedelta(hours=1)) == "0 s"
+
+
+def test_a_time_without_zone_is_taken_as_utc():
+    bare = datetime(2026, 3, 14, 9, 5)
+
+    assert wording.aware(bare) == datetime(2026, 3, 14, 9, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.0, "0.0 %"), (0.0004, "< 0.1 %"), (0.073, "7.3 %"), (0.9996, "> 99.9 %"), (1.0, "100.0 %")],
+)
+def test_a_probability_never_looks_certain_when_it_is_not(share, said):
+    assert wording.percent(share) == said
+
+
+def test_an_interval_is_left_out_where_it_cannot_be_computed():
+    assert wording.interval({"value": 0.87, "low": 0.8, "high": 0.9}) == "0.870 (0.800 to 0.900)"
+    assert wording.interval({"value": 0.87, "low": None, "high": None}) == "0.870"
+    assert wording.interval({"value": None, "low": None, "high": None}) == "–"
+
+
+def test_names_are_listed_as_in_a_sentence():
+    assert wording.listed([]) == ""
+    assert wording.listed(["a"]) == "a"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
+
+
+def test_a_task_is_judged_first_by_its_own_metric():
+    assert wording.headline({"accuracy": 1, "auroc": 2}) == ("auroc", 2)
+    assert wording.headline({"mae": 1, "r2": 2}) == ("r2", 2)
+    assert wording.headline({}) is None
