@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,8 +35,10 @@ def serve(args: argparse.Namespace) -> None:
     with Studio.open(args.home) as studio:
         from fmstudio.ui.shell import serve as open_pages
 
+        sys.stderr.write(f"The studio opens at http://{args.host}:{args.port} (Ctrl-C ends it)\n")
         first_start(studio)
-        open_pages(studio, args.host, args.port, not args.no_browser)
+        with suppress(KeyboardInterrupt):  # the usual way to end it
+            open_pages(studio, args.host, args.port, not args.no_browser)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,8 @@ class Answers(Adapters):
             raise InputError(
                 "Nothing was given to predict from.", hint="Give at least one file or value."
             )
-        prediction = self.predictor(adapter.id).predict(given, case_id)
+        predictor = self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
+        prediction = predictor.predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
         self.registry.add_prediction(prediction.adapter, case_id, hashes, prediction.as_dict())
         return prediction

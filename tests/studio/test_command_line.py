@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -262,6 +266,37 @@ def test_a_port_in_use_and_an_address_beyond_this_machine_are_refused_at_once(ru
     for host in ("0.0.0.0", "192.168.1.7", "studio.example"):
         assert "no log-in" in run("serve", "--host", host, "--no-browser").error
     assert not (home / "registry.sqlite").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent in the way of POSIX")
+def test_app_opens_on_this_machine_sets_nothing_up_twice_and_ends_on_ctrl_c(home):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Studio.open(home) as studio:
+        studio.create_project("mine", "binary")
+    app = subprocess.Popen(
+        [sys.executable, ROOT / "app.py", "--no-browser", "--port", str(port), "--home", home],
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        page = ""
+        for _ in range(240):
+            with contextlib.suppress(OSError):
+                page = (
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().decode()
+                )
+                break
+            time.sleep(0.25)
+        assert "Foundation Model Studio" in page
+        app.send_signal(signal.SIGINT)
+        assert app.wait(30) == 0
+    finally:
+        app.kill()
+        _, said = app.communicate()
+    assert f"http://127.0.0.1:{port}" in said
+    assert "Traceback" not in said
+    with Studio.open(home) as studio:
+        assert [project.name for project in studio.projects()] == ["mine"]
 
 
 def test_doctor_says_what_is_missing_without_making_anything(run, home, monkeypatch):
