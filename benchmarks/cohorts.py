@@ -122,7 +122,7 @@ def _story(question: Question, options: Namespace) -> dict[str, Any]:
         few = _first_cases(manifest, Path(folder, "few"))
         answers = [
             _predictions(place, adapter, few, Path(folder, f"{place.name}.csv"))
-            for place, adapter in ((home, result["adapter"]), (other, taken["id"]))
+            for place, adapter in ((home, result["adapter"]), (other, taken["adapter"]))
         ]
     return _row(result) | {
         "n": result["n"],

@@ -1,10 +1,10 @@
 """The fine-tuning that a competent user would write: transformers.Trainer and peft, plainly.
 
-    python -m benchmarks.plain HOME PROJECT EPOCHS
+    python -m benchmarks.plain HOME PROJECT EPOCHS ANSWER.json
 
 The same shared model, base, LoRA settings, cases, batch size, learning rate and epochs as the
 quick preset. Inputs are prepared beforehand and held in memory; the collator pads them; encoders
-run in every step, as they do when a model is handed to a Trainer. Prints one line of JSON.
+run in every step, as they do when a model is handed to a Trainer.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from transformers import Trainer, TrainingArguments, set_seed
 from fmstudio.cohort import build_cohort, read_manifest
 from fmstudio.model.batching import collate
 from fmstudio.model.load import load_base, task_config
+from fmstudio.preparation.inputs import Preparation
 from fmstudio.registry import Registry
 from fmstudio.sandbox import Reader
 from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.inputs import Preparation
 
 
 class Cases(torch.utils.data.Dataset):
@@ -102,6 +102,7 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
                 remove_unused_columns=False,
                 label_names=["labels"],
                 report_to=[],
+                dataloader_pin_memory=False,
                 disable_tqdm=True,
                 seed=config.seed,
             ),

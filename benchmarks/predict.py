@@ -52,11 +52,15 @@ def _timed(home: Path, adapter: str, manifest: Path) -> dict[str, Any]:
 def _count_network(predictor: Any) -> list[float]:
     """Seconds of every pass through the model from now on are appended to the list."""
     spent: list[float] = []
-    clock: list[float] = []
-    predictor.model.register_forward_pre_hook(lambda *_: clock.append(time.perf_counter()))
-    predictor.model.register_forward_hook(
-        lambda *_: spent.append(time.perf_counter() - clock.pop())
-    )
+    features = predictor.model.features
+
+    def timed(batch: Any) -> Any:
+        started = time.perf_counter()
+        found = features(batch)
+        spent.append(time.perf_counter() - started)
+        return found
+
+    predictor.model.features = timed
     return spent
 
 
