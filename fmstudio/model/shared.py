@@ -8,7 +8,7 @@ and in a mixed batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +33,9 @@ FEATURES_PER_TOKEN = 3  # mean and spread of the encoder's tokens, mean of the t
 class SharedModelConfig(PretrainedConfig):
     """What the model is made of. JSON, saved beside base and adapter.
 
-    `encoders`: {key: {"family": …, "config": {…}}}; `routes`: {modality: key of its encoder}, in
-    the order in which the trunk sees them; `outputs`: K.
+    `encoders`: {key: {"family": …, "config": {…}}}; `routes`: {modality: key of its encoder};
+    `modalities`: their order in trunk and head, kept apart because transformers sorts the keys of
+    what it saves; `outputs`: K.
     """
 
     model_type = "fmstudio"
@@ -46,12 +47,14 @@ class SharedModelConfig(PretrainedConfig):
         depth: int = 4,
         encoders: Mapping[str, Any] | None = None,
         routes: Mapping[str, str] | None = None,
+        modalities: Sequence[str] = (),
         outputs: int = 1,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
+        self.modalities = list(modalities or self.routes)
         self.outputs = outputs
         super().__init__(**rest)
 
@@ -128,6 +131,8 @@ class SharedModel(PreTrainedModel):
     config_class = SharedModelConfig
     base_model_prefix = "shared"
     _no_split_modules = ("Block",)
+    # PEFT still asks for this; transformers answers with a warning that it will be removed.
+    is_gradient_checkpointing = False
 
     def __init__(self, config: SharedModelConfig) -> None:
         super().__init__(config)
@@ -155,7 +160,7 @@ class SharedModel(PreTrainedModel):
     @property
     def modalities(self) -> list[str]:
         """The modalities that this model takes, in the order of its features."""
-        return list(self.config.routes)
+        return self.config.modalities
 
     def encode(self, modality: str, given: ModalityBatch) -> Tokens:
         """The tokens (R, T, D) of one modality; as they are where the encoder ran before."""

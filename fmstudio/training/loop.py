@@ -29,6 +29,7 @@ from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.types import TaskSpec
 
+HEAD_PACE = 0.1  # learning rate of the task head, as a share of the adapter's
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 
 
@@ -104,9 +105,16 @@ class Loop:
         self.device = adapted.device
         weights = class_weights(task, train.targets) if config.balance else None
         self.weights = None if weights is None else self._tensor(weights)
-        self.parameters = [p for p in adapted.parameters() if p.requires_grad]
+        trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
+        self.parameters = [p for _, p in trainable]
+        head = [p for n, p in trainable if "task_head" in n]
+        lora = [p for n, p in trainable if "task_head" not in n]
+        # The head starts where the probe ended, at the strength of L2 that was right for so few
+        # cases; at the adapter's pace it would forget that within an epoch.
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay
+            [{"params": lora, "pace": 1.0}, {"params": head, "pace": HEAD_PACE}],
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
         )
         self.steps_per_epoch = -(-len(train.ids) // config.batch_size)
 
@@ -166,7 +174,7 @@ class Loop:
         ]
         targets = self._tensor(self.train_part.targets[chosen])
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * self._pace(step)
+            group["lr"] = self.config.learning_rate * self._pace(step) * group["pace"]
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
             logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits

@@ -1,0 +1,220 @@
+"""A run from files to an adapter's folder, and what a kill or a stop does to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fmstudio.adapters.probes import replay
+from fmstudio.errors import BundleError, InputError
+from fmstudio.prediction.judge import judge
+from fmstudio.prediction.predictor import Predictor
+from fmstudio.sandbox import Reader
+from fmstudio.training.checkpoint import FILE
+from fmstudio.training.finetune import finetune
+from fmstudio.training.reporter import Stopped
+from fmstudio.types import TaskSpec
+from tests.training.conftest import Recorder, run_record
+
+
+@pytest.fixture(scope="module")
+def finished(cohort, settings, tmp_path_factory):
+    from datetime import UTC, datetime
+
+    from fmstudio.records import ProjectRecord
+
+    project = ProjectRecord(1, "Made", cohort.task, datetime.now(UTC))
+    folder = tmp_path_factory.mktemp("run")
+    return finetune(run_record(epochs=2), project, cohort, folder, settings, Recorder())
+
+
+@pytest.fixture(scope="module")
+def predictor(finished, settings):
+    with Reader(settings.limits) as reader:
+        yield Predictor("adapter-test", finished.adapter_folder, settings, reader)
+
+
+def test_a_run_judges_every_rung_of_the_ladder_on_the_same_patients(finished, cohort):
+    result = finished.result
+
+    assert [rung["name"] for rung in result["ladder"]] == [
+        "baseline: gradient boosting on table", "probe", "lora",
+    ]  # fmt: skip
+    assert result["n"] == {s: len(cohort.split(s)) for s in ("train", "validation", "test")}
+    assert set(result["metrics"]) >= {"auroc", "auprc", "brier", "ece", "accuracy"}
+    assert result["chosen"] in ("probe", "lora")
+    assert result["subsets"][-1]["modalities"] == list(cohort.modalities)
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_the_folder_is_a_bundle_whose_probes_give_the_stored_answers(finished, settings):
+    assert replay(finished.adapter_folder, settings) < 1e-5
+
+
+def test_an_adapter_with_another_head_is_found_out(finished, settings, tmp_path):
+    import shutil
+
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "changed"
+    shutil.copytree(finished.adapter_folder, folder)
+    weights = load_file(folder / "adapter" / "adapter_model.safetensors")
+    head = next(name for name in weights if name.endswith("task_head.bias"))
+    save_file(weights | {head: weights[head] + 1}, folder / "adapter" / "adapter_model.safetensors")
+
+    with pytest.raises(BundleError, match="stored probes differently"):
+        replay(folder, settings)
+
+
+def test_an_adapter_for_another_base_is_refused(finished, settings, tmp_path):
+    import shutil
+
+    folder = tmp_path / "elsewhere"
+    shutil.copytree(finished.adapter_folder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"base": "random"}))
+
+    with pytest.raises(BundleError, match="made for the base 'random'"):
+        replay(folder, settings)
+
+
+def test_one_case_gets_the_answer_it_has_in_the_evaluation(finished, predictor, cohort):
+    held_out = dataclasses.replace(cohort, cases=cohort.split("test"))
+
+    judged = judge(predictor, held_out)
+
+    assert judged["metrics"]["auroc"] == finished.result["metrics"]["auroc"]
+    case = held_out.cases[0]
+    assert predictor.predict(case.sources).probabilities == pytest.approx(
+        predictor.predict(case.sources).probabilities, abs=0
+    )
+
+
+@pytest.mark.parametrize("kept", [("film", "note_file"), ("breath_sound",), None])
+def test_contributions_sum_to_the_predicted_probability_minus_the_baseline(predictor, cohort, kept):
+    case = next(c for c in cohort.cases if len(c.sources) == len(cohort.modalities))
+    sources = {
+        name: found for name, found in case.sources.items() if kept is None or found[0].name in kept
+    }
+
+    answer = predictor.predict(sources, "case-1").as_dict()
+
+    predicted = answer["probabilities"][answer["prediction"]]
+    total = sum(answer["contributions"].values())
+    assert total == pytest.approx(predicted - answer["baseline"], abs=1e-6)
+    assert answer["used"] == [m for m in cohort.modalities if m in sources]
+    assert set(answer["missing"]) == set(cohort.modalities) - set(sources)
+
+
+def test_a_case_with_nothing_to_look_at_is_refused(predictor):
+    with pytest.raises(InputError, match="nothing that the adapter can use"):
+        predictor.predict({}, "case-2")
+
+
+def test_stock_peft_loads_the_adapter_onto_the_base(finished, settings):
+    from peft import PeftModel
+
+    from fmstudio.adapters.lora import load
+    from fmstudio.model.load import load_base
+
+    base = load_base(finished.adapter_folder / "config.json", settings)
+    stock = PeftModel.from_pretrained(base, str(finished.adapter_folder / "adapter"))
+
+    ours = load(finished.adapter_folder, settings)
+    theirs = stock.merge_and_unload()
+    assert all(
+        torch.equal(a, b) for a, b in zip(ours.parameters(), theirs.parameters(), strict=True)
+    )
+
+
+def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir(), broken.mkdir()
+    run = run_record(epochs=4, batch_size=8)
+    straight = Recorder()
+    finetune(run, project, light, whole, settings, straight)
+
+    with pytest.raises(Stopped):
+        finetune(run, project, light, broken, settings, Recorder(stop_after=7))
+    resumed = Recorder()
+    finetune(run, project, light, broken, settings, resumed)
+
+    assert resumed.curve == straight.curve
+    ours = load_file(whole / "adapter" / "adapter" / "adapter_model.safetensors")
+    theirs = load_file(broken / "adapter" / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_half_written_checkpoint_does_not_replace_the_last_whole_one(
+    light, project, settings, tmp_path
+):
+    run = run_record(epochs=3, batch_size=8)
+    with pytest.raises(Stopped):
+        finetune(run, project, light, tmp_path, settings, Recorder(stop_after=7))
+    before = (tmp_path / FILE).read_bytes()
+    (tmp_path / f"{FILE}.tmp").write_bytes(before[: len(before) // 2])
+
+    finished = finetune(run, project, light, tmp_path, settings, Recorder())
+
+    assert finished.result["epochs"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "figure"),
+    [
+        (TaskSpec("multiclass", ("y",), ("a", "b", "c")), lambda i: float(i % 3), "macro_auroc"),
+        (
+            TaskSpec("multilabel", ("y", "z"), ("y", "z")),
+            lambda i: (float(i % 2), float("nan") if i % 5 == 0 else float(i % 3 == 0)),
+            "macro_auroc",
+        ),
+        (TaskSpec("regression", ("y",), ("y",)), lambda i: 50.0 + i, "r2"),
+    ],
+)
+def test_every_kind_of_task_trains_and_answers(
+    light, project, settings, tmp_path, task, target, figure
+):
+    cases = tuple(dataclasses.replace(c, target=target(i)) for i, c in enumerate(light.cases))
+    cohort = dataclasses.replace(light, cases=cases, task=task)
+
+    found = finetune(run_record(epochs=1), project, cohort, tmp_path, settings, Recorder())
+
+    assert figure in found.result["metrics"]
+    with Reader(settings.limits) as reader:
+        answer = Predictor("a", found.adapter_folder, settings, reader).predict(cases[0].sources)
+    total = sum(answer.contributions.values())
+    if task.kind == "regression":
+        assert 0 < answer.value < 150
+        assert total == pytest.approx(answer.value - answer.baseline, abs=1e-6)
+    else:
+        assert set(answer.probabilities) == set(task.labels)
+        best = max(answer.probabilities.values())
+        assert total == pytest.approx(best - answer.baseline, abs=1e-6)
+
+
+def test_adapting_the_encoders_too_changes_them_and_replays(light, project, settings, tmp_path):
+    run = run_record(epochs=1, scope="trunk and encoders", learning_rate=5e-3)
+
+    found = finetune(run, project, light, tmp_path, settings, Recorder())
+
+    weights = load_file(found.adapter_folder / "adapter" / "adapter_model.safetensors")
+    assert any("encoders." in name for name in weights)
+    assert replay(found.adapter_folder, settings) < 1e-5
+
+
+def test_the_same_seed_gives_the_same_curve(light, project, settings, tmp_path):
+    curves = []
+    for name in ("first", "again"):
+        (tmp_path / name).mkdir()
+        recorder = Recorder()
+        run = run_record(epochs=2, seed=3)
+        finetune(run, project, light, tmp_path / name, settings, recorder)
+        curves.append(recorder.curve)
+
+    assert curves[0] == curves[1]
+    assert np.isfinite(list(curves[0].values())).all()
