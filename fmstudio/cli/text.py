@@ -78,9 +78,13 @@ def figure(value: Mapping[str, float | None] | None) -> str:
 
 def projects_text(projects: Sequence[ProjectRecord]) -> str:
     """The list of projects."""
-    rows = [(p.name, p.task.kind, ", ".join(p.task.labels) or "-", when(p.created_at))
-            for p in projects]  # fmt: skip
+    rows = [(p.name, p.task.kind, _some(p.task.labels), when(p.created_at)) for p in projects]
     return table(("project", "task", "labels", "made"), rows)
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more or "-"
 
 
 def project_text(

@@ -138,8 +138,6 @@ def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bo
     known = {c: r for c, r in _known_roles(home, adapter).items() if c in manifest.columns}
     known |= {column: "label" for column in task.columns if column in manifest.columns}
     roles = choose_roles(manifest, known, replace(task, columns=()))
-    # Another outcome of the same patients is no input, and not what is asked for.
-    roles |= {c: "ignore" for c, r in roles.items() if r == "label" and c not in task.columns}
     return build_cohort(manifest, roles, task, path.stem, require_label=require_label)
 
 

@@ -70,7 +70,7 @@ def test_a_case_that_cannot_be_read_does_not_stop_the_others(
     assert (second["error"], second["prediction"]) == ("", "0")
 
 
-def test_the_label_of_a_new_manifest_is_no_input(studio, adapter, table, tmp_path, monkeypatch):
+def test_no_label_of_a_new_manifest_is_an_input(studio, adapter, table, tmp_path, monkeypatch):
     seen = []
     whole = type(studio.predictor(adapter.id)).predict
 
@@ -79,8 +79,10 @@ def test_the_label_of_a_new_manifest_is_no_input(studio, adapter, table, tmp_pat
         return whole(self, sources, case_id)
 
     monkeypatch.setattr(type(studio.predictor(adapter.id)), "predict", predict)
-    studio.predict_manifest(adapter.id, table("new/m.csv", rows=25), tmp_path / "out.csv")
-    assert seen[0] == {"age", "crp"}
+    dead = [0, 1] * 15
+    for more in ({}, {"label_dead": dead}, {"label_ill": None, "label_dead": dead}):
+        studio.predict_manifest(adapter.id, table("new/m.csv", **more), tmp_path / "out.csv")
+    assert seen == [{"age", "crp"}] * 90
 
 
 def test_a_regression_gives_value_and_interval(studio, table, tmp_path, request):
