@@ -33,7 +33,7 @@ class Sample:
     sources: Mapping[str, tuple[Source, ...]]
 
 
-def make_sample(studio: Studio) -> Sample:
+def make_sample(studio: Studio) -> None:
     """Make what is not there yet: project, cohort, adapter. Raises NotFound for missing files."""
     for path in (MANIFEST, BUNDLE):
         if not path.is_file():
@@ -48,9 +48,6 @@ def make_sample(studio: Studio) -> Sample:
         studio.add_cohort(project.id, MANIFEST, ROLES, name="Sample cohort")
     if not studio.adapters(project.id):
         studio.import_bundle(BUNDLE, project.id)
-    sample = read_sample(studio)
-    assert sample is not None
-    return sample
 
 
 def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:
@@ -83,6 +80,6 @@ def _free_name(studio: Studio) -> str:
 
 
 def _first_case(cases: tuple[PatientCase, ...]) -> PatientCase:
-    """The first held-out case with the most modalities: never one that was trained on."""
+    """The fullest held-out case, the first of several: never one that was trained on."""
     held_out = [case for case in cases if case.split == "test"] or list(cases)
-    return max(held_out, key=lambda case: len(case.sources))
+    return max(held_out, key=lambda c: (len(c.sources), sum(map(len, c.sources.values()))))

@@ -29,7 +29,10 @@ class Studio(Answers):
 
         Raises NotFound if the files that ship with the studio are missing.
         """
-        return make_sample(self)
+        make_sample(self)
+        sample = self.sample()
+        assert sample is not None
+        return sample
 
     def sample(self) -> Sample | None:
         """The sample project's adapter and first case, or None where there is no sample yet."""
