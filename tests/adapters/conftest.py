@@ -64,6 +64,12 @@ def tensors(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
+def card() -> dict[str, object]:
+    """What a run says about its adapter."""
+    return dict(CARD)
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An adapter's folder before it is sealed."""
     place = tmp_path / "adapter-1a2b3c"
