@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 
-from fmstudio.adapters.bundle import export, seal
+from fmstudio.adapters.bundle import export, seal, unpack, verify
+from fmstudio.errors import BundleError
 
 BASE_SHA256 = "ab" * 32
 WEIGHTS = "adapter/adapter_model.safetensors"
@@ -119,3 +120,18 @@ def forged(bundle: Path, tmp_path: Path) -> Callable[..., Path]:
         return target
 
     return make
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[[Path, str], None]:
+    """Checks that verify and unpack both refuse a bundle, and that nothing is written."""
+
+    def check(path: Path, match: str) -> None:
+        with pytest.raises(BundleError, match=match) as caught:
+            verify(path)
+        with pytest.raises(BundleError, match=match):
+            unpack(path, tmp_path / "target")
+        assert not (tmp_path / "target").exists()
+        assert str(tmp_path) not in caught.value.message + caught.value.hint
+
+    return check
