@@ -1,0 +1,79 @@
+"""What a run will take, told before it starts. Free of torch, so that a page can ask.
+
+Work is counted in floating-point operations of the embedded base and put against this machine's
+own speed, measured by a short matrix product; reading is put at what the pipelines took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import psutil
+
+from fmstudio.contracts import pipeline, pipelines
+from fmstudio.training.config import RunConfig
+
+# By kind of data: tokens for the trunk, billions of operations of the encoder, seconds to read.
+COSTS: Mapping[str, tuple[float, float, float]] = {
+    "frames": (32, 1.5, 0.040),
+    "waveform": (28, 0.3, 0.010),
+    "series": (48, 0.2, 0.015),
+    "table": (12, 0.05, 0.002),
+    "text": (28, 0.5, 0.003),
+}
+TRUNK_GIGA = 0.0064  # billions of operations a token and pass: two for each of 3.2 million weights
+EFFICIENCY = 0.35  # share of the matrix product's speed that a whole step reaches
+FIXED_SECONDS = 15.0  # starting the worker, loading the libraries, judging and writing the adapter
+FIXED_MB = 1000.0  # the libraries, base and readers
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Expected time in seconds and peak memory in megabytes."""
+
+    seconds: float
+    memory_mb: float
+
+
+@cache
+def machine_gigaflops() -> float:
+    """Billions of float32 operations a second in a matrix product, best of five."""
+    size = 768
+    a = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    a @ a
+    best = float("inf")
+    for _ in range(5):
+        started = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - started)
+    return 2 * size**3 / best / 1e9
+
+
+def estimate(config: RunConfig, summary: Mapping[str, Any]) -> Estimate:
+    """For a config and the JSON of `cohort report`."""
+    counts = summary["modalities"]
+    chosen = config.modalities or tuple(name for name in pipelines() if counts.get(name))
+    train = summary.get("splits", {}).get("train") or 0.6 * summary["cases"]
+    share = train / max(summary["cases"], 1)
+    tokens = encode = read = 0.0
+    for name in chosen:
+        per_case = COSTS[pipeline(name).kind]
+        tokens += counts.get(name, 0) * per_case[0]
+        encode += counts.get(name, 0) * per_case[1]
+        read += counts.get(name, 0) * per_case[2]
+    trunk = tokens * TRUNK_GIGA
+    # Once for the probe and each single modality; every epoch forward, back, and validation.
+    passes = 3 + config.epochs * (2 * share + (1 - share) / 2)
+    work = encode + trunk * passes
+    if config.scope != "trunk":
+        work += encode * passes
+    speed = machine_gigaflops() * EFFICIENCY
+    readers = max(1, psutil.cpu_count() or 1)
+    features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
+    batch = config.batch_size * (12.0 if config.scope == "trunk" else 60.0)
+    return Estimate(FIXED_SECONDS + read / readers + work / speed, FIXED_MB + features + batch)
