@@ -11,6 +11,7 @@ from fmstudio.types import TaskSpec
 
 RUN_STATES = ("waiting", "running", "finished", "failed", "stopped", "interrupted")
 LIVE_STATES = ("waiting", "running")
+OUR_FAULT = "The run stopped because of a fault in the studio."
 
 
 @dataclass(frozen=True)

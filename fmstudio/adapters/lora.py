@@ -19,12 +19,18 @@ from fmstudio.training.config import RunConfig
 
 Adapted = PeftModel  # a SharedModel with an adapter attached, as other files know it
 
-# Anchored on full paths: a bare "q_proj" would also catch encoders that come with a checkpoint.
-_LAYERS = r"blocks\.\d+\.(q_proj|v_proj|fc1|fc2)"
-TARGETS: Mapping[str, str] = {
-    "trunk": rf"trunk\.{_LAYERS}",
-    "trunk and encoders": rf"(trunk|encoders\.\w+\.stack)\.{_LAYERS}",
-}
+
+def targets(scope: str, depth: int) -> str:
+    """A pattern of the layers that get an adapter, for a trunk of `depth` blocks.
+
+    Anchored on full paths: a bare "q_proj" would also catch encoders that come with a checkpoint.
+    """
+    layers = r"(q_proj|v_proj)"
+    if scope == "upper trunk":
+        upper = "|".join(str(block) for block in range(depth // 2, depth))
+        return rf"trunk\.blocks\.({upper})\.{layers}"
+    where = "trunk" if scope == "trunk" else r"(trunk|encoders\.\w+\.stack)"
+    return rf"{where}\.blocks\.\d+\.{layers}"
 
 
 def attach(model: SharedModel, config: RunConfig) -> Adapted:
@@ -33,7 +39,7 @@ def attach(model: SharedModel, config: RunConfig) -> Adapted:
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=TARGETS[config.scope],
+        target_modules=targets(config.scope, model.config.depth),
         modules_to_save=["task_head"],
         task_type="SEQ_CLS",
     )

@@ -21,6 +21,30 @@ class Tokens:
     mask: Tensor
 
 
+class Places:
+    """Where the S real items of a padded batch (B, N) stand.
+
+    All but attention works item by item, and is spared the padding: with modalities missing or
+    hidden it is a third of a batch.
+    """
+
+    def __init__(self, mask: Tensor) -> None:
+        self.mask = mask
+        self.rows = mask.flatten().nonzero().squeeze(1)
+        # A case without a single real item would make softmax divide by zero; it attends to its
+        # padding instead, which nobody gathers.
+        self.attend = (mask | ~mask.any(1, keepdim=True))[:, None, None, :]
+
+    def gather(self, padded: Tensor) -> Tensor:
+        """(B, N, D) to (S, D)."""
+        return padded.flatten(0, 1).index_select(0, self.rows)
+
+    def spread(self, packed: Tensor) -> Tensor:
+        """(S, D) to (B, N, D), zero where nothing is."""
+        padded = packed.new_zeros(self.mask.numel(), packed.shape[-1])
+        return padded.index_copy(0, self.rows, packed).unflatten(0, self.mask.shape)
+
+
 class Block(nn.Module):
     """One pre-norm transformer block (Vaswani et al. 2017; pre-norm after Xiong et al. 2020)."""
 
@@ -36,16 +60,15 @@ class Block(nn.Module):
         self.fc1 = nn.Linear(width, expansion * width)
         self.fc2 = nn.Linear(expansion * width, width)
 
-    def forward(self, x: Tensor, attend: Tensor) -> Tensor:
-        """x (B, N, D); attend (B, 1, 1, N) bool, False for items that nobody may look at."""
+    def forward(self, x: Tensor, places: Places) -> Tensor:
+        """Real items (S, D) of all cases one after another, to the same."""
         normed = self.norm1(x)
-        split = (x.shape[0], x.shape[1], self.heads, -1)
         query, key, value = (
-            project(normed).view(split).transpose(1, 2)
+            places.spread(project(normed)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             for project in (self.q_proj, self.k_proj, self.v_proj)
         )
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=attend)
-        x = x + self.out_proj(mixed.transpose(1, 2).reshape(x.shape))
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=places.attend)
+        x = x + self.out_proj(places.gather(mixed.transpose(1, 2).flatten(2)))
         return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
 
 
@@ -59,12 +82,11 @@ class Stack(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """x (B, N, D) and mask (B, N) to (B, N, D)."""
-        # A row without a single real item would make softmax divide by zero; it attends to
-        # its padding instead, and whoever reads the result masks it out.
-        attend = (mask | ~mask.any(1, keepdim=True))[:, None, None, :]
+        places = Places(mask)
+        packed = places.gather(x)
         for block in self.blocks:
-            x = block(x, attend)
-        return self.norm(x)
+            packed = block(packed, places)
+        return places.spread(self.norm(packed))
 
 
 class EncoderNetwork(nn.Module):

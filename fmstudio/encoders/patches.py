@@ -36,16 +36,16 @@ def _resize(frame: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX), np.float32)
 
 
-def _tokens_per_side(frames: int) -> int:
-    """Fewer tokens a frame when there are more frames: at most 32 tokens an input."""
-    return 4 if frames <= 2 else 2
+def _tokens(frames: int) -> tuple[int, int]:
+    """Tokens along a frame's side, and frames that share a token: at most 16 tokens an input."""
+    return (4, 1) if frames == 1 else (2, -(-frames // 4))
 
 
 @dataclass(frozen=True)
 class Patches:
     """Prepares frames: at most MAX_FRAMES of them, evenly spaced, cut into patches."""
 
-    key: str = to_json(["patches", 1, SIDE, PATCH, MAX_FRAMES])
+    key: str = to_json(["patches", 2, SIDE, PATCH, MAX_FRAMES])
 
     def prepare(self, given: ModalityInput) -> Prepared:
         """Arrays of N = frames · GRID² patches: patch, place (row, column, seconds), group."""
@@ -59,9 +59,9 @@ class Patches:
         )
         step = given.facts.get("seconds_per_frame")
         seconds = chosen[at] * step if step else at
-        side = _tokens_per_side(len(chosen))
+        side, shared = _tokens(len(chosen))
         scale = GRID // side
-        group = at * side**2 + (row // scale) * side + column // scale
+        group = (at // shared) * side**2 + (row // scale) * side + column // scale
         place = np.stack([row, column, seconds], -1).reshape(-1, 3)
         return Prepared(
             {

@@ -23,7 +23,8 @@ from fmstudio.types import ModalityInput, Prepared, to_json
 
 BINS = 16
 STATISTICS = 10
-MAX_TOKENS = 64
+MAX_TOKENS = 48
+MAX_SPANS = 32  # spans of all channels together, where there are fewer channels
 LIMIT = 8.0  # scaled readings beyond this are clipped: an artefact says no more than "far off"
 
 
@@ -58,7 +59,7 @@ class Spans:
     @property
     def key(self) -> str:
         """Changes with the scales."""
-        return to_json(["spans", 1, BINS, MAX_TOKENS, dict(self.channels)])
+        return to_json(["spans", 1, BINS, MAX_SPANS, dict(self.channels)])
 
     def prepare(self, given: ModalityInput) -> Prepared:
         """Arrays of N spans: shape, filled (BINS each), statistics, time (start, length), name."""
@@ -72,7 +73,7 @@ class Spans:
                 hint=f"Give a recording with any of: {', '.join(self.channels)}.",
             )
         duration = max(float(seconds[-1] - seconds[0]), 1e-3) if len(seconds) else 1e-3
-        count = int(np.clip(MAX_TOKENS // max(len(known), 1), 1, BINS))
+        count = int(np.clip(MAX_SPANS // max(len(known), 1), 1, BINS))
         place = np.clip((seconds - seconds[0]) / duration * count, 0, count - 1e-6)
         rows: list[tuple[np.ndarray, ...]] = []
         names: list[str] = []

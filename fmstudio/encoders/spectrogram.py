@@ -24,7 +24,7 @@ BANDS = 64
 LOWEST, HIGHEST = 20.0, 8000.0
 WINDOW_SECONDS, HOP_SECONDS = 0.040, 0.016
 STEPS = 16  # spectrogram columns a patch: 0.256 s
-MAX_TOKENS = 32
+MAX_TOKENS = 16
 FLOOR = -4.0  # log10 of power below a recording's loudest band, four decades down
 
 
@@ -66,7 +66,7 @@ def spectrogram(samples: np.ndarray, rate: float) -> np.ndarray:
 class Spectrograms:
     """Prepares sound: one spectrogram a recording, cut into patches of 0.256 s."""
 
-    key: str = to_json(["spectrogram", 1, BANDS, STEPS, WINDOW_SECONDS, HOP_SECONDS])
+    key: str = to_json(["spectrogram", 1, BANDS, STEPS, MAX_TOKENS, WINDOW_SECONDS, HOP_SECONDS])
 
     def prepare(self, given: ModalityInput) -> Prepared:
         """Arrays of N patches: patch (STEPS · BANDS), seconds, name (of the site), group."""

@@ -21,7 +21,7 @@ from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 MAX_SUBWORDS = 512
-MAX_TOKENS = 32
+MAX_TOKENS = 16
 
 
 @lru_cache(maxsize=4)

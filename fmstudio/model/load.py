@@ -95,10 +95,19 @@ def load_base(
 
 def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelConfig:
     """The same config with every encoder of the base, so that random weights come out the same
-    whichever modalities are used, and stored weights all find their place."""
+    whichever modalities are used, and stored weights all find their place.
+
+    Sizes and encoders must be the base's own: a bundle's config may not ask for a larger model.
+    """
     stored = json.loads(
         (base_folder(config.base, settings) / "config.json").read_text(encoding="utf-8")
     )
+    same = all(stored[name] == getattr(config, name) for name in ("width", "heads", "depth"))
+    if not same or any(stored["encoders"].get(k) != v for k, v in config.encoders.items()):
+        raise BundleError(
+            f"The adapter's config does not describe the base '{config.base}'.",
+            hint="The bundle is damaged or was made for another version: ask for it again.",
+        )
     return SharedModelConfig(**{**config.to_dict(), "encoders": stored["encoders"]})
 
 

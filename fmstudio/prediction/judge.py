@@ -12,6 +12,7 @@ from fmstudio.evaluation.metrics import evaluate, gain, headline, verdict
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.preparation.inputs import Preparation, PreparedCases
 from fmstudio.preparation.outputs import logits_of
+from fmstudio.training.config import RunConfig
 from fmstudio.types import Cohort, Interval, PatientCase, target_array
 
 
@@ -50,7 +51,7 @@ def judge(predictor: Predictor, cohort: Cohort) -> dict[str, Any]:
     that the adapter can use.
     """
     preparation = Preparation(predictor.reader, predictor.settings)
-    frozen = predictor.card["config"]["scope"] == "trunk"
+    frozen = RunConfig.from_dict(predictor.card["config"]).encoders_frozen
     prepared = preparation.run(predictor.model, predictor.processors, cohort.cases, frozen)
     cases = [case for case in cohort.cases if prepared.keys[case.case_id]]
     if not cases:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from fmstudio.errors import InputError, StudioError
-from fmstudio.records import Progress, ProjectRecord, RunRecord
+from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
 from fmstudio.registry import Registry
 from fmstudio.registry.opening import sync_folder
 from fmstudio.runs.launch import ENVIRONMENT, LOG, process_started, run_folder, start_next
@@ -150,7 +150,7 @@ def explain(fault: BaseException) -> tuple[str, str]:
             "Free some space, then resume the run: it continues from its last checkpoint.",
         )
     return (
-        "The run stopped because of a fault in the studio.",
+        OUR_FAULT,
         f"The details are in {LOG} of the run.",
     )
 

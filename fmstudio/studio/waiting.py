@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fmstudio.errors import RunFailed
-from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.records import LIVE_STATES, OUR_FAULT, RunRecord
 
 if TYPE_CHECKING:
     from fmstudio.studio.training import Training
@@ -20,7 +20,7 @@ def wait(
 ) -> RunRecord:
     """The run once it has finished; `watch` is called with it at every look.
 
-    Raises RunFailed if it ended without a result.
+    Raises RunFailed if it ended without a result, RuntimeError if that was the studio's fault.
     """
     run = studio.run(run_id)
     while run.status in LIVE_STATES:
@@ -30,6 +30,8 @@ def wait(
         run = studio.run(run_id)
     if run.status == "finished":
         return run
+    if run.error == OUR_FAULT:
+        raise RuntimeError(f"{run.error} {run.hint}")
     raise RunFailed(
         run.error or f"The run {run.id} was {run.status}.",
         hint=run.hint or "Resume it: it goes on from its last checkpoint.",

@@ -12,7 +12,7 @@ from typing import Any
 from fmstudio.errors import InputError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "trunk"},
+    "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "upper trunk"},
     "balanced": {"rank": 8, "epochs": 40, "patience": 8, "scope": "trunk"},
     "thorough": {"rank": 16, "epochs": 40, "patience": 8, "scope": "trunk and encoders"},
 }
@@ -44,16 +44,16 @@ class RunConfig:
         low=1.0, high=512.0,
     )  # fmt: skip
     lora_dropout: float = _shown(
-        0.05, "LoRA dropout", "Share of adapter inputs dropped in training.", low=0.0, high=0.8
+        0.0, "LoRA dropout", "Share of adapter inputs dropped in training.", low=0.0, high=0.8
     )
     scope: str = _shown(
-        "trunk", "What to adapt",
-        "The trunk alone is fast, for the encoders run once; adapting them too costs several "
-        "times as much and pays on larger cohorts.",
-        choices=("trunk", "trunk and encoders"),
+        "upper trunk", "What to adapt",
+        "The trunk alone is fast, for the encoders run once; its upper half faster still. "
+        "Adapting the encoders too costs several times as much and pays on larger cohorts.",
+        choices=("upper trunk", "trunk", "trunk and encoders"),
     )  # fmt: skip
     learning_rate: float = _shown(
-        5e-4, "Learning rate", "Largest step size; it warms up and then decays.",
+        3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
         low=1e-6, high=1e-1,
     )  # fmt: skip
     weight_decay: float = _shown(
@@ -89,6 +89,11 @@ class RunConfig:
                     else f"between {known['low']} and {known['high']}"
                 )
                 raise InputError(f"{known['label']} is {value}.", hint=f"Give a value {expected}.")
+
+    @property
+    def encoders_frozen(self) -> bool:
+        """True if encoders stay as they are, so that they need to run only once per input."""
+        return self.scope != "trunk and encoders"
 
     @classmethod
     def from_preset(cls, preset: str, **changes: Any) -> RunConfig:

@@ -20,11 +20,11 @@ from fmstudio.training.config import RunConfig
 
 # By kind of data: tokens for the trunk, billions of operations of the encoder, seconds to read.
 COSTS: Mapping[str, tuple[float, float, float]] = {
-    "frames": (32, 1.5, 0.040),
-    "waveform": (28, 0.3, 0.010),
-    "series": (48, 0.2, 0.015),
+    "frames": (16, 1.5, 0.040),
+    "waveform": (14, 0.3, 0.010),
+    "series": (32, 0.2, 0.015),
     "table": (12, 0.05, 0.002),
-    "text": (28, 0.5, 0.003),
+    "text": (16, 0.5, 0.003),
 }
 TRUNK_GIGA = 0.0064  # billions of operations a token and pass: two for each of 3.2 million weights
 EFFICIENCY = 0.35  # share of the matrix product's speed that a whole step reaches
@@ -70,10 +70,10 @@ def estimate(config: RunConfig, summary: Mapping[str, Any]) -> Estimate:
     # Once for the probe and each single modality; every epoch forward, back, and validation.
     passes = 3 + config.epochs * (2 * share + (1 - share) / 2)
     work = encode + trunk * passes
-    if config.scope != "trunk":
+    if not config.encoders_frozen:
         work += encode * passes
     speed = machine_gigaflops() * EFFICIENCY
     readers = max(1, psutil.cpu_count() or 1)
     features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
-    batch = config.batch_size * (12.0 if config.scope == "trunk" else 60.0)
+    batch = config.batch_size * (8.0 if config.encoders_frozen else 60.0)
     return Estimate(FIXED_SECONDS + read / readers + work / speed, FIXED_MB + features + batch)

@@ -75,8 +75,7 @@ def prepare(
     with Reader(settings.limits, workers=max(1, psutil.cpu_count() or 1)) as reader:
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
-        frozen = config.scope == "trunk"
-        prepared = preparation.run(model, processors, cohort.cases, frozen)
+        prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
     return model, processors, _material(cohort, prepared)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,14 +81,28 @@ def sources_of(
 def filled(
     pipeline: Pipeline, known: Known, sources: Sequence[Source]
 ) -> tuple[list[str] | None, dict[str, str], str | Cells]:
-    """The reverse: files, their names, and what to type, so that the widgets give `sources`."""
-    paths = [source.path for source in sources if source.path is not None]
-    names = {source.path.name: source.name for source in sources if source.path is not None}
+    """The reverse: files, their names, and what to type, so that the widgets give `sources`.
+
+    A browser knows nothing of a file's neighbours, so the other files of a recording come along.
+    """
+    paths: list[Path] = []
+    names: dict[str, str] = {}
+    for source in sources:
+        for path in _with_parts(source.path, pipeline.suffixes) if source.path else ():
+            if path.name not in names:
+                paths.append(path)
+            names[path.name] = source.name
     typed = {source.name: source.text or "" for source in sources if source.path is None}
     files = [str(path) for path in paths] or None
     if pipeline.kind == "table":
         return files, names, rows(known, typed)
     return files, names, "\n\n".join(typed.values())
+
+
+def _with_parts(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """A file and those beside it with the same stem that are read together with it."""
+    beside = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.exists() else []
+    return [path, *(p for p in beside if p != path and p.suffix.lower() in suffixes)]
 
 
 def rows(known: Known, values: Mapping[str, str]) -> Cells:

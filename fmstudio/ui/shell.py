@@ -138,6 +138,8 @@ def serve(
             if when_open is not None:
                 when_open()
 
+        # Pages that are still open when the studio ends are cut off; that is no fault to report.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
         threading.Thread(target=opened, name="when-open", daemon=True).start()
         server.run(sockets=[listening])
         os.chdir(studio.settings.home)
