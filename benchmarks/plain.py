@@ -23,6 +23,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainingArguments, set_seed
 
+from fmstudio.adapters.lora import targets
 from fmstudio.cohort import build_cohort, read_manifest
 from fmstudio.model.batching import collate
 from fmstudio.model.load import load_base, task_config
@@ -80,7 +81,7 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=r"trunk\.blocks\.\d+\.(q_proj|v_proj|fc1|fc2)",
+        target_modules=targets(config.scope, model.config.depth),
         modules_to_save=["task_head"],
         task_type="SEQ_CLS",
     )
