@@ -74,3 +74,15 @@ def test_filling_in_a_case_and_reading_it_back_gives_the_same_case(pipeline, sou
     files, names, typed = filled(pipeline, known(pipeline), sources)
 
     assert sources_of(pipeline, known(pipeline), files, names, typed) == sources
+
+
+def test_the_signals_of_a_sample_recording_come_with_its_header(tmp_path):
+    series = pipelines()["device_logs"]
+    header, signals = tmp_path / "m1.hea", tmp_path / "m1.dat"
+    for path in (header, signals, tmp_path / "m10.dat", tmp_path / "m1.png"):
+        path.write_bytes(b"")
+
+    files, names, _ = filled(series, Known(), [Source("monitor", path=header)])
+
+    assert files == [str(header), str(signals)]
+    assert names == {"m1.hea": "monitor", "m1.dat": "monitor"}
