@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,16 @@ class TaskSpec:
     def outputs(self) -> int:
         """Number of numbers that the task head gives."""
         return 1 if self.kind in ("binary", "regression") else len(self.labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return asdict(self) | {"columns": list(self.columns), "labels": list(self.labels)}
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> TaskSpec:
+        """The task that `as_dict` wrote."""
+        columns, labels = tuple(stored["columns"]), tuple(stored["labels"])
+        return cls(**{**stored, "columns": columns, "labels": labels})
 
 
 @dataclass(frozen=True)

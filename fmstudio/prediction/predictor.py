@@ -34,7 +34,7 @@ class Predictor:
     def __init__(self, adapter_id: str, folder: Path, settings: Settings, reader: Reader) -> None:
         self.adapter_id, self.settings, self.reader = adapter_id, settings, reader
         self.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        self.task = task_from_json(self.card["task"])
+        self.task = TaskSpec.from_dict(self.card["task"])
         self.model = load(folder, settings)
         stored = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
         self.readout = Readout.from_dict(stored)
@@ -181,11 +181,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def task_from_json(stored: Mapping[str, Any]) -> TaskSpec:
-    """The task of a card."""
-    return TaskSpec(
-        stored["kind"], tuple(stored["columns"]), tuple(stored["labels"]), stored["positive"],
-        stored["description"],
-    )  # fmt: skip

@@ -13,7 +13,7 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
-from fmstudio.registry.tables import Adapter, Cohort, Project, Run, task_json
+from fmstudio.registry.tables import Adapter, Cohort, Project, Run
 from fmstudio.types import TaskSpec
 
 LONGEST_NAME = 120
@@ -30,7 +30,7 @@ class Projects(Database):
                 raise InputError(
                     f"There is already a project '{name}'.", hint="Choose another name."
                 )
-            row = Project(name=name, task=task_json(task), sample=sample)
+            row = Project(name=name, task=task.as_dict(), sample=sample)
             session.add(row)
             session.flush()
             log_event(session, "project created", _subject(row.id), {"task": task.kind})
@@ -50,7 +50,7 @@ class Projects(Database):
         """Change what a project predicts, as when its cohort's labels become known."""
         with self.writing() as session:
             row = find_project(session, project_id)
-            row.task = task_json(task)
+            row.task = task.as_dict()
             details = {"task": task.kind, "outputs": task.outputs}
             log_event(session, "project task changed", _subject(row.id), details)
             return row.record()

@@ -6,7 +6,6 @@ Nothing of a patient is kept but case ids and hashes.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -74,7 +73,7 @@ class Project(Table):
 
     def record(self) -> ProjectRecord:
         return ProjectRecord(
-            self.id, self.name, _task(self.task), self.created_at, sample=self.sample
+            self.id, self.name, TaskSpec.from_dict(self.task), self.created_at, sample=self.sample
         )
 
 
@@ -226,13 +225,3 @@ class Event(Table):
         return EventRecord(
             self.id, self.at, self.kind, self.subject, self.details, self.previous, self.hash
         )
-
-
-def task_json(task: TaskSpec) -> dict[str, Any]:
-    """A task as its column keeps it."""
-    return asdict(task)
-
-
-def _task(kept: dict[str, Any]) -> TaskSpec:
-    columns, labels = tuple(kept["columns"]), tuple(kept["labels"])
-    return TaskSpec(**kept | {"columns": columns, "labels": labels})

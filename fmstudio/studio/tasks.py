@@ -35,14 +35,10 @@ def new_task(
 def task_of(card: Mapping[str, Any]) -> TaskSpec:
     """The task in an adapter's card, which may come from elsewhere. Raises BundleError."""
     known = card["task"]
-    columns, labels = known.get("columns", known["labels"]), known["labels"]
-    texts = (*columns, *labels, known.get("positive") or "", known.get("description", ""))
+    texts = (*known["columns"], *known["labels"], known["positive"] or "", known["description"])
     if known["kind"] not in TASK_KINDS or not all(isinstance(text, str) for text in texts):
         raise BundleError(
             "The bundle's card.json does not say in a known way what the adapter predicts.",
             hint="Export the adapter again.",
         )
-    return TaskSpec(
-        known["kind"], tuple(columns), tuple(labels), known.get("positive"),
-        known.get("description", ""),
-    )  # fmt: skip
+    return TaskSpec.from_dict(known)

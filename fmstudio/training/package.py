@@ -22,7 +22,6 @@ from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.material import Material
-from fmstudio.types import TaskSpec
 
 INTENDED_USE = (
     "Research on patients like those of the training cohort. Not a medical device: not for "
@@ -71,7 +70,7 @@ def _card(
     kept = ("n", "metrics", "ladder", "chosen", "reason", "subsets", "fusion", "seconds")
     return {
         "name": project.name,
-        "task": task_json(cohort.task),
+        "task": cohort.task.as_dict(),
         "modalities": list(config.modalities),
         "columns": {name: _columns(material, name) for name in config.modalities},
         "table_columns": {p.modality: p.state.get("features", {}) for p in table},
@@ -95,14 +94,6 @@ def _columns(material: Material, modality: str) -> list[str]:
     """The manifest's columns that gave a modality, in the order in which cases first had them."""
     sources = (s for case in material.cohort.cases for s in case.sources.get(modality, ()))
     return list(dict.fromkeys(source.name for source in sources))
-
-
-def task_json(task: TaskSpec) -> dict[str, Any]:
-    """A task as JSON."""
-    return {
-        "kind": task.kind, "columns": list(task.columns), "labels": list(task.labels),
-        "positive": task.positive, "description": task.description,
-    }  # fmt: skip
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
