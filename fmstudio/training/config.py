@@ -13,8 +13,14 @@ from fmstudio.errors import InputError
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "upper trunk"},
-    "balanced": {"rank": 8, "epochs": 40, "patience": 8, "scope": "trunk"},
-    "thorough": {"rank": 16, "epochs": 40, "patience": 8, "scope": "trunk and encoders"},
+    "balanced": {"rank": 8, "epochs": 40, "patience": 8, "scope": "trunk", "folds": 5},
+    "thorough": {
+        "rank": 16,
+        "epochs": 40,
+        "patience": 8,
+        "scope": "trunk and encoders",
+        "folds": 5,
+    },
 }
 
 
@@ -74,6 +80,12 @@ class RunConfig:
     balance: bool = _shown(
         True, "Balance classes", "Weigh cases so that rare classes count as much as common ones."
     )
+    folds: int = _shown(
+        1, "Folds",
+        "With 2 or more, the probe is also judged by cross-validation over all patients: a "
+        "steadier figure than one held-out split of a small cohort.",
+        low=1, high=20,
+    )  # fmt: skip
     seed: int = _shown(0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:

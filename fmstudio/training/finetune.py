@@ -40,6 +40,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.judge import (
     Rung,
     beats,
+    cross_validation_json,
     fusion_json,
     ladder_json,
     rung,
@@ -126,6 +127,10 @@ def finetune(
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
+    crossed = None
+    if config.folds > 1:
+        with watch("cross-validation"):
+            crossed = cross_validation_json(task, material, sets, config.folds, config.balance)
     probe = rung("probe", task, material, logits, watch.seconds["probe"])
 
     install(model.task_head, head)
@@ -161,6 +166,7 @@ def finetune(
             "reason": _reason(task, material, chosen, probe, lora),
             "subsets": subsets_json(task, material, singles, final),
             "fusion": fusion_json(task, material, singles, final),
+            "cross_validation": crossed,
         }
     watch.seconds["train"] = trained.seconds
     result |= {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.model_selection import GroupKFold
 
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import evaluate, gain, headline, score, verdict
@@ -108,6 +109,37 @@ def _read(
 ) -> np.ndarray:
     read = probabilities(task, head.logits(part[0], part[1]) + shift)
     return read * _spread(task, material) + _centre(task, material)
+
+
+def cross_validation_json(
+    task: TaskSpec,
+    material: Material,
+    features: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    folds: int,
+    balance: bool,
+) -> dict[str, Any]:
+    """The probe judged over all patients: each answered by a fit that did not see the patient.
+
+    `features` are values (n, M, F) and presence (n, M) by split.
+    """
+    values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
+    targets = np.concatenate([material.targets[s] for s in SPLITS])
+    patients = [patient for s in SPLITS for patient in material.patients(s)]
+    outputs = np.zeros((len(patients), task.outputs))
+    chosen = GroupKFold(min(folds, len(set(patients))), shuffle=True, random_state=0)
+    for inner, outer in chosen.split(values, groups=patients):
+        train = values[inner], present[inner], targets[inner]
+        head = fit_probe(task, train, [patients[row] for row in inner], balance)
+        shift = prior_shift(task, targets[inner]) if balance else 0.0
+        read = _read(task, material, head, (values[outer], present[outer]), shift)
+        outputs[outer] = read.reshape(len(outer), -1)
+    answers = outputs[:, 0] if task.kind in ("binary", "regression") else outputs
+    true = targets * material.spread + material.centre
+    figure = evaluate(task, true, answers, patients)[headline(task)]
+    return {
+        "model": "probe", "folds": chosen.get_n_splits(), "n": len(patients),
+        headline(task): figure.as_dict(),
+    }  # fmt: skip
 
 
 def ladder_json(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> list[dict[str, Any]]:

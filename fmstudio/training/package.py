@@ -67,7 +67,17 @@ def _card(
     base = base_info(config.base, settings)
     cohort = material.cohort
     table = [p for p in processors.values() if pipeline(p.modality).kind == "table"]
-    kept = ("n", "metrics", "ladder", "chosen", "reason", "subsets", "fusion", "seconds")
+    kept = (
+        "n",
+        "metrics",
+        "ladder",
+        "chosen",
+        "reason",
+        "subsets",
+        "fusion",
+        "cross_validation",
+        "seconds",
+    )
     return {
         "name": project.name,
         "task": cohort.task.as_dict(),

@@ -45,10 +45,15 @@ def answer(prediction: Prediction, task: Mapping[str, Any], pipelines: Sequence[
 
 
 def outcome(label: str, task: Mapping[str, Any]) -> str:
-    """A label that means something by itself; '1' becomes 'column = 1'."""
+    """A label that means something by itself: '1' becomes 'yes (column = 1)'."""
     columns = task.get("columns") or ()
     bare = label.strip().lower() in BARE or label.replace(".", "").isdigit()
-    return f"{columns[0]} = {label}" if bare and len(columns) == 1 else label
+    if not bare or len(columns) != 1:
+        return label
+    told = f"{columns[0]} = {label}"
+    if task.get("kind") != "binary" or task.get("positive") is None:
+        return told
+    return f"{'yes' if label == task['positive'] else 'no'} ({told})"
 
 
 def headline(prediction: Prediction, task: Mapping[str, Any]) -> Html:
@@ -64,7 +69,7 @@ def headline(prediction: Prediction, task: Mapping[str, Any]) -> Html:
         label = str(prediction.prediction)
         figure = percent(prediction.probabilities.get(label, 0.0))
         label = outcome(label, task)
-    question = tag("h3", text(task.get("description") or "Answer"))
+    question = tag("p", text(task.get("description") or "Answer"), "fm-question")
     big = tag("div", join([tag("strong", text(figure)), tag("span", text(label))]), "fm-big")
     return tag("div", join([question, big, tag("p", text(sureness(prediction, task)), "fm-note")]))
 

@@ -43,6 +43,7 @@ def result(found: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
         ladder(found),
         subsets(found, names),
         fusion(found, names),
+        crossed(found),
         cost(found),
     ]
     return tag("div", join(parts), "fm-answer")
@@ -141,6 +142,16 @@ def fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     best = names.get(verdict.get("best_single", ""), verdict.get("best_single") or "–")
     gain = interval(verdict.get("gain"))
     return notice(message, f"Gain over the best single modality ({best}): {gain}.", tone)
+
+
+def crossed(found: Mapping[str, Any]) -> Html:
+    """The probe cross-validated over all patients, where the run was asked for it."""
+    judged = found.get("cross_validation")
+    if not judged:
+        return NOTHING
+    name = next((key for key in RANGES if key in judged), "")
+    message = f"Cross-validated, the probe's {metric(name)} is {interval(judged.get(name))}."
+    return notice(message, f"{judged['folds']} folds over all {judged['n']} cases.", "plain")
 
 
 def cost(found: Mapping[str, Any]) -> Html:

@@ -182,9 +182,12 @@ def test_every_kind_of_task_trains_and_answers(
     cases = tuple(dataclasses.replace(c, target=target(i)) for i, c in enumerate(light.cases))
     cohort = dataclasses.replace(light, cases=cases, task=task)
 
-    found = finetune(run_record(epochs=1), project, cohort, tmp_path, settings, Recorder())
+    run = run_record(epochs=1, folds=3)
+    found = finetune(run, project, cohort, tmp_path, settings, Recorder())
 
     assert figure in found.result["metrics"]
+    assert found.result["cross_validation"]["n"] == len(cases)
+    assert figure in found.result["cross_validation"]
     with Reader(settings.limits) as reader:
         answer = Predictor("a", found.adapter_folder, settings, reader).predict(cases[0].sources)
     total = sum(answer.contributions.values())

@@ -136,7 +136,7 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
         files = gr.File(
             label=f"Files: {', '.join(pipeline.suffixes[:4])}"
             + (" and more" if len(pipeline.suffixes) > 4 else ""),
-            file_count="multiple", height=100,
+            file_count="multiple",
         )  # fmt: skip
         names = gr.State({})
         view = area()
