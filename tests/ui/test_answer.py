@@ -9,7 +9,13 @@ from fmstudio.contracts import pipelines
 from fmstudio.types import Prediction
 from fmstudio.ui.answer import answer, sureness
 
-TASK = {"kind": "binary", "columns": ["died"], "labels": ["0", "1"], "description": "Will she die?"}
+TASK = {
+    "kind": "binary",
+    "columns": ["died"],
+    "labels": ["0", "1"],
+    "positive": "1",
+    "description": "Will she die?",
+}
 BINARY = Prediction(
     adapter="a", case_id="c", task="binary", prediction="1",
     probabilities={"0": 0.25, "1": 0.75}, contributions={"radiology": 0.3, "notes": -0.05},
@@ -27,7 +33,7 @@ def words(prediction: Prediction, task=TASK) -> str:
 def test_the_answer_names_the_question_the_outcome_and_its_probability():
     said = words(BINARY)
 
-    assert "Will she die? 75.0 % died = 1" in said
+    assert "Will she die? 75.0 % yes (died = 1)" in said
     assert "not a medical device" in said.lower()
 
 
@@ -62,8 +68,10 @@ def test_a_contribution_next_to_nothing_has_a_bar_next_to_nothing_and_no_sign():
 def test_a_set_of_several_outcomes_is_called_undecided():
     both = replace(BINARY, conformal_set=("0", "1"))
 
-    assert "Undecided: 'died = 0' and 'died = 1' cannot be ruled out" in sureness(both, TASK)
-    assert "Only 'died = 1' cannot be ruled out" in sureness(BINARY, TASK)
+    assert "Undecided: 'no (died = 0)' and 'yes (died = 1)' cannot be ruled out" in sureness(
+        both, TASK
+    )
+    assert "Only 'yes (died = 1)' cannot be ruled out" in sureness(BINARY, TASK)
     assert "No outcome fits" in sureness(replace(BINARY, conformal_set=()), TASK)
 
 

@@ -166,7 +166,7 @@ def add_cohort(page: Page, archive: Path) -> None:
     assert taken["patient_id"] == "patient_id"
     assert taken["film"] == "radiology"
     press(page, "Add this cohort")
-    expect(page.get_by_text(f"{CASES} cases of")).to_be_visible(timeout=120_000)
+    expect(page.locator("main p", has_text=f"{CASES} cases of")).to_be_visible(timeout=120_000)
 
 
 def walk_the_wizard(page: Page) -> None:
