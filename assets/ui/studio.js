@@ -25,6 +25,17 @@
     window.history.replaceState(window.history.state, "", here);
   };
 
+  /* An answer must never stand beside inputs that it does not belong to. Gradio tells of a change a
+     moment after it was made, so one that is told just after the question still belongs to it. */
+  let changed = 0;
+  let asked = 0;
+  const answer = () => document.querySelector("#answer");
+  window.fmAnswer = {
+    changed: () => { changed = Date.now(); answer()?.classList.add("fm-stale"); },
+    asked: () => { asked = Date.now(); },
+    given: () => { if (changed - asked < 500) answer()?.classList.remove("fm-stale"); },
+  };
+
   const enlarge = (picture) => {
     const open = picture.classList.toggle("fm-large");
     picture.setAttribute("aria-expanded", String(open));

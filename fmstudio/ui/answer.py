@@ -82,19 +82,20 @@ def sureness(prediction: Prediction, task: Mapping[str, Any]) -> str:
             return ""
         low, high = prediction.interval
         return (
-            f"Between {number(low, 2)} and {number(high, 2)}: such ranges hold the truth for "
-            f"{share} of patients like those it was calibrated on."
+            f"Between {number(low, 2)} and {number(high, 2)}. Such ranges hold the true value for "
+            f"{share} of patients like the validation patients."
         )
-    calibrated = "The probability is calibrated on validation patients. "
-    possible = [f"'{outcome(one, task)}'" for one in prediction.conformal_set]
+    calibrated = "The probability is calibrated on validation patients."
+    possible = [outcome(one, task) for one in prediction.conformal_set]
     if prediction.coverage is None:
         return calibrated
-    meaning = f"such sets hold the true outcome for {share} of patients like those"
     if not possible:
-        return f"{calibrated}No outcome fits well: this case is unlike those learned from."
-    if len(possible) == 1:
-        return f"{calibrated}Only {possible[0]} cannot be ruled out ({meaning})."
-    return f"{calibrated}Undecided: {listed(possible)} cannot be ruled out ({meaning})."
+        return f"{calibrated} No outcome fits well: this case is unlike those learned from."
+    left = f"only {possible[0]}" if len(possible) == 1 else f"undecided between {listed(possible)}"
+    return (
+        f"{calibrated} Possible outcomes: {left}. Such lists hold the true outcome for {share} "
+        "of patients like the validation patients."
+    )
 
 
 def spread(prediction: Prediction, task: Mapping[str, Any]) -> Html:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_POINTS = 500
+PANELS = TRAINING, LOSS, SCORE = ("Training loss", "Validation loss", "Validation score")
 # Told apart by lightness as well as hue, on white and on near-black alike.
 COLOURS = (ACCENT.c500, "#c2761b", NEUTRAL.c400, "#7a6bb3", "#5c9a5c", "#b85c7e")
 _QUIET = "rgba(128, 140, 152, 0.25)"
@@ -19,7 +20,7 @@ _WORDS = "rgb(125, 136, 148)"
 
 
 def curves(points: Sequence[Point]) -> Figure | None:
-    """Losses above, scores below, by step; None while there is nothing to draw.
+    """Training loss, validation loss, validation score; None while there is nothing to draw.
 
     At most MOST_POINTS are drawn in all, evenly thinned; the last of each curve is always there.
     """
@@ -31,14 +32,13 @@ def curves(points: Sequence[Point]) -> Figure | None:
     named: dict[str, list[Point]] = {}
     for point in points:
         named.setdefault(point.name, []).append(point)
-    losses = [name for name in named if "loss" in name.lower()]
-    scores = [name for name in named if name not in losses]
-    groups = [group for group in (losses, scores) if group]
-    titles = ["Loss"] * bool(losses) + ["Validation score"] * bool(scores)
-    figure = make_subplots(rows=1, cols=len(groups), subplot_titles=titles)
+    panels = [(title, [name for name in named if panel_of(name) == title]) for title in PANELS]
+    panels = [(title, names) for title, names in panels if names]
+    titles = [title for title, _ in panels]
+    figure = make_subplots(rows=1, cols=len(panels), subplot_titles=titles)
     each = max(2, MOST_POINTS // len(named))
-    for column, group in enumerate(groups, start=1):
-        for name in group:
+    for column, (title, names) in enumerate(panels, start=1):
+        for name in names:
             line = thinned(named[name], each)
             figure.add_trace(
                 graph.Scatter(
@@ -49,12 +49,22 @@ def curves(points: Sequence[Point]) -> Figure | None:
                     line={"color": COLOURS[list(named).index(name) % len(COLOURS)], "width": 2},
                     marker={"size": 5},
                 ),
-                row=1, col=column,
-            )  # fmt: skip
-    figure.update_xaxes(title_text="Step", gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
+                row=1,
+                col=column,
+            )
+        unit = "Step" if title == TRAINING else "Epoch"
+        figure.update_xaxes(title_text=unit, row=1, col=column)
+    figure.update_xaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_yaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_layout(**_layout())
     return figure
+
+
+def panel_of(name: str) -> str:
+    """Which axes a curve belongs to: training is drawn by step, validation by epoch."""
+    if not name.startswith("validation"):
+        return TRAINING
+    return LOSS if "loss" in name else SCORE
 
 
 def thinned(line: Sequence[Point], most: int) -> list[Point]:
@@ -68,12 +78,12 @@ def thinned(line: Sequence[Point], most: int) -> list[Point]:
 def _layout() -> dict[str, Any]:
     """No background and mid-grey words, so that a figure is right on light and dark pages."""
     return {
-        "height": 340,
-        "margin": {"l": 48, "r": 16, "t": 40, "b": 90},
+        "height": 290,
+        "margin": {"l": 48, "r": 16, "t": 40, "b": 50},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": _WORDS},
-        "legend": {"orientation": "h", "y": -0.3, "yanchor": "top", "x": 0},
+        "showlegend": False,
         "hovermode": "x unified",
         "uirevision": "kept",  # a reader's zoom stays while new points come in
         "modebar": {

@@ -33,7 +33,7 @@ def progress(run: RunRecord) -> Html:
     """Bar, stage, epoch and time left of a live run; for an ended one, how it ended."""
     now = run.progress
     percent = round(100 * min(max(now.fraction, 0.0), 1.0), 1)
-    stage = now.stage or "Waiting for its turn"
+    stage = now.stage or ("Starting" if run.status == "running" else "Waiting for its turn")
     epoch = f" · epoch {now.epoch} of {now.epochs}" if now.epochs and now.epoch else ""
     if run.status in LIVE_STATES:
         left = f"about {duration(now.seconds_left)} left" if now.seconds_left else ""

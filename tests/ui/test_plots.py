@@ -19,10 +19,14 @@ def test_a_long_run_is_drawn_with_few_points_and_its_newest_one():
     assert [trace.x[-1] for trace in figure.data] == [9_999, 399, 399]
 
 
-def test_losses_and_scores_have_axes_of_their_own():
-    figure = curves(line("train loss", 3) + line("validation AUROC", 3))
+def test_training_by_step_and_validation_by_epoch_have_axes_of_their_own():
+    names = ("train loss", "validation loss", "validation auroc")
 
-    assert [trace.xaxis for trace in figure.data] == ["x", "x2"]
+    figure = curves([point for name in names for point in line(name, 3)])
+
+    assert [trace.xaxis for trace in figure.data] == ["x", "x2", "x3"]
+    axes = (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.xaxis3)
+    assert [axis.title.text for axis in axes] == ["Step", "Epoch", "Epoch"]
 
 
 def test_there_is_no_picture_before_the_first_point():

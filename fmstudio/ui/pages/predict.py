@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
-# An answer must never stand beside inputs that it does not belong to.
-STALE = "() => document.querySelector('#answer')?.classList.add('fm-stale')"
-FRESH = "() => document.querySelector('#answer')?.classList.remove('fm-stale')"
+# An answer must never stand beside inputs that it does not belong to (see assets/ui/studio.js).
+CHANGED, ASKED, GIVEN = (
+    f"() => window.fmAnswer.{event}()" for event in ("changed", "asked", "given")
+)
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,17 @@ def build(app: gr.Blocks, studio: Studio) -> None:
                  "answer says what it rests on."))  # fmt: skip
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=460):
-            with gr.Row(equal_height=True):
-                adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None, scale=4)
-                sample = gr.Button("Use the sample case", scale=0, min_width=190)
+            adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None)
             boxes = _boxes(studio)
         with gr.Column(scale=5, min_width=380, elem_classes="fm-side"):
             case_id = gr.Textbox(
                 label="Case number", value="case", max_length=80,
                 info="Kept with the answer in the log; no name please.",
             )  # fmt: skip
+            go = gr.Button("Predict", variant="primary", elem_id="predict")
             with gr.Row():
-                go = gr.Button("Predict", variant="primary", elem_id="predict", scale=2)
-                clear = gr.Button("New patient", min_width=130, scale=1)
+                clear = gr.Button("New patient", min_width=140)
+                sample = gr.Button("Use the sample case", min_width=140)
             result = area(empty("The answer appears here."), elem_id="answer")
     _wire(app, studio, adapter, sample, clear, case_id, boxes, result)
 
@@ -82,12 +82,12 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     everything = [part for box in boxes for part in box.inputs]
     changes = [adapter.input, *(box.files.change for box in boxes)]
     changes += [one.input for box in boxes if (one := box.words or box.cells)]
-    gr.on(changes, None, js=STALE, api_visibility="private")
-    go.click(None, js=FRESH, api_visibility="private")
+    gr.on(changes, None, js=CHANGED, api_visibility="private")
+    go.click(None, js=ASKED, api_visibility="private")
     go.click(
         predict, [adapter, case_id, *everything], result, api_visibility="private",
         show_progress_on=[result],
-    )  # fmt: skip
+    ).then(None, js=GIVEN, api_visibility="private")  # fmt: skip
 
 
 def gathered(
