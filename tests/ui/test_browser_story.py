@@ -228,6 +228,8 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
             press(page, "Predict")
             answer_of(page)
             keep(page, "03-sample-answer")
+            page.locator("#box-notes textarea").fill(NOTE)
+            expect(page.locator("#answer.fm-stale")).to_have_count(1)
             page.get_by_role("link", name="Start", exact=True).click()
             add_cohort(page, archive)
             keep(page, "04-cohort")

@@ -80,8 +80,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return answer(prediction, card.get("task") or {}, studio.pipelines())
 
     everything = [part for box in boxes for part in box.inputs]
-    changes = [adapter.input, *(box.files.change for box in boxes)]
-    changes += [one.input for box in boxes if (one := box.words or box.cells)]
+    shown_inputs = [adapter, *(box.files for box in boxes)]
+    shown_inputs += [one for box in boxes if (one := box.words or box.cells)]
+    changes = [one.change for one in shown_inputs]
     gr.on(changes, None, js=CHANGED, api_visibility="private")
     go.click(None, js=ASKED, api_visibility="private")
     go.click(
