@@ -28,6 +28,7 @@ from fmstudio.encoders.blocks import Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 
 FEATURES_PER_TOKEN = 3  # mean and spread of the encoder's tokens, mean of the trunk's
+ENCODER_FEATURES = 2  # those that are there before any modality has heard of another
 
 
 class SharedModelConfig(PretrainedConfig):

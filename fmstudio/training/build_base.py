@@ -110,6 +110,7 @@ def build(data: Path, minutes: float) -> None:
     with Reader(Limits(), workers=2) as reader, tempfile.TemporaryDirectory() as folder:
         made = generate(Path(folder), recipe["generated_cases"], seed=90_001, workers=2)
         corpora = [read_corpus(open_cohort(made, "label_deterioration"), reader)]
+        corpora[0].name = "generated cases"
         for source in recipe["cohorts"]:
             path = data / source["folder"] / "manifest.csv"
             cohort = open_cohort(path, source["label"], source.get("kind", "binary"))

@@ -46,6 +46,7 @@ from fmstudio.training.judge import (
     rung,
     single_probes,
     subsets_json,
+    visible,
 )
 from fmstudio.training.loop import Loop
 from fmstudio.training.material import SPLITS, Material, prepare
@@ -123,14 +124,16 @@ def finetune(
     with watch("probe"):
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
-        head = fit_probe(task, train, material.patients("train"), config.balance)
+        head = fit_probe(task, train, material.patients("train"), config.balance, visible(model))
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):
-            crossed = cross_validation_json(task, material, sets, config.folds, config.balance)
+            crossed = cross_validation_json(
+                task, material, sets, config.folds, config.balance, visible(model)
+            )
     probe = rung("probe", task, material, logits, watch.seconds["probe"])
 
     install(model.task_head, head)

@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold
 
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import evaluate, gain, headline, score, verdict
-from fmstudio.model.shared import SharedModel
+from fmstudio.model.shared import ENCODER_FEATURES, SharedModel
 from fmstudio.preparation.outputs import features_of
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
@@ -70,6 +70,12 @@ class Single:
     validation: float
 
 
+def visible(model: SharedModel) -> int:
+    """How many features the probe reads: those of the encoders. What the trunk makes of them is
+    for fine-tuning to use; read by the probe it costs more in noise than it tells."""
+    return ENCODER_FEATURES * model.config.width
+
+
 def single_probes(
     task: TaskSpec, model: SharedModel, material: Material, balance: bool
 ) -> list[Single]:
@@ -88,7 +94,7 @@ def single_probes(
         if not enough or not _varied(task, sets["train"][2]):
             continue
         patients = [material.patients("train")[row] for row in rows["train"]]
-        head = fit_probe(task, sets["train"], patients, balance)
+        head = fit_probe(task, sets["train"], patients, balance, visible(model))
         shift = prior_shift(task, sets["train"][2]) if balance else 0.0
         outputs = {s: _read(task, material, head, sets[s], shift) for s in ("validation", "test")}
         true = material.true("validation")[rows["validation"]]
@@ -117,10 +123,11 @@ def cross_validation_json(
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
     folds: int,
     balance: bool,
+    seen: int,
 ) -> dict[str, Any]:
     """The probe judged over all patients: each answered by a fit that did not see the patient.
 
-    `features` are values (n, M, F) and presence (n, M) by split.
+    `features` are values (n, M, F) and presence (n, M) by split; `seen` as in `visible`.
     """
     values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
     targets = np.concatenate([material.targets[s] for s in SPLITS])
@@ -129,7 +136,7 @@ def cross_validation_json(
     chosen = GroupKFold(min(folds, len(set(patients))), shuffle=True, random_state=0)
     for inner, outer in chosen.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
-        head = fit_probe(task, train, [patients[row] for row in inner], balance)
+        head = fit_probe(task, train, [patients[row] for row in inner], balance, seen)
         shift = prior_shift(task, targets[inner]) if balance else 0.0
         read = _read(task, material, head, (values[outer], present[outer]), shift)
         outputs[outer] = read.reshape(len(outer), -1)

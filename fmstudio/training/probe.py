@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -21,7 +22,7 @@ from sklearn.model_selection import GroupKFold
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
-STRENGTHS = tuple(10.0**power for power in (-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 1.0))
+STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,36 @@ def prior_shift(task: TaskSpec, targets: np.ndarray) -> np.ndarray:
     return np.log(share / (1 - share))
 
 
-def loss(task: TaskSpec, logits: np.ndarray, targets: np.ndarray) -> float:
-    """Mean negative log-likelihood of logits (n, K); mean squared error for regression."""
+def loss(
+    task: TaskSpec, logits: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
+) -> float:
+    """Mean negative log-likelihood of logits (n, K); mean squared error for regression.
+
+    `weights` (n), or (n, K) for multilabel, say how much each case counts.
+    """
     if task.kind == "regression":
         return float(np.mean((logits[:, 0] - targets) ** 2))
     if task.kind == "multiclass":
-        chosen = log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
-        return float(-chosen.mean())
+        each = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
+    else:
+        columns = targets.reshape(len(targets), -1)
+        each = np.logaddexp(0, logits) - columns * logits
+    weighed = each if weights is None else each * weights.reshape(each.shape)
+    return float(np.nanmean(weighed))
+
+
+def case_weights(task: TaskSpec, targets: np.ndarray) -> np.ndarray | None:
+    """What each case counts when classes are to count the same; shaped as the targets."""
+    if task.kind == "regression":
+        return None
     columns = targets.reshape(len(targets), -1)
-    return float(np.nanmean(np.logaddexp(0, logits) - columns * logits))
+    weights = np.ones_like(columns)
+    for column, own in zip(columns.T, weights.T, strict=True):
+        known = ~np.isnan(column)
+        values, counts = np.unique(column[known], return_counts=True)
+        for value, count in zip(values, counts, strict=True):
+            own[column == value] = known.sum() / (len(values) * count)
+    return weights.reshape(targets.shape)
 
 
 def fit_probe(
@@ -78,63 +100,100 @@ def fit_probe(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
     balance: bool,
+    visible: int | None = None,
 ) -> Head:
-    """A linear fit whose strength of L2 is chosen by cross-validation over training patients.
+    """A linear fit per modality, and one weight for each in their sum (stacking).
 
     `train` is features (n, M, F), present (n, M) and targets; `patients` (n) says whose each case
-    is. Regression targets are expected in standard units. With `balance` the classes weigh the
-    same in the fit, and the head's bias is that of balanced classes (see `prior_shift`).
+    is. Regression targets are expected in standard units. The strength of L2 of each modality is
+    chosen by cross-validation over patients, and the sum is fitted to the cross-validated logits
+    with weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features at
+    once drowns what a modality knows in the noise of the others. Only the first `visible` features
+    get weights; the rest are standardized and left to fine-tuning. With `balance` the classes weigh
+    the same, and the head's bias is that of balanced classes (see `prior_shift`).
     """
     features, present, targets = train
-    count = present.sum(0)[:, None]
-    mean = features.sum(0) / np.maximum(count, 1)
-    spread = ((features - mean) ** 2 * present[..., None]).sum(0) / np.maximum(count, 1)
-    scale = np.where(spread > 1e-10, np.sqrt(spread), 1.0)
-    rotated, back = _rotate(features, present, mean, scale)
-    strength = _strength(task, rotated, targets, patients, balance)
-    coefficients, bias = _fit(task, rotated, targets, strength, balance)
-    return Head(mean, scale, *back(coefficients), bias)
+    modalities, width = features.shape[1:]
+    shape = (modalities, task.outputs)
+    mean, scale = np.zeros((modalities, width)), np.ones((modalities, width))
+    weight, offset = np.zeros((modalities, width, task.outputs)), np.zeros(shape)
+    judged = np.zeros((len(targets), *shape))
+    for m in range(modalities):
+        rows = np.flatnonzero(present[:, m])
+        if len(rows) < 2:
+            continue
+        own = [patients[row] for row in rows]
+        mean[m], scale[m], weight[m], offset[m], judged[rows, m] = _fit_one(
+            task, features[rows, m], targets[rows], own, balance, visible or width
+        )
+    weights = case_weights(task, targets) if balance else None
+    share, bias = _stack(task, judged, targets, weights)
+    return Head(mean, scale, weight * share[:, None], offset * share, bias)
 
 
-def _strength(
-    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
-) -> float:
-    """The strength of least cross-validated loss, patients kept whole."""
-    groups = len(set(patients))
-    if groups < FOLDS:
-        return STRENGTHS[0]
+def _fit_one(
+    task: TaskSpec, values: np.ndarray, targets: np.ndarray, patients: Sequence[str],
+    balance: bool, visible: int,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
+    """One modality's mean and scale (F), weight (F, K), offset (K), and the logits (n, K) that
+    each case got from a fit without its patient."""
+    mean, scale = values.mean(0), values.std(0)
+    scale = np.where(scale > 1e-5, scale, 1.0)
+    # L2 does not see rotations, so a fit in the coordinates of the singular vectors is the same
+    # fit (Hastie & Tibshirani 2004, "Efficient quadratic regularization"), and much faster when
+    # features outnumber cases.
+    table = ((values - mean) / scale)[:, :visible] / np.sqrt(visible)
+    left, singular, right = np.linalg.svd(table.astype(np.float64), full_matrices=False)
+    kept = singular > singular[0] * 1e-4
+    rotated = left[:, kept] * singular[kept]
+    judged = _cross_validated(task, rotated, targets, patients, balance)
     shift = prior_shift(task, targets) if balance else 0.0
-    lost = np.zeros(len(STRENGTHS))
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
+    lost = [loss(task, logits + shift, targets) for logits in judged]
+    best = int(np.argmin(lost))
+    coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], balance)
+    weight = np.zeros((values.shape[1], task.outputs))
+    weight[:visible] = right[kept].T @ coefficients / np.sqrt(visible)
+    return mean, scale, weight, bias, judged[best]
+
+
+def _cross_validated(
+    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
+) -> np.ndarray:
+    """For each strength the logits (n, K) from fits that did not see the patient."""
+    judged = np.zeros((len(STRENGTHS), len(targets), task.outputs))
+    groups = len(set(patients))
+    if groups < 2:
+        return judged
+    folds = GroupKFold(min(FOLDS, groups), shuffle=True, random_state=0)
     for inner, outer in folds.split(table, groups=list(patients)):
         for index, strength in enumerate(STRENGTHS):
             coefficients, bias = _fit(task, table[inner], targets[inner], strength, balance)
-            logits = table[outer] @ coefficients + bias + shift
-            lost[index] += loss(task, logits, targets[outer]) * len(outer)
-    return STRENGTHS[int(lost.argmin())]
+            judged[index, outer] = table[outer] @ coefficients + bias
+    return judged
 
 
-def _rotate(features: np.ndarray, present: np.ndarray, mean: np.ndarray, scale: np.ndarray):
-    """Standardized features in at most n coordinates, and the way back to weight and offset.
+def _stack(
+    task: TaskSpec, judged: np.ndarray, targets: np.ndarray, weights: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weight of each modality's logits (M, K) in their sum, and the sum's bias (K)."""
+    modalities, outputs = judged.shape[1:]
+    if task.kind == "multilabel":
+        binary, pairs = TaskSpec("binary"), []
+        for k in range(outputs):
+            known = ~np.isnan(targets[:, k])
+            own = None if weights is None else weights[known, k]
+            pairs.append(_stack(binary, judged[known, :, k : k + 1], targets[known, k], own))
+        return np.concatenate([p[0] for p in pairs], 1), np.concatenate([p[1] for p in pairs])
 
-    L2 does not see rotations, so a fit in the coordinates of the singular vectors is the same fit
-    (Hastie & Tibshirani 2004, "Efficient quadratic regularization"), and many times faster when
-    features outnumber cases.
-    """
-    n, modalities, width = features.shape
-    table = ((features - mean) / scale * present[..., None]).reshape(n, -1)
-    table = np.concatenate([table / np.sqrt(width), present], 1)
-    eigenvalues, vectors = np.linalg.eigh((table @ table.T).astype(np.float64))
-    kept = eigenvalues > eigenvalues[-1] * 1e-7
-    singular, left = np.sqrt(eigenvalues[kept]), vectors[:, kept]
+    def lost(numbers: np.ndarray) -> float:
+        logits = np.einsum("nmk,m->nk", judged, numbers[:modalities]) + numbers[modalities:]
+        return loss(task, logits, targets, weights)
 
-    def back(coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(rank, K) to weight (M, F, K) and offset (M, K)."""
-        full = table.T @ (left @ (coefficients / singular[:, None])).astype(table.dtype)
-        weight = full[:-modalities].reshape(modalities, width, -1) / np.sqrt(width)
-        return weight, full[-modalities:]
-
-    return left * singular, back
+    start = np.append(np.full(modalities, 1 / modalities), np.zeros(outputs))
+    bounds = [(0.0, 3.0)] * modalities + [(-10.0, 10.0)] * outputs
+    found = minimize(lost, start, bounds=bounds, method="L-BFGS-B").x
+    share = np.repeat(found[:modalities, None], outputs, 1)
+    return share, found[modalities:]
 
 
 def _fit(

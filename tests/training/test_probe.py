@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from fmstudio.training.probe import STRENGTHS, _fit, _rotate, fit_probe, loss, prior_shift
+from fmstudio.training.probe import STRENGTHS, _fit, _fit_one, fit_probe, loss, prior_shift
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("y",), ("0", "1"), "1")
@@ -23,18 +23,35 @@ def _made(n=120, seed=0, modalities=2, features=40):
     return values * present[..., None], present, targets
 
 
-def test_the_rotated_fit_is_the_plain_fit():
-    values, present, targets = _made(n=30)
-    mean, scale = np.zeros((2, 40)), np.ones((2, 40))
-    rotated, back = _rotate(values, present, mean, scale)
-    coefficients, bias = _fit(BINARY, rotated, targets, 0.1, False)
-    weight, offset = back(coefficients)
+def test_one_modality_is_fitted_as_plain_logistic_regression_would():
+    values, _, targets = _made(n=30)
+    patients = [str(i) for i in range(30)]
+    mean, scale, weight, offset, judged = _fit_one(
+        BINARY, values[:, 0], targets, patients, False, 40
+    )
+    table = (values[:, 0] - mean) / scale
 
-    table = np.concatenate([values.reshape(30, -1) / np.sqrt(40), present], 1)
-    plain = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000).fit(table, targets)
+    fits = [
+        LogisticRegression(C=strength, tol=1e-8, max_iter=10_000).fit(table / np.sqrt(40), targets)
+        for strength in STRENGTHS
+    ]
 
-    ours = np.einsum("nmf,mfk->nk", values, weight) + present @ offset + bias
-    assert np.allclose(ours[:, 0], plain.decision_function(table), atol=1e-2)
+    ours = (table @ weight + offset)[:, 0]
+    theirs = [fit.decision_function(table / np.sqrt(40)) for fit in fits]
+    assert min(np.abs(ours - each).max() for each in theirs) < 2e-2
+    assert np.abs(judged[:, 0] - ours).max() > 0.05  # judged without the case itself
+
+
+def test_a_modality_of_noise_gets_hardly_any_weight():
+    draw = np.random.default_rng(4)
+    values = draw.standard_normal((300, 2, 60)).astype(np.float32)
+    targets = (values[:, 0, :4].sum(1) + draw.standard_normal(300) > 0).astype(float)
+    present = np.ones((300, 2), np.float32)
+
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(300)], True)
+
+    parts = head.parts(values, present)[..., 0].std(0)
+    assert parts[1] < 0.2 * parts[0]
 
 
 def test_a_probe_finds_what_two_modalities_say_together():
@@ -45,6 +62,15 @@ def test_a_probe_finds_what_two_modalities_say_together():
 
     assert roc_auc_score(test[2], logits[:, 0]) > 0.8
     assert np.allclose(head.parts(*test[:2]).sum(1) + head.bias, logits)
+
+
+def test_features_left_to_fine_tuning_get_no_weight():
+    values, present, targets = _made(n=100)
+
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], True, 30)
+
+    assert head.weight[:, :30].any()
+    assert not head.weight[:, 30:].any()
 
 
 def test_the_shift_gives_balanced_logits_the_true_share():
