@@ -29,7 +29,7 @@ from fmstudio.contracts import pipeline
 from fmstudio.evaluation.baselines import table_baseline
 from fmstudio.evaluation.calibration import fit_temperature
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.metrics import evaluate
+from fmstudio.evaluation.metrics import evaluate, headline
 from fmstudio.model.shared import TaskHead
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
@@ -57,6 +57,7 @@ from fmstudio.training.reporter import Reporter
 from fmstudio.types import Cohort, TaskSpec
 
 GRADIENT_BOOSTING = "baseline: gradient boosting on table"
+NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs
 
 
@@ -257,10 +258,10 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
 def _reason(task: TaskSpec, material: Material, chosen: Rung, probe: Rung, lora: Rung) -> str:
     """One sentence on why this model was kept."""
     figures = {r.name: r.validation(task, material) for r in (probe, lora)}
-    compared = f"{figures['lora']:.3f} against {figures['probe']:.3f}"
-    if chosen is lora:
-        return f"LoRA was kept: it beats the probe on validation patients ({compared})."
-    return (
-        "The probe was kept: fine-tuning did not beat it on validation patients "
-        f"({compared}; loss {lora.validation_loss:.3f} against {probe.validation_loss:.3f})."
+    compared = (
+        f"({NAMES[headline(task)]} {figures['lora']:.3f} against {figures['probe']:.3f}, "
+        f"loss {lora.validation_loss:.3f} against {probe.validation_loss:.3f})."
     )
+    if chosen is lora:
+        return f"LoRA was kept: it beats the probe on validation patients {compared}"
+    return f"The probe was kept: fine-tuning did not beat it on validation patients {compared}"

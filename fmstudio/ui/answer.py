@@ -129,7 +129,8 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
     start = number(prediction.baseline, 2) if regression else percent(prediction.baseline)
     unit = "" if regression else ", in percentage points"
     lead = (
-        f"From {start} with nothing known: towards the answer to the right, away to the left{unit}."
+        f"From {start} for a typical training patient: towards the answer to the right, away to "
+        f"the left{unit}."
     )
     return join([
         tag("h3", text("What moved the answer")), tag("p", text(lead), "fm-note"),
