@@ -46,11 +46,21 @@ def build(studio: Studio) -> gr.Blocks:
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(_HOUR, _DAY), fill_width=True
     ) as app:
-        _frame(app, studio, pages, pages[0])
-    for page in pages[1:]:
-        with app.route(page.title, page.path):
+        for page in pages:
+            _turn_to(app, page)
             _frame(app, studio, pages, page)
     return app
+
+
+def _turn_to(app: gr.Blocks, page: Page) -> None:
+    """What is built from here on belongs to this page.
+
+    `Blocks.route` does the same, but can only be called between two `with app:`, each of which
+    ends by making the whole web server anew: half a second for six pages.
+    """
+    if page.path:
+        app.pages.append((page.path, page.title, True))
+    app.current_page = page.path
 
 
 def _frame(app: gr.Blocks, studio: Studio, pages: list[Page], page: Page) -> None:
