@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import socket
+import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -56,6 +57,7 @@ class Guard:
 
     def __init__(self, inner: App, host: str = "127.0.0.1") -> None:
         self.inner = inner
+        self.page_served = threading.Event()  # set once somebody has been sent a whole page
         self.host = host.lower()
         self.open = self.host in ("0.0.0.0", "::")  # bound to every address by explicit wish
 
@@ -78,6 +80,8 @@ class Guard:
             await send(message)
 
         await self.inner(scope, receive, send_with_headers)
+        if scope["type"] == "http" and scope["method"] == "GET":
+            self.page_served.set()
 
     def _refusal(self, scope: Scope) -> str:
         """Why this request is not for us; empty if it is."""

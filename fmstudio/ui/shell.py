@@ -111,6 +111,9 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     }
 
 
+PATIENCE_SECONDS = 5.0
+
+
 def serve(
     studio: Studio,
     host: str = "127.0.0.1",
@@ -120,7 +123,8 @@ def serve(
 ) -> None:
     """Show the studio at http://host:port until it is interrupted.
 
-    `when_open` is called once the pages can be opened: whatever loads slowly belongs there.
+    `when_open` is called once a page has been opened, or some seconds later where nobody opens
+    one: whatever loads slowly belongs there.
 
     Raises ResourceError if the port is in use or the address is not this computer's.
     """
@@ -133,9 +137,9 @@ def serve(
         empty.mkdir()
         os.chdir(empty)  # Gradio serves files below the working directory: there are none
         address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
-        app = Guard(application(studio, host, port), host)
+        guard = Guard(application(studio, host, port), host)
         config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=2, server_header=False
+            guard, log_level="warning", timeout_graceful_shutdown=2, server_header=False
         )
         server = uvicorn.Server(config)
 
@@ -145,6 +149,8 @@ def serve(
             log.info("The studio is at %s", address)
             if open_browser:
                 webbrowser.open(address)
+            # Loading models takes the processor from pages: somebody who waits for one comes first.
+            guard.page_served.wait(PATIENCE_SECONDS)
             if when_open is not None:
                 when_open()
 
