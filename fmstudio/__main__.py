@@ -36,9 +36,14 @@ def serve(args: argparse.Namespace) -> None:
         from fmstudio.ui.shell import serve as open_pages
 
         sys.stderr.write(f"The studio opens at http://{args.host}:{args.port} (Ctrl-C ends it)\n")
-        first_start(studio)
         with suppress(KeyboardInterrupt):  # the usual way to end it
-            open_pages(studio, args.host, args.port, not args.no_browser)
+            open_pages(
+                studio,
+                args.host,
+                args.port,
+                not args.no_browser,
+                when_open=lambda: first_start(studio),
+            )
 
 
 if __name__ == "__main__":

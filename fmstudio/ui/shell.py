@@ -11,6 +11,7 @@ import time
 import warnings
 import webbrowser
 from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,6 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = temp
         empty = Path(temp) / "empty"
         empty.mkdir()
-        os.chdir(empty)  # Gradio serves files below the working directory: there are none
         address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
         guard = Guard(application(studio, host, port), host)
         config = uvicorn.Config(
@@ -157,8 +157,8 @@ def serve(
         # Pages that are still open when the studio ends are cut off; that is no fault to report.
         logging.getLogger("uvicorn.error").addFilter(lambda _: not server.should_exit)
         threading.Thread(target=opened, name="when-open", daemon=True).start()
-        server.run(sockets=[listening])
-        os.chdir(studio.settings.home)
+        with chdir(empty):  # Gradio serves files below the working directory: there are none
+            server.run(sockets=[listening])
 
 
 def application(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> Any:
