@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import cohorts, finetune, memory, predict, startup
+from benchmarks import cohorts, finetune, fusion, memory, predict, startup
 from benchmarks.results import Results
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "finetune": finetune,
     "predict": predict,
     "memory": memory,
+    "fusion": fusion,
     "cohorts": cohorts,
 }
 
