@@ -41,6 +41,7 @@ CASES = 40
 PREVIEWED = 5  # film, note, monitor, sound and clip; values stand in a table to type in
 NOTE = "Breathless since yesterday, fever, oxygen by mask. Getting tired, cannot finish a sentence."
 START_SECONDS, RUN_SECONDS = 120, 900
+PACE_MS = 1_000
 
 pytestmark = [
     pytest.mark.browser,
@@ -123,6 +124,8 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def press(page: Page, name: str) -> None:
+    """Press a button at a person's pace: Gradio may lose a click into a page that still loads."""
+    page.wait_for_timeout(PACE_MS)
     page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
 
 
