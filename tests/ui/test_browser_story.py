@@ -96,8 +96,12 @@ def keep(tmp_path: Path):
     folder.mkdir(parents=True, exist_ok=True)
 
     def keep(page: Page, name: str) -> None:
-        page.wait_for_timeout(700)  # until what slides and fades has come to rest
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        size = page.viewport_size
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
+        page.wait_for_timeout(PACE_MS)  # until what slides and fades has come to rest
+        page.screenshot(path=folder / f"{name}.png")
+        page.set_viewport_size(size)
 
     return keep
 

@@ -180,3 +180,11 @@ def test_an_adapter_from_elsewhere_with_a_bare_card_is_still_shown(studio, proje
 
     assert "From &lt;Bern&gt;" in adapters.card(studio, bare)
     assert "From &lt;Bern&gt;" in adapters.adapter_table(studio, [bare])
+
+
+def test_the_question_is_the_projects_where_the_card_has_none(studio, project, now):
+    bare = AdapterRecord("a-1", project.id, None, "A", {"task": {"kind": "binary"}}, now)
+    own = replace(bare, card={"task": {"kind": "binary", "description": "Mine?"}})
+
+    assert predict.task_of(studio, bare)["description"] == "Ill tomorrow?"
+    assert predict.task_of(studio, own)["description"] == "Mine?"

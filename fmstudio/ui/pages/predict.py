@@ -74,10 +74,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             raise InputError("There is no adapter to ask.", hint="Fine-tune or import one first.")
         if not studio.ready:
             gr.Info("The model is being loaded; this first answer takes some seconds longer.")
-        card = studio.adapter(adapter_id).card
-        given = gathered(boxes, card, values)
+        found = studio.adapter(adapter_id)
+        given = gathered(boxes, found.card, values)
         prediction = studio.predict(adapter_id, given, case_id.strip() or "case")
-        return answer(prediction, card.get("task") or {}, studio.pipelines())
+        return answer(prediction, task_of(studio, found), studio.pipelines())
 
     everything = [part for box in boxes for part in box.inputs]
     shown_inputs = [adapter, *(box.files for box in boxes)]
@@ -89,6 +89,15 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         predict, [adapter, case_id, *everything], result, api_visibility="private",
         show_progress_on=[result],
     ).then(None, js=GIVEN, api_visibility="private")  # fmt: skip
+
+
+def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
+    """What an adapter answers, by its card; the question of its project where the card has none."""
+    task = dict(adapter.card.get("task") or {})
+    task["description"] = (
+        task.get("description") or studio.project(adapter.project_id).task.description
+    )
+    return task
 
 
 def gathered(
