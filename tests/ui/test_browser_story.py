@@ -142,13 +142,17 @@ def answer_of(page: Page) -> str:
 def predict_new_patient(page: Page, film: Path) -> str:
     """Only a film and a typed note."""
     expect(page.get_by_label("Adapter that answers")).not_to_have_value("", timeout=30_000)
+    number = page.get_by_label("Case number")
+    number.fill("the patient before")
     press(page, "New patient")
+    expect(number).to_have_value("case", timeout=30_000)
     page.locator("#box-radiology input[type=file]").set_input_files(film)
     expect(page.locator("#box-radiology .fm-picture").first).to_be_visible(timeout=60_000)
     page.locator("#box-notes textarea").fill(NOTE)
     press(page, "Predict")
     said = answer_of(page)
     expect(page.locator("#answer.fm-stale")).to_have_count(0)
+    assert "Rests on Radiology images Doctor's notes Not given EHR table" in said
     return said
 
 
