@@ -129,9 +129,9 @@ class Preparation:
                 for case in cases
                 if case.sources.get(modality)
             }  # fmt: skip
-            missing = [
-                c for c in cases if c.case_id in wanted and wanted[c.case_id] not in self.cache
-            ]
+            # One case for each key: what two cases share is prepared once.
+            first = {wanted[c.case_id]: c for c in reversed(cases) if c.case_id in wanted}
+            missing = [case for key, case in first.items() if key not in self.cache][::-1]
             keep = families[processor.family].fits
             for number, (case, given) in enumerate(self.inputs(modality, missing, keep)):
                 prepared = preparer.prepare(given)

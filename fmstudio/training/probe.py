@@ -22,6 +22,7 @@ from sklearn.model_selection import GroupKFold
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
+PULL = 2.0  # how many cases' worth each modality's weight is drawn to one half: few cannot tell
 STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
 
 
@@ -185,9 +186,14 @@ def _stack(
             pairs.append(_stack(binary, judged[known, :, k : k + 1], targets[known, k], own))
         return np.concatenate([p[0] for p in pairs], 1), np.concatenate([p[1] for p in pairs])
 
+    if modalities == 1:
+        return np.ones((1, outputs)), np.zeros(outputs)
+
     def lost(numbers: np.ndarray) -> float:
-        logits = np.einsum("nmk,m->nk", judged, numbers[:modalities]) + numbers[modalities:]
-        return loss(task, logits, targets, weights)
+        share = numbers[:modalities]
+        logits = np.einsum("nmk,m->nk", judged, share) + numbers[modalities:]
+        pull = PULL / len(targets) * ((share - 0.5) ** 2).sum()
+        return loss(task, logits, targets, weights) + pull
 
     start = np.append(np.full(modalities, 1 / modalities), np.zeros(outputs))
     bounds = [(0.0, 3.0)] * modalities + [(-10.0, 10.0)] * outputs
