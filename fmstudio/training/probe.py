@@ -18,6 +18,7 @@ from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold
+from threadpoolctl import threadpool_limits
 
 from fmstudio.types import TaskSpec
 
@@ -96,6 +97,7 @@ def case_weights(task: TaskSpec, targets: np.ndarray) -> np.ndarray | None:
     return weights.reshape(targets.shape)
 
 
+@threadpool_limits.wrap(limits=1)  # hundreds of small fits: threads would only wait for each other
 def fit_probe(
     task: TaskSpec,
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
@@ -227,9 +229,7 @@ def _logistic(
         # A label that no training patient varies in: nothing to learn, its share stays.
         share = np.clip(targets.mean() if len(targets) else 0.5, 1e-3, 1 - 1e-3)
         return coefficients, bias + (0.0 if balance else np.log(share / (1 - share)))
-    fit = LogisticRegression(
-        C=strength, class_weight="balanced" if balance else None, max_iter=1000, tol=1e-4
-    )
+    fit = LogisticRegression(C=strength, class_weight="balanced" if balance else None, max_iter=100)
     with warnings.catch_warnings():
         # A fit that is not quite at its end is still compared on validation like the others.
         warnings.simplefilter("ignore", ConvergenceWarning)
