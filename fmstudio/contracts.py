@@ -46,6 +46,15 @@ class Pipeline(Protocol):
         ...
 
 
+@runtime_checkable
+class Accompanied(Protocol):
+    """A pipeline some of whose files are read together with others that they name."""
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        """All files that are read for `path`, itself included or not; () if it is alone."""
+        ...
+
+
 class Unavailable:
     """A pipeline or encoder whose optional package is not installed."""
 
@@ -97,6 +106,17 @@ def pipeline(name: str) -> Pipeline:
             f"There is no modality '{name}'.", hint=f"Use one of: {', '.join(pipelines())}."
         )
     return pipelines()[name]
+
+
+def files_of(name: str, sources: Sequence[Source]) -> list[Path]:
+    """Every file that is read for `sources` of one modality, those that they name included."""
+    found: dict[Path, None] = {}
+    for path in (source.path for source in sources if source.path is not None):
+        found[path] = None
+        reader = pipeline(name)
+        if isinstance(reader, Accompanied):
+            found |= dict.fromkeys(reader.parts(path))
+    return list(found)
 
 
 @runtime_checkable

@@ -18,7 +18,7 @@ from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
 from pipelines.log_tables import read_log
 from pipelines.recordings import Channel, Recording, align, merge
-from pipelines.wfdb_records import is_header, read_record
+from pipelines.wfdb_records import files_of_record, is_header, read_record
 
 MAX_FILES = 64
 MAX_HEADERS = 200  # searched in a folder for the one that names a signal file
@@ -86,6 +86,14 @@ class DeviceLogs:
         if strip:
             images.append((draw_curves(strip), f"{STRIP_SECONDS:g} s from the middle"))
         return Preview(images=tuple(images), table=_ranges(channels), remarks=tuple(remarks))
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        """All files of the WFDB record that a file belongs to; none for any other file."""
+        header = _header_of(path, [path])
+        try:
+            return tuple(files_of_record(header)) if header else ()
+        except UnreadableFile:
+            return ()  # reading it says what is wrong
 
 
 def _aligned(sources: Sequence[Source]) -> tuple[list[Channel], list[str]]:

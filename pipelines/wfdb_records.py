@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,18 +34,29 @@ def read_record(path: Path, source: str, given: Sequence[Path] = ()) -> Recordin
     Several samples per frame are averaged to the frame's rate. Raises UnreadableFile if a signal
     file is missing, too short or damaged.
     """
+    signals, segments, files = _described(path, {p.name: p for p in given})
+    if not signals and not segments:
+        raise UnreadableFile(
+            f"{path.name} describes no signal.", hint="Give the header of the recording."
+        )
     with tempfile.TemporaryDirectory(prefix="wfdb-") as folder:
-        place = Path(folder)
-        signals, segments = _link(path, place, {p.name: p for p in given})
-        if not signals and not segments:
-            raise UnreadableFile(
-                f"{path.name} describes no signal.", hint="Give the header of the recording."
-            )
-        return _decode(path, place, source)
+        for file in dict.fromkeys(files):
+            Path(folder, file.name).symlink_to(file.resolve())
+        return _decode(path, Path(folder), source)
 
 
-def _link(path: Path, place: Path, given: dict[str, Path], depth: int = 0) -> tuple[int, int]:
-    """Link a header and what it names into `place`; numbers of signals and segments."""
+def files_of_record(path: Path) -> list[Path]:
+    """A header and all files that it names, those of its segments included.
+
+    Raises UnreadableFile if one is missing.
+    """
+    return _described(path, {})[2]
+
+
+def _described(
+    path: Path, given: Mapping[str, Path], depth: int = 0
+) -> tuple[int, int, list[Path]]:
+    """What a header describes: numbers of signals and segments, and the files it is read from."""
     require_file(path)
     lines = _lines(path)
     record = re.match(r"[\w-]+(?:/(\d+))?\s+(\d+)", lines[0]) if lines else None
@@ -54,26 +65,25 @@ def _link(path: Path, place: Path, given: dict[str, Path], depth: int = 0) -> tu
             f"{path.name} is not a WFDB header: its first line names no record.",
             hint="Give the .hea file of the record.",
         )
-    _symlink(path, place)
     count = int(record[2])
     if record[1] is not None:
-        _link_segments(path, lines[1:], place, given, depth)
-        return count, int(record[1])
-    files = {line.split()[0] for line in lines[1 : 1 + count]} - {"~"}
-    for name in sorted(files):
+        return count, int(record[1]), [path, *_segments(path, lines[1:], given, depth)]
+    files = [path]
+    for name in sorted({line.split()[0] for line in lines[1 : 1 + count]} - {"~"}):
         part = _beside(path, name, given)
         if part is None:
             raise UnreadableFile(
                 f"{path.name} names the signal file {name}, which is not there.",
                 hint=f"Give {name} together with {path.name}, or put it into the same folder.",
             )
-        _symlink(part, place)
-    return count, 0
+        files.append(part)
+    return count, 0, files
 
 
-def _link_segments(
-    path: Path, lines: list[str], place: Path, given: dict[str, Path], depth: int
-) -> None:
+def _segments(
+    path: Path, lines: Sequence[str], given: Mapping[str, Path], depth: int
+) -> Iterator[Path]:
+    """The files of all segments."""
     names = [line.split()[0] for line in lines]
     if depth or len(names) > MAX_SEGMENTS:
         raise UnreadableFile(
@@ -89,7 +99,7 @@ def _link_segments(
                 f"{path.name} names the segment {name}.hea, which is not there.",
                 hint="Put all segments into the same folder.",
             )
-        _link(header, place, given, depth + 1)
+        yield from _described(header, given, depth + 1)[2]
 
 
 def _lines(path: Path) -> list[str]:
@@ -100,18 +110,12 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _beside(path: Path, name: str, given: dict[str, Path]) -> Path | None:
+def _beside(path: Path, name: str, given: Mapping[str, Path]) -> Path | None:
     """The file of that bare name among the given ones or in the header's folder."""
     if not _PART.fullmatch(name) or name.startswith(".."):
         return None
     found = given.get(name) or path.with_name(name)
     return found if found.is_file() else None
-
-
-def _symlink(path: Path, place: Path) -> None:
-    link = place / path.name
-    if not link.is_symlink():
-        link.symlink_to(path.resolve())
 
 
 def _decode(path: Path, place: Path, source: str) -> Recording:

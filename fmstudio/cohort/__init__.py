@@ -8,7 +8,7 @@ report.py      counts, missingness and findings
 """
 
 from fmstudio.cohort.build import build_cohort
-from fmstudio.cohort.fingerprint import file_hashes, source_hashes
+from fmstudio.cohort.fingerprint import file_hashes
 from fmstudio.cohort.manifest import Manifest, read_manifest
 from fmstudio.cohort.report import cohort_report
 from fmstudio.cohort.roles import ColumnRole, check_roles, propose_roles
@@ -24,5 +24,4 @@ __all__ = [
     "make_task",
     "propose_roles",
     "read_manifest",
-    "source_hashes",
 ]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.contracts import files_of
 from fmstudio.types import PatientCase, Source, to_json
 
 THREADS = 4  # hashing releases the interpreter; more would only wait for the disk
@@ -16,13 +17,12 @@ THREADS = 4  # hashing releases the interpreter; more would only wait for the di
 def fingerprint(
     manifest: Manifest, roles: Mapping[str, str], sources: Sequence[Mapping[str, Sequence[Source]]]
 ) -> str:
-    """Over the manifest's bytes, the roles, and every file in the order of rows and modalities."""
+    """Over the manifest's bytes, the roles, and every file in the order of rows and modalities.
+
+    Files that other files name (the signals of a header) are part of it.
+    """
     paths = [
-        source.path
-        for row in sources
-        for given in row.values()
-        for source in given
-        if source.path is not None
+        path for row in sources for name, given in row.items() for path in files_of(name, given)
     ]
     hashes = _hash_files(paths)
     total = hashlib.sha256()
@@ -33,16 +33,15 @@ def fingerprint(
 
 def file_hashes(case: PatientCase) -> dict[str, list[str]]:
     """By modality, the SHA-256 of each file of a case, and one of all its typed values together."""
-    return {name: source_hashes(sources) for name, sources in case.sources.items()}
+    return {name: _source_hashes(name, sources) for name, sources in case.sources.items()}
 
 
-def source_hashes(sources: Sequence[Source]) -> list[str]:
+def _source_hashes(modality: str, sources: Sequence[Source]) -> list[str]:
     """The SHA-256 of each file, in order, then one of all typed values together, if any.
 
     Values are hashed together with their columns' names: the hash of a lone "M" would tell it.
     """
-    hashes = _hash_files([source.path for source in sources if source.path is not None])
-    found = [hashes[source.path] for source in sources if source.path is not None]
+    found = list(_hash_files(files_of(modality, sources)).values())
     typed = [[source.name, source.text] for source in sources if source.path is None]
     if typed:
         text = to_json(typed).encode("utf-8", "surrogatepass")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from fmstudio.adapters.processor import Processor
-from fmstudio.contracts import discover, pipeline
+from fmstudio.contracts import discover, files_of, pipeline
 from fmstudio.errors import StudioError
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import SharedModel
@@ -28,7 +28,9 @@ from fmstudio.types import ModalityInput, PatientCase, Prepared, Source
 def source_key(modality: str, sources: Sequence[Source]) -> str:
     """Changes with the content of any source, its name or the pipeline's version."""
     content = [[s.name, _sha256(s.path) if s.path else s.text] for s in sources]
-    return content_key(modality, pipeline(modality).version, content)
+    given = {source.path for source in sources}
+    named = [_sha256(path) for path in files_of(modality, sources) if path not in given]
+    return content_key(modality, pipeline(modality).version, content, named)
 
 
 def _sha256(path: Path) -> str:

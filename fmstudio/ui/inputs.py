@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fmstudio.contracts import Pipeline
+from fmstudio.contracts import Pipeline, files_of
 from fmstudio.types import Source
 from fmstudio.ui.wording import listed
 
@@ -88,7 +87,7 @@ def filled(
     paths: list[Path] = []
     names: dict[str, str] = {}
     for source in sources:
-        for path in _with_parts(source.path, pipeline.suffixes) if source.path else ():
+        for path in files_of(pipeline.name, [source]):
             if path.name not in names:
                 paths.append(path)
             names[path.name] = source.name
@@ -97,12 +96,6 @@ def filled(
     if pipeline.kind == "table":
         return files, names, rows(known, typed)
     return files, names, "\n\n".join(typed.values())
-
-
-def _with_parts(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    """A file and those beside it with the same stem that are read together with it."""
-    beside = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.exists() else []
-    return [path, *(p for p in beside if p != path and p.suffix.lower() in suffixes)]
 
 
 def rows(known: Known, values: Mapping[str, str]) -> Cells:

@@ -224,6 +224,23 @@ def test_the_fingerprint_changes_with_manifest_roles_and_files_and_with_nothing_
     assert build(**columns).fingerprint != first
 
 
+def write_record(folder, samples):
+    """A WFDB record of one signal of 16 bits; its header does not change with the samples."""
+    (folder / "a.hea").write_text("a 1 100 4\na.dat 16 200 16 0 0 0 0 ECG\n")
+    (folder / "a.dat").write_bytes(bytes(samples))
+
+
+def test_the_signals_that_a_header_names_are_part_of_the_fingerprint(build, tmp_path):
+    write_record(tmp_path, range(8))
+    columns = {"ecg_signal": ["a.hea"] * ROWS}
+    first = build(**columns)
+    write_record(tmp_path, range(1, 9))
+    second = build(**columns)
+
+    assert second.fingerprint != first.fingerprint
+    assert len(file_hashes(second.cases[0])["device_logs"]) == 2
+
+
 def test_hashes_of_a_case_tell_files_apart_and_hide_short_values(build, tmp_path):
     (tmp_path / "a.png").write_bytes(b"abc")
     case = build(image=["a.png"] * ROWS, sex=["M", "F"] * 15).cases[0]

@@ -21,6 +21,17 @@ def test_what_was_written_comes_back_exactly(tmp_path):
     assert not list(tmp_path.rglob("*.tmp"))
 
 
+def test_a_record_with_other_signals_under_the_same_header_has_another_key(tmp_path):
+    (tmp_path / "a.hea").write_text("a 1 100 4\na.dat 16 200 16 0 0 0 0 ECG\n")
+    given = [Source("ecg", tmp_path / "a.hea")]
+    keys = set()
+    for samples in (range(8), range(1, 9)):
+        (tmp_path / "a.dat").write_bytes(bytes(samples))
+        keys.add(source_key("device_logs", given))
+
+    assert len(keys) == 2
+
+
 def test_a_changed_file_has_another_key_and_a_moved_one_the_same(tmp_path):
     first, second = tmp_path / "a.txt", tmp_path / "b.txt"
     first.write_text("cough"), second.write_text("cough")

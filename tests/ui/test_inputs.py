@@ -79,8 +79,9 @@ def test_filling_in_a_case_and_reading_it_back_gives_the_same_case(pipeline, sou
 def test_the_signals_of_a_sample_recording_come_with_its_header(tmp_path):
     series = pipelines()["device_logs"]
     header, signals = tmp_path / "m1.hea", tmp_path / "m1.dat"
-    for path in (header, signals, tmp_path / "m10.dat", tmp_path / "m1.png"):
+    for path in (signals, tmp_path / "m10.dat", tmp_path / "m1.png"):
         path.write_bytes(b"")
+    header.write_text("m1 1 100 4\nm1.dat 16 200 16 0 0 0 0 ECG\n")
 
     files, names, _ = filled(series, Known(), [Source("monitor", path=header)])
 
