@@ -57,7 +57,8 @@ class Audio:
         """Read all recordings: values (samples,) float32, one after another.
 
         Facts: `rate` in Hz; `segments` with name, start, stop in samples and `peak_dbfs`, the
-        recorded level. Raises UnreadableFile for silence and for what is not sound.
+        recorded level. A silent recording beside others is left out. Raises UnreadableFile where
+        all are silent, and for what is not sound.
         """
         if len(sources) > MAX_SITES:
             raise UnreadableFile(
@@ -65,7 +66,7 @@ class Audio:
                 hint="Keep the recordings that matter.",
             )
         remarks: list[str] = []
-        recordings = [_read_one(source, remarks) for source in sources]
+        recordings = _heard(sources, remarks)
         rate = min(max((r.rate for r in recordings), default=MAX_RATE), MAX_RATE)
         resampled = [_at_rate(recording, rate, remarks) for recording in recordings]
         segments, start = [], 0
@@ -112,6 +113,24 @@ def _caption(part: dict, rate: float) -> str:
     )
 
 
+def _heard(sources: Sequence[Source], remarks: list[str]) -> list[_Recording]:
+    """All recordings but the silent ones; one microphone that failed does not cost the others."""
+    recordings, silent = [], []
+    for source in sources:
+        try:
+            recordings.append(_read_one(source, remarks))
+        except _Silent as fault:
+            silent.append(fault)
+    if silent and not recordings:
+        raise UnreadableFile(silent[0].message, silent[0].hint)
+    remarks += [f"Left out: {fault.message}" for fault in silent]
+    return recordings
+
+
+class _Silent(UnreadableFile):
+    """A recording of nothing."""
+
+
 def _read_one(source: Source, remarks: list[str]) -> _Recording:
     if source.path is None:
         raise UnreadableFile(
@@ -134,7 +153,7 @@ def _read_one(source: Source, remarks: list[str]) -> _Recording:
     mono = _mono(samples, path.name, remarks)
     peak = float(np.abs(mono).max())
     if peak < 10 ** (SILENCE_DBFS / 20) or np.ptp(mono[known]) == 0:
-        raise UnreadableFile(
+        raise _Silent(
             f"{path.name} is silent: its peak is"
             f" {'0' if peak == 0 else f'{20 * np.log10(peak):.0f} dB of full scale'}"
             f"{'' if np.ptp(mono[known]) else ' without any change'}.",

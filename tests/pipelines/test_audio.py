@@ -211,6 +211,17 @@ def test_silence_is_refused(tmp_path: Path, sound: np.ndarray) -> None:
     assert "record again" in error.value.hint
 
 
+def test_a_silent_site_is_left_out_where_others_were_heard(tmp_path: Path) -> None:
+    for name, sound in {"av.wav": tone(), "mv.wav": np.zeros(RATE)}.items():
+        soundfile.write(tmp_path / name, sound, RATE)
+    got = read(tmp_path / "av.wav", tmp_path / "mv.wav")
+
+    assert len(got.facts["segments"]) == 1
+    assert any(remark.startswith("Left out: mv.wav is silent") for remark in got.remarks)
+    with pytest.raises(UnreadableFile, match=r"mv\.wav is silent"):
+        read(tmp_path / "mv.wav", tmp_path / "mv.wav")
+
+
 def test_an_empty_and_a_too_short_recording_are_refused(tmp_path: Path) -> None:
     for count in (0, 80):
         soundfile.write(tmp_path / "a.wav", np.ones(count), RATE)
