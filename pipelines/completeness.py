@@ -10,15 +10,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fmstudio.errors import UnreadableFile
-from pipelines.content import AVI, GIF, MATROSKA, MP4, Content
+from pipelines.content import AVI, GIF, MATROSKA, MP4, MPEG, MPEG_STREAM, Content
 
 # Matroska: a segment of this identity holds the film (RFC 9559 section 5.1).
 _SEGMENT = 0x18538067
 _MAX_BOXES = 100_000
+_TRANSPORT_PACKET = 188  # bytes (ISO/IEC 13818-1 section 2.4.3)
+_PACK_HEADER, _END_CODE = 0xBA, 0xB9
 
 
 def check_whole(path: Path, content: Content) -> None:
-    """Raise UnreadableFile if the file ends before the film does. MPEG does not tell."""
+    """Raise UnreadableFile if the file ends before the film does.
+
+    MPEG streams declare no length, but are made of packets, the last of which must be whole.
+    """
     there = path.stat().st_size
     with path.open("rb") as stream:
         if content is GIF:
@@ -33,6 +38,10 @@ def check_whole(path: Path, content: Content) -> None:
             wanted = _matroska_end(stream)
         elif content is MP4:
             wanted = _boxes_end(stream, there)
+        elif content is MPEG_STREAM:
+            wanted = -(-there // _TRANSPORT_PACKET) * _TRANSPORT_PACKET
+        elif content is MPEG:
+            wanted = _packets_end(stream, there)
         else:
             return
     if wanted > there:
@@ -61,6 +70,26 @@ def _boxes_end(stream: BinaryIO, there: int) -> int:
         place += size
         if place >= there:
             return place
+    return place
+
+
+def _packets_end(stream: BinaryIO, there: int) -> int:
+    """Where the last packet of an MPEG program stream ends (ISO/IEC 13818-1 section 2.5.3)."""
+    place = 0
+    while place < there:
+        stream.seek(place)
+        head = stream.read(14)
+        if head[:3] != b"\0\0\1" or len(head) < 4:
+            break
+        if head[3] == _END_CODE:
+            return place + 4
+        if head[3] != _PACK_HEADER:
+            place += 6 + int.from_bytes(head[4:6], "big")
+        elif head[4] >> 6 == 1:  # MPEG-2: the last three bits are the number of stuffing bytes
+            place += 14 + (head[13] & 7 if len(head) == 14 else 0)
+        else:
+            place += 12
+    # Zeros may fill up the file behind the last packet.
     return place
 
 

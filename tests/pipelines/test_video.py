@@ -241,6 +241,15 @@ def test_a_film_that_was_cut_short_is_refused(write_film, name, share):
     assert "is cut short" in refusal(path).message
 
 
+@pytest.mark.parametrize("lost", [3, 100, 1500])
+@pytest.mark.parametrize("name", ["film.mpeg", "film.ts"])
+def test_a_stream_that_ends_within_a_packet_is_refused(write_film, name, lost):
+    path = write_film(name)
+    path.write_bytes(path.read_bytes()[:-lost])
+
+    assert f"{path.name} is cut short" in refusal(path).message
+
+
 @pytest.mark.parametrize("share", [0.99, 0.5])
 def test_a_film_that_was_cut_short_behind_its_index_is_refused(write_film, share):
     path = write_film(movflags="faststart")
