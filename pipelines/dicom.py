@@ -300,6 +300,8 @@ def _stack(file: _File, name: str) -> Stack:
         remarks.append(f"{file.name}: inverted so that bone is bright (stored as MONOCHROME1).")
     if str(header.get("BurnedInAnnotation", "")).upper() == "YES":
         remarks.append(f"{file.name}: text is burned into the picture; it may name the patient.")
+    if int(header.get("SamplesPerPixel") or 1) == 3 and int(header.get("BitsStored") or 8) > 8:
+        remarks.append(f"{file.name}: its colours of {header.BitsStored} bits are read as 8 bits.")
     if header.get("Modality") == "SEG":
         remarks.append(f"{file.name} is a segmentation (a mask), not a picture of a patient.")
     return Stack(

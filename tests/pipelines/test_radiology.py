@@ -153,6 +153,15 @@ def test_colour_stays_colour_and_grey_stored_as_colour_becomes_grey(write_dicom)
     assert read(write_dicom(red, PhotometricInterpretation="RGB")).values.shape[1] == 3
 
 
+def test_colour_of_16_bits_is_read_as_8_bits_and_it_is_said(write_dicom):
+    path = write_dicom(np.full((32, 32, 3), (0xC000, 0x8000, 0x4000), np.uint16),
+                       PhotometricInterpretation="RGB")  # fmt: skip
+    got = PIPELINE.read([Source("view", path)])
+
+    assert got.values[0, :, 16, 16] * 255 == pytest.approx([0xC0, 0x80, 0x40])
+    assert "film.dcm: its colours of 16 bits are read as 8 bits." in got.remarks
+
+
 def test_a_case_of_grey_and_colour_views_has_three_channels(write_dicom):
     red = np.zeros((64, 64, 3), np.uint8)
     red[..., 0] = FILM // 16
