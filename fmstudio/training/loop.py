@@ -25,6 +25,7 @@ from fmstudio.preparation.outputs import autocast, logits_of
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
+from fmstudio.training.probe import case_weights
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.types import TaskSpec
@@ -52,36 +53,21 @@ class Trained:
     cases: int
 
 
-def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-    """Mean loss of a batch. `weights`: per class (K or 2), or (K, 2) for multilabel, or None."""
+def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Mean loss of a batch: `weights`, shaped as the targets, say how much each case counts.
+
+    Labels that are not known (NaN) of a multilabel case do not count.
+    """
     if task.kind == "regression":
         return functional.mse_loss(logits[:, 0], targets)
     if task.kind == "multiclass":
-        return functional.cross_entropy(logits, targets.long(), weight=weights)
-    columns = targets.reshape(len(targets), -1)
+        each = functional.cross_entropy(logits, targets.long(), reduction="none")
+        return (each * weights).sum() / weights.sum()
+    columns, counts = targets.reshape(len(targets), -1), weights.reshape(len(targets), -1)
     known = ~torch.isnan(columns)
     filled = columns.nan_to_num()
     each = functional.binary_cross_entropy_with_logits(logits, filled, reduction="none")
-    if weights is not None:
-        pairs = weights.reshape(-1, 2)
-        each = each * torch.where(filled > 0.5, pairs[:, 1], pairs[:, 0])
-    return (each * known).sum() / known.sum().clamp(min=1)
-
-
-def class_weights(task: TaskSpec, targets: np.ndarray) -> np.ndarray | None:
-    """Weights that make classes count the same: n / (classes · n of the class)."""
-    if task.kind == "regression":
-        return None
-    if task.kind == "multiclass":
-        counts = np.bincount(targets.astype(int), minlength=len(task.labels))
-        return len(targets) / (len(counts) * np.maximum(counts, 1))
-    columns = targets.reshape(len(targets), -1)
-    pairs = []
-    for column in columns.T:
-        known = column[~np.isnan(column)]
-        counts = np.array([(known == 0).sum(), (known == 1).sum()])
-        pairs.append(len(known) / (2 * np.maximum(counts, 1)))
-    return np.array(pairs)
+    return (each * counts * known).sum() / known.sum().clamp(min=1)
 
 
 class Loop:
@@ -103,8 +89,8 @@ class Loop:
         self.train_part, self.validation_part, self.shift = train, validation, shift
         self.folder, self.reporter = folder, reporter
         self.device = adapted.device
-        weights = class_weights(task, train.targets) if config.balance else None
-        self.weights = None if weights is None else self._tensor(weights)
+        weights = case_weights(task, train.targets) if config.balance else None
+        self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
         self.parameters = [p for _, p in trainable]
         head = [p for n, p in trainable if "task_head" in n]
@@ -178,7 +164,8 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
             logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
-        value = task_loss(self.task, logits.float(), targets, self.weights)
+        weights = self._tensor(self.weights[chosen])
+        value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
