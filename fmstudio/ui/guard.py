@@ -8,9 +8,7 @@ https://www.w3.org/TR/fetch-metadata/). Anything else is refused before Gradio s
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import socket
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -58,8 +56,7 @@ class Guard:
     def __init__(self, inner: App, host: str = "127.0.0.1") -> None:
         self.inner = inner
         self.page_served = threading.Event()  # set once somebody has been sent a whole page
-        self.host = host.lower()
-        self.open = self.host in ("0.0.0.0", "::")  # bound to every address by explicit wish
+        self.known = LOOPBACK | {host.lower()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass on with security headers added to the answer."""
@@ -87,7 +84,7 @@ class Guard:
         """Why this request is not for us; empty if it is."""
         headers = {name.lower().decode("latin-1"): value.decode("latin-1")
                    for name, value in scope["headers"]}  # fmt: skip
-        if not self.knows(_name(headers.get("host", ""))):
+        if _name(headers.get("host", "")) not in self.known:
             return "its Host header does not name this computer"
         if "," in headers.get("range", ""):
             return "it asks for more than one range of a file"
@@ -100,15 +97,6 @@ class Guard:
             return "it comes from a page of another site"
         return ""
 
-    def knows(self, name: str) -> bool:
-        """True if `name` is a host name or address of this computer.
-
-        When bound to every address, any address does, but no foreign name: rebinding needs one.
-        """
-        if name in LOOPBACK or name == self.host:
-            return True
-        return self.open and (_is_address(name) or name == socket.gethostname().lower())
-
 
 def _name(host: str) -> str:
     """The host of 'host:port', without port and brackets."""
@@ -116,14 +104,6 @@ def _name(host: str) -> str:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 async def _refuse(scope: Scope, send: Send, reason: str) -> None:

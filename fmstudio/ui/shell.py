@@ -136,7 +136,7 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = temp
         empty = Path(temp) / "empty"
         empty.mkdir()
-        address = f"http://{'localhost' if host in ('0.0.0.0', '::') else host}:{port}/"
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
         guard = Guard(application(studio, host, port), host)
         config = uvicorn.Config(
             guard, log_level="warning", timeout_graceful_shutdown=2, server_header=False
