@@ -39,15 +39,15 @@ def features_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Features (n, M, F) float32 and presence (n, M) of cases, in their order.
 
-    With `only`, the model sees that modality and no other; every case must have it.
+    With `only`, the model sees that modality and no other, and M is 1; every case must have it.
     """
-    width = FEATURES_PER_TOKEN * model.config.width
-    values = np.zeros((len(ids), len(model.modalities), width), np.float32)
-    present = np.zeros((len(ids), len(model.modalities)), np.float32)
+    kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
+    values = np.zeros((len(ids), len(kept), FEATURES_PER_TOKEN * model.config.width), np.float32)
+    present = np.zeros((len(ids), len(kept)), np.float32)
     for rows, batch in _batches(model, cases, ids, only):
         features = model.features(batch)
-        values[rows] = features.values.float().cpu().numpy()
-        present[rows] = features.present.float().cpu().numpy()
+        values[rows] = features.values[:, kept].float().cpu().numpy()
+        present[rows] = features.present[:, kept].float().cpu().numpy()
     return values, present
 
 

@@ -32,9 +32,11 @@ PAUSE_SECONDS = 10.0  # several heartbeats: a worker at work is never silent for
 SAME_START_SECONDS = 2.0  # the precision with which systems tell when a process began
 SECOND_LOOK_SECONDS = 3.0  # longer than a heartbeat: a computer that slept is given this chance
 # Before torch is loaded: two threads that spin for each other are 4 to 15 times slower on a busy
-# machine, and no checkpoint is ever looked up in the network by a worker.
+# machine; glibc would keep the holes that batches of changing size leave, half a gigabyte after a
+# few thousand; and no checkpoint is ever looked up in the network by a worker.
 ENVIRONMENT: Mapping[str, str] = {
     "GOMP_SPINCOUNT": "1000",
+    **dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**20)),
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }

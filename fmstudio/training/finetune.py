@@ -6,10 +6,8 @@ patients → calibrate → judge on held-out patients → write the adapter's fo
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +28,6 @@ from fmstudio.evaluation.baselines import table_baseline
 from fmstudio.evaluation.calibration import fit_temperature
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate, headline
-from fmstudio.model.shared import TaskHead
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
@@ -40,20 +37,20 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.judge import (
     Rung,
     beats,
-    cross_validation_json,
     fusion_json,
     ladder_json,
     rung,
     single_probes,
     subsets_json,
-    visible,
 )
 from fmstudio.training.loop import Loop
 from fmstudio.training.material import SPLITS, Material, prepare
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
-from fmstudio.training.probe import Head, fit_probe, prior_shift
+from fmstudio.training.probe import prior_shift
+from fmstudio.training.probing import head_of, install, probe_rung
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.types import Cohort, TaskSpec
 
 GRADIENT_BOOSTING = "baseline: gradient boosting on table"
@@ -68,20 +65,6 @@ class Finetuned:
     result: dict[str, Any]
     adapter_folder: Path
     card: dict[str, Any]
-
-
-@dataclass
-class Stopwatch:
-    """Seconds by name."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        """Adds the time of a `with` block."""
-        started = time.monotonic()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
 
 
 class _Middle:
@@ -122,20 +105,9 @@ def finetune(
     reporter.progress(Progress("Fitting the baseline and the probe", 0.5))
     with watch("baseline"):
         baseline = _baseline(task, material, config, settings)
-    with watch("probe"):
-        sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
-        train = (*sets["train"], material.targets["train"])
-        head = fit_probe(task, train, material.patients("train"), config.balance, visible(model))
-        logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
+    head, probe, crossed = probe_rung(task, model, material, config, shift, watch)
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
-    crossed = None
-    if config.folds > 1:
-        with watch("cross-validation"):
-            crossed = cross_validation_json(
-                task, material, sets, config.folds, config.balance, visible(model)
-            )
-    probe = rung("probe", task, material, logits, watch.seconds["probe"])
 
     install(model.task_head, head)
     adapted = attach(model, config)
@@ -215,20 +187,6 @@ def _baseline(
     cut = len(rows["validation"])
     outputs = {"validation": found[:cut], "test": found[cut:]}
     return Rung(GRADIENT_BOOSTING, outputs, time.monotonic() - started)
-
-
-def install(target: TaskHead, head: Head) -> None:
-    """Puts a probe's numbers into the model's task head."""
-    with torch.no_grad():
-        for name in ("mean", "scale", "weight", "offset", "bias"):
-            own = getattr(target, name)
-            own.copy_(torch.as_tensor(getattr(head, name), dtype=own.dtype))
-
-
-def head_of(own: TaskHead) -> Head:
-    """The numbers of the model's task head."""
-    names = ("mean", "scale", "weight", "offset", "bias")
-    return Head(*(getattr(own, name).detach().float().cpu().numpy() for name in names))
 
 
 @torch.inference_mode()

@@ -52,6 +52,12 @@ def test_a_run_judges_every_rung_of_the_ladder_on_the_same_patients(finished, co
     assert json.loads(json.dumps(result)) == result
 
 
+def test_a_gain_is_claimed_only_over_the_modality_that_did_best_on_the_same_patients(finished):
+    alone = {one["modalities"][0]: one["auroc"]["value"] for one in finished.result["subsets"][:-1]}
+
+    assert alone[finished.result["fusion"]["best_single"]] == max(alone.values())
+
+
 def test_the_folder_is_a_bundle_whose_probes_give_the_stored_answers(finished, settings):
     assert replay(finished.adapter_folder, settings) < 1e-5
 
