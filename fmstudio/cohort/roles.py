@@ -31,6 +31,11 @@ _LEAKING_WORDS = frozenset(("leaky", "outcome", "meta"))
 _LEAKING_CAPITALS = frozenset(("SCORE", "OUT"))  # in capitals only: apgar_score is an input
 _AFTERWARDS = frozenset(("survival", "survived", "death", "died", "deceased", "mortality"))
 _ORIGIN_WORDS = frozenset(("license", "licence", "source", "url", "provenance", "filename"))
+_PLACE_WORDS = frozenset(
+    ("site", "hospital", "centre", "center", "clinic", "ward", "scanner", "vendor", "manufacturer")
+)
+_BAND_WORDS = frozenset(("band", "group", "bracket", "bin"))
+_MOST_GROUPS = 20
 _PERSON_WORDS = frozenset(
     ("surname", "firstname", "lastname", "forename", "phone", "email", "address", "ssn", "mrn")
 )
@@ -99,7 +104,7 @@ class _Rules:
         rules: tuple[Callable[[Column], tuple[str, str] | None], ...] = (
             self._label, self._empty, self._patient, self._case, self._leaking, self._split,
             self._other_label, self._files, self._person, self._text, self._identifier,
-            self._gives_label, self._time, self._constant,
+            self._gives_label, self._time, self._constant, self._group,
         )  # fmt: skip
         for rule in rules:
             found = rule(column)
@@ -201,6 +206,18 @@ class _Rules:
     def _constant(self, column: Column) -> tuple[str, str] | None:
         if column.distinct == 1 and column.filled == column.rows:
             return "ignore", "The same value in every row."
+        return None
+
+    def _group(self, column: Column) -> tuple[str, str] | None:
+        """Where a patient was seen says more of who was sent there than of the illness."""
+        words = column.words
+        if column.distinct > _MOST_GROUPS:
+            return None
+        if set(words[-1:]) & _PLACE_WORDS:
+            return "group", f"Where it was recorded, to compare by; no input: {column.content}."
+        whole = "_".join(words[:-1])
+        if set(words[-1:]) & _BAND_WORDS and whole in self.manifest.columns:
+            return "group", f"'{whole}' in bands, to compare by; '{whole}' itself is the input."
         return None
 
 

@@ -131,6 +131,18 @@ def test_a_column_that_tells_the_outcome_in_other_words_is_left_out(manifest):
     assert role_of(got, "sex").role == "ehr"
 
 
+def test_places_and_bands_of_a_number_are_groups_to_compare_and_no_inputs(manifest):
+    got = manifest(
+        label=["0", "1"] * 10, age=[str(40 + n) for n in range(20)],
+        age_band=(["under 50"] * 10 + ["over"] * 10), site=["north", "north", "east", "east"] * 5,
+        dose_band=["low", "low", "high", "high"] * 5,
+    )  # fmt: skip
+
+    assert role_of(got, "site").role == "group"
+    assert role_of(got, "age_band").role == "group"
+    assert role_of(got, "dose_band").role == "ehr"  # nothing else tells the dose
+
+
 def test_an_unknown_role_or_two_patient_columns_are_refused(manifest):
     got = manifest(a=["1"], b=["2"])
 
