@@ -44,6 +44,20 @@
   /* What a message complained about is being tried anew: the old message goes. */
   const forget = () => document.querySelectorAll(".toast-close").forEach((close) => close.click());
 
+  /* The lists of a page come a moment after it is drawn. What is pressed before, is pressed then,
+     unless something was typed since, which is the newer wish. */
+  let ready = false;
+  let early = null;
+  window.fmReady = () => { ready = true; early?.click(); early = null; };
+  window.setTimeout(window.fmReady, 5000);
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".gradio-container button:not([data-scheme])");
+    if (ready || !button) return;
+    event.stopPropagation();
+    early = button;
+  }, true);
+  document.addEventListener("input", () => { early = null; }, true);
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("main button.primary")) forget();
     const link = event.target.closest(".fm-nav a");

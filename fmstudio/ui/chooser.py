@@ -9,6 +9,7 @@ import gradio as gr
 from fmstudio.errors import NotFound
 from fmstudio.records import ProjectRecord
 from fmstudio.ui.message import shown
+from fmstudio.ui.page import READY
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -52,7 +53,9 @@ def project_dropdown(app: gr.Blocks, studio: Studio, label: str = "Project") -> 
         project = asked(studio, request)
         return gr.Dropdown(choices=choices(studio), value=str(project.id) if project else None)
 
-    app.load(fill, outputs=dropdown, api_visibility="private", show_progress="hidden")
+    app.load(fill, outputs=dropdown, api_visibility="private", show_progress="hidden").then(
+        None, js=READY, api_visibility="private"
+    )
     remember(dropdown, "project")
     return dropdown
 

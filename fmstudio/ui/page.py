@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from fmstudio.studio import Studio
 
 
+# After the lists of a page have come: what was pressed before is pressed now (assets/ui/studio.js).
+READY = "() => window.fmReady()"
+
+
 @dataclass(frozen=True)
 class Page:
     """One page. `path` is its address without the slash; the first page has none."""

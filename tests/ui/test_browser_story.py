@@ -128,7 +128,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
 
 
 def press(page: Page, name: str) -> None:
-    """Press a button at a person's pace: Gradio may lose a click into a page that still loads."""
+    """Press a button at a person's pace, who reads a page before doing anything on it."""
     page.wait_for_timeout(PACE_MS)
     page.get_by_role("button", name=name, exact=True).locator("visible=true").click()
 
@@ -145,10 +145,11 @@ def predict_new_patient(page: Page, film: Path) -> str:
     number = page.get_by_label("Case number")
     number.fill("the patient before")
     press(page, "New patient")
+    page.locator("#box-notes textarea").fill(NOTE)  # at once: what is typed now must stay
     expect(number).to_have_value("case", timeout=30_000)
     page.locator("#box-radiology input[type=file]").set_input_files(film)
     expect(page.locator("#box-radiology .fm-picture").first).to_be_visible(timeout=60_000)
-    page.locator("#box-notes textarea").fill(NOTE)
+    expect(page.locator("#box-notes textarea")).to_have_value(NOTE)
     press(page, "Predict")
     said = answer_of(page)
     expect(page.locator("#answer.fm-stale")).to_have_count(0)
@@ -186,8 +187,9 @@ def add_cohort(page: Page, archive: Path) -> None:
 def walk_the_wizard(page: Page) -> None:
     """From the task to the running fine-tune."""
     page.get_by_role("link", name="Fine-tune on this cohort").click()
-    expect(page.get_by_text("Outcome column")).to_be_visible(timeout=30_000)
-    press(page, "Next")
+    page.wait_for_url("**/finetune**")
+    # At once, before the page knows its project: the click must not be lost.
+    page.get_by_role("button", name="Next", exact=True).locator("visible=true").click()
     expect(page.get_by_text("Findings").locator("visible=true")).to_be_visible(timeout=30_000)
     press(page, "Next")
     expect(page.get_by_text("The model may look at")).to_be_visible(timeout=30_000)

@@ -31,7 +31,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     text,
 )
 from fmstudio.ui.message import shown
-from fmstudio.ui.page import Page
+from fmstudio.ui.page import READY, Page
 from fmstudio.ui.results import result
 from fmstudio.ui.wording import TASKS, headline, interval, listed, metric, moment, number
 
@@ -139,7 +139,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return card(studio, studio.adapter(adapter_id)) if adapter_id else NOTHING
 
     options = {"api_visibility": "private", "show_progress": "hidden"}
-    app.load(opened, outputs=[listing, chosen, actions], **options)
+    app.load(opened, outputs=[listing, chosen, actions], **options).then(None, js=READY, **options)
     chosen.change(show, chosen, details, **options)
     chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
     relist = shown(lambda _, current: _listed(current))

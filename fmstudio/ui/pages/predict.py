@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, notice, tag, text
 from fmstudio.ui.inputs import HEADER, Cells, Known, filled, rows, sources_of, typed_values
 from fmstudio.ui.message import shown
-from fmstudio.ui.page import Page
+from fmstudio.ui.page import READY, Page
 from fmstudio.ui.previews import preview, refusal
 
 if TYPE_CHECKING:
@@ -201,17 +202,12 @@ def _wire(
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
         return found.adapter, found.case_id, note, *values
 
-    @shown
-    def empty_all(adapter_id: str | None) -> tuple[Any, ...]:
-        values = _fill(studio, adapter_id, boxes, {})
-        return "case", empty("The answer appears here."), *values
-
     asked_for_sample = hidden()
     app.load(
         opened,
         outputs=[adapter, sample, asked_for_sample, *[box.cells for box in tables]],
         **OPTIONS,
-    )
+    ).then(None, js=READY, **OPTIONS)
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
     for box in tables:
         _follow(studio, adapter, box)
@@ -219,7 +215,22 @@ def _wire(
         [sample.click, asked_for_sample.change], fill, outputs=[adapter, case_id, result,
                                                                 *everything], **OPTIONS,
     )  # fmt: skip
-    clear.click(empty_all, adapter, [case_id, result, *everything], **OPTIONS)
+    _emptied(clear, case_id, boxes, result)
+
+
+def _emptied(clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML) -> None:
+    """The next patient: emptied in the browser, so that nothing typed meanwhile is lost."""
+    seen = [one for box in boxes for one in box.inputs if one is not box.names]
+    blank = {gr.File: "null", gr.Textbox: '""'}
+    values = [blank.get(type(one), f"emptied(values[{place}])") for place, one in enumerate(seen)]
+    script = f"""(...values) => {{
+      const emptied = (table) => ({{...table, data: table.data.filter((row) => row[2])
+        .map((row) => [row[0], "", row[2]])}});
+      return ["case", {json.dumps(empty("The answer appears here."))}, {", ".join(values)}];
+    }}"""
+    clear.click(None, seen, [case_id, result, *seen], js=script, api_visibility="private")
+    names = [box.names for box in boxes]
+    clear.click(lambda: [{}] * len(names), outputs=names, **OPTIONS)
 
 
 def adapter_choices(studio: Studio) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import Html, area, empty, heading, hidden, link, table, text
 from fmstudio.ui.message import shown
-from fmstudio.ui.page import Page
+from fmstudio.ui.page import READY, Page
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
 from fmstudio.ui.wording import headline, interval, lasted, metric, moment, percent
 
@@ -85,7 +85,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return run_table(studio, runs), gr.Timer(active=live)
 
     options = {"api_visibility": "private", "show_progress": "hidden"}
-    app.load(fill, outputs=[listing, chosen, timer], **options)
+    app.load(fill, outputs=[listing, chosen, timer], **options).then(None, js=READY, **options)
     timer.tick(refresh, outputs=[listing, timer], **options)
     for button in (detail.stop, detail.resume):
         button.click(refresh, outputs=[listing, timer], **options)

@@ -22,7 +22,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     text,
 )
 from fmstudio.ui.message import shown
-from fmstudio.ui.page import Page
+from fmstudio.ui.page import READY, Page
 from fmstudio.ui.wording import TASKS, headline, interval, metric, plural
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     gr.on(
         [app.load, preparing.tick], show, outputs=[sample, projects, preparing],
         api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
+    ).then(None, js=READY, api_visibility="private")  # fmt: skip
     address = hidden()
     create.click(new, [name, question, kind], address, api_visibility="private")
     address.change(
