@@ -21,12 +21,13 @@ MAX_PANELS = 8
 MAX_POINTS = 4_000  # drawn per curve; beyond, the lowest and highest of each stretch are drawn
 _INK, _FRAME, _GRID, _CURVE = "#1f2933", "#9aa5b1", "#e4e7eb", "#0b5c8a"
 _PANEL = 0.68  # height of a panel's curve; the rest holds its name
-_DPI = 110
+_WIDTH = 5.6  # inches: narrow, so that letters can be read in a box of a third of a page
+_DPI = 165
 _FLOOR_DB = -80.0
 
 
-def _card(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout=None)
+def _card(height: float) -> Figure:
+    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white", layout=None)
     FigureCanvasAgg(figure)
     figure.patch.set_edgecolor("#b8c2cc")
     figure.patch.set_linewidth(1.5)
@@ -75,8 +76,8 @@ def draw_curves(channels: Sequence[Channel]) -> np.ndarray:
     left, right = start / length, end / length
     margin = 0.01 * (right - left or 1.0)
     inches = 0.6 + 0.92 * len(shown)
-    figure = _card(8.4, inches)
-    axes = figure.add_axes((0.085, 0.47 / inches, 0.895, 0.92 * len(shown) / inches))
+    figure = _card(inches)
+    axes = figure.add_axes((0.125, 0.47 / inches, 0.85, 0.92 * len(shown) / inches))
     _plain(axes)
     axes.grid(False, axis="y")
     axes.spines["left"].set_visible(False)
@@ -139,10 +140,10 @@ def draw_sound(samples: np.ndarray, rate: float) -> np.ndarray:
     The spectrogram is in dB below its own maximum (Hann windows of 46 ms, 3/4 overlap).
     """
     seconds = len(samples) / rate
-    figure = _card(8.4, 3.9)
-    upper = figure.add_axes((0.085, 0.70, 0.80, 0.255))
-    lower = figure.add_axes((0.085, 0.125, 0.80, 0.505))
-    colours = figure.add_axes((0.905, 0.125, 0.014, 0.505))
+    figure = _card(3.6)
+    upper = figure.add_axes((0.125, 0.70, 0.715, 0.26))
+    lower = figure.add_axes((0.125, 0.13, 0.715, 0.51))
+    colours = figure.add_axes((0.865, 0.13, 0.018, 0.51))
     _plain(upper)
     at, values = np.arange(len(samples)) / rate, samples
     if len(values) > MAX_POINTS:

@@ -72,7 +72,7 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     versions = known.get("versions") or {}
     pairs = [
-        ("Question", task.get("description") or "–"),
+        ("Question", task.get("description") or _question(studio, adapter)),
         ("Answer", TASKS.get(task.get("kind", ""), task.get("kind", "–"))),
         ("Outcomes", ", ".join(task.get("labels") or ()) or "–"),
         ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
@@ -88,6 +88,11 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
     )
     return join([section(adapter.name, adapter.id), facts(pairs), ways,
                  result(known, studio.pipelines())])  # fmt: skip
+
+
+def _question(studio: Studio, adapter: AdapterRecord) -> str:
+    """That of the project, where the card was written before there was one."""
+    return studio.project(adapter.project_id).task.description or "–"
 
 
 def _short(digest: Any) -> str:

@@ -145,8 +145,8 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
                 placeholder="Type or paste here, or give a file below.", max_length=100_000,
             )  # fmt: skip
         files = gr.File(
-            label=f"Files: {', '.join(pipeline.suffixes[:4])}"
-            + (" and more" if len(pipeline.suffixes) > 4 else ""),
+            label=f"Files: {', '.join(pipeline.suffixes[:3])}"
+            + (" …" if len(pipeline.suffixes) > 3 else ""),
             file_count="multiple",
         )  # fmt: skip
         names = gr.State({})
