@@ -32,10 +32,11 @@ CODE = (
     "_attn_implementation", "_attn_implementation_internal", "attn_implementation",
     "_experts_implementation", "experts_implementation", "distributed_config",
 )  # fmt: skip
+HARMLESS = (None, False, "eager", "sdpa")  # attention as transformers itself computes it
 # Older spellings that an architecture's own class turns into today's.
 OLDER = (
     "rope_theta", "rope_scaling", "partial_rotary_factor", "global_rope_theta", "local_rope_theta",
-    "rope_local_base_freq",
+    "global_attn_every_n_layers",
 )  # fmt: skip
 # What every config declares, and an encoder has no use for.
 NO_USE = {
@@ -53,7 +54,8 @@ class Architecture:
     adapts, by their names in the model; `section` the part of config.json that describes it where
     that describes more; `fixed` settings that hold whatever the checkpoint says; `arguments` go to
     the model's constructor; `renames` {pattern: replacement} of weights' names in published files;
-    `unread` a pattern of weights that are never read, and may be missing.
+    `unread` a pattern of weights that are never read, and may be missing; `further` settings that
+    the model reads though its config class does not declare them.
     """
 
     config: str
@@ -64,6 +66,7 @@ class Architecture:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     renames: Mapping[str, str] = field(default_factory=dict)
     unread: str = "(?!)"
+    further: tuple[str, ...] = ()
 
 
 @cache
@@ -90,8 +93,7 @@ def refuse_code(given: Mapping[str, Any], file: str) -> None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
-            # A plain yes or no, as some versions write it, selects nothing.
-            found = [k for k in CODE if value.get(k) is not None and value[k] not in (True, False)]
+            found = [k for k in CODE if value.get(k) not in HARMLESS]
             if found:
                 raise InputError(
                     f"{file} has the key '{found[0]}', which can reach code or other weights.",
@@ -105,7 +107,7 @@ def refuse_code(given: Mapping[str, Any], file: str) -> None:
 
 def _plain(key: str, value: Any, depth: int = 0) -> Any:
     """The value itself if it is JSON of sane size. Raises InputError."""
-    limit = LAYERS if "layer" in key and not isinstance(value, float) else LARGEST
+    limit = LAYERS if isinstance(value, int) and ("layer" in key or "depth" in key) else LARGEST
     if isinstance(value, Mapping) and depth < DEPTH and len(value) <= ITEMS:
         return {str(k): _plain(f"{key}.{k}", v, depth + 1) for k, v in value.items()}
     if isinstance(value, list | tuple) and depth < DEPTH and len(value) <= ITEMS:
@@ -135,7 +137,7 @@ def allowed(given: Mapping[str, Any], architecture: Architecture) -> dict[str, A
     refuse_code(given, "config.json")
     declared = getattr(library(), architecture.config)
     known = {one.name for one in dataclasses.fields(declared)} - NO_USE
-    known |= {*declared.attribute_map, *OLDER}
+    known |= {*declared.attribute_map, *OLDER, *architecture.further}
     return {key: _plain(key, section[key]) for key in sorted(known & section.keys())}
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, settings
 from fmstudio.encoders.tokenized import FAST, TextNetwork, Tokenized, tokenized
 
@@ -22,11 +24,21 @@ class DecoderNetwork(TextNetwork):
     last_alone = True
     options: Mapping[str, Any] = {"use_cache": False}
 
+    def settle(self) -> None:
+        """GPT-2 keeps its layers' weights the other way round; as Linear they are like others."""
+        for name, module in list(self.model.named_modules()):
+            if type(module).__name__ == "Conv1D":
+                linear = nn.Linear(*module.weight.shape, device="meta")
+                linear.weight = nn.Parameter(module.weight.detach().T.contiguous())
+                linear.bias = module.bias
+                self.model.set_submodule(name, linear)
+
 
 def _decoder(prefix: str) -> Architecture:
     return Architecture(
-        f"{prefix}Config", f"{prefix}Model", r"layers\.\d+\.self_attn\.(q_proj|v_proj)"
-    )
+        f"{prefix}Config", f"{prefix}Model", r"layers\.\d+\.self_attn\.(q_proj|v_proj)",
+        further=("head_dim",),
+    )  # fmt: skip
 
 
 ARCHITECTURES = {

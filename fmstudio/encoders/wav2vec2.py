@@ -49,14 +49,20 @@ class RawSoundNetwork(WindowNetwork):
 STEADY = {"apply_spec_augment": False, "layerdrop": 0.0}
 
 
-def _raw(prefix: str) -> Architecture:
+def _raw(prefix: str, adapted: str) -> Architecture:
     return Architecture(
-        f"{prefix}Config", f"{prefix}Model", r"encoder\.layers\.\d+\.attention\.(q_proj|v_proj)",
+        f"{prefix}Config", f"{prefix}Model", rf"encoder\.layers\.\d+\.{adapted}",
         fixed=STEADY, unread="masked_spec_embed",
     )  # fmt: skip
 
 
-ARCHITECTURES = {"wav2vec2": _raw("Wav2Vec2"), "hubert": _raw("Hubert"), "wavlm": _raw("WavLM")}
+ATTENTION = r"attention\.(q_proj|v_proj)"
+ARCHITECTURES = {
+    "wav2vec2": _raw("Wav2Vec2", ATTENTION),
+    "hubert": _raw("Hubert", ATTENTION),
+    # Its attention reads the weights of q_proj past the layer: an adapter there does nothing.
+    "wavlm": _raw("WavLM", r"feed_forward\.(intermediate_dense|output_dense)"),
+}
 
 ENCODER = CheckpointFamily(
     "wav2vec2", "waveform", ARCHITECTURES, SOUND,
