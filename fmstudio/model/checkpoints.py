@@ -29,6 +29,11 @@ UNKNOWN_LICENCE = "not stated"
 SMALLER = "Choose a smaller checkpoint, or close other programs."
 
 
+def checkpoint_key(checkpoint: Mapping[str, Any]) -> str:
+    """The name of a checkpoint's encoder inside a shared model, from its kind and sha256."""
+    return f"{checkpoint['kind']}_{checkpoint['sha256'][:12]}"
+
+
 @dataclass(frozen=True)
 class CheckpointInfo:
     """The card of a kept checkpoint.
@@ -60,8 +65,8 @@ class CheckpointInfo:
 
     @property
     def key(self) -> str:
-        """Its name inside a shared model: the same wherever the same files are kept."""
-        return f"{self.kind}_{self.sha256[:12]}"
+        """Its encoder's name inside a shared model: the same wherever the same files are kept."""
+        return checkpoint_key({"kind": self.kind, "sha256": self.sha256})
 
     def as_encoder(self) -> dict[str, Any]:
         """The entry of a shared model's config: family, config, and which checkpoint it is."""
@@ -154,17 +159,20 @@ def checkpoint_of(asked: Mapping[str, Any], settings: Settings) -> CheckpointInf
     )
 
 
-def keep(folder: Path, settings: Settings, facts: Mapping[str, Any]) -> CheckpointInfo:
+def keep(
+    folder: Path, settings: Settings, facts: Mapping[str, Any], kind: str | None = None
+) -> CheckpointInfo:
     """Copy the files that are needed from a local folder: complete or not at all.
 
     `facts` may hold name, source, id, revision, licence, gated, trained_on and description. A
     checkpoint that is kept already is not kept twice. Raises InputError if the folder cannot be
-    used or the name is taken by another, ResourceError if disk or memory will not do.
+    used, reads another kind of data than `kind`, or the name is taken by another; ResourceError if
+    disk or memory will not do.
     """
     from fmstudio.encoders.checkpoint import inspect
     from fmstudio.model.trial import trial
 
-    found = inspect(folder)
+    found = inspect(folder, kind)
     name = _name(folder, facts)
     for info in list_checkpoints(settings):
         if info.sha256 == found.sha256:

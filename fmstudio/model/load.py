@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from fmstudio.contracts import pipeline
+from fmstudio.contracts import discover, pipeline
 from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import BundleError, InputError
 from fmstudio.model.bases import RANDOM, base_folder
@@ -135,10 +135,12 @@ def _add_checkpoint(
     folder = checkpoint_folder(info.name, settings)
     check_unchanged(info, folder)
     check_free(weights_mb(info.parameters), f"The checkpoint '{info.name}'", SMALLER)
-    # What the network is made with is replaced by the weights; nobody's random numbers move on.
-    with torch.random.fork_rng(devices=[]):
-        network = model.add_encoder(key, chosen)
+    # On "meta" a network has shapes and no numbers: they come with the weights.
+    with torch.device("meta"):
+        network = discover("fmstudio.encoders", "ENCODER")[info.family].network(info.config)
     load_weights(network, folder)
+    with torch.random.fork_rng(devices=[]):
+        model.add_encoder(key, network)
 
 
 def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelConfig:

@@ -34,8 +34,8 @@ ENCODER_FEATURES = 2  # those that are there before any modality has heard of an
 class SharedModelConfig(PretrainedConfig):
     """What the model is made of. JSON, saved beside base and adapter.
 
-    `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is a kept
-    checkpoint and no part of the base; `routes`: {modality: key of its encoder};
+    `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
+    added to this machine and no part of the base; `routes`: {modality: key of its encoder};
     `modalities`: their order in trunk and head, kept apart because transformers sorts the keys of
     what it saves; `outputs`: K.
     """
@@ -139,10 +139,11 @@ class SharedModel(PreTrainedModel):
 
     def __init__(self, config: SharedModelConfig) -> None:
         super().__init__(config)
+        families = discover("fmstudio.encoders", "ENCODER")
         self.encoders = nn.ModuleDict()
         self.bridges = nn.ModuleDict()
         for key, chosen in config.encoders.items():
-            self.add_encoder(key, chosen)
+            self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
         self.task_head = TaskHead(
@@ -150,23 +151,21 @@ class SharedModel(PreTrainedModel):
         )
         self.post_init()
 
-    def add_encoder(self, key: str, chosen: Mapping[str, Any]) -> nn.Module:
-        """The network of an entry of `config.encoders`, and its bridge to the trunk's width.
+    def add_encoder(self, key: str, network: nn.Module) -> None:
+        """Places the network of an entry of `config.encoders`, and its bridge to the trunk's width.
 
         An embedded encoder was trained for this trunk; a checkpoint was not, so even of the same
         width it needs a bridge, which is all zero until it is fitted.
         """
-        network = discover("fmstudio.encoders", "ENCODER")[chosen["family"]].network(
-            chosen["config"]
-        )
         self.encoders[key] = network
-        foreign = "checkpoint" in chosen
-        same = network.width == self.config.width and not foreign
-        bridge = nn.Identity() if same else nn.Linear(network.width, self.config.width)
+        foreign = "checkpoint" in self.config.encoders[key]
+        if network.width == self.config.width and not foreign:
+            self.bridges[key] = nn.Identity()
+            return
+        self.bridges[key] = bridge = nn.Linear(network.width, self.config.width)
         if foreign:
-            nn.init.zeros_(bridge.weight), nn.init.zeros_(bridge.bias)
-        self.bridges[key] = bridge
-        return network
+            nn.init.zeros_(bridge.weight)
+            nn.init.zeros_(bridge.bias)
 
     @property
     def checkpoints(self) -> list[str]:

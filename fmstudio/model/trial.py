@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
@@ -29,7 +30,8 @@ def trial(folder: Path, family: str, config: Mapping[str, Any]) -> dict[str, flo
     given = typical(encoder.kind)
     state = encoder.fit([given]) if encoder.fits else {}
     prepared = encoder.preparer(config, folder, state).prepare(given)
-    network = encoder.network(config).eval()
+    with torch.device("meta"):
+        network = encoder.network(config).eval()
     load_weights(network, folder)
     batch = collate([{"given": prepared}]).modalities["given"]
     adapted = _let_train(network, encoder.targets(config))
