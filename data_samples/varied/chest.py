@@ -62,19 +62,22 @@ def draw_chest(
     if findings["pneumothorax"] > 0.3:
         tension = -findings["pneumothorax_side"] * 0.10 * findings["pneumothorax"]
     chest = Chest(
-        wide=near(rng, 0.74 - 0.06 * young, 0.04, 0.6, 0.86),
-        top=near(rng, -0.74, 0.05, -0.9, -0.6),
-        floor=near(rng, 0.46 - 0.08 * young, 0.04, 0.3, 0.6) + 0.12 * max(inflation, -0.4),
+        wide=near(rng, 0.80 - 0.04 * young, 0.04, 0.66, 0.92),
+        top=near(rng, -0.80 + 0.10 * young, 0.04, -0.92, -0.6),
+        floor=near(rng, 0.50 - 0.08 * young, 0.05, 0.32, 0.66) + 0.13 * max(inflation, -0.5),
         flat=min(max(0.3 + 0.5 * inflation, 0), 1),
         middle=near(rng, 0.13 + 0.05 * young, 0.015, 0.1, 0.24),
         young=young,
         shift=tension + 0.10 * (volume[1] - volume[-1]) + near(rng, 0, 0.02, -0.05, 0.05),
     )
     body = _body(grid, rng, chest, patient)
-    lungs = {side: _lung(grid, rng, chest, side, volume[side]) for side in (-1, 1)}
+    middle, windpipe = _middle(grid, rng, chest, findings)
+    fields = {side: _lung(grid, rng, chest, side, volume[side]) for side in (-1, 1)}
+    behind = between(rng, 0.08, 0.3)  # how much of the lung behind the heart shines through
+    lungs = {side: field * (1 - (1 - behind) * middle) for side, field in fields.items()}
     air = lungs[-1] + lungs[1]
-    density = body - between(rng, 0.52, 0.72) * air * (1 + 0.12 * inflation)
-    density = np.maximum(density, body * _middle(grid, rng, chest, findings))
+    density = body - between(rng, 0.55, 0.75) * air * (1 + 0.12 * inflation)
+    density += between(rng, 0.02, 0.16) * middle - 0.13 * windpipe
     density += _vessels(grid, rng, air, chest, findings)
     density += _bones(grid, rng, chest, body, findings)
     for side in (-1, 1):
@@ -149,11 +152,11 @@ def _body(grid: _Grid, rng: np.random.Generator, chest: Chest, patient: Patient)
     """Trunk, neck, shoulders and arms; breasts where there are any."""
     x, y = grid.x, grid.y
     out = np.abs(x)
-    wide = chest.wide + 0.10 + 0.03 * patient.habitus
+    wide = chest.wide + between(rng, 0.07, 0.16) + 0.05 * patient.habitus
     neck = between(rng, 0.18, 0.28)
-    slope = np.clip((y + between(rng, 0.88, 1.02)) * between(rng, 3.0, 6.0), 0, 1)
-    half = neck + (wide + 0.25 * np.clip(-0.35 - y, 0, 0.5) - neck) * np.sqrt(slope)
-    body = (1 + 0.08 * patient.habitus) * (0.55 + 0.45 * np.sqrt(np.clip(1 - np.square(x / half), 0, 1)))
+    slope = np.clip((y - chest.top + between(rng, 0.12, 0.3)) * between(rng, 3.0, 7.0), 0, 1)
+    half = neck + (wide + between(rng, 0.2, 0.8) * np.clip(-0.25 - y, 0, 0.5) - neck) * np.sqrt(slope)
+    body = (1 + 0.08 * patient.habitus) * (0.72 + 0.28 * np.sqrt(np.clip(1 - np.square(x / half), 0, 1)))
     body *= edge(half - out, 40)
     if chance(rng, 0.25 + 0.5 * chest.young):  # arms beside the trunk, or raised in a baby
         lean = between(rng, -0.5, 0.3)
@@ -180,42 +183,43 @@ def _lung(
 ) -> Array:
     """Air on the way, 0 to 1, in the lung of a side (-1 is the patient's right)."""
     x, y = grid.x * side, grid.y
-    floor = chest.floor + (0.05 if side > 0 else 0) - 0.22 * lost + near(rng, 0, 0.02, -0.05, 0.05)
+    floor = chest.floor + (0.04 if side > 0 else 0) - 0.22 * lost + near(rng, 0, 0.02, -0.05, 0.05)
     wide = chest.wide - 0.08 * lost
-    rise = np.clip((y - chest.top) / (floor + 0.25 - chest.top), 0, 1)
-    outer = wide * np.power(np.clip(np.sin(np.pi * np.clip(0.07 + 0.62 * rise, 0, 0.62)), 0.01, 1), 0.75)
-    inner = chest.middle + side * chest.shift + 0.05 * (rise - 0.5)
+    rise = (y - chest.top) * np.float32(1 / (floor + 0.2 - chest.top))
+    outer = wide * np.sqrt(np.clip(1 - np.square((0.68 - rise) * 0.85), 0.05, 1))
+    inner = 0.35 * chest.middle + side * chest.shift
+    apex = y - chest.top - between(rng, 1.2, 2.4) * np.square(x - 0.33)
     across = (x - inner) / np.maximum(outer - inner, 0.05)
-    dome = floor + (1 - 0.7 * chest.flat) * 0.9 * np.square(x - 0.40) * (1 + 2.0 * (x > 0.4)) - y
-    inside = edge(outer - x, 38) * edge(x - inner, 30) * edge(dome, 40) * edge(y - chest.top, 25)
-    return inside * np.clip(0.55 + 1.8 * across * (1 - across), 0.4, 1)
+    slope = (1 - 0.75 * chest.flat) * np.square(x - 0.36) * (0.5 + 1.8 * (x > 0.36))
+    inside = edge(outer - x, 45) * edge(x - inner, 40) * edge(floor + slope - y, 45)
+    return inside * edge(apex, 22) * np.clip(0.62 + 1.5 * across * (1 - across), 0.45, 1)
 
 
 def _middle(
     grid: _Grid, rng: np.random.Generator, chest: Chest, findings: dict[str, float]
-) -> Array:
-    """Heart, great vessels, thymus of the young, as a share of the body's density."""
+) -> tuple[Array, Array]:
+    """Heart, great vessels, thymus of the young: 1 where they hide the lung; and the windpipe."""
     x, y = grid.x - np.float32(chest.shift), grid.y
-    ratio = 0.46 + 0.075 * findings["heart_size"] + 0.04 * chest.young
-    ratio -= 0.03 * max(findings["hyperinflation"], 0)
-    half = ratio * chest.wide
-    low = chest.floor - 0.10
-    turned = between(rng, 0.15, 0.35)
-    across, down = (x - 0.28 * half - 0.02) / (0.80 * half), (y - low + 0.55 * half) / (0.66 * half)
-    left = 1 - np.square(across * 0.94 + down * turned) - np.square(down * 0.96 - across * turned)
-    atrium = 1 - np.square((x + 0.34 * half) / (0.55 * half)) - np.square((y - low + 0.5 * half) / (0.62 * half))
-    heart = np.maximum(edge(left, 9), edge(atrium, 9))
-    knob = edge(1 - np.hypot((x - 0.10) / (0.075 + 0.02 * (1 - chest.young)), (y + 0.30) / 0.09), 8)
-    trunk = edge(1 - np.hypot((x - 0.12) / 0.10, (y + 0.10) / 0.13), 8)
-    upper = edge(chest.middle * between(rng, 0.8, 1.15) - np.abs(x), 35) * edge(low - y, 20)
-    parts = np.maximum(heart, np.maximum(0.9 * trunk, upper * 0.85))
-    if chest.young < 0.7:
-        parts = np.maximum(parts, 0.95 * knob)
+    ratio = 0.46 + 0.075 * findings["heart_size"] + 0.05 * chest.young
+    whole = 2 * ratio * chest.wide - 0.05 * max(findings["hyperinflation"], 0)
+    low = chest.floor + 0.02
+    lean = between(rng, 0.45, 0.8) * (1 - 0.3 * max(findings["hyperinflation"], 0))
+    tall = near(rng, 0.34, 0.02, 0.28, 0.4) * whole
+    cos, sin = np.float32(np.cos(lean)), np.float32(np.sin(lean))
+    dx, dy = x - 0.17 * whole, y - low + 0.36 * whole
+    ventricle = 1 - np.hypot((dx * cos + dy * sin) / (0.54 * whole), (dy * cos - dx * sin) / tall)
+    atrium = 1 - np.hypot((x + 0.04 * whole) / (0.29 * whole), (y - low + 0.36 * whole) / (0.36 * whole))
+    knob = 1 - np.hypot((x - 0.09) / (0.10 - 0.03 * chest.young), (y + 0.33) / 0.11)
+    trunk = 1 - np.hypot((x - 0.10) / 0.10, (y + 0.14) / 0.14)
+    half = chest.middle * (between(rng, 0.75, 1.1) + 0.3 * np.clip(y + 0.4, 0, 1))
+    middle = np.maximum(edge(np.maximum(ventricle, atrium), 22), edge(half - np.abs(x), 45) * edge(low - y, 20))
+    if chest.young < 0.6:
+        middle = np.maximum(middle, edge(np.maximum(knob, trunk), 12))
     elif chance(rng, 0.6):
-        sail = edge(1 - np.abs((x + 0.05) / between(rng, 0.2, 0.34)) - np.abs((y + 0.22) / 0.4), 10)
-        parts = np.maximum(parts, 0.8 * sail)
-    trachea = bell(x + 0.01 - 0.5 * chest.shift, 0.035) * edge(-0.22 - y, 20)
-    return between(rng, 0.72, 0.95) * parts - 0.16 * trachea
+        sail = 1 - np.abs((x + 0.03) / between(rng, 0.2, 0.36)) - np.abs((y + 0.22) / 0.45)
+        middle = np.maximum(middle, edge(sail, 14))
+    windpipe = bell(x + 0.01 - 0.5 * chest.shift, 0.04) * edge(-0.2 - y, 20)
+    return middle, windpipe
 
 
 def _vessels(
@@ -227,9 +231,9 @@ def _vessels(
     full, mesh = (findings[key] * 0.5 + 0.5 for key in ("congestion", "interstitial"))
     texture = mottle(rng, grid.size, grid.size[0] / 60)
     threads = np.maximum(1 - 2.2 * np.abs(mottle(rng, grid.size, grid.size[0] / 26)), 0)
-    marks = 0.035 * np.maximum(texture, 0) + 0.09 * threads
+    marks = 0.03 * np.maximum(texture, 0) + 0.10 * threads
     marks = marks * np.exp(-reach / (0.28 + 0.5 * full))
-    hilum = bell(reach, 0.11 + 0.07 * full) * (0.13 + 0.16 * full)
+    hilum = bell(reach, 0.13 + 0.07 * full) * (0.10 + 0.16 * full) * (1 + 0.5 * texture)
     wings = 0.24 * full * bell(reach - 0.10, 0.26) * (1 + 0.3 * texture)
     net = mesh * (0.13 * threads + 0.05 * np.abs(texture)) * edge(y + 0.6, 6)
     kerley = 0.0
@@ -256,7 +260,7 @@ def _bones(
     front = _bands(y - start - steep * 1.1 * (chest.wide - out), gap, out - 0.30)
     ribs = (0.13 * behind + (0.07 - 0.05 * chest.young) * front) * cage
     lift = between(rng, -0.08, 0.12)
-    collar = y - chest.top - 0.12 + lift * out + 0.14 * bell(out, 0.28)
+    collar = y - chest.top - 0.14 + lift * out - 0.10 * bell(out, 0.25) + 0.06 * np.sin(6 * out)
     clavicle = bell(collar, 0.03) * edge(0.66 - out, 25) * edge(out - 0.06, 40)
     discs = np.cos(y * (2 * np.pi / between(rng, 0.10, 0.16)))
     spine = edge(0.075 - out, 60) * (0.07 + 0.03 * discs)

@@ -7,6 +7,7 @@ Normal values as in Lang et al., J Am Soc Echocardiogr 2015;28:1-39.
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import uniform_filter
 
 from data_samples.varied.chest import bell, edge
 from data_samples.varied.made import between, chance, finding, mottle, near, pick, seen, signed
@@ -123,17 +124,29 @@ def _long_axis(
 
 
 def _shown(rng: np.random.Generator, echo: Array) -> Array:
-    """With speckle that partly moves, a dynamic range, and the fan."""
-    waves = rng.standard_normal((2, 1, _SIDE, _SIDE), np.float32) + 0.7 * rng.standard_normal((2, _FRAMES, _SIDE, _SIDE), np.float32)
-    waves[..., 1:] += between(rng, 0.5, 1.0) * waves[..., :-1]
-    loud = echo * np.sqrt(np.square(waves).sum(0)) * np.float32(0.5)
+    """With speckle that partly moves, haze, walls that drop out, a dynamic range, and the fan."""
+    size = (_SIDE, _SIDE)
+    drop = np.clip(1.05 + 0.45 * mottle(rng, size, between(rng, 12, 30)), 0.12, 1.5)
+    haze = np.float32(between(rng, 0.004, 0.05)) * np.clip(1 + mottle(rng, size, 26), 0.1, 4)
+    echo = uniform_filter(echo * drop, (1, 3, _beam(rng))) + haze
+    waves = rng.standard_normal((2, 1, *size), np.float32) + 0.7 * rng.standard_normal(
+        (2, _FRAMES, *size), np.float32
+    )
+    waves[..., 1:] += between(rng, 0.5, 1.2) * waves[..., :-1]
+    waves[..., 1:] += between(rng, 0.2, 0.9) * waves[..., :-1]
+    grain = np.sqrt(np.square(waves).sum(0))
+    loud = echo * grain / grain.mean()
     line = (np.arange(_SIDE, dtype=np.float32) + 0.5) / _SIDE
     loud = loud * np.exp(-np.float32(between(rng, 0, 1.2)) * line[:, None])
-    loud = loud * (1 + 0.3 * mottle(rng, (_SIDE, _SIDE), 40))
-    bottom = between(rng, -44, -34)
-    grey = np.clip((20 * np.log10(np.maximum(loud, 1e-3)) - bottom) / (4 - bottom), 0, 1)
-    half, top = np.radians(between(rng, 34, 46)), between(rng, 0.0, 0.06)
-    x, y = line[None, :] - 0.5, line[:, None] + np.float32(0.03 - top)
+    bottom, top = between(rng, -46, -36), between(rng, -6, 2)
+    grey = np.clip((20 * np.log10(np.maximum(loud, 1e-3)) - bottom) / (top - bottom), 0, 1)
+    half, tip = np.radians(between(rng, 34, 46)), between(rng, 0.0, 0.06)
+    x, y = line[None, :] - 0.5, line[:, None] + np.float32(0.03 - tip)
     far = np.hypot(x, y)
     fan = (np.abs(np.arctan2(x, y)) < half) & (far < between(rng, 0.9, 1.02)) & (far > 0.03)
     return grey * fan
+
+
+def _beam(rng: np.random.Generator) -> int:
+    """How many pixels a beam is wide."""
+    return int(pick(rng, (3, 3, 5, 7)))

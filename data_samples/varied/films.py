@@ -62,7 +62,7 @@ def _size(rng: np.random.Generator, side: int) -> tuple[int, int]:
 
 def expose(rng: np.random.Generator, density: np.ndarray, side: int) -> np.ndarray:
     """A density (H, W) as the grey picture (side, side) in [0, 1] that a reader is shown."""
-    low, high = np.percentile(density[::3, ::3], (1, 99))
+    low, high = np.percentile(density[::3, ::3], (1.5, 98.5))
     grey = (density - low) / max(high - low, 1e-3)
     if chance(rng, 0.5):  # scatter and the heel of the anode
         grey = grey + 0.12 * mottle(rng, density.shape, max(density.shape) / 2)

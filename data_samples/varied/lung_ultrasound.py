@@ -53,7 +53,7 @@ def _beams(
     breath = np.sin(2 * np.pi * time / between(rng, 2.5, 5) + rng.random() * 6)
     skin = between(rng, 0.10, 0.24) if curved else between(rng, 0.18, 0.36)
     wavy = mottle(rng, (1, _BEAMS), 14)[:1][None]
-    pleura = skin + 0.02 * wavy + 0.03 * rough * mottle(rng, (2, _BEAMS), 5)[:1][None] + 0.006 * breath
+    pleura = skin + 0.006 * wavy + between(rng, -0.02, 0.05) * a + 0.012 * rough * mottle(rng, (2, _BEAMS), 4)[:1][None] + 0.006 * breath
     ribs = np.zeros((1, 1, _BEAMS), np.float32)
     if chance(rng, 0.7):
         first, gap = between(rng, -1, -0.3), between(rng, 0.8, 1.5)

@@ -77,14 +77,15 @@ def _walk(rng: np.random.Generator, patient: Patient) -> tuple[Array, dict[str, 
     x, y = _plane(rng)
     x, y = x * 1.15, y * 1.15
     stride, pace = 0.55 * (1 - 0.6 * slow), 1.1 * (1 - 0.5 * slow)
-    start, speed = between(rng, -0.4, 0.0), 0.35 * (1 - 0.8 * slow) * pick(rng, (-1, 1))
+    speed = 0.9 * (1 - 0.7 * slow) * pick(rng, (-1, 1))
+    start = -0.5 * speed * _FRAMES * step + between(rng, -0.2, 0.2)
     phase0 = rng.random() * 6.28
     ground = 0.2 + 0.25 * mottle(rng, (_SIDE, _SIDE), 30) * between(rng, 0, 0.5)
     dark = chance(rng, 0.5)
     pictures = np.zeros((_FRAMES, _SIDE, _SIDE), np.float32)
     for index in range(_FRAMES):
         phase = phase0 + 2 * np.pi * pace * index * step
-        hip = np.array([start + speed * index * step * 4, 0.05 + 0.02 * np.cos(2 * phase)])
+        hip = np.array([start + speed * index * step, 0.05 + 0.02 * np.cos(2 * phase)])
         lean = np.sign(speed) * (0.05 + 0.5 * bent)
         neck = hip + np.array([np.sin(lean), -np.cos(lean)]) * 0.5
         sticks = [(hip, neck)]

@@ -172,15 +172,16 @@ def _thorax(
         if wet > 0.05:
             filling = np.maximum(filling, edge(y - 0.42 + 0.45 * wet - 0.2 * np.abs(np.abs(x) - 0.4), 40))
         grey = grey + ((air + (soft - air) * filling) - grey) * lung
-        grey = np.maximum(grey, bone * _skeleton(x, y))
+        grey = np.maximum(grey, bone * _skeleton(x, y, inside))
         slices.append(grey)
     return slices, {"ground_glass": finding(glass), "ct_effusion": finding(wet), "ct_mass": finding(lump), "lung_window": 1.0 if lung_window else -1.0}
 
 
-def _skeleton(x: Array, y: Array) -> Array:
+def _skeleton(x: Array, y: Array, inside: Array) -> Array:
+    """Spine with its arch, and ribs cut across, just inside the fat."""
     spine = edge(_oval(x, y, (0, 0.33), (0.11, 0.09)), 14)
     arch = bell(np.hypot(x, y - 0.46) - 0.06, 0.02)
-    ring = bell(np.hypot(x / 0.80, y / 0.54) - 0.97, 0.025)
+    ring = bell(inside - 0.05, 0.025)
     dashes = edge(np.sin(13 * np.arctan2(y, x)) - 0.1, 6)
     return np.maximum(np.maximum(spine, 0.9 * arch), 0.9 * ring * dashes)
 
@@ -218,7 +219,7 @@ def _belly(
         if lump > 0:
             radius = 0.05 + 0.14 * lump
             grey = grey + (pick(rng, (0.36, 0.36, 0.75)) - grey) * edge(_oval(x, y, at, (radius, radius)), 9)
-        grey = np.maximum(grey, _skeleton(x, y))
+        grey = np.maximum(grey, _skeleton(x, y, inside))
         slices.append(grey)
     return slices, {"liver_lesion": finding(lump), "ascites": finding(ascites)}
 
