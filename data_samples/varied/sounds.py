@@ -54,7 +54,11 @@ def _recorded(
         grain = rng.standard_normal(count, np.float32)
         size = next_fast_len(count, real=True)
         hertz = np.maximum(rfftfreq(size, 1 / rate), 1.0).astype(np.float32)
-        band = hertz**2 / (hertz**2 + np.float32(low**2)) / (1 + (hertz / np.float32(max(high, 1))) ** 8)
+        band = (
+            hertz**2
+            / (hertz**2 + np.float32(low**2))
+            / (1 + (hertz / np.float32(max(high, 1))) ** 8)
+        )
         tilt = (hertz / 300) ** np.float32(slope / 20)
         level = max(float(np.sqrt(np.mean(np.square(sound)))), 1e-5)
         heard = irfft(rfft(sound + 0.4 * noise * level * grain, size) * band * tilt, size)[:count]
