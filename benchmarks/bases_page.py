@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t
 
 from fmstudio.model.bases import RANDOM
 
 CONTROL = "donateacry_negative_control"  # its label is hardly to be heard: left out of means
 RESAMPLES = 4000
+NORMAL = 1.96
 Row = Mapping[str, Any]
 Column = tuple[str, str, str]  # model, method, budget
-Figures = dict[Column, dict[tuple[str, int], float]]  # by cohort (and its modalities) and seed
+Figures = dict[Column, dict[tuple[str, int], np.ndarray]]  # by cohort and seed: see `_unpacked`
+
+
+def packed(resampled: np.ndarray) -> str:
+    """AUROCs in [0, 1] as text, two bytes each."""
+    return base64.b64encode((resampled * 65535).round().astype("<u2").tobytes()).decode()
+
+
+def _unpacked(row: Row) -> np.ndarray:
+    """A row's AUROC, and what it was with patients drawn anew: (1 + resamples,)."""
+    stored = np.frombuffer(base64.b64decode(row["resampled"]), "<u2") / 65535
+    return np.concatenate([[row["auroc"]], stored])
 
 
 def _figures(rows: Iterable[Row]) -> Figures:
     found: Figures = {}
     for row in rows:
         column = (row["model"], row["method"], row["budget"])
-        found.setdefault(column, {})[_cohort(row), row["seed"]] = row["auroc"]
+        found.setdefault(column, {})[_cohort(row), row["seed"]] = _unpacked(row)
     return found
 
 
@@ -29,16 +41,16 @@ def _cohort(row: Row) -> str:
     return f"{row['cohort']} ({row['modalities']})"
 
 
-def _mean(figures: Mapping[tuple[str, int], float], cohort: str) -> float:
-    own = [value for (name, _), value in figures.items() if name == cohort]
+def _mean(figures: Mapping[tuple[str, int], np.ndarray], cohort: str) -> float:
+    own = [value[0] for (name, _), value in figures.items() if name == cohort]
     return float(np.mean(own)) if own else float("nan")
 
 
 def _by_cohort(
-    a: Mapping[tuple[str, int], float], b: Mapping[tuple[str, int], float]
+    a: Mapping[tuple[str, int], np.ndarray], b: Mapping[tuple[str, int], np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Differences a - b of the same seeds by cohort, the control left out."""
-    found: dict[str, list[float]] = {}
+    """Differences a - b (seeds, 1 + resamples) by cohort, the control left out."""
+    found: dict[str, list[np.ndarray]] = {}
     for key in sorted(a.keys() & b.keys()):
         if not key[0].startswith(CONTROL):
             found.setdefault(key[0], []).append(a[key] - b[key])
@@ -47,31 +59,34 @@ def _by_cohort(
 
 def _over_cohorts(differences: Mapping[str, np.ndarray]) -> tuple[float, float, float]:
     """Mean over cohorts, with a 95 % interval from drawing cohorts, and seeds within them, anew."""
-    values = list(differences.values())
+    values = [each[:, 0] for each in differences.values()]
     draw = np.random.default_rng(0)
     means = [
         np.mean([draw.choice(values[c], len(values[c])).mean() for c in chosen])
         for chosen in draw.integers(len(values), size=(RESAMPLES, len(values)))
     ]
-    return float(np.mean([v.mean() for v in values])), *map(
-        float, np.percentile(means, [2.5, 97.5])
-    )
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(np.mean([each.mean() for each in values])), float(low), float(high)
 
 
-def _over_seeds(values: np.ndarray) -> tuple[float, float]:
-    """Mean and half-width of the 95 % t interval over seeds."""
-    if len(values) < 2:
-        return float(values.mean()), float("nan")
-    return float(values.mean()), float(
-        t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    )
+def _in_cohort(values: np.ndarray) -> tuple[float, float]:
+    """Mean and half-width of the 95 % interval of differences (seeds, 1 + resamples).
+
+    Two errors add up: that of the patients who happened to be held out, and that of the labels
+    that happened to be drawn.
+    """
+    patients = values[:, 1:].mean(0).var()
+    labels = values[:, 0].var(ddof=1) / len(values) if len(values) > 1 else 0.0
+    return float(values[:, 0].mean()), float(NORMAL * np.sqrt(patients + labels))
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
     """One line a model for the terminal."""
     lines: dict[tuple[str, str], list[str]] = {}
     for (model, method, budget), own in _figures(rows).items():
-        lines.setdefault((model, method), []).append(f"{budget} {np.mean(list(own.values())):.3f}")
+        lines.setdefault((model, method), []).append(
+            f"{budget} {np.mean([v[0] for v in own.values()]):.3f}"
+        )
     return [f"{model}, {method}: {'  '.join(said)}" for (model, method), said in lines.items()]
 
 
@@ -136,15 +151,16 @@ def _gains(figures: Figures, method: str) -> str:
         return ""
     return (
         f"Mean gain in AUROC ({method}), paired by cohort and seed, with a 95 % interval from "
-        "drawing cohorts and seeds anew:\n\n| | labels | gain | cohorts worse by more than their "
-        "interval over seeds |\n|---|---|---|---|\n" + "\n".join(lines)
+        "drawing cohorts and seeds anew; a cohort's own interval is over patients and seeds:\n\n"
+        "| | labels | gain | cohorts worse by more than their interval |\n|---|---|---|---|\n"
+        + "\n".join(lines)
     )
 
 
 def _worse(differences: Mapping[str, np.ndarray]) -> str:
     found = []
     for name, values in differences.items():
-        mean, half = _over_seeds(values)
+        mean, half = _in_cohort(values)
         if mean + half < 0:
             found.append(f"{name.split(' (')[0]} {mean:+.3f} ± {half:.3f}")
     return ", ".join(found) or "none"
