@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import cohorts, finetune, fusion, memory, predict, startup
+from benchmarks import bases, cohorts, finetune, fusion, memory, predict, startup
 from benchmarks.results import Results
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "memory": memory,
     "fusion": fusion,
     "cohorts": cohorts,
+    "bases": bases,
 }
 
 
