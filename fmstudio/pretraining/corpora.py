@@ -161,7 +161,7 @@ class Corpora:
         return family.preparer(family.default(), self.folder, state)
 
     def _known(self, made: Any) -> dict[str, float]:
-        found = {f"finding: {name}": value for name, value in made.findings.items()}
+        found = {f"finding/{name}": value for name, value in made.findings.items()}
         return found | dict(self._taught(made.given, ""))
 
     def _taught(self, given: ModalityInput, case_id: str) -> Mapping[str, float]:
@@ -169,7 +169,7 @@ class Corpora:
         if self.teacher is None or given.kind != "text":
             return {}
         read = self.teacher.read([str(given.values)])[0]
-        return {f"meaning {index}": float(value) for index, value in enumerate(read)}
+        return {f"meaning/{index}": float(value) for index, value in enumerate(read)}
 
 
 def _list_of_words(words: Sequence[str], random: np.random.Generator) -> ModalityInput:

@@ -126,7 +126,11 @@ def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corp
     parts = tuple(f"{name}." for name in engine.learning if name != "heads")
     trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
     save_file({k: v.contiguous() for k, v in trained.items()}, work / stage["name"] / WEIGHTS)
-    history = {"steps": state.step, "seconds": round(state.seconds), "curves": _ends(state)}
+    history = {
+        "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
+        "sources": {source.name: len(source) for source in mixture.sources},
+        "curves": _ends(state),
+    }  # fmt: skip
     (work / stage["name"] / "history.json").write_text(json.dumps(history), encoding="utf-8")
     return state
 
@@ -168,12 +172,30 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
         "licence": recipe["licence"],
         "description": recipe["description"],
         "limits": recipe["limits"],
-        "trained_on": recipe["trained_on"],
+        "trained_on": _trained_on(recipe, histories),
         "stages": histories,
     }
     for name, value in (("config", config), ("card", card)):
         text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
         (out / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _trained_on(
+    recipe: Mapping[str, Any], histories: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every source of every stage once, with the most cases that a stage drew it from."""
+    rows = {row["folder"]: row for row in recipe["cohorts"]}
+    sizes: dict[str, int] = {}
+    for history in histories.values():
+        for name, size in history["sources"].items():
+            sizes[name] = max(size, sizes.get(name, 0))
+    found = []
+    for name, size in sizes.items():
+        row = rows.get(name, recipe["drawings"])
+        found.append({"name": name, "cases": size, **{k: row[k] for k in ("licence", "source")}})
+    teacher = recipe.get("teacher")
+    taught = [{"name": "teacher of texts", **teacher}] if teacher else []
+    return found + taught
 
 
 def teacher_of(recipe: Mapping[str, Any], folder: Path | None) -> Teacher | None:

@@ -51,6 +51,7 @@ class Reading(nn.Module):
             spread = torch.tensor([np.std(found[n]) for n in kept], dtype=torch.float32)
             self.register_buffer(f"centre_{modality}", centre)
             self.register_buffer(f"spread_{modality}", spread)
+            self.register_buffer(f"share_{modality}", _shares(kept))
 
     def forward(self, given: Pass) -> Tensor | None:
         """Mean over modalities of the loss on the numbers that are known; None without any."""
@@ -64,7 +65,8 @@ class Reading(nn.Module):
                 # Dropped features cannot be leaned on one by one: what is known gets spread.
                 read = self.read[modality](functional.dropout(one.summary, 0.1))
                 lost = functional.smooth_l1_loss(read, target.nan_to_num(), reduction="none")
-                losses.append((lost * there).sum() / there.sum())
+                weight = there * getattr(self, f"share_{modality}")
+                losses.append((lost * weight).sum() / weight.sum())
         return torch.stack(losses).mean() if losses else None
 
     def _targets(self, modality: str, examples: Sequence[Example], device: torch.device) -> Tensor:
@@ -79,6 +81,12 @@ class Reading(nn.Module):
         centre, spread = getattr(self, f"centre_{modality}"), getattr(self, f"spread_{modality}")
         standard = (torch.from_numpy(table).to(device) - centre) / spread
         return standard.clamp(-LIMIT, LIMIT)
+
+
+def _shares(names: Sequence[str]) -> Tensor:
+    """Weights (names) by which each group counts the same; "finding/wheeze" is of group finding."""
+    groups = [name.split("/")[0] if "/" in name else "" for name in names]
+    return torch.tensor([1 / groups.count(group) for group in groups], dtype=torch.float32)
 
 
 class Known:

@@ -19,7 +19,7 @@ from fmstudio.pretraining.stream import Example
 
 NUMBERS = ("patch", "shape", "statistics", "value")
 WORDS = "id"
-MOST_WORDS = 192  # hidden words of a batch that are asked for: each is a choice among thousands
+MOST_WORDS = 96  # hidden words of a batch that are asked for: each is a choice among thousands
 
 
 class Filling(nn.Module):
