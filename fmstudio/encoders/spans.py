@@ -164,7 +164,7 @@ class SpanEncoder:
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
-        return {"width": 256, "heads": 4, "depth": 2}
+        return {"width": 256, "heads": 4, "depth": 3}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
         """Centre and spread of every channel, from at most 512 readings of each training input."""

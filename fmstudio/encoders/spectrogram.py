@@ -121,7 +121,7 @@ class SpectrogramEncoder:
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
-        return {"width": 256, "heads": 4, "depth": 2}
+        return {"width": 256, "heads": 4, "depth": 3}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
         """Nothing to learn: each recording is its own reference."""

@@ -87,7 +87,7 @@ class SubwordEncoder:
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
-        return {"width": 256, "heads": 4, "depth": 2, "vocabulary": 8192}
+        return {"width": 256, "heads": 4, "depth": 4, "vocabulary": 16384}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
         """Nothing to learn: the tokenizer comes with the base."""

@@ -118,7 +118,7 @@ class TaskHead(nn.Module):
         return self.parts(features).sum(1) + self.bias
 
 
-def _summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation over real tokens: two of (B, D). Zero where there are none."""
     weight = mask[..., None].to(tokens.dtype)
     count = weight.sum(1).clamp(min=1)
@@ -215,7 +215,7 @@ class SharedModel(PreTrainedModel):
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            raw[index] = (given.rows, torch.cat(_summary(tokens.values, tokens.mask), -1))
+            raw[index] = (given.rows, torch.cat(summary(tokens.values, tokens.mask), -1))
             shape = (size, tokens.mask.shape[1])
             placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)
             mask = torch.zeros(shape, dtype=torch.bool, device=device)
@@ -226,9 +226,9 @@ class SharedModel(PreTrainedModel):
         present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
         start = 0
         for (index, part), mask in zip(sequence, masks, strict=True):
-            rows, summary = raw[index]
+            rows, before = raw[index]
             after = mixed[rows, start : start + part.shape[1]]
-            joined = torch.cat([summary, _summary(after, mask[rows])[0]], -1)
+            joined = torch.cat([before, summary(after, mask[rows])[0]], -1)
             values[rows, index] = joined.to(values.dtype)
             present[rows, index] = 1.0
             start += part.shape[1]

@@ -1,0 +1,1 @@
+"""Self-supervised pretraining: unlabelled cases in, a new base out."""

@@ -1,0 +1,1 @@
+"""What a base can learn from without labels: one objective a file, each ends `OBJECTIVE = …`."""

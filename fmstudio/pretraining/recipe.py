@@ -1,0 +1,242 @@
+"""Makes the embedded base from its recipe: corpora in, `assets/base` out.
+
+    python -m fmstudio.pretraining.recipe --data FOLDER_OF_COHORTS --work FOLDER [--stage NAME]
+
+A recipe is a list of stages, each of which trains some parts of the model on what earlier stages
+left. A stage that was broken off goes on from its last checkpoint; stages that train different
+encoders may run side by side. What is stored are weights, a tokenizer's subwords and the card: no
+case, no value of a case.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from fmstudio.contracts import discover, pipeline, pipelines
+from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.preparation.inputs import Preparation
+from fmstudio.pretraining.corpora import Corpora
+from fmstudio.pretraining.engine import Engine, Plan
+from fmstudio.pretraining.state import State
+from fmstudio.pretraining.stream import Mixture
+from fmstudio.pretraining.teacher import Teacher, checked_folder, packaged_folder
+from fmstudio.records import Point, Progress
+from fmstudio.sandbox import Reader
+from fmstudio.settings import Settings
+
+log = logging.getLogger(__name__)
+HOME = Path(__file__).resolve().parents[2] / "assets" / "base"
+WEIGHTS = "model.safetensors"
+
+
+class Log:
+    """A reporter that writes to the log and never asks for a stop."""
+
+    def progress(self, progress: Progress) -> None:
+        """Where it stands."""
+        log.info("step %d of %d, %.0f s left", progress.epoch, progress.epochs,
+                 progress.seconds_left or 0)  # fmt: skip
+
+    def points(self, points: Sequence[Point]) -> None:
+        """The last value of each curve."""
+        last = {point.name: point.value for point in points}
+        log.info("%s", ", ".join(f"{name} {value:.3f}" for name, value in last.items()))
+
+    def should_stop(self) -> bool:
+        """Never: a stage is ended from outside and goes on from its checkpoint."""
+        return False
+
+
+def train_tokenizer(texts: Sequence[str], words: int, path: Path) -> None:
+    """Byte-level pair encoding of the texts; every byte is in it, so every script can be read."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=words, initial_alphabet=alphabet, min_frequency=2, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.save(str(path))
+
+
+def whole_config(recipe: Mapping[str, Any]) -> SharedModelConfig:
+    """The base with every embedded encoder and every modality."""
+    families = {family.kind: family for family in discover("fmstudio.encoders", "ENCODER").values()}
+    encoders = {
+        kind: {"family": family.name, "config": family.default()}
+        for kind, family in sorted(families.items())
+    }
+    routes = {name: one.kind for name, one in pipelines().items()}
+    shape = {name: recipe[name] for name in ("width", "heads", "depth")}
+    return SharedModelConfig(**shape, encoders=encoders, routes=routes)
+
+
+def start_model(recipe: Mapping[str, Any], work: Path, before: Sequence[str]) -> SharedModel:
+    """Random weights from the recipe's seed, and on them what the stages `before` trained."""
+    torch.manual_seed(recipe["seed"])
+    model = SharedModel(whole_config(recipe))
+    for name in before:
+        if (work / name / WEIGHTS).is_file():
+            model.load_state_dict(load_file(work / name / WEIGHTS), strict=False)
+    return model
+
+
+def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora,
+              work: Path) -> State:  # fmt: skip
+    """Trains one stage to its end and stores the parts that it trained."""
+    names = [one["name"] for one in recipe["stages"]]
+    model = start_model(recipe, work, names[: names.index(stage["name"])])
+    modalities = [name for name in pipelines() if pipeline(name).kind in stage["kinds"]]
+    for key in list(model.encoders):
+        if key not in stage["kinds"]:
+            del model.encoders[key], model.bridges[key]
+    model.config.routes = {name: pipeline(name).kind for name in modalities}
+    model.config.modalities = modalities
+    plan = Plan(
+        objectives=tuple(stage["objectives"]), steps=stage["steps"],
+        learning_rate=stage.get("learning_rate", 1e-3), look_every=stage.get("look_every", 250),
+        encoders=stage.get("encoders", True),
+    )  # fmt: skip
+    mixture = Mixture(
+        corpora.sources(modalities, whole=stage.get("whole", False)), recipe["seed"],
+        stage.get("most_cases", 64), stage.get("most_items", 2048), stage.get("longest", 128),
+        {m: model.encoders[pipeline(m).kind].window or 1 for m in modalities},
+    )  # fmt: skip
+    for source in mixture.sources:
+        log.info("%s: %d cases, weight %s", source.name, len(source), source.weight)
+    watches = corpora.watches(modalities) if plan.encoders else []
+
+    def watch(model: SharedModel) -> dict[str, float]:
+        return {name: value for one in watches for name, value in one(model).items()}
+
+    engine = Engine(model, mixture, plan, work / stage["name"], Log(), watch)
+    state = engine.run()
+    parts = tuple(f"{name}." for name in engine.learning if name != "heads")
+    trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
+    save_file({k: v.contiguous() for k, v in trained.items()}, work / stage["name"] / WEIGHTS)
+    history = {
+        "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
+        "sources": {source.name: len(source) for source in mixture.sources},
+        "curves": _ends(state),
+    }  # fmt: skip
+    (work / stage["name"] / "history.json").write_text(json.dumps(history), encoding="utf-8")
+    return state
+
+
+def _ends(state: State) -> dict[str, list[float]]:
+    """First and last value of every curve."""
+    curves: dict[str, list[float]] = {}
+    for point in state.points:
+        curves.setdefault(point.name, []).append(point.value)
+    return {name: [round(values[0], 4), round(values[-1], 4)] for name, values in curves.items()}
+
+
+def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
+    """The trained parts of all stages as a base: half-precision weights, config, card."""
+    names = [stage["name"] for stage in recipe["stages"]]
+    model = start_model(recipe, work, names)
+    weights = {
+        name: value.half().contiguous()
+        for name, value in model.state_dict().items()
+        if not name.startswith("task_head.")
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(weights, out / WEIGHTS)
+    (out / "tokenizer.json").write_bytes((work / "tokenizer.json").read_bytes())
+    config = {name: recipe[name] for name in ("width", "heads", "depth")}
+    config["encoders"] = model.config.encoders
+    content = (out / WEIGHTS).read_bytes()
+    histories = {
+        name: json.loads((work / name / "history.json").read_text(encoding="utf-8"))
+        for name in names
+        if (work / name / "history.json").is_file()
+    }
+    card = {
+        "name": recipe["name"],
+        "title": recipe["title"],
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "parameters": sum(value.numel() for value in weights.values()),
+        "size_mb": round(len(content) / 2**20, 1),
+        "licence": recipe["licence"],
+        "description": recipe["description"],
+        "limits": recipe["limits"],
+        "trained_on": _trained_on(recipe, histories),
+        "stages": histories,
+    }
+    for name, value in (("config", config), ("card", card)):
+        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+        (out / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _trained_on(
+    recipe: Mapping[str, Any], histories: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Every source of every stage once, with the most cases that a stage drew it from."""
+    rows = {row["folder"]: row for row in recipe["cohorts"]}
+    sizes: dict[str, int] = {}
+    for history in histories.values():
+        for name, size in history["sources"].items():
+            sizes[name] = max(size, sizes.get(name, 0))
+    found = []
+    for name, size in sizes.items():
+        row = rows.get(name, recipe["drawings"])
+        found.append({"name": name, "cases": size, **{k: row[k] for k in ("licence", "source")}})
+    teacher = recipe.get("teacher")
+    taught = [{"name": "teacher of texts", **teacher}] if teacher else []
+    return found + taught
+
+
+def teacher_of(recipe: Mapping[str, Any], folder: Path | None) -> Teacher | None:
+    """The recipe's teacher, from the package that carries it or from a folder."""
+    named = recipe.get("teacher")
+    if not named:
+        return None
+    if folder is not None:
+        return Teacher(checked_folder(folder, named["sha256"]))
+    return Teacher(packaged_folder(named["package"], named["sha256"]))
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder of the recipe's cohorts")
+    parser.add_argument("--work", type=Path, required=True, help="where stages and caches are kept")
+    parser.add_argument("--stage", action="append", help="only this stage; may be repeated")
+    parser.add_argument("--teacher", type=Path, help="folder of the teacher's weights")
+    parser.add_argument("--recipe", type=Path, default=HOME / "recipe.json")
+    parser.add_argument("--out", type=Path, default=HOME, help="where the base is written")
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    recipe = json.loads(given.recipe.read_text(encoding="utf-8"))
+    given.work.mkdir(parents=True, exist_ok=True)
+    settings = Settings(given.work / "home")
+    with Reader(settings.limits) as reader:
+        teacher = teacher_of(recipe, given.teacher)
+        preparation = Preparation(reader, settings)
+        corpora = Corpora(recipe, given.data, given.work, preparation, teacher)
+        if not (given.work / "tokenizer.json").is_file():
+            temporary = given.work / f"tokenizer.{os.getpid()}.json"
+            train_tokenizer(corpora.texts(), recipe["vocabulary"], temporary)
+            temporary.replace(given.work / "tokenizer.json")
+        for stage in recipe["stages"]:
+            done = (given.work / stage["name"] / WEIGHTS).is_file()
+            if not done and (not given.stage or stage["name"] in given.stage):
+                run_stage(recipe, stage, corpora, given.work)
+    if not given.stage:
+        assemble(recipe, given.work, given.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""How useful a base's features are for a labelled cohort: a probe beside the loss.
+
+Loss alone does not tell: a base can get ever better at its pretext and ever worse for patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.model_selection import GroupKFold
+
+from fmstudio.evaluation.calibration import probabilities
+from fmstudio.evaluation.metrics import headline, score
+from fmstudio.model.shared import SharedModel
+from fmstudio.pretraining.engine import features
+from fmstudio.pretraining.stream import Example
+from fmstudio.training.probe import fit_probe, prior_shift
+from fmstudio.types import TaskSpec
+
+FOLDS = 3
+MOST_CASES = 300  # of a cohort that are looked at: enough for a curve, and quick
+
+
+@dataclass(frozen=True)
+class Usefulness:
+    """A watch: the cross-validated headline figure of a probe on one modality of a cohort.
+
+    `examples`, `targets` and `patients` are of the same cases, in one order.
+    """
+
+    name: str
+    modality: str
+    task: TaskSpec
+    examples: Sequence[Example]
+    targets: np.ndarray
+    patients: Sequence[str]
+
+    def __call__(self, model: SharedModel) -> Mapping[str, float]:
+        """{"probe: NAME": figure}; empty where the cohort is too small for it."""
+        model.eval()
+        rows = [row for row, e in enumerate(self.examples) if self.modality in e.inputs]
+        rows = rows[:MOST_CASES]
+        groups = [self.patients[row] for row in rows]
+        if len(set(groups)) < 2 * FOLDS:
+            return {}
+        values = features(model, self.modality, [self.examples[row] for row in rows])[:, None]
+        targets, present = self.targets[rows], np.ones((len(rows), 1))
+        logits = np.zeros((len(rows), self.task.outputs))
+        folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
+        for inner, outer in folds.split(values, groups=groups):
+            own = [groups[row] for row in inner]
+            head = fit_probe(
+                self.task, (values[inner], present[inner], targets[inner]), own, balance=True
+            )
+            shift = prior_shift(self.task, targets[inner])
+            logits[outer] = head.logits(values[outer], present[outer]) + shift
+        figure = score(self.task, targets, probabilities(self.task, logits))
+        name = f"probe {headline(self.task)}: {self.name}"
+        return {name: figure} if np.isfinite(figure) else {}
