@@ -31,7 +31,7 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.finetune import install
-from fmstudio.training.judge import visible
+from fmstudio.training.judge import groups_of
 from fmstudio.training.loop import Loop, Part
 from fmstudio.training.probe import fit_probe, prior_shift
 from fmstudio.types import ModalityInput, PatientCase
@@ -127,7 +127,7 @@ def probe(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     """Logits (held out, K) of the probe that learns from `rows`, as fine-tuning fits it."""
     train = frozen.values[rows], frozen.present[rows], few.targets[rows]
     patients = [few.patients[row] for row in rows]
-    head = fit_probe(few.cohort.task, train, patients, True, visible(frozen.model))
+    head = fit_probe(few.cohort.task, train, patients, True, groups_of(frozen.model))
     return head.logits(frozen.values[draw.test], frozen.present[draw.test])
 
 
@@ -158,7 +158,7 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     targets = few.targets[train]
     head = fit_probe(
         task, (frozen.values[train], frozen.present[train], targets),
-        [few.patients[row] for row in train], config.balance, visible(frozen.model),
+        [few.patients[row] for row in train], config.balance, groups_of(frozen.model),
     )  # fmt: skip
     model = copy.deepcopy(frozen.model)
     install(model.task_head, head)

@@ -67,7 +67,7 @@ def task_config(
         used[kind] = stored["encoders"][kind]
     return SharedModelConfig(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
-        encoders=used, routes=routes, outputs=outputs, base=base,
+        readings=stored.get("readings", 0), encoders=used, routes=routes, outputs=outputs, base=base,
         base_sha256=weights_sha256(base, settings),
     )  # fmt: skip
 
@@ -152,7 +152,9 @@ def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelCon
     stored = json.loads(
         (base_folder(config.base, settings) / "config.json").read_text(encoding="utf-8")
     )
-    same = all(stored[name] == getattr(config, name) for name in ("width", "heads", "depth"))
+    sizes = {name: stored[name] for name in ("width", "heads", "depth")}
+    sizes["readings"] = stored.get("readings", 0)
+    same = all(size == getattr(config, name) for name, size in sizes.items())
     own = {key: one for key, one in config.encoders.items() if "checkpoint" not in one}
     if not same or any(stored["encoders"].get(key) != one for key, one in own.items()):
         raise BundleError(
@@ -167,5 +169,7 @@ def _narrowed(model: SharedModel, config: SharedModelConfig) -> SharedModel:
     for key in list(model.encoders):
         if key not in config.encoders:
             del model.encoders[key], model.bridges[key]
+            if key in model.readings:
+                del model.readings[key]
     model.config = config
     return model

@@ -27,12 +27,14 @@ from fmstudio.contracts import discover
 from fmstudio.encoders.blocks import Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 
-FEATURES_PER_TOKEN = 3  # mean and spread of the encoder's tokens, mean of the trunk's
-ENCODER_FEATURES = 2  # those that are there before any modality has heard of another
+SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
 
 
 class SharedModelConfig(PretrainedConfig):
     """What the model is made of. JSON, saved beside base and adapter.
+
+    `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
+    how many it has of each group.
 
     `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
     added to this machine and no part of the base; `routes`: {modality: key of its encoder};
@@ -51,9 +53,11 @@ class SharedModelConfig(PretrainedConfig):
         routes: Mapping[str, str] | None = None,
         modalities: Sequence[str] = (),
         outputs: int = 1,
+        readings: int = 0,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
+        self.readings = readings
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
         self.modalities = list(modalities or self.routes)
@@ -84,7 +88,7 @@ class Batch:
 
 @dataclass
 class Features:
-    """What the task head sees: (B, M, 3 · D) features, and (B, M) which modalities are there."""
+    """What the task head sees: (B, M, F) features, and (B, M) which modalities are there."""
 
     values: Tensor
     present: Tensor
@@ -118,6 +122,25 @@ class TaskHead(nn.Module):
         return self.parts(features).sum(1) + self.bias
 
 
+def feature_count(config: SharedModelConfig) -> int:
+    """F, the features of each modality that the task head sees."""
+    return config.readings + (SUMMARY + 1) * config.width
+
+
+def feature_groups(config: SharedModelConfig, modality: str) -> list[slice]:
+    """Which features of a modality the probe reads, in groups that it trusts alike.
+
+    The readings by their groups, and mean and spread of the encoder's tokens. What the trunk makes
+    of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
+    """
+    groups, start = [], 0
+    for size in config.encoders[config.routes[modality]].get("readings", {}).values():
+        groups.append(slice(start, start + size))
+        start += size
+    first = config.readings
+    return [*groups, slice(first, first + SUMMARY * config.width)]
+
+
 def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation over real tokens: two of (B, D). Zero where there are none."""
     weight = mask[..., None].to(tokens.dtype)
@@ -129,7 +152,12 @@ def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SharedModel(PreTrainedModel):
-    """Encoders → trunk → task head."""
+    """Encoders → trunk → task head.
+
+    What the head sees of a modality, in this order: the readings of its encoder, numbers that the
+    base learned to read off its tokens (see `pretraining.readings`), zero where there are fewer
+    than the most; mean and spread of the tokens; mean of what the trunk makes of them.
+    """
 
     config_class = SharedModelConfig
     base_model_prefix = "shared"
@@ -142,13 +170,12 @@ class SharedModel(PreTrainedModel):
         families = discover("fmstudio.encoders", "ENCODER")
         self.encoders = nn.ModuleDict()
         self.bridges = nn.ModuleDict()
+        self.readings = nn.ModuleDict()
         for key, chosen in config.encoders.items():
             self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
-        self.task_head = TaskHead(
-            len(config.routes), FEATURES_PER_TOKEN * config.width, config.outputs
-        )
+        self.task_head = TaskHead(len(config.routes), feature_count(config), config.outputs)
         self.post_init()
 
     def add_encoder(self, key: str, network: nn.Module) -> None:
@@ -158,6 +185,8 @@ class SharedModel(PreTrainedModel):
         width it needs a bridge, which is all zero until it is fitted.
         """
         self.encoders[key] = network
+        if count := sum(self.config.encoders[key].get("readings", {}).values()):
+            self.readings[key] = nn.Linear(SUMMARY * self.config.width, count)
         foreign = "checkpoint" in self.config.encoders[key]
         if network.width == self.config.width and not foreign:
             self.bridges[key] = nn.Identity()
@@ -204,7 +233,7 @@ class SharedModel(PreTrainedModel):
         return Tokens(bridge(encoded.values), encoded.mask)
 
     def features(self, batch: Batch) -> Features:
-        """All modalities through encoders and trunk: features (B, M, 3 · D)."""
+        """All modalities through encoders and trunk: features (B, M, F)."""
         device = self.task_head.bias.device
         width, size = self.config.width, batch.size
         names = torch.from_numpy(name_ids(self.modalities)).to(device)
@@ -215,14 +244,14 @@ class SharedModel(PreTrainedModel):
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            raw[index] = (given.rows, torch.cat(summary(tokens.values, tokens.mask), -1))
+            raw[index] = (given.rows, self._before(modality, tokens))
             shape = (size, tokens.mask.shape[1])
             placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)
             mask = torch.zeros(shape, dtype=torch.bool, device=device)
             sequence.append((index, placed.index_copy(0, given.rows, tokens.values + named[index])))
             masks.append(mask.index_copy(0, given.rows, tokens.mask))
         mixed = self.trunk(torch.cat([part for _, part in sequence], 1), torch.cat(masks, 1))
-        values = mixed.new_zeros(size, len(self.modalities), FEATURES_PER_TOKEN * width)
+        values = mixed.new_zeros(size, len(self.modalities), feature_count(self.config))
         present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
         start = 0
         for (index, part), mask in zip(sequence, masks, strict=True):
@@ -233,6 +262,16 @@ class SharedModel(PreTrainedModel):
             present[rows, index] = 1.0
             start += part.shape[1]
         return Features(values, present)
+
+    def _before(self, modality: str, tokens: Tokens) -> Tensor:
+        """The features (R, F - D) that are there before any modality has heard of another."""
+        both = torch.cat(summary(tokens.values, tokens.mask), -1)
+        read = both.new_zeros(len(both), self.config.readings)
+        key = self.config.routes[modality]
+        if key in self.readings:
+            found = self.readings[key](both)
+            read = functional.pad(found, (0, self.config.readings - found.shape[1]))
+        return torch.cat([read, both], -1)
 
     def forward(
         self, inputs: Batch | None = None, labels: Tensor | None = None, **unused: Any

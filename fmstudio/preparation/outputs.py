@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import FEATURES_PER_TOKEN, Batch, SharedModel
+from fmstudio.model.shared import Batch, SharedModel, feature_count
 from fmstudio.preparation.inputs import PreparedCases
 
 BATCH = 32
@@ -42,7 +42,7 @@ def features_of(
     With `only`, the model sees that modality and no other, and M is 1; every case must have it.
     """
     kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
-    values = np.zeros((len(ids), len(kept), FEATURES_PER_TOKEN * model.config.width), np.float32)
+    values = np.zeros((len(ids), len(kept), feature_count(model.config)), np.float32)
     present = np.zeros((len(ids), len(kept)), np.float32)
     for rows, batch in _batches(model, cases, ids, only):
         features = model.features(batch)

@@ -45,7 +45,7 @@ class Corpora:
 
     def __post_init__(self) -> None:
         found = discover("fmstudio.encoders", "ENCODER").values()
-        self.families = {family.kind: family for family in found}
+        self.families = {family.kind: family for family in found if family.embedded}
 
     def cohorts(self) -> Iterator[tuple[Mapping[str, Any], Cohort]]:
         """The recipe's cohorts, with their rows of the recipe."""

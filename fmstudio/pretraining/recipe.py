@@ -28,6 +28,7 @@ from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.pretraining.corpora import Corpora
 from fmstudio.pretraining.engine import Engine, Plan
+from fmstudio.pretraining.readings import fit_readings
 from fmstudio.pretraining.state import State
 from fmstudio.pretraining.stream import Mixture
 from fmstudio.pretraining.teacher import Teacher, checked_folder, packaged_folder
@@ -38,6 +39,8 @@ from fmstudio.settings import Settings
 log = logging.getLogger(__name__)
 HOME = Path(__file__).resolve().parents[2] / "assets" / "base"
 WEIGHTS = "model.safetensors"
+READINGS = "readings.json"
+READ_FROM = 4000  # examples on which the readings are fitted
 
 
 class Log:
@@ -71,22 +74,34 @@ def train_tokenizer(texts: Sequence[str], words: int, path: Path) -> None:
     tokenizer.save(str(path))
 
 
-def whole_config(recipe: Mapping[str, Any]) -> SharedModelConfig:
-    """The base with every embedded encoder and every modality."""
-    families = {family.kind: family for family in discover("fmstudio.encoders", "ENCODER").values()}
+def whole_config(
+    recipe: Mapping[str, Any], readings: Mapping[str, Mapping[str, int]] | None = None
+) -> SharedModelConfig:
+    """The base with every embedded encoder and every modality; `readings`: sizes of the groups of
+    each encoder's readings."""
+    found = discover("fmstudio.encoders", "ENCODER").values()
+    families = {family.kind: family for family in found if family.embedded}
     encoders = {
         kind: {"family": family.name, "config": family.default()}
         for kind, family in sorted(families.items())
     }
     routes = {name: one.kind for name, one in pipelines().items()}
+    for kind, sizes in (readings or {}).items():
+        encoders[kind]["readings"] = sizes
+    most = max((sum(sizes.values()) for sizes in (readings or {}).values()), default=0)
     shape = {name: recipe[name] for name in ("width", "heads", "depth")}
-    return SharedModelConfig(**shape, encoders=encoders, routes=routes)
+    return SharedModelConfig(**shape, readings=most, encoders=encoders, routes=routes)
 
 
-def start_model(recipe: Mapping[str, Any], work: Path, before: Sequence[str]) -> SharedModel:
+def start_model(
+    recipe: Mapping[str, Any],
+    work: Path,
+    before: Sequence[str],
+    readings: Mapping[str, Mapping[str, int]] | None = None,
+) -> SharedModel:
     """Random weights from the recipe's seed, and on them what the stages `before` trained."""
     torch.manual_seed(recipe["seed"])
-    model = SharedModel(whole_config(recipe))
+    model = SharedModel(whole_config(recipe, readings))
     for name in before:
         if (work / name / WEIGHTS).is_file():
             model.load_state_dict(load_file(work / name / WEIGHTS), strict=False)
@@ -126,6 +141,9 @@ def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corp
     parts = tuple(f"{name}." for name in engine.learning if name != "heads")
     trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
     save_file({k: v.contiguous() for k, v in trained.items()}, work / stage["name"] / WEIGHTS)
+    if plan.encoders:
+        for key in stage["kinds"]:
+            _read_off(model, key, mixture, work / stage["name"])
     history = {
         "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
         "sources": {source.name: len(source) for source in mixture.sources},
@@ -133,6 +151,29 @@ def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corp
     }  # fmt: skip
     (work / stage["name"] / "history.json").write_text(json.dumps(history), encoding="utf-8")
     return state
+
+
+def _read_off(model: SharedModel, key: str, mixture: Mixture, folder: Path) -> None:
+    """Fits the readings of an encoder that has learned, and stores them beside its weights."""
+    found = fit_readings(model.eval(), key, mixture.sample(READ_FROM))
+    if found is None:
+        return
+    weights = load_file(folder / WEIGHTS)
+    weights[f"readings.{key}.weight"] = torch.from_numpy(found.weight)
+    weights[f"readings.{key}.bias"] = torch.from_numpy(found.bias)
+    save_file(weights, folder / WEIGHTS)
+    facts = {key: {"names": found.names, "read": found.read}}
+    (folder / READINGS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _readings(recipe: Mapping[str, Any], work: Path) -> dict[str, dict[str, Any]]:
+    """The names of all readings by encoder and group, and how well each is read."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in recipe["stages"]:
+        path = work / stage["name"] / READINGS
+        if path.is_file():
+            found |= json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def _ends(state: State) -> dict[str, list[float]]:
@@ -146,7 +187,12 @@ def _ends(state: State) -> dict[str, list[float]]:
 def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
     """The trained parts of all stages as a base: half-precision weights, config, card."""
     names = [stage["name"] for stage in recipe["stages"]]
-    model = start_model(recipe, work, names)
+    readings = _readings(recipe, work)
+    sizes = {
+        key: {group: len(found) for group, found in facts["names"].items()}
+        for key, facts in readings.items()
+    }
+    model = start_model(recipe, work, names, sizes)
     weights = {
         name: value.half().contiguous()
         for name, value in model.state_dict().items()
@@ -156,7 +202,7 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
     save_file(weights, out / WEIGHTS)
     (out / "tokenizer.json").write_bytes((work / "tokenizer.json").read_bytes())
     config = {name: recipe[name] for name in ("width", "heads", "depth")}
-    config["encoders"] = model.config.encoders
+    config |= {"readings": model.config.readings, "encoders": model.config.encoders}
     content = (out / WEIGHTS).read_bytes()
     histories = {
         name: json.loads((work / name / "history.json").read_text(encoding="utf-8"))
@@ -173,6 +219,7 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
         "description": recipe["description"],
         "limits": recipe["limits"],
         "trained_on": _trained_on(recipe, histories),
+        "readings": readings,
         "stages": histories,
     }
     for name, value in (("config", config), ("card", card)):

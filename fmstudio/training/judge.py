@@ -11,7 +11,7 @@ from sklearn.model_selection import GroupKFold
 
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import evaluate, gain, headline, score, verdict
-from fmstudio.model.shared import ENCODER_FEATURES, SharedModel
+from fmstudio.model.shared import SharedModel, feature_groups
 from fmstudio.preparation.outputs import features_of
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
@@ -73,10 +73,9 @@ class Single:
         return score(task, material.true("test")[self.rows], self.outputs)
 
 
-def visible(model: SharedModel) -> int:
-    """How many features the probe reads: those of the encoders. What the trunk makes of them is
-    for fine-tuning to use; read by the probe it costs more in noise than it tells."""
-    return ENCODER_FEATURES * model.config.width
+def groups_of(model: SharedModel) -> list[list[slice]]:
+    """What the probe reads of each modality, in the model's order."""
+    return [feature_groups(model.config, modality) for modality in model.modalities]
 
 
 def single_probes(
@@ -96,7 +95,8 @@ def single_probes(
         if not enough or not _varied(task, sets["train"][2]):
             continue
         patients = [material.patients("train")[row] for row in rows["train"]]
-        head = fit_probe(task, sets["train"], patients, balance, visible(model))
+        groups = [feature_groups(model.config, modality)]
+        head = fit_probe(task, sets["train"], patients, balance, groups)
         shift = prior_shift(task, sets["train"][2]) if balance else 0.0
         outputs = _read(task, material, head, sets["test"], shift)
         found.append(Single(modality, rows["test"], outputs))
@@ -120,11 +120,11 @@ def cross_validation_json(
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
     folds: int,
     balance: bool,
-    seen: int,
+    groups: Sequence[Sequence[slice]],
 ) -> dict[str, Any]:
     """The probe judged over all patients: each answered by a fit that did not see the patient.
 
-    `features` are values (n, M, F) and presence (n, M) by split; `seen` as in `visible`.
+    `features` are values (n, M, F) and presence (n, M) by split; `groups` as for `fit_probe`.
     """
     values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
     targets = np.concatenate([material.targets[s] for s in SPLITS])
@@ -133,7 +133,7 @@ def cross_validation_json(
     chosen = GroupKFold(min(folds, len(set(patients))), shuffle=True, random_state=0)
     for inner, outer in chosen.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
-        head = fit_probe(task, train, [patients[row] for row in inner], balance, seen)
+        head = fit_probe(task, train, [patients[row] for row in inner], balance, groups)
         shift = prior_shift(task, targets[inner]) if balance else 0.0
         read = _read(task, material, head, (values[outer], present[outer]), shift)
         outputs[outer] = read.reshape(len(outer), -1)

@@ -103,7 +103,7 @@ def fit_probe(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
     balance: bool,
-    visible: int | None = None,
+    groups: Sequence[Sequence[slice]] | None = None,
 ) -> Head:
     """A linear fit per modality, and one weight for each in their sum (stacking).
 
@@ -111,9 +111,11 @@ def fit_probe(
     is. Regression targets are expected in standard units. The strength of L2 of each modality is
     chosen by cross-validation over patients, and the sum is fitted to the cross-validated logits
     with weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features at
-    once drowns what a modality knows in the noise of the others. Only the first `visible` features
-    get weights; the rest are standardized and left to fine-tuning. With `balance` the classes weigh
-    the same, and the head's bias is that of balanced classes (see `prior_shift`).
+    once drowns what a modality knows in the noise of the others. `groups` are the features that
+    each modality is read by, in groups that are trusted alike however many features they have;
+    without it, all of them. Others get no weight, are standardized and left to fine-tuning. With
+    `balance` the classes weigh the same, and the head's bias is that of balanced classes (see
+    `prior_shift`).
     """
     features, present, targets = train
     modalities, width = features.shape[1:]
@@ -126,17 +128,30 @@ def fit_probe(
         if len(rows) < 2:
             continue
         own = [patients[row] for row in rows]
+        trust = _trust(width, groups[m] if groups else [slice(0, width)])
         mean[m], scale[m], weight[m], offset[m], judged[rows, m] = _fit_one(
-            task, features[rows, m], targets[rows], own, balance, visible or width
+            task, features[rows, m], targets[rows], own, balance, trust
         )
     weights = case_weights(task, targets) if balance else None
     share, bias = _stack(task, judged, targets, weights)
     return Head(mean, scale, weight * share[:, None], offset * share, bias)
 
 
+def _trust(width: int, groups: Sequence[slice]) -> np.ndarray:
+    """By how much each standardized feature (F) is multiplied before L2 weighs it.
+
+    Groups then have the same variance in all, so that a few telling features are not drowned by
+    many: the sum of the groups' kernels (Lanckriet et al. 2004), each as large as the others.
+    """
+    trust = np.zeros(width)
+    for group in groups:
+        trust[group] = 1 / np.sqrt((group.stop - group.start) * len(groups))
+    return trust
+
+
 def _fit_one(
     task: TaskSpec, values: np.ndarray, targets: np.ndarray, patients: Sequence[str],
-    balance: bool, visible: int,
+    balance: bool, trust: np.ndarray,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
     """One modality's mean and scale (F), weight (F, K), offset (K), and the logits (n, K) that
     each case got from a fit without its patient."""
@@ -145,7 +160,8 @@ def _fit_one(
     # L2 does not see rotations, so a fit in the coordinates of the singular vectors is the same
     # fit (Hastie & Tibshirani 2004, "Efficient quadratic regularization"), and much faster when
     # features outnumber cases.
-    table = ((values - mean) / scale)[:, :visible] / np.sqrt(visible)
+    seen = trust > 0
+    table = ((values - mean) / scale * trust)[:, seen]
     left, singular, right = np.linalg.svd(table.astype(np.float64), full_matrices=False)
     kept = singular > singular[0] * 1e-4
     rotated = left[:, kept] * singular[kept]
@@ -155,7 +171,7 @@ def _fit_one(
     best = int(np.argmin(lost))
     coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], balance)
     weight = np.zeros((values.shape[1], task.outputs))
-    weight[:visible] = right[kept].T @ coefficients / np.sqrt(visible)
+    weight[seen] = right[kept].T @ coefficients * trust[seen, None]
     return mean, scale, weight, bias, judged[best]
 
 

@@ -10,7 +10,7 @@ import torch
 from fmstudio.model.shared import SharedModel, TaskHead
 from fmstudio.preparation.outputs import features_of
 from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import Rung, cross_validation_json, rung, visible
+from fmstudio.training.judge import Rung, cross_validation_json, groups_of, rung
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe
 from fmstudio.training.stopwatch import Stopwatch
@@ -28,13 +28,13 @@ def probe_rung(
     with watch("probe"):
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
-        head = fit_probe(task, train, material.patients("train"), config.balance, visible(model))
+        head = fit_probe(task, train, material.patients("train"), config.balance, groups_of(model))
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):
             crossed = cross_validation_json(
-                task, material, sets, config.folds, config.balance, visible(model)
+                task, material, sets, config.folds, config.balance, groups_of(model)
             )
     return head, rung("probe", task, material, logits, watch.seconds["probe"]), crossed
 

@@ -27,7 +27,7 @@ def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     values, _, targets = _made(n=30)
     patients = [str(i) for i in range(30)]
     mean, scale, weight, offset, judged = _fit_one(
-        BINARY, values[:, 0], targets, patients, False, 40
+        BINARY, values[:, 0], targets, patients, False, np.full(values.shape[2], 1 / np.sqrt(40))
     )
     table = (values[:, 0] - mean) / scale
 
@@ -67,7 +67,9 @@ def test_a_probe_finds_what_two_modalities_say_together():
 def test_features_left_to_fine_tuning_get_no_weight():
     values, present, targets = _made(n=100)
 
-    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], True, 30)
+    seen = [[slice(0, 10), slice(10, 30)]] * values.shape[1]
+
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], True, seen)
 
     assert head.weight[:, :30].any()
     assert not head.weight[:, 30:].any()
