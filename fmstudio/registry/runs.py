@@ -227,7 +227,9 @@ def _move(session: Session, row: Run, status: str) -> None:
     """To another state, with the times and fields that go with it, and a line in the log."""
     if status not in _MAY_BECOME[row.status]:
         raise InputError(
-            f"{row.id} is {row.status}; it cannot become {status}.",
+            f"{row.id} is {row.status}: only a run that ended early can be resumed."
+            if status == "waiting"
+            else f"{row.id} is {row.status}; it cannot become {status}.",
             hint="Start a new run." if row.status == "finished" else "Look at the run's state.",
         )
     if status == "waiting":

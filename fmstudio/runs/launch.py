@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,11 @@ SILENT_SECONDS = 30.0  # a worker that gave no sign of life for so long is taken
 PAUSE_SECONDS = 10.0  # several heartbeats: a worker at work is never silent for so long
 SAME_START_SECONDS = 2.0  # the precision with which systems tell when a process began
 SECOND_LOOK_SECONDS = 3.0  # longer than a heartbeat: a computer that slept is given this chance
+NO_ROOM_BYTES = 20_000_000  # less than a checkpoint and the registry's log may need
+FULL_DISK = (
+    "The disk is full.",
+    "Free some space, then resume the run: it continues from its last checkpoint.",
+)
 # Before torch is loaded: two threads that spin for each other are 4 to 15 times slower on a busy
 # machine; glibc would keep the holes that batches of changing size leave, half a gigabyte after a
 # few thousand; and no checkpoint is ever looked up in the network by a worker.
@@ -105,7 +111,9 @@ def reconcile(settings: Settings, registry: Registry) -> list[RunRecord]:
     """
     marked = []
     for run in registry.runs(status="running"):
-        if _lost(registry, run) and registry.interrupt_run(registry.run(run.id), *_why(run)):
+        if _lost(registry, run) and registry.interrupt_run(
+            registry.run(run.id), *_why(run, settings)
+        ):
             marked.append(registry.run(run.id))
     start_next(settings, registry)
     return marked
@@ -198,8 +206,13 @@ def _lost(registry: Registry, run: RunRecord) -> bool:
     return True
 
 
-def _why(run: RunRecord) -> tuple[str, str]:
-    """What happened to a run whose worker is gone, and what to do."""
+def _why(run: RunRecord, settings: Settings) -> tuple[str, str]:
+    """What happened to a run whose worker is gone, and what to do.
+
+    On a full disk the worker could not even write down why it ended.
+    """
+    if shutil.disk_usage(settings.home).free < NO_ROOM_BYTES:
+        return FULL_DISK
     if run.pid is None:
         return (
             "The worker process did not start.",

@@ -20,7 +20,14 @@ from fmstudio.errors import InputError, StudioError
 from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
 from fmstudio.registry import Registry
 from fmstudio.registry.opening import sync_folder
-from fmstudio.runs.launch import ENVIRONMENT, LOG, process_started, run_folder, start_next
+from fmstudio.runs.launch import (
+    ENVIRONMENT,
+    FULL_DISK,
+    LOG,
+    process_started,
+    run_folder,
+    start_next,
+)
 from fmstudio.runs.reporting import RunReporter
 from fmstudio.settings import Settings, load_settings
 from fmstudio.training.reporter import Reporter, Stopped
@@ -145,10 +152,7 @@ def explain(fault: BaseException) -> tuple[str, str]:
             "programs and resume this one.",
         )
     if getattr(fault, "errno", None) == errno.ENOSPC or "no space left on device" in words:
-        return (
-            "The disk is full.",
-            "Free some space, then resume the run: it continues from its last checkpoint.",
-        )
+        return FULL_DISK
     return (
         OUR_FAULT,
         f"The details are in {LOG} of the run.",

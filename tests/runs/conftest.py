@@ -71,12 +71,12 @@ def run(new_run: Callable[[], RunRecord]) -> RunRecord:
 
 @pytest.fixture
 def wait() -> Wait:
-    """Wait for something to become true; fails after a minute."""
+    """Wait for something to become true; fails after three minutes."""
 
     def until(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180
         while not condition():
-            assert time.monotonic() < end, "it did not happen within a minute"
+            assert time.monotonic() < end, "it did not happen within three minutes"
             time.sleep(0.05)
 
     return until

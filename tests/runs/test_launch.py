@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -111,6 +112,19 @@ def test_a_run_whose_worker_died_is_interrupted_and_the_next_begins(
     assert "Resume" in marked.hint
     assert spawned == [second.id]
     assert reconcile(settings, registry) == []
+
+
+def test_a_worker_that_a_full_disk_silenced_is_told_by_the_disk(
+    settings, registry, run, spawned, dead_pid, monkeypatch
+):
+    registry.claim_next_run()
+    registry.attach_worker(run.id, dead_pid, 1.0)
+    monkeypatch.setattr(launch, "NO_ROOM_BYTES", shutil.disk_usage(settings.home).free + 10**9)
+
+    [marked] = reconcile(settings, registry)
+
+    assert marked.error == "The disk is full."
+    assert "resume" in marked.hint
 
 
 def test_a_run_whose_worker_works_is_left_alone(settings, registry, run, spawned):

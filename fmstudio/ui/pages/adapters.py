@@ -32,6 +32,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
+from fmstudio.ui.pages.predict import task_of
 from fmstudio.ui.results import result
 from fmstudio.ui.wording import TASKS, headline, interval, listed, metric, moment, number
 
@@ -68,11 +69,11 @@ def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
 def card(studio: Studio, adapter: AdapterRecord) -> Html:
     """The model card: what it answers, from what, for whom, and how well."""
     known = adapter.card
-    task = known.get("task") or {}
+    task = task_of(studio, adapter)
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     versions = known.get("versions") or {}
     pairs = [
-        ("Question", task.get("description") or _question(studio, adapter)),
+        ("Question", task.get("description") or "–"),
         ("Answer", TASKS.get(task.get("kind", ""), task.get("kind", "–"))),
         ("Outcomes", ", ".join(task.get("labels") or ()) or "–"),
         ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
@@ -88,11 +89,6 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
     )
     return join([section(adapter.name, adapter.id), facts(pairs), ways,
                  result(known, studio.pipelines())])  # fmt: skip
-
-
-def _question(studio: Studio, adapter: AdapterRecord) -> str:
-    """That of the project, where the card was written before there was one."""
-    return studio.project(adapter.project_id).task.description or "–"
 
 
 def _short(digest: Any) -> str:

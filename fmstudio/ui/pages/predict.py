@@ -243,7 +243,8 @@ def adapter_choices(studio: Studio) -> list[tuple[str, str]]:
 
 def _label(adapter: AdapterRecord, project: str) -> str:
     aliases = f" ({', '.join(adapter.aliases)})" if adapter.aliases else ""
-    return f"{project} · {adapter.name}{aliases}"
+    own = adapter.id if adapter.name == project else adapter.name
+    return f"{project} · {own}{aliases}"
 
 
 def preferred(studio: Studio, project: str | None, ids: Sequence[str]) -> str | None:
