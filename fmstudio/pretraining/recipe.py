@@ -16,6 +16,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,22 +109,33 @@ def start_model(
     return model
 
 
-def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora,
-              work: Path) -> State:  # fmt: skip
-    """Trains one stage to its end and stores the parts that it trained."""
+@dataclass(frozen=True)
+class Bench:
+    """What one stage works on: the model narrowed to its modalities, and its stream of cases."""
+
+    stage: Mapping[str, Any]
+    model: SharedModel
+    mixture: Mixture
+    folder: Path
+
+    @property
+    def trains_encoders(self) -> bool:
+        """False for a stage of the trunk alone."""
+        return bool(self.stage.get("encoders", True))
+
+
+def set_up(
+    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path
+) -> Bench:
+    """The stage's model, with what earlier stages trained, and its sources."""
     names = [one["name"] for one in recipe["stages"]]
-    model = start_model(recipe, work, names[: names.index(stage["name"])])
+    model = start_model(recipe, work, names[: names.index(stage["name"]) + 1])
     modalities = [name for name in pipelines() if pipeline(name).kind in stage["kinds"]]
     for key in list(model.encoders):
         if key not in stage["kinds"]:
             del model.encoders[key], model.bridges[key]
     model.config.routes = {name: pipeline(name).kind for name in modalities}
     model.config.modalities = modalities
-    plan = Plan(
-        objectives=tuple(stage["objectives"]), steps=stage["steps"],
-        learning_rate=stage.get("learning_rate", 1e-3), look_every=stage.get("look_every", 250),
-        encoders=stage.get("encoders", True),
-    )  # fmt: skip
     mixture = Mixture(
         corpora.sources(modalities, whole=stage.get("whole", False)), recipe["seed"],
         stage.get("most_cases", 64), stage.get("most_items", 2048), stage.get("longest", 128),
@@ -131,39 +143,62 @@ def run_stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corp
     )  # fmt: skip
     for source in mixture.sources:
         log.info("%s: %d cases, weight %s", source.name, len(source), source.weight)
-    watches = corpora.watches(modalities) if plan.encoders else []
+    return Bench(stage, model, mixture, work / stage["name"])
+
+
+def train_stage(bench: Bench, corpora: Corpora) -> None:
+    """Trains one stage to its end and stores the parts that it trained."""
+    stage, model, mixture = bench.stage, bench.model, bench.mixture
+    plan = Plan(
+        objectives=tuple(stage["objectives"]), steps=stage["steps"],
+        learning_rate=stage.get("learning_rate", 1e-3), look_every=stage.get("look_every", 250),
+        encoders=bench.trains_encoders,
+    )  # fmt: skip
+    watches = corpora.watches(model.modalities) if plan.encoders else []
 
     def watch(model: SharedModel) -> dict[str, float]:
         return {name: value for one in watches for name, value in one(model).items()}
 
-    engine = Engine(model, mixture, plan, work / stage["name"], Log(), watch)
+    engine = Engine(model, mixture, plan, bench.folder, Log(), watch)
     state = engine.run()
     parts = tuple(f"{name}." for name in engine.learning if name != "heads")
     trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
-    save_file({k: v.contiguous() for k, v in trained.items()}, work / stage["name"] / WEIGHTS)
-    if plan.encoders:
-        for key in stage["kinds"]:
-            _read_off(model, key, mixture, work / stage["name"])
+    save_file({k: v.contiguous() for k, v in trained.items()}, bench.folder / WEIGHTS)
     history = {
         "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
         "sources": {source.name: len(source) for source in mixture.sources},
         "curves": _ends(state),
     }  # fmt: skip
-    (work / stage["name"] / "history.json").write_text(json.dumps(history), encoding="utf-8")
-    return state
+    (bench.folder / "history.json").write_text(json.dumps(history), encoding="utf-8")
 
 
-def _read_off(model: SharedModel, key: str, mixture: Mixture, folder: Path) -> None:
-    """Fits the readings of an encoder that has learned, and stores them beside its weights."""
-    found = fit_readings(model.eval(), key, mixture.sample(READ_FROM))
-    if found is None:
+def read_stage(bench: Bench) -> None:
+    """Fits the readings of the encoders that have learned, and stores them beside the weights."""
+    weights, facts = load_file(bench.folder / WEIGHTS), {}
+    sample = bench.mixture.sample(READ_FROM)
+    for key in bench.stage["kinds"]:
+        found = fit_readings(bench.model.eval(), key, sample)
+        if found is not None:
+            weights[f"readings.{key}.weight"] = torch.from_numpy(found.weight)
+            weights[f"readings.{key}.bias"] = torch.from_numpy(found.bias)
+            facts[key] = {"names": found.names, "read": found.read}
+    save_file(weights, bench.folder / WEIGHTS)
+    (bench.folder / READINGS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def run_stage(
+    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path
+) -> None:
+    """What is still to be done of a stage: its training, and the readings of its encoders."""
+    trained = (work / stage["name"] / WEIGHTS).is_file()
+    read = (work / stage["name"] / READINGS).is_file() or not stage.get("encoders", True)
+    if trained and read:
         return
-    weights = load_file(folder / WEIGHTS)
-    weights[f"readings.{key}.weight"] = torch.from_numpy(found.weight)
-    weights[f"readings.{key}.bias"] = torch.from_numpy(found.bias)
-    save_file(weights, folder / WEIGHTS)
-    facts = {key: {"names": found.names, "read": found.read}}
-    (folder / READINGS).write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    bench = set_up(recipe, stage, corpora, work)
+    if not trained:
+        train_stage(bench, corpora)
+    if not read:
+        read_stage(bench)
 
 
 def _readings(recipe: Mapping[str, Any], work: Path) -> dict[str, dict[str, Any]]:
@@ -278,8 +313,7 @@ def main() -> None:
             train_tokenizer(corpora.texts(), recipe["vocabulary"], temporary)
             temporary.replace(given.work / "tokenizer.json")
         for stage in recipe["stages"]:
-            done = (given.work / stage["name"] / WEIGHTS).is_file()
-            if not done and (not given.stage or stage["name"] in given.stage):
+            if not given.stage or stage["name"] in given.stage:
                 run_stage(recipe, stage, corpora, given.work)
     if not given.stage:
         assemble(recipe, given.work, given.out)
