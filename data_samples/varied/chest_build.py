@@ -129,7 +129,8 @@ def vessels(
     marks = marks * np.exp(-reach / (0.28 + 0.5 * full))
     hilum = bell(reach, 0.13 + 0.07 * full) * (0.10 + 0.16 * full) * (1 + 0.5 * texture)
     wings = 0.24 * full * bell(reach - 0.10, 0.26) * (1 + 0.3 * texture)
-    net = mesh * (0.26 * threads + 0.08 * np.abs(texture) + 0.06) * edge(y + 0.6, 6)
+    fine = np.maximum(1 - 1.8 * np.abs(mottle(rng, grid.size, grid.size[0] / 48)), 0)
+    net = mesh * (0.10 * threads + 0.20 * fine + 0.08 * np.abs(texture) + 0.06) * edge(y + 0.6, 6)
     kerley = 0.0
     if full > 0.55:
         lines = np.maximum(np.cos(y * between(rng, 70, 110)), 0) ** 6

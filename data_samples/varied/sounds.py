@@ -82,10 +82,10 @@ def _disturbed(rng: np.random.Generator, sound: Array, rate: float) -> Array:
         length = int(rate * between(rng, 0.05, 0.8))
         start = int(rng.random() * max(count - length, 1))
         grain = rng.standard_normal(length, np.float32)
-        rub = np.cumsum(grain) * np.float32(0.1) if chance(rng, 0.4) else grain
+        rub = np.cumsum(grain) / np.float32(np.sqrt(length)) if chance(rng, 0.4) else grain
         shape = np.hanning(length).astype(np.float32) ** 2
         part = sound[start : start + length]
-        part += (np.float32(level * between(rng, 0.5, 4)) * rub * shape)[: len(part)]
+        part += (np.float32(level * between(rng, 0.3, 2.5)) * rub * shape)[: len(part)]
     if chance(rng, 0.04):
         start = int(rng.random() * count * 0.8)
         sound[start : start + int(count * between(rng, 0.02, 0.1))] = 0
