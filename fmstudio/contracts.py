@@ -118,16 +118,15 @@ class Encoder(Protocol):
     """A family of encoders for one kind of data.
 
     `config` is JSON: everything needed to build the network of one checkpoint. `fits` is True if
-    `fit` learns anything.
+    `fit` learns anything. `embedded` is True for the one family of its kind that the embedded base
+    is made of (an EmbeddedEncoder), False for one that reads published checkpoints (a
+    CheckpointEncoder).
     """
 
     name: str
     kind: str
     fits: bool
-
-    def default(self) -> dict[str, Any]:
-        """The config of the embedded base."""
-        ...
+    embedded: bool
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
         """What must be learned from training inputs before any is prepared, as JSON; may be {}."""
@@ -140,5 +139,47 @@ class Encoder(Protocol):
         ...
 
     def network(self, config: Mapping[str, Any]) -> Any:
-        """A torch module: (arrays {name: (B, N, …)}, mask (B, N)) -> Tokens (B, T, D)."""
+        """A torch module: (arrays {name: (B, N, …)}, mask (B, N)) -> Tokens (B, T, D).
+
+        Its `width` is D.
+        """
         ...
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """A pattern of the layers that LoRA adapts, by their names within the network."""
+        ...
+
+
+@runtime_checkable
+class EmbeddedEncoder(Encoder, Protocol):
+    """A family whose weights lie in the embedded base."""
+
+    def default(self) -> dict[str, Any]:
+        """The config of the embedded base."""
+        ...
+
+
+@runtime_checkable
+class CheckpointEncoder(Encoder, Protocol):
+    """A family that reads published checkpoints.
+
+    `model_types` are the values of "model_type" in a checkpoint's config.json that it reads.
+    `processors` are the sets of files of which one must be there to prepare inputs, best first.
+    """
+
+    model_types: tuple[str, ...]
+    processors: tuple[tuple[str, ...], ...]
+
+    def adopt(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The config for `network` from a checkpoint's config.json; only allowed keys are kept.
+
+        Raises InputError if a value cannot be one of this architecture.
+        """
+        ...
+
+
+def embedded_encoders() -> Mapping[str, EmbeddedEncoder]:
+    """The families of the embedded base, one a kind, by kind."""
+    found = discover("fmstudio.encoders", "ENCODER").values()
+    families = (family for family in found if isinstance(family, EmbeddedEncoder))
+    return {family.kind: family for family in families if family.embedded}

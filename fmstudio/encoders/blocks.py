@@ -12,6 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# The layers of a Stack that LoRA adapts, by their names within an EncoderNetwork: queries and
+# values, as in Hu et al. 2021, section 4.2.
+STACK_TARGETS = r"stack\.blocks\.\d+\.(q_proj|v_proj)"
+
 
 @dataclass
 class Tokens:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.errors import InputError
 from fmstudio.types import ModalityInput, Prepared, to_json
@@ -129,6 +129,7 @@ class CellEncoder:
     name = "cells"
     kind = "table"
     fits = True
+    embedded = True
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
@@ -167,6 +168,10 @@ class CellEncoder:
     def network(self, config: Mapping[str, Any]) -> CellNetwork:
         """The network of one checkpoint."""
         return CellNetwork(config)
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """The attention's queries and values."""
+        return STACK_TARGETS
 
 
 ENCODER = CellEncoder()

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 SIDE = 112
@@ -107,6 +107,7 @@ class PatchEncoder:
     name = "patches"
     kind = "frames"
     fits = False
+    embedded = True
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
@@ -125,6 +126,10 @@ class PatchEncoder:
     def network(self, config: Mapping[str, Any]) -> PatchNetwork:
         """The network of one checkpoint."""
         return PatchNetwork(config)
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """The attention's queries and values."""
+        return STACK_TARGETS
 
 
 ENCODER = PatchEncoder()

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.errors import InputError
 from fmstudio.types import ModalityInput, Prepared, to_json
@@ -160,6 +160,7 @@ class SpanEncoder:
     name = "spans"
     kind = "series"
     fits = True
+    embedded = True
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
@@ -184,6 +185,10 @@ class SpanEncoder:
     def network(self, config: Mapping[str, Any]) -> SpanNetwork:
         """The network of one checkpoint."""
         return SpanNetwork(config)
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """The attention's queries and values."""
+        return STACK_TARGETS
 
 
 ENCODER = SpanEncoder()

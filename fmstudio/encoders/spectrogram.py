@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.types import ModalityInput, Prepared, to_json
 
@@ -117,6 +117,7 @@ class SpectrogramEncoder:
     name = "spectrogram"
     kind = "waveform"
     fits = False
+    embedded = True
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
@@ -135,6 +136,10 @@ class SpectrogramEncoder:
     def network(self, config: Mapping[str, Any]) -> SpectrogramNetwork:
         """The network of one checkpoint."""
         return SpectrogramNetwork(config)
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """The attention's queries and values."""
+        return STACK_TARGETS
 
 
 ENCODER = SpectrogramEncoder()

@@ -17,7 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import EncoderNetwork, sinusoid
+from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 MAX_SUBWORDS = 512
@@ -83,6 +83,7 @@ class SubwordEncoder:
     name = "subwords"
     kind = "text"
     fits = False
+    embedded = True
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
@@ -101,6 +102,10 @@ class SubwordEncoder:
     def network(self, config: Mapping[str, Any]) -> SubwordNetwork:
         """The network of one checkpoint."""
         return SubwordNetwork(config)
+
+    def targets(self, config: Mapping[str, Any]) -> str:
+        """The attention's queries and values."""
+        return STACK_TARGETS
 
 
 ENCODER = SubwordEncoder()

@@ -25,7 +25,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from data_samples.generate import generate
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
-from fmstudio.contracts import discover, pipeline, pipelines
+from fmstudio.contracts import embedded_encoders, pipeline, pipelines
 from fmstudio.errors import StudioError
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.sandbox import Reader
@@ -105,8 +105,7 @@ def prepare_corpora(corpora: Sequence[Corpus], families: Mapping[str, Any]) -> l
 def build(data: Path, minutes: float) -> None:
     """Reads the recipe's cohorts below `data`, trains, and writes the base."""
     recipe = json.loads((HOME / "recipe.json").read_text(encoding="utf-8"))
-    found = discover("fmstudio.encoders", "ENCODER").values()
-    families = {family.kind: family for family in found}
+    families = embedded_encoders()
     with Reader(Limits(), workers=2) as reader, tempfile.TemporaryDirectory() as folder:
         made = generate(Path(folder), recipe["generated_cases"], seed=90_001, workers=2)
         corpora = [read_corpus(open_cohort(made, "label_deterioration"), reader)]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fmstudio.adapters.probes import made_up
-from fmstudio.contracts import KINDS, discover
+from fmstudio.contracts import KINDS, embedded_encoders
 from fmstudio.encoders.names import name_ids
 from fmstudio.errors import InputError
 from fmstudio.model.bases import EMBEDDED, base_folder
@@ -15,7 +15,7 @@ from fmstudio.model.batching import collate
 from fmstudio.settings import load_settings
 from fmstudio.types import ModalityInput
 
-FAMILIES = discover("fmstudio.encoders", "ENCODER")
+FAMILIES = {family.name: family for family in embedded_encoders().values()}
 STATES = {
     "series": {"channels": {"heart rate": {"centre": 80.0, "spread": 12.0}}},
     "table": {
