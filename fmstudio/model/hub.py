@@ -195,8 +195,8 @@ def _gated(model_id: str) -> InputError:
         )
     return InputError(
         f"{model_id} is gated: its owner wants conditions accepted, and there is no token here.",
-        hint=f"Accept them at {page}, make a token in the settings of your account there, and start "
-        "the studio with HF_TOKEN set to it, or run: hf auth login",
+        hint=f"Accept them at {page}, make a token in the settings of your account there, and "
+        "start the studio with HF_TOKEN set to it, or run: hf auth login",
     )
 
 
