@@ -4,8 +4,9 @@
     adapter/adapter_model.safetensors   card.json          probes.json
     processors/*.json                   config.json        probes.safetensors
 
-`manifest.json` holds the SHA-256 of every other file and the base that the adapter fits. PEFT
-itself loads an adapter onto any base of the same shape without a word; here it is compared.
+`manifest.json` holds the SHA-256 of every other file and the base and checkpoints that the adapter
+fits; a checkpoint's own weights and processor files do not travel, their SHA-256 does. PEFT itself
+loads an adapter onto any base of the same shape without a word; here it is compared.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from fmstudio.adapters import archive
 from fmstudio.adapters.checks import (
     PLAIN_NAME,
     check_adapter_config,
+    check_bridges,
     check_model_config,
+    checkpoints_of,
     parse_json,
     refuse_code_keys,
 )
@@ -45,10 +48,13 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> None:
     (folder / "README.md").write_text(model_card(card), encoding="utf-8")
     (folder / "manifest.json").unlink(missing_ok=True)
     files = archive.read_folder(folder)
+    model = check_model_config("config.json", files.get("config.json", b"{}"))
+    checkpoints = checkpoints_of(model)
     manifest = {
         "format": FORMAT,
         "base": {"name": facts["base"], "sha256": facts["base_sha256"]},
         "licence": facts["licence"],
+        **({"checkpoints": checkpoints} if checkpoints else {}),
         "versions": dict(facts["versions"]),
         "files": {name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
     }
@@ -73,7 +79,7 @@ def verify(zip_path: Path, expect_base: Mapping[str, str] | None = None) -> dict
     """Judge a foreign bundle without unpacking it, and say what it holds.
 
     `expect_base`: SHA-256 of the bases on this machine by name. Gives {format, name, task, labels,
-    modalities, base, base_sha256, metrics, n, chosen, licence, versions, files}.
+    modalities, base, base_sha256, metrics, n, chosen, checkpoints, licence, versions, files}.
     Raises BundleError, naming the file and what is wrong with it.
     """
     return _checked(archive.read_zip(zip_path), expect_base)
@@ -113,8 +119,13 @@ def _checked(
             refuse_code_keys(name, value)
     if (model.get("base"), model.get("base_sha256")) != (base["name"], base["sha256"]):
         raise BundleError("'config.json' and 'manifest.json' name different bases.", hint=AGAIN)
+    if checkpoints_of(model) != manifest.get("checkpoints", []):
+        raise BundleError(
+            "'config.json' and 'manifest.json' name different checkpoints.", hint=AGAIN
+        )
     weights = "adapter/adapter_model.safetensors"
-    check_adapter_weights(weights, files[weights], config)
+    check_adapter_weights(weights, files[weights], config, check_bridges(config, model))
+    _check_processors(values, model)
     check_tensors("probes.safetensors", files["probes.safetensors"])
     card = _card(values["card.json"])
     return {
@@ -128,10 +139,25 @@ def _checked(
         "metrics": card["metrics"],
         "n": card.get("n", {}),
         "chosen": card.get("chosen"),
+        "checkpoints": checkpoints_of(model),
         "licence": manifest["licence"],
         "versions": manifest["versions"],
         "files": manifest["files"],
     }
+
+
+def _check_processors(values: Mapping[str, Any], model: Mapping[str, Any]) -> None:
+    """A modality is prepared for the very checkpoint that reads it."""
+    for modality, key in model["routes"].items():
+        name, encoder = f"processors/{modality}.json", model["encoders"].get(key)
+        wanted = encoder.get("checkpoint") if isinstance(encoder, dict) else None
+        found = values.get(name)
+        given = found.get("checkpoint") if isinstance(found, dict) else None
+        if given != wanted or (wanted and found["config"] != encoder["config"]):
+            raise BundleError(
+                f"'{name}' is not the processor of the encoder that 'config.json' gives {modality}.",
+                hint=AGAIN,
+            )
 
 
 def _is_json(name: str) -> bool:

@@ -13,17 +13,23 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from fmstudio.contracts import KINDS
 from fmstudio.errors import BundleError
+from fmstudio.model.checkpoints import checkpoint_key
 
 DEEPEST = 24  # levels of JSON
 HIGHEST_RANK = 128
 HIGHEST_ALPHA = 1024
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+ -]{0,99}")
+HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9._-]{1,95})?")
 MODULE_NAME = re.compile(r"[A-Za-z0-9_.]{1,200}")
 # A pattern of module names: `\d+` anywhere, at most one further repetition, and nothing repeated
 # around a group, so that no pattern takes long to match.
 MODULE_PATTERN = re.compile(r"[A-Za-z0-9_.\\|()^$?:*+\[\]-]{1,500}")
+# A checkpoint's encoder inside a shared model (kind and start of its SHA-256), and its bridge.
+ENCODER_KEY = re.compile(r"[a-z]{1,20}_[0-9a-f]{12}")
+BRIDGE = re.compile(rf"bridges\.(?P<key>{ENCODER_KEY.pattern})")
 # Keys that transformers or peft take as leave to run code from elsewhere.
 CODE_KEYS = frozenset(
     ("auto_map", "auto_mapping", "trust_remote_code", "parent_library", "base_model_class",
@@ -121,7 +127,10 @@ def _targets(value: Any) -> bool:
 
 def _saved(value: Any) -> bool:
     # PEFT itself adds "classifier" and "score" to the list for SEQ_CLS.
-    return isinstance(value, list) and set(map(str, value)) <= {"task_head", "classifier", "score"}
+    known = {"task_head", "classifier", "score"}
+    return isinstance(value, list) and all(
+        isinstance(v, str) and (v in known or BRIDGE.fullmatch(v)) for v in value
+    )
 
 
 ADAPTER_KEYS: Mapping[str, Callable[[Any], bool]] = {
@@ -202,4 +211,55 @@ def check_model_config(name: str, content: bytes) -> dict[str, Any]:
     for key in ("encoders", "routes"):
         if not isinstance(config.get(key), dict) or not 1 <= len(config[key]) <= 64:
             raise BundleError(f"'{name}' names no {key}, or too many.")
+    for key, encoder in config["encoders"].items():
+        if isinstance(encoder, dict) and "checkpoint" in encoder:
+            _check_checkpoint(name, key, encoder["checkpoint"])
     return config
+
+
+CHECKPOINT_KEYS: Mapping[str, Callable[[Any], bool]] = {
+    "name": lambda v: isinstance(v, str) and PLAIN_NAME.fullmatch(v) is not None,
+    "sha256": lambda v: isinstance(v, str) and re.fullmatch(r"[0-9a-f]{64}", v) is not None,
+    "id": lambda v: v is None or (isinstance(v, str) and HUB_ID.fullmatch(v) is not None),
+    "revision": lambda v: v is None or (isinstance(v, str) and PLAIN_NAME.fullmatch(v) is not None),
+    "kind": lambda v: v in KINDS,
+}
+
+
+def _check_checkpoint(name: str, key: str, checkpoint: Any) -> None:
+    """What an encoder's entry says of its checkpoint: these keys, plain values, nothing else."""
+    if not isinstance(checkpoint, dict) or set(checkpoint) != set(CHECKPOINT_KEYS):
+        raise BundleError(f"'{name}' does not describe the checkpoint of '{key[:60]}'.")
+    for field, fits in CHECKPOINT_KEYS.items():
+        if not fits(checkpoint[field]):
+            raise BundleError(
+                f"'{name}' gives the checkpoint of '{key[:60]}' the {field} "
+                f"{json.dumps(checkpoint[field])[:80]}."
+            )
+    if key != checkpoint_key(checkpoint):
+        raise BundleError(f"'{name}' names the encoder '{key[:60]}' after another checkpoint.")
+
+
+def checkpoints_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a checked config says of each checkpoint: name, sha256, id, revision, kind."""
+    return [
+        one["checkpoint"]
+        for _, one in sorted(model["encoders"].items())
+        if isinstance(one, dict) and "checkpoint" in one
+    ]
+
+
+def check_bridges(adapter: Mapping[str, Any], model: Mapping[str, Any]) -> frozenset[str]:
+    """The keys of the checkpoints of a model, if the adapter saves the bridge of each and no other.
+
+    Raises BundleError.
+    """
+    keys = {checkpoint_key(one) for one in checkpoints_of(model)}
+    saved = {match["key"] for v in adapter["modules_to_save"] if (match := BRIDGE.fullmatch(v))}
+    if saved != keys:
+        raise BundleError(
+            f"The adapter saves the bridges of {', '.join(sorted(saved)) or 'no checkpoint'}, and "
+            f"'config.json' has {', '.join(sorted(keys)) or 'no checkpoint'}.",
+            hint="Export it again from the studio that made it.",
+        )
+    return frozenset(keys)

@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
 
+from fmstudio.contracts import discover
 from fmstudio.model.load import load_base
 from fmstudio.model.shared import SharedModel, TaskHead
 from fmstudio.settings import Settings
@@ -20,27 +21,35 @@ from fmstudio.training.config import RunConfig
 Adapted = PeftModel  # a SharedModel with an adapter attached, as other files know it
 
 
-def targets(scope: str, depth: int) -> str:
+def targets(scope: str, depth: int, checkpoints: Mapping[str, str] | None = None) -> str:
     """A pattern of the layers that get an adapter, for a trunk of `depth` blocks.
 
-    Anchored on full paths: a bare "q_proj" would also catch encoders that come with a checkpoint.
+    `checkpoints`: {key of an encoder: its family's own pattern}. Anchored on full paths: a bare
+    "q_proj" would also catch encoders that come with a checkpoint.
     """
     layers = r"(q_proj|v_proj)"
     if scope == "upper trunk":
         upper = "|".join(str(block) for block in range(depth // 2, depth))
         return rf"trunk\.blocks\.({upper})\.{layers}"
-    where = "trunk" if scope == "trunk" else r"(trunk|encoders\.\w+\.stack)"
-    return rf"{where}\.blocks\.\d+\.{layers}"
+    if scope == "trunk":
+        return rf"trunk\.blocks\.\d+\.{layers}"
+    own = rf"(trunk|encoders\.\w+\.stack)\.blocks\.\d+\.{layers}"
+    foreign = (rf"encoders\.{key}\.({names})" for key, names in (checkpoints or {}).items())
+    return "|".join([own, *foreign])
 
 
 def attach(model: SharedModel, config: RunConfig) -> Adapted:
-    """The model with a fresh adapter that changes nothing yet; adapter and task head train."""
+    """The model with a fresh adapter that changes nothing yet; adapter, task head and the bridges
+    of checkpoints train."""
+    families = discover("fmstudio.encoders", "ENCODER")
+    chosen = {key: model.config.encoders[key] for key in model.checkpoints}
+    foreign = {k: families[one["family"]].targets(one["config"]) for k, one in chosen.items()}
     lora = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.lora_dropout,
-        target_modules=targets(config.scope, model.config.depth),
-        modules_to_save=["task_head"],
+        target_modules=targets(config.scope, model.config.depth, foreign),
+        modules_to_save=["task_head", *(f"bridges.{key}" for key in chosen)],
         task_type="SEQ_CLS",
     )
     with torch.random.fork_rng(devices=[]):
@@ -62,7 +71,7 @@ def task_head(adapted: Adapted) -> TaskHead:
 
 
 def trained_state(adapted: Adapted) -> dict[str, Tensor]:
-    """Adapter weights and the whole task head, its buffers included, by name; copies."""
+    """Adapter weights, bridges and the whole task head, its buffers included, by name; copies."""
     parameters = dict(adapted.named_parameters())
     return {
         name: value.detach().clone().contiguous()
@@ -95,7 +104,7 @@ def save(adapted: Adapted, folder: Path) -> None:
 def load(folder: Path, settings: Settings) -> SharedModel:
     """The model of an adapter folder (laid out as a bundle), adapter merged, ready to predict.
 
-    Raises BundleError if the base on this machine is another one.
+    Raises BundleError if the base or a checkpoint on this machine is another one.
     """
     base = load_base(folder / "config.json", settings)
     adapted = PeftModel.from_pretrained(base, str(folder / "adapter"))

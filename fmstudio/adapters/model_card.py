@@ -118,7 +118,20 @@ def _facts(card: Mapping[str, Any]) -> str:
         "Versions": versions,
         "Licence": _plain(card.get("licence")),
     }
-    return "\n".join(f"- {name}: {value}" for name, value in rows.items() if value)
+    lines = [f"- {name}: {value}" for name, value in rows.items() if value]
+    return "\n".join([*lines, *map(_checkpoint, card.get("checkpoints") or ())])
+
+
+def _checkpoint(made: Mapping[str, Any]) -> str:
+    """A line on a checkpoint that the adapter needs beside its base."""
+    revision = f" at revision `{_plain(made['revision'])}`" if made.get("revision") else ""
+    trained = f" Trained on: {_plain(made['trained_on'])}." if made.get("trained_on") else ""
+    return (
+        f"- Checkpoint for {_plain(', '.join(made['modalities']))}: "
+        f"{_plain(made.get('id') or made['name'])}{revision} ({_plain(made['model_type'])}), SHA-256 "
+        f"`{_plain(made['sha256'])}`. Licence: {_plain(made['licence'])}"
+        f"{', gated' if made.get('gated') else ''}.{trained}"
+    )
 
 
 def _figure(figure: Mapping[str, Any]) -> str:

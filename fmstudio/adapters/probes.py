@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,59 +19,12 @@ from fmstudio.adapters.processor import Processor, read_processors
 from fmstudio.contracts import pipeline
 from fmstudio.errors import BundleError
 from fmstudio.model.batching import collate
+from fmstudio.model.made_up import made_up
 from fmstudio.model.shared import SharedModel
 from fmstudio.settings import Settings
-from fmstudio.types import ModalityInput, Prepared
+from fmstudio.types import Prepared
 
 TOLERANCE = 1e-3  # logits; other processors round otherwise, other weights are off by far more
-WORDS = ("seen", "for", "cough", "and", "chest", "pain", "two", "days", "without", "fever")
-
-
-def made_up(kind: str, state: Mapping[str, Any], draw: np.random.Generator) -> ModalityInput:
-    """A made-up input of a kind, with features or channels that the state knows."""
-    if kind == "frames":
-        values = draw.random((2, 1, 112, 112), np.float32)
-        facts: dict[str, Any] = {"names": ["a", "b"], "seconds_per_frame": 0.1, "spacing_mm": None}
-        return ModalityInput(kind, values, np.ones(2, bool), facts)
-    if kind == "waveform":
-        values = (draw.standard_normal(8000) / 8).clip(-1, 1).astype(np.float32)
-        return ModalityInput(kind, values, np.ones(8000, bool), {"rate": 4000.0})
-    if kind == "series":
-        return _made_up_series(state["channels"], draw)
-    if kind == "table":
-        return _made_up_table(state["features"], draw)
-    text = " ".join(draw.choice(WORDS, 20))
-    return ModalityInput(kind, text, np.ones(1, bool), {"language": None})
-
-
-def _made_up_series(
-    channels: Mapping[str, Mapping[str, float]], draw: np.random.Generator
-) -> ModalityInput:
-    scale = np.array([[c["centre"], c["spread"]] for c in channels.values()]).T
-    values = (scale[0] + scale[1] * draw.standard_normal((60, len(channels)))).astype(np.float32)
-    facts = {
-        "channels": list(channels), "units": [""] * len(channels),
-        "seconds": [60.0 * step for step in range(60)],
-    }  # fmt: skip
-    return ModalityInput("series", values, np.ones(values.shape, bool), facts)
-
-
-def _made_up_table(
-    features: Mapping[str, Mapping[str, Any]], draw: np.random.Generator
-) -> ModalityInput:
-    values = np.zeros(len(features), np.float32)
-    categories: list[str | None] = []
-    for row, known in enumerate(features.values()):
-        if "quantiles" in known:
-            values[row] = draw.uniform(known["quantiles"][0], known["quantiles"][-1])
-            categories.append(None)
-        else:
-            categories.append(str(draw.choice(known["categories"])))
-    facts = {
-        "names": list(features), "units": [""] * len(features), "categories": categories,
-        "seconds": [None] * len(features),
-    }  # fmt: skip
-    return ModalityInput("table", values, np.ones(len(features), bool), facts)
 
 
 def _subsets(modalities: Sequence[str]) -> list[list[str]]:

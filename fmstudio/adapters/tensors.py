@@ -29,11 +29,14 @@ INTEGERS = {
 TENSOR_NAME = re.compile(
     r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,200})\.(?P<part>lora_[AB])\.weight"
     r"|base_model\.model\.task_head(\.[A-Za-z0-9_]{1,60}){1,4}"
+    r"|base_model\.model\.bridges\.(?P<bridge>[a-z0-9_]{1,40})\.(?P<own>weight|bias)"
 )
 
 
-def check_adapter_weights(name: str, content: bytes, config: Mapping[str, Any]) -> None:
-    """LoRA pairs of the stated rank and the task head, all finite, and nothing else.
+def check_adapter_weights(
+    name: str, content: bytes, config: Mapping[str, Any], bridges: frozenset[str] = frozenset()
+) -> None:
+    """LoRA pairs of the stated rank, the task head and these bridges, all finite, nothing else.
 
     Raises BundleError, naming the tensor.
     """
@@ -43,10 +46,13 @@ def check_adapter_weights(name: str, content: bytes, config: Mapping[str, Any]) 
             f"'{name}' lacks the task head.", hint="Export it again from the studio that made it."
         )
     parts: dict[str, set[str]] = {}
+    found_bridges: dict[str, set[str]] = {key: set() for key in bridges}
     for tensor, shape in shapes.items():
         match = TENSOR_NAME.fullmatch(tensor)
-        if not match:
+        if not match or (match["bridge"] and match["bridge"] not in bridges):
             raise BundleError(f"'{name}' holds the unexpected tensor '{tensor[:80]}'.")
+        if match["bridge"]:
+            found_bridges[match["bridge"]].add(match["own"])
         if match["part"]:
             parts.setdefault(match["module"], set()).add(match["part"])
             rank = shape[0 if match["part"] == "lora_A" else 1] if len(shape) == 2 else None
@@ -57,6 +63,9 @@ def check_adapter_weights(name: str, content: bytes, config: Mapping[str, Any]) 
     for module, found in parts.items():
         if len(found) < 2:
             raise BundleError(f"'{name}' has only half of the adapter of '{module}'.")
+    for key, found in found_bridges.items():
+        if len(found) < 2:
+            raise BundleError(f"'{name}' lacks the bridge of the checkpoint '{key}'.")
 
 
 def check_tensors(

@@ -84,9 +84,7 @@ def base_add(studio: Studio, args: argparse.Namespace) -> Answer:
         return verdict, text.verdict_text(verdict)
     attempt = studio.add_checkpoint(args.source, args.kind, args.name, args.revision)
     try:
-        kept = studio.wait_for_addition(
-            attempt.id, _show_progress(text.addition_line, _addition_step)
-        )
+        kept = studio.wait_for_addition(attempt.id, watch)
     except KeyboardInterrupt:
         studio.stop_addition(attempt.id)
         raise
@@ -106,6 +104,7 @@ def base_remove(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     changes = {item.name: getattr(args, item.name) for item in fields(RunConfig)}
+    changes["encoders"] = _encoders(args.encoders)
     config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
     run = studio.start_finetune(args.project, config)
     if args.detach:
@@ -118,6 +117,20 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     finally:
         sys.stderr.write("\n" if sys.stderr.isatty() else "")
     return run.result, text.result_text(run.result or {})
+
+
+def _encoders(given: list[tuple[str, str]]) -> dict[str, str]:
+    """{modality: id or folder}; a folder is named as seen from here. Raises InputError."""
+    chosen: dict[str, str] = {}
+    for modality, word in given:
+        name = contracts.pipeline(modality.replace("-", "_")).name
+        if name in chosen:
+            raise InputError(
+                f"Two encoders were given for {name}: {chosen[name]} and {word}.",
+                hint="Give one for each modality.",
+            )
+        chosen[name] = word
+    return chosen
 
 
 def _show_progress(

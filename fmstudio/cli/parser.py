@@ -152,7 +152,12 @@ def _add_finetune(commands_of: Any) -> None:
     for item in fields(RunConfig):
         known, name = item.metadata, "--" + item.name.replace("_", "-")
         text = f"{known['label']}. {known['help']}".replace("%", "%%")
-        if isinstance(item.default, bool):
+        if item.name == "encoders":
+            finetune.add_argument(
+                "--encoder", dest=item.name, metavar="MODALITY=ID_OR_FOLDER", action="append",
+                default=[], type=value_of, help=f"{text} May be repeated.",
+            )  # fmt: skip
+        elif isinstance(item.default, bool):
             finetune.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
         elif isinstance(item.default, tuple):
             finetune.add_argument(name, metavar="A,B,…", type=listed, help=text)

@@ -20,11 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from fmstudio.errors import BundleError, InputError, NotFound, ResourceError
+from fmstudio.model.memory import check_free, weights_mb
 from fmstudio.settings import Settings
 
 CARD = "card.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 UNKNOWN_LICENCE = "not stated"
+SMALLER = "Choose a smaller checkpoint, or close other programs."
+
+
+def checkpoint_key(checkpoint: Mapping[str, Any]) -> str:
+    """The name of a checkpoint's encoder inside a shared model, from its kind and sha256."""
+    return f"{checkpoint['kind']}_{checkpoint['sha256'][:12]}"
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,7 @@ class CheckpointInfo:
 
     `source` is "hub" or "folder"; `id` and `revision` are the hub's, None for a folder; `config` is
     what its family builds the network from; `files` are SHA-256 by name and `sha256` one hash over
-    them; `parameters` counts weights; `costs` of one typical input: {tokens, gigaflops,
-    activation_mb (kept for the way back)}.
+    them; `parameters` counts weights; `costs` are those of one typical input (see `trial`).
     """
 
     name: str
@@ -59,8 +65,14 @@ class CheckpointInfo:
 
     @property
     def key(self) -> str:
-        """Its name inside a shared model: the same wherever the same files are kept."""
-        return f"{self.kind}_{self.sha256[:12]}"
+        """Its encoder's name inside a shared model: the same wherever the same files are kept."""
+        return checkpoint_key({"kind": self.kind, "sha256": self.sha256})
+
+    def as_encoder(self) -> dict[str, Any]:
+        """The entry of a shared model's config: family, config, and which checkpoint it is."""
+        named = ("name", "sha256", "id", "revision", "kind")
+        checkpoint = {name: getattr(self, name) for name in named}
+        return {"family": self.family, "config": dict(self.config), "checkpoint": checkpoint}
 
     @property
     def how_to_get(self) -> str:
@@ -110,6 +122,15 @@ def find_checkpoint(name_or_id: str, settings: Settings) -> CheckpointInfo:
     return (named or same_id)[-1]
 
 
+def check_kind(info: CheckpointInfo, modality: str, kind: str) -> None:
+    """Raises InputError if a checkpoint cannot read a modality of this kind."""
+    if info.kind != kind:
+        raise InputError(
+            f"The checkpoint '{info.name}' reads {info.kind}, but {modality} is {kind}.",
+            hint=f"Choose a checkpoint for {kind}: `base list` says what each one reads.",
+        )
+
+
 def checkpoint_of(asked: Mapping[str, Any], settings: Settings) -> CheckpointInfo:
     """The kept checkpoint that an adapter was made with, whatever its name is here.
 
@@ -138,17 +159,20 @@ def checkpoint_of(asked: Mapping[str, Any], settings: Settings) -> CheckpointInf
     )
 
 
-def keep(folder: Path, settings: Settings, facts: Mapping[str, Any]) -> CheckpointInfo:
+def keep(
+    folder: Path, settings: Settings, facts: Mapping[str, Any], kind: str | None = None
+) -> CheckpointInfo:
     """Copy the files that are needed from a local folder: complete or not at all.
 
     `facts` may hold name, source, id, revision, licence, gated, trained_on and description. A
     checkpoint that is kept already is not kept twice. Raises InputError if the folder cannot be
-    used or the name is taken by another, ResourceError if disk or memory will not do.
+    used, reads another kind of data than `kind`, or the name is taken by another; ResourceError if
+    disk or memory will not do.
     """
     from fmstudio.encoders.checkpoint import inspect
-    from fmstudio.model.trial import check_memory, trial
+    from fmstudio.model.trial import trial
 
-    found = inspect(folder)
+    found = inspect(folder, kind)
     name = _name(folder, facts)
     for info in list_checkpoints(settings):
         if info.sha256 == found.sha256:
@@ -158,7 +182,7 @@ def keep(folder: Path, settings: Settings, facts: Mapping[str, Any]) -> Checkpoi
                 f"Another checkpoint is called '{name}' already (SHA-256 {info.sha256[:12]}…).",
                 hint="Give this one another name with --name NAME, or remove the other.",
             )
-    check_memory(name, found.parameters)
+    check_free(weights_mb(found.parameters), f"The checkpoint '{name}'", SMALLER)
     with tempfile.TemporaryDirectory(prefix=".adding-", dir=settings.folder("checkpoints")) as made:
         target = Path(made) / name
         _copy(folder, found.files, target, settings)

@@ -14,9 +14,19 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from fmstudio.contracts import pipeline
+from fmstudio.contracts import discover, pipeline
+from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import BundleError, InputError
 from fmstudio.model.bases import RANDOM, base_folder
+from fmstudio.model.checkpoints import (
+    SMALLER,
+    check_kind,
+    check_unchanged,
+    checkpoint_folder,
+    checkpoint_of,
+    find_checkpoint,
+)
+from fmstudio.model.memory import check_free, weights_mb
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.settings import Settings, load_settings
 
@@ -24,23 +34,37 @@ RANDOM_SEED = 0
 
 
 def task_config(
-    base: str, modalities: Sequence[str], outputs: int, settings: Settings
+    base: str,
+    modalities: Sequence[str],
+    outputs: int,
+    settings: Settings,
+    encoders: Mapping[str, str] | None = None,
 ) -> SharedModelConfig:
     """The config of a base's model for some modalities and K outputs.
 
-    Raises InputError if the base has no encoder for the kind of a modality.
+    `encoders`: {modality: name or id of a kept checkpoint}; other modalities take the base's own
+    encoder for their kind. Raises InputError if there is none, or if a checkpoint is for another
+    kind of data; NotFound for a checkpoint that is not kept here.
     """
     stored = json.loads((base_folder(base, settings) / "config.json").read_text(encoding="utf-8"))
-    routes = {}
+    chosen = {
+        modality: find_checkpoint(name, settings) for modality, name in (encoders or {}).items()
+    }
+    routes, used = {}, {}
     for modality in modalities:
         kind = pipeline(modality).kind
+        if modality in chosen:
+            check_kind(chosen[modality], modality, kind)
+            routes[modality] = chosen[modality].key
+            used[chosen[modality].key] = chosen[modality].as_encoder()
+            continue
         if kind not in stored["encoders"]:
             raise InputError(
                 f"The base '{base}' cannot read {modality}: it has no encoder for {kind}.",
                 hint=f"Choose another base, or leave {modality} out.",
             )
         routes[modality] = kind
-    used = {key: stored["encoders"][key] for key in dict.fromkeys(routes.values())}
+        used[kind] = stored["encoders"][kind]
     return SharedModelConfig(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
         encoders=used, routes=routes, outputs=outputs, base=base,
@@ -63,8 +87,9 @@ def load_base(
 ) -> SharedModel:
     """The base's model in float32 with an empty task head, ready for an adapter.
 
-    `config` is the config or the path of a bundle's config.json. Raises BundleError if the base
-    on this machine is not the one that the config was made with.
+    Checkpoints are added with their own weights and an empty bridge. `config` is the config or the
+    path of a bundle's config.json. Raises BundleError if the base or a checkpoint on this machine
+    is not the one that the config was made with, or was changed.
     """
     settings = settings or load_settings()
     if isinstance(config, str | Path):
@@ -90,12 +115,37 @@ def load_base(
                 f"The base '{config.base}' does not hold {', '.join(lacking[:3]) or 'this model'}.",
                 hint="Its folder is damaged: install the studio or the base again.",
             )
-    return _narrowed(model, config)
+    model = _narrowed(model, config)
+    for key, chosen in config.encoders.items():
+        if "checkpoint" in chosen:
+            _add_checkpoint(model, key, chosen, settings)
+    return model.eval()
+
+
+def _add_checkpoint(
+    model: SharedModel, key: str, chosen: Mapping[str, Any], settings: Settings
+) -> None:
+    """The encoder of a kept checkpoint, built from what its card here says and nothing else."""
+    info = checkpoint_of(chosen["checkpoint"], settings)
+    if info.key != key or info.family != chosen["family"] or info.config != chosen["config"]:
+        raise BundleError(
+            f"The adapter's config does not describe the checkpoint '{info.name}'.",
+            hint="The bundle is damaged or was made for another version: ask for it again.",
+        )
+    folder = checkpoint_folder(info.name, settings)
+    check_unchanged(info, folder)
+    check_free(weights_mb(info.parameters), f"The checkpoint '{info.name}'", SMALLER)
+    # On "meta" a network has shapes and no numbers: they come with the weights.
+    with torch.device("meta"):
+        network = discover("fmstudio.encoders", "ENCODER")[info.family].network(info.config)
+    load_weights(network, folder)
+    with torch.random.fork_rng(devices=[]):
+        model.add_encoder(key, network)
 
 
 def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelConfig:
-    """The same config with every encoder of the base, so that random weights come out the same
-    whichever modalities are used, and stored weights all find their place.
+    """The same config with every encoder of the base and no other, so that random weights come out
+    the same whichever modalities are used, and stored weights all find their place.
 
     Sizes and encoders must be the base's own: a bundle's config may not ask for a larger model.
     """
@@ -103,7 +153,8 @@ def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelCon
         (base_folder(config.base, settings) / "config.json").read_text(encoding="utf-8")
     )
     same = all(stored[name] == getattr(config, name) for name in ("width", "heads", "depth"))
-    if not same or any(stored["encoders"].get(k) != v for k, v in config.encoders.items()):
+    own = {key: one for key, one in config.encoders.items() if "checkpoint" not in one}
+    if not same or any(stored["encoders"].get(key) != one for key, one in own.items()):
         raise BundleError(
             f"The adapter's config does not describe the base '{config.base}'.",
             hint="The bundle is damaged or was made for another version: ask for it again.",
@@ -117,4 +168,4 @@ def _narrowed(model: SharedModel, config: SharedModelConfig) -> SharedModel:
         if key not in config.encoders:
             del model.encoders[key], model.bridges[key]
     model.config = config
-    return model.eval()
+    return model

@@ -34,7 +34,8 @@ ENCODER_FEATURES = 2  # those that are there before any modality has heard of an
 class SharedModelConfig(PretrainedConfig):
     """What the model is made of. JSON, saved beside base and adapter.
 
-    `encoders`: {key: {"family": …, "config": {…}}}; `routes`: {modality: key of its encoder};
+    `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
+    added to this machine and no part of the base; `routes`: {modality: key of its encoder};
     `modalities`: their order in trunk and head, kept apart because transformers sorts the keys of
     what it saves; `outputs`: K.
     """
@@ -64,7 +65,8 @@ class SharedModelConfig(PretrainedConfig):
 class ModalityBatch:
     """One modality of a batch: which cases have it, and their arrays padded to (R, N, …).
 
-    `arrays` are what the encoder takes, or {"tokens": (R, T, D)} where it ran before.
+    `arrays` are what the encoder takes, or {"tokens": (R, T, its width)} where
+    it ran before.
     """
 
     rows: Tensor
@@ -141,16 +143,42 @@ class SharedModel(PreTrainedModel):
         self.encoders = nn.ModuleDict()
         self.bridges = nn.ModuleDict()
         for key, chosen in config.encoders.items():
-            network = families[chosen["family"]].network(chosen["config"])
-            self.encoders[key] = network
-            same = network.width == config.width
-            self.bridges[key] = nn.Identity() if same else nn.Linear(network.width, config.width)
+            self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
         self.task_head = TaskHead(
             len(config.routes), FEATURES_PER_TOKEN * config.width, config.outputs
         )
         self.post_init()
+
+    def add_encoder(self, key: str, network: nn.Module) -> None:
+        """Places the network of an entry of `config.encoders`, and its bridge to the trunk's width.
+
+        An embedded encoder was trained for this trunk; a checkpoint was not, so even of the same
+        width it needs a bridge, which is all zero until it is fitted.
+        """
+        self.encoders[key] = network
+        foreign = "checkpoint" in self.config.encoders[key]
+        if network.width == self.config.width and not foreign:
+            self.bridges[key] = nn.Identity()
+            return
+        self.bridges[key] = bridge = nn.Linear(network.width, self.config.width)
+        if foreign:
+            nn.init.zeros_(bridge.weight)
+            nn.init.zeros_(bridge.bias)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """The keys of the encoders that are kept checkpoints."""
+        return [key for key, chosen in self.config.encoders.items() if "checkpoint" in chosen]
+
+    def train(self, mode: bool = True) -> SharedModel:
+        """As in torch, but checkpoints stay as they answer: their dropout, layer drop and masking
+        were for pretraining, and draw random numbers that a resumed run would not draw again."""
+        super().train(mode)
+        for key in self.checkpoints:
+            self.encoders[key].eval()
+        return self
 
     def _init_weights(self, module: nn.Module) -> None:
         """A head that no file holds starts at zero; other layers keep torch's initial values."""
@@ -164,12 +192,16 @@ class SharedModel(PreTrainedModel):
         return self.config.modalities
 
     def encode(self, modality: str, given: ModalityBatch) -> Tokens:
-        """The tokens (R, T, D) of one modality; as they are where the encoder ran before."""
+        """What its encoder makes of one modality: tokens (R, T, width of the encoder)."""
         if "tokens" in given.arrays:
             return Tokens(given.arrays["tokens"], given.mask)
-        key = self.config.routes[modality]
-        tokens = self.encoders[key](given.arrays, given.mask)
-        return Tokens(self.bridges[key](tokens.values), tokens.mask)
+        return self.encoders[self.config.routes[modality]](given.arrays, given.mask)
+
+    def tokens(self, modality: str, given: ModalityBatch) -> Tokens:
+        """The same in the trunk's width: (R, T, D)."""
+        encoded = self.encode(modality, given)
+        bridge = self.bridges[self.config.routes[modality]]
+        return Tokens(bridge(encoded.values), encoded.mask)
 
     def features(self, batch: Batch) -> Features:
         """All modalities through encoders and trunk: features (B, M, 3 · D)."""
@@ -182,7 +214,7 @@ class SharedModel(PreTrainedModel):
             if modality not in batch.modalities:
                 continue
             given = batch.modalities[modality]
-            tokens = self.encode(modality, given)
+            tokens = self.tokens(modality, given)
             raw[index] = (given.rows, torch.cat(_summary(tokens.values, tokens.mask), -1))
             shape = (size, tokens.mask.shape[1])
             placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)

@@ -83,7 +83,9 @@ class Preparation:
             state = {}
             if family.fits:
                 state = family.fit(given for _, given in self.inputs(modality, train, keep=True))
-            processors[modality] = Processor(modality, chosen["family"], chosen["config"], state)
+            processors[modality] = Processor(
+                modality, chosen["family"], chosen["config"], state, chosen.get("checkpoint")
+            )
         return processors
 
     def inputs(
@@ -120,7 +122,9 @@ class Preparation:
         keys: dict[str, dict[str, str]] = {case.case_id: {} for case in cases}
         for done, (modality, processor) in enumerate(processors.items()):
             preparer = processor.preparer(model.config.base, self.settings)
-            made_by = [preparer.key, model.config.base_sha256 if frozen else "prepared"]
+            # A checkpoint's tokens are the same under every base, and before every bridge.
+            weights = (processor.checkpoint or {}).get("sha256", model.config.base_sha256)
+            made_by = [preparer.key, weights if frozen else "prepared"]
             wanted = {
                 case.case_id: content_key(
                     "tokens", source_key(modality, case.sources[modality]), made_by,
@@ -147,10 +151,11 @@ class Preparation:
 
 @torch.inference_mode()
 def encode(model: SharedModel, modality: str, prepared: Prepared) -> np.ndarray:
-    """The tokens (T, D) of one prepared input.
+    """What its encoder makes of one prepared input, before any bridge: (T, width of the encoder).
 
     One at a time, because the last bit of a result depends on the padding of its batch, and a
     case must give the same tokens today, after a resumed run and at prediction.
     """
     given = collate([{modality: prepared}], model.device).modalities[modality]
-    return model.encode(modality, given).values[0].float().cpu().numpy()
+    tokens = model.encode(modality, given)
+    return tokens.values[tokens.mask].float().cpu().numpy()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import Point, RunRecord
 from fmstudio.studio import manifests, uploads
+from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
 from fmstudio.training.config import PRESETS, RunConfig
@@ -36,16 +37,21 @@ class Training(Projects):
         return {name: dict(values) for name, values in PRESETS.items()}
 
     def estimate(self, project: str | int, config: RunConfig) -> Estimate:
-        """Time and memory that a run on the newest cohort will need."""
+        """Time and memory that a run on the newest cohort will need.
+
+        Raises NotFound for an encoder that is not kept on this machine.
+        """
+        from fmstudio.model.checkpoints import find_checkpoint
         from fmstudio.training.estimate import estimate
 
-        return estimate(config, self.cohort_report(project))
+        chosen = {m: find_checkpoint(name, self.settings) for m, name in config.encoders.items()}
+        return estimate(config, self.cohort_report(project), chosen)
 
     def start_finetune(self, project: str | int, config: RunConfig) -> RunRecord:
         """Start a run on the newest cohort; it goes on if this process ends.
 
-        Raises InputError if cohort or settings are not fit for it, ResourceError if the disk is
-        full.
+        An encoder given as a folder is kept first. Raises InputError if cohort, settings or
+        encoders are not fit for it, ResourceError if the disk is full or memory will not do.
         """
         from fmstudio import runs
 
@@ -53,11 +59,30 @@ class Training(Projects):
         self.base(config.base)
         manifests.check_ready(cohort, config.modalities)
         uploads.check_free_disk(self.settings)
+        if config.encoders:
+            config = self._with_kept_encoders(config, cohort.summary)
         run = self.registry.create_run(
             record.id, cohort.id, "finetune", config.as_dict(), config.base
         )
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
+
+    def _with_kept_encoders(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
+        """The config with the names of kept checkpoints, if memory is free for them."""
+        from fmstudio.model.memory import check_free
+        from fmstudio.training.estimate import estimate
+
+        there = tuple(name for name, count in summary["modalities"].items() if count)
+        kept = kept_encoders(config.encoders, config.modalities or there, self.settings)
+        config = config.with_encoders({modality: info.name for modality, info in kept.items()})
+        names = ", ".join(sorted({info.name for info in kept.values()}))
+        check_free(
+            estimate(config, summary, kept).memory_mb,
+            f"A run with {names}",
+            "Choose a smaller checkpoint, a smaller batch size or a scope without the encoders, or "
+            "close other programs.",
+        )
+        return config
 
     def wait(
         self, run: str | RunRecord, watch: Callable[[RunRecord], None] | None = None

@@ -39,6 +39,13 @@ class RunConfig:
     modalities: tuple[str, ...] = _shown(
         (), "Modalities", "What the model may look at. Empty means everything in the cohort."
     )
+    encoders: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "label": "Encoders",
+            "help": "A kept checkpoint in place of the base's own encoder, by modality.",
+        },
+    )
     preset: str = _shown(
         "quick", "Preset", "Sets the fields below to sensible values.", choices=tuple(PRESETS)
     )
@@ -90,6 +97,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))
+        object.__setattr__(self, "encoders", dict(self.encoders))
         for item in fields(self):
             value, known = getattr(self, item.name), item.metadata
             wrong = "choices" in known and value not in known["choices"]
@@ -125,6 +133,10 @@ class RunConfig:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return asdict(self) | {"modalities": list(self.modalities)}
+
+    def with_encoders(self, encoders: Mapping[str, str]) -> RunConfig:
+        """The same config with other encoders."""
+        return replace(self, encoders=encoders)
 
     def with_modalities(self, modalities: tuple[str, ...]) -> RunConfig:
         """The same config with `modalities` filled in."""

@@ -16,6 +16,8 @@ import numpy as np
 import psutil
 
 from fmstudio.contracts import pipeline, pipelines
+from fmstudio.model.checkpoints import CheckpointInfo
+from fmstudio.model.memory import weights_mb
 from fmstudio.training.config import RunConfig
 
 # By kind of data: tokens for the trunk, billions of operations of the encoder, seconds to read.
@@ -29,6 +31,7 @@ COSTS: Mapping[str, tuple[float, float, float]] = {
 TRUNK_GIGA = 0.0064  # billions of operations a token and pass: two for each of 3.2 million weights
 EFFICIENCY = 0.35  # share of the matrix product's speed that a whole step reaches
 FIXED_SECONDS = 15.0  # starting the worker, loading the libraries, judging and writing the adapter
+READ_MB = 300.0  # of a checkpoint's weights a second, its hash included; twice in a run
 FIXED_MB = 1000.0  # the libraries, base and readers
 
 
@@ -54,8 +57,16 @@ def machine_gigaflops() -> float:
     return 2 * size**3 / best / 1e9
 
 
-def estimate(config: RunConfig, summary: Mapping[str, Any]) -> Estimate:
-    """For a config and the JSON of `cohort report`."""
+def estimate(
+    config: RunConfig,
+    summary: Mapping[str, Any],
+    checkpoints: Mapping[str, CheckpointInfo] | None = None,
+) -> Estimate:
+    """For a config and the JSON of `cohort report`; `checkpoints` are its encoders by modality.
+
+    What a checkpoint costs was measured on one typical input when it was added.
+    """
+    checkpoints = checkpoints or {}
     counts = summary["modalities"]
     chosen = config.modalities or tuple(name for name in pipelines() if counts.get(name))
     train = summary.get("splits", {}).get("train") or 0.6 * summary["cases"]
@@ -63,6 +74,9 @@ def estimate(config: RunConfig, summary: Mapping[str, Any]) -> Estimate:
     tokens = encode = read = 0.0
     for name in chosen:
         per_case = COSTS[pipeline(name).kind]
+        if name in checkpoints:
+            costs = checkpoints[name].costs
+            per_case = (costs["tokens"], costs["gigaflops"], per_case[2])
         tokens += counts.get(name, 0) * per_case[0]
         encode += counts.get(name, 0) * per_case[1]
         read += counts.get(name, 0) * per_case[2]
@@ -76,4 +90,12 @@ def estimate(config: RunConfig, summary: Mapping[str, Any]) -> Estimate:
     readers = max(1, psutil.cpu_count() or 1)
     features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
     batch = config.batch_size * (8.0 if config.encoders_frozen else 60.0)
-    return Estimate(FIXED_SECONDS + read / readers + work / speed, FIXED_MB + features + batch)
+    used = {info.sha256: info for info in checkpoints.values()}.values()
+    load = 2 * sum(info.size_mb for info in used) / READ_MB
+    weights = sum(weights_mb(info.parameters) for info in used)
+    if not config.encoders_frozen:
+        batch += config.batch_size * sum(i.costs["activation_mb"] for i in checkpoints.values())
+    return Estimate(
+        FIXED_SECONDS + load + read / readers + work / speed,
+        FIXED_MB + features + batch + weights,
+    )

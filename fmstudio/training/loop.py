@@ -29,7 +29,7 @@ from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.types import TaskSpec
 
-HEAD_PACE = 0.1  # learning rate of the task head, as a share of the adapter's
+HEAD_PACE = 0.1  # learning rate of what was fitted before (head, bridges), as a share
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
 
 
@@ -107,8 +107,8 @@ class Loop:
         self.weights = None if weights is None else self._tensor(weights)
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
         self.parameters = [p for _, p in trainable]
-        head = [p for n, p in trainable if "task_head" in n]
-        lora = [p for n, p in trainable if "task_head" not in n]
+        head = [p for n, p in trainable if "modules_to_save" in n]
+        lora = [p for n, p in trainable if "modules_to_save" not in n]
         # The head starts where the probe ended, at the strength of L2 that was right for so few
         # cases; at the adapter's pace it would forget that within an epoch.
         self.optimizer = torch.optim.AdamW(

@@ -16,6 +16,7 @@ from fmstudio.preparation.inputs import Preparation, PreparedCases, Processor
 from fmstudio.records import Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
+from fmstudio.training.bridge import fit_bridges
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.reporter import Reporter
@@ -63,10 +64,12 @@ def prepare(
 ) -> tuple[SharedModel, dict[str, Processor], Material]:
     """The frozen model, a fitted processor per modality, and everything prepared for it.
 
-    Raises InputError if no modality or no case of a split can be used.
+    Raises InputError if no modality or no case of a split can be used, or an encoder does not fit
+    its modality; ResourceError if memory will not do.
     """
     modalities = _modalities(config, cohort)
-    shape = task_config(config.base, modalities, cohort.task.outputs, settings)
+    encoders = _encoders(config, modalities)
+    shape = task_config(config.base, modalities, cohort.task.outputs, settings, encoders)
     model = load_base(shape, settings).to(device())
 
     def report(share: float) -> None:
@@ -76,7 +79,9 @@ def prepare(
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
         prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
-    return model, processors, _material(cohort, prepared)
+    material = _material(cohort, prepared)
+    fit_bridges(model, prepared, material.ids("train"))
+    return model, processors, material
 
 
 def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:
@@ -87,6 +92,17 @@ def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:
             hint=f"Choose from: {', '.join(cohort.modalities)}.",
         )
     return config.modalities or cohort.modalities
+
+
+def _encoders(config: RunConfig, modalities: Sequence[str]) -> Mapping[str, str]:
+    """The checkpoints chosen for modalities. Raises InputError for one that is not looked at."""
+    strange = [name for name in config.encoders if name not in modalities]
+    if strange:
+        raise InputError(
+            f"An encoder was chosen for {', '.join(strange)}, which the model does not look at.",
+            hint=f"Choose encoders for: {', '.join(modalities)}.",
+        )
+    return config.encoders
 
 
 def _material(cohort: Cohort, prepared: PreparedCases) -> Material:

@@ -18,6 +18,7 @@ from fmstudio.adapters.processor import Processor, write_processors
 from fmstudio.adapters.readout import Readout
 from fmstudio.contracts import pipeline
 from fmstudio.model.bases import base_info
+from fmstudio.model.checkpoints import find_checkpoint
 from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
@@ -65,6 +66,7 @@ def _card(
     base_sha256: str,
 ) -> dict[str, Any]:
     base = base_info(config.base, settings)
+    checkpoints = _checkpoints(config, settings)
     cohort = material.cohort
     table = [p for p in processors.values() if pipeline(p.modality).kind == "table"]
     kept = (
@@ -86,18 +88,44 @@ def _card(
         "table_columns": {p.modality: p.state.get("features", {}) for p in table},
         "base": base.name,
         "base_sha256": base_sha256,
+        "checkpoints": checkpoints,
         "config": config.as_dict(),
         "fingerprint": cohort.fingerprint,
         "set_aside": len(cohort.set_aside),
         **{name: result[name] for name in kept},
-        "licence": base.licence,
-        "intended_use": INTENDED_USE,
+        "licence": "; ".join(
+            [base.licence, *(f"{made['name']}: {made['licence']}" for made in checkpoints)]
+        ),
+        "intended_use": " ".join([INTENDED_USE, *map(_terms, checkpoints)]),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "fmstudio": fmstudio.__version__,
             **{name: version(name) for name in ("torch", "transformers", "peft", "safetensors")},
         },
     }
+
+
+def _checkpoints(config: RunConfig, settings: Settings) -> list[dict[str, Any]]:
+    """What the adapter's users must know of each checkpoint that it was made with."""
+    modalities: dict[str, list[str]] = {}
+    for modality, name in config.encoders.items():
+        modalities.setdefault(find_checkpoint(name, settings).name, []).append(modality)
+    known = ("name", "source", "id", "revision", "sha256", "model_type", "kind", "parameters",
+             "licence", "gated", "trained_on", "description")  # fmt: skip
+    infos = [find_checkpoint(name, settings) for name in modalities]
+    return [
+        {name: getattr(info, name) for name in known} | {"modalities": modalities[info.name]}
+        for info in infos
+    ]
+
+
+def _terms(checkpoint: Mapping[str, Any]) -> str:
+    """A sentence on what holds for a checkpoint and so for adapters made with it."""
+    gated = " and access that its makers grant one by one" if checkpoint["gated"] else ""
+    return (
+        f"It works only together with the checkpoint {checkpoint['id'] or checkpoint['name']}, "
+        f"whose own licence ({checkpoint['licence']}){gated} and intended use hold as well."
+    )
 
 
 def _columns(material: Material, modality: str) -> list[str]:

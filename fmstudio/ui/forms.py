@@ -16,7 +16,7 @@ from fmstudio.ui.fragments import Html, join, table, tag, text
 from fmstudio.ui.wording import number
 
 # Chosen in steps of their own.
-ELSEWHERE = ("base", "modalities", "preset")
+ELSEWHERE = ("base", "modalities", "encoders", "preset")
 
 
 def shown_fields() -> tuple[Field[Any], ...]:
