@@ -83,6 +83,7 @@ def base_add(studio: Studio, args: argparse.Namespace) -> Answer:
         verdict.raise_fault()
         return verdict, text.verdict_text(verdict)
     attempt = studio.add_checkpoint(args.source, args.kind, args.name, args.revision)
+    watch = _show_progress(text.addition_line, _addition_step)
     try:
         kept = studio.wait_for_addition(attempt.id, watch)
     except KeyboardInterrupt:

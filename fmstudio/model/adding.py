@@ -78,7 +78,7 @@ class Work:
     def _checked_offer(self, model_id: str) -> tuple[Verdict, hub.Offer]:
         self.files.mkdir(exist_ok=True)
         offer = hub.ask(model_id, self.request["revision"])
-        config = hub.read_config(offer, self.files)
+        config = hub.fetch_config(offer, self.files)
         return of_offer(offer, config, self.request["kind"], self.settings), offer
 
     def _keep(self, folder: Path, found: Verdict) -> None:

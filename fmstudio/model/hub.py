@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from typing import Any
 from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
 
 ASK_SECONDS = 20.0
-CONFIG = "config.json"
 ELSEWHERE = (
     "Or fetch its files on another computer, copy the folder here and add the folder instead."
 )
@@ -94,25 +92,17 @@ def fetch(offer: Offer, names: Iterable[str], folder: Path) -> None:
             )
 
 
-def read_config(offer: Offer, folder: Path) -> dict[str, Any]:
+def fetch_config(offer: Offer, folder: Path) -> dict[str, Any]:
     """The model's own config.json, fetched into `folder`. Raises as `fetch`, and InputError."""
+    from fmstudio.encoders.checkpoint import CONFIG, read_config
+
     if CONFIG not in offer.sizes:
         raise InputError(
             f"{offer.id} has no {CONFIG}: it is not a checkpoint in the form of transformers.",
             hint="Choose a checkpoint whose page names transformers as its library.",
         )
     fetch(offer, [CONFIG], folder)
-    try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise UnreadableFile(
-            f"{CONFIG} of {offer.id} is not JSON.", hint="Choose another checkpoint."
-        ) from fault
-    if not isinstance(found, dict):
-        raise UnreadableFile(
-            f"{CONFIG} of {offer.id} is not a JSON object.", hint="Choose another checkpoint."
-        )
-    return found
+    return read_config(folder)
 
 
 def _licence(card: Mapping[str, Any], tags: Iterable[str]) -> str:
