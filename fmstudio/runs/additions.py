@@ -46,7 +46,7 @@ _ATTEMPT = re.compile(PREFIX + r"[0-9a-f]{16}")
 STOPPED = "stopped"
 # A hub's client reads these once, when it is imported. Only the process that a person sent to a
 # hub may go online; plain HTTPS, for that is what hospitals' proxies let through.
-_ONLINE = {
+ONLINE = {
     "HF_HUB_OFFLINE": "0",
     "TRANSFORMERS_OFFLINE": "0",
     "HF_HUB_DISABLE_TELEMETRY": "1",
@@ -108,7 +108,7 @@ def start(
     }  # fmt: skip
     write_json(folder / REQUEST, request)
     write_json(folder / STATUS, {"state": CHECKING})
-    _spawn(settings, folder, {} if local else _ONLINE)
+    _spawn(settings, folder, {} if local else ONLINE)
     return addition(settings, folder.name)
 
 
