@@ -123,6 +123,12 @@ class Catalogue(Adapters):
 
         return additions.additions(self.settings)
 
+    def addition(self, attempt: str) -> Addition:
+        """An attempt as it stands. Raises NotFound."""
+        from fmstudio.runs import additions
+
+        return additions.addition(self.settings, attempt)
+
     def wait_for_addition(
         self, attempt: str, watch: Callable[[Addition], None] | None = None
     ) -> CheckpointInfo:
