@@ -66,8 +66,8 @@ def _where(any_kept: bool) -> Html:
     )
     if any_kept:
         told = (
-            "A published encoder can read a modality in place of the base's own. It stays as it is, "
-            "unless the settings adapt the encoders too. There are more on the page "
+            "A published encoder can read a modality in place of the base's own. It stays as it "
+            "is, unless the settings adapt the encoders too. There are more on the page "
         )
     way = link("Base models", "/bases")
     return tag("p", join([text(told), way, text(".")]), "fm-note")
