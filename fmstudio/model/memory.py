@@ -14,9 +14,14 @@ def weights_mb(parameters: int) -> float:
     return COPIES * 4 * parameters / 2**20
 
 
+def free_mb() -> float:
+    """Megabytes that a process can have without others being swapped out."""
+    return psutil.virtual_memory().available / 2**20
+
+
 def check_free(needed_mb: float, what: str, hint: str) -> None:
     """Raises ResourceError, beginning with `what`, if less memory is free."""
-    free = psutil.virtual_memory().available / 2**20
+    free = free_mb()
     if free < needed_mb:
         raise ResourceError(
             f"{what} needs about {needed_mb:,.0f} MB of memory, and {free:,.0f} MB are free.",
