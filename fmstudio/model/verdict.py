@@ -196,7 +196,7 @@ def _disk(size_mb: float, settings: Settings) -> Check:
             DISK, f"The disk has {free:,.0f} MB free, but {needed:,.0f} MB are needed.", STOP,
             "Free some space, or keep the studio's home folder on a larger disk.",
         )  # fmt: skip
-    return Check(DISK, f"{size_mb:,.0f} MB needed while it is added, {free:,.0f} MB free")
+    return Check(DISK, f"{_size(size_mb)} needed while it is added, {_size(free)} free")
 
 
 def _memory(memory_mb: float, name: str) -> Check:
@@ -205,4 +205,8 @@ def _memory(memory_mb: float, name: str) -> Check:
     except ResourceError as fault:
         return Check(MEMORY, fault.message, STOP, fault.hint)
     free = psutil.virtual_memory().available / 2**20
-    return Check(MEMORY, f"{memory_mb:,.0f} MB needed to load it, {free:,.0f} MB free")
+    return Check(MEMORY, f"{_size(memory_mb)} needed to load it, {_size(free)} free")
+
+
+def _size(mb: float) -> str:
+    return f"{mb / 1000:,.1f} GB" if mb >= 1000 else f"{mb:,.1f} MB"

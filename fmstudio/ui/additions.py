@@ -22,7 +22,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     text,
 )
 from fmstudio.ui.message import shown
-from fmstudio.ui.wording import megabytes, number
+from fmstudio.ui.wording import many, megabytes
 
 if TYPE_CHECKING:
     from fmstudio.model.verdict import Verdict
@@ -44,7 +44,7 @@ def verdict_view(found: Verdict) -> Html:
     """Yes or no first, then everything that was looked at."""
     name = found.id or "The folder"
     if found.fits:
-        size = f"{number(found.parameters / 1e6, 1)} million weights, {megabytes(found.size_mb)}"
+        size = f"{many(found.parameters)} weights, {megabytes(found.size_mb)}"
         told = notice(f"{name} can be added.", f"It reads {found.kind}: {size}.", "good")
     else:
         told = notice(f"{name} cannot be added.", "What stands against it is marked below.", "stop")
@@ -53,7 +53,8 @@ def verdict_view(found: Verdict) -> Html:
         for check in found.checks
     ]
     revision = f"Revision {found.revision}" if found.revision else ""
-    return join([told, table(["Looked at", "", "Found"], rows, revision)])
+    parts = [told, table(["Looked at", "", "Found"], rows, revision)]
+    return tag("div", join(parts), "fm-answer")
 
 
 def _found(found: str, hint: str) -> Html:
@@ -95,7 +96,7 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
         "Add an encoder",
         "A checkpoint of the model hub by its id, which needs the internet for this one step, or a "
         "folder with its files on this computer. It is checked before any weights are fetched. "
-        "Nothing of yours is sent.",
+        "Nothing of your patients is sent.",
     ))  # fmt: skip
     added, attempt, revision = hidden(), hidden("attempt"), gr.State(None)
     with gr.Row(equal_height=True):
@@ -109,22 +110,26 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
         )  # fmt: skip
     check = gr.Button("Check", variant="primary", elem_classes="fm-narrow")
     told = area(elem_id="checked")
-    with gr.Row(visible=False, equal_height=True) as confirm:
-        name = gr.Textbox(label="Call it", placeholder="the end of its id", scale=3)
-        add = gr.Button("Add", variant="primary", scale=1)
+    with gr.Column(visible=False) as confirm:
+        name = gr.Textbox(
+            label="Call it", placeholder="empty: the end of its id, or the folder's name"
+        )
+        add = gr.Button("Add", variant="primary", elem_classes="fm-narrow")
     state = area(elem_id="addition")
     stop = gr.Button("Stop", visible=False, elem_classes="fm-narrow")
     timer = gr.Timer(POLL_SECONDS, active=False)
 
     @shown
-    def verdict(source: str, kind: str) -> tuple[Html, dict, str | None]:
+    def verdict(source: str, kind: str) -> tuple[Html, dict, str | None, str]:
         if not source.strip():
             raise InputError("Nothing was given.", hint="Type an id or a folder first.")
+        # An attempt that has ended has been read; one that is live stays in sight.
+        live = next((one.id for one in studio.additions() if one.live), "")
         try:
             found = studio.check_checkpoint(source, kind or None)
         except StudioError as fault:
-            return notice(fault.message, fault.hint, "stop"), gr.update(visible=False), None
-        return verdict_view(found), gr.update(visible=found.fits), found.revision
+            return notice(fault.message, fault.hint, "stop"), gr.update(visible=False), None, live
+        return verdict_view(found), gr.update(visible=found.fits), found.revision, live
 
     @shown
     def begin(source: str, kind: str, name: str, revision: str | None) -> tuple[str, Html, dict]:
@@ -149,8 +154,8 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
         studio.stop_addition(attempt)
 
     outputs = [state, stop, timer, added]
-    check.click(verdict, [source, kind], [told, confirm, revision], api_visibility="private")
-    source.submit(verdict, [source, kind], [told, confirm, revision], api_visibility="private")
+    checked = [told, confirm, revision, attempt]
+    gr.on([check.click, source.submit], verdict, [source, kind], checked, api_visibility="private")
     for changed in (source, kind):
         changed.change(lambda: (NOTHING, gr.update(visible=False)), outputs=[told, confirm],
                        **OPTIONS)  # fmt: skip

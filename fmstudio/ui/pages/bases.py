@@ -30,7 +30,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
-from fmstudio.ui.wording import headline, interval, megabytes, metric, number, plural
+from fmstudio.ui.wording import headline, interval, many, megabytes, metric, number, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -52,14 +52,14 @@ def catalogue(known: list[Entry]) -> Html:
             link(one.title, f"/bases?model={one.name}"),
             badge(one.what.capitalize(), "accent" if one.what == "encoder" else "plain"),
             text(", ".join(one.kinds)),
-            text(f"{number(one.parameters / 1e6, 1)} M"),
+            text(many(one.parameters)),
             text(megabytes(one.size_mb)),
             join([text(one.licence), badge("gated", "warning") if one.gated else NOTHING], " "),
-            text(plural(len(one.used_by), "adapter") if one.used_by else "–"),
+            text(len(one.used_by) or "–"),
         ]
         for one in known
     ]  # fmt: skip
-    header = ["Name", "Is a", "Reads", "#Weights", "#On disk", "Licence", "Used by"]
+    header = ["Name", "Is a", "Reads", "#Weights", "#On disk", "Licence", "#Adapters"]
     return table(header, rows)
 
 
@@ -77,7 +77,7 @@ def details(one: Entry, readable: Mapping[str, str]) -> Html:
         ("Trained on", one.trained_on),
     ]  # fmt: skip
     if one.description:
-        pairs.append(("Described as", one.description))
+        pairs.append(("Made for", one.description))
     if one.limits:
         pairs.append(("Limits", one.limits))
     if one.revision:
