@@ -6,7 +6,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import cohorts, finetune, fusion, memory, predict, startup
+from benchmarks import checkpoint, cohorts, finetune, fusion, memory, predict, startup
 from benchmarks.results import Results
 
 PARTS = {
@@ -15,6 +15,7 @@ PARTS = {
     "predict": predict,
     "memory": memory,
     "fusion": fusion,
+    "checkpoint": checkpoint,
     "cohorts": cohorts,
 }
 
