@@ -10,14 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import psutil
 
 from fmstudio.errors import StudioError
 from fmstudio.model import hub
@@ -43,8 +40,7 @@ class Work:
         self.folder, self.settings = folder, settings
         self.request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
         self.files = folder / FILES
-        pid = os.getpid()
-        self._said: dict[str, Any] = {"pid": pid, "pid_started": psutil.Process(pid).create_time()}
+        self._said: dict[str, Any] = {}
 
     def say(self, state: str, **more: Any) -> None:
         """Write the status: whole at every moment, with all that was said before."""

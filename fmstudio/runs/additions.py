@@ -37,13 +37,14 @@ from fmstudio.model.adding import (  # fmt: skip
     write_json,
 )
 from fmstudio.model.verdict import Verdict
-from fmstudio.runs.launch import SILENT_SECONDS, alive, worker_environment
+from fmstudio.runs.launch import SILENT_SECONDS, alive, process_started, worker_environment
 from fmstudio.settings import Settings
 
 POLL_SECONDS = 0.3
 PREFIX = "add-"
 _ATTEMPT = re.compile(PREFIX + r"[0-9a-f]{16}")
 STOPPED = "stopped"
+PROCESS = "process.json"
 # A hub's client reads these once, when it is imported. Only the process that a person sent to a
 # hub may go online; plain HTTPS, for that is what hospitals' proxies let through.
 ONLINE = {
@@ -125,6 +126,8 @@ def _spawn(settings: Settings, folder: Path, more: dict[str, str]) -> None:
         )  # fmt: skip
     finally:
         os.close(log)
+    began = {"pid": process.pid, "pid_started": process_started(process.pid)}
+    write_json(folder / PROCESS, began)
     # Somebody has to ask for its exit status, else it stays as a zombie after its end.
     threading.Thread(target=process.wait, name=f"reap {folder.name}", daemon=True).start()
 
@@ -144,16 +147,18 @@ def addition(settings: Settings, attempt: str) -> Addition:
     """One attempt as it stands. Raises NotFound."""
     folder = _folder(settings, attempt)
     request, said = _read(folder / REQUEST), _read(folder / STATUS)
-    found = said.pop("verdict", None)
+    began = _read(folder / PROCESS) if (folder / PROCESS).is_file() else {}
+    found = said.get("verdict")
     known = Addition(
         id=attempt, source=request["source"], started=(folder / REQUEST).stat().st_mtime,
         verdict=Verdict.from_dict(found) if found else None, done_mb=_size_mb(folder / FILES),
-        total_mb=found["size_mb"] if found else 0.0, **said,
+        total_mb=found["size_mb"] if found else 0.0, **began,
+        **{name: value for name, value in said.items() if name != "verdict"},
     )  # fmt: skip
     young = time.time() - known.started < SILENT_SECONDS
     if not known.live or alive(known) or (known.pid is None and young):
         return known
-    if _read(folder / STATUS) != said | ({"verdict": found} if found else {}):
+    if _read(folder / STATUS) != said:
         return addition(settings, attempt)  # it ended between our two looks
     return _ended(settings, attempt, FAILED, {
         "fault": "RunFailed",

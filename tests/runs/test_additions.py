@@ -15,7 +15,7 @@ from fmstudio.settings import Settings
 from tests.encoders.small import save_checkpoint
 from tests.model.fake_hub import REVISION, TOKEN, Model
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 250
 
 
 @pytest.fixture(scope="session")
