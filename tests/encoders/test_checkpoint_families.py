@@ -130,8 +130,14 @@ def test_an_adapter_trains_saves_and_reloads_bit_by_bit(
     adapted.save_pretrained(tmp_path, save_embedding_layers=False)
     _, _, again = _loaded(model_type, folder)
     reloaded = peft.PeftModel.from_pretrained(_Classifier(again), tmp_path).eval()
+    weights = reloaded.state_dict()
+    assert weights.keys() == state.keys()
+    # The head below `modules_to_save` that nothing reads is drawn anew.
+    read = [name for name in state if "original_module" not in name]
+    assert all(torch.equal(state[name], weights[name]) for name in read)
     with torch.inference_mode():
-        assert torch.equal(reloaded(cases), after)
+        # The last bit of a product by so thin a matrix depends on where it lies in memory.
+        assert torch.allclose(reloaded(cases), after, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("model_type", RECIPES)
