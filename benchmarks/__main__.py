@@ -6,7 +6,16 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from benchmarks import bases, cohorts, finetune, fusion, memory, predict, startup
+from benchmarks import (
+    bases,
+    checkpoint,
+    cohorts,
+    finetune,
+    fusion,
+    memory,
+    predict,
+    startup,
+)
 from benchmarks.results import Results
 
 PARTS = {
@@ -15,6 +24,7 @@ PARTS = {
     "predict": predict,
     "memory": memory,
     "fusion": fusion,
+    "checkpoint": checkpoint,
     "cohorts": cohorts,
     "bases": bases,
 }

@@ -15,6 +15,7 @@ import pytest
 from fmstudio import contracts
 from fmstudio.cli.parser import build_parser
 from fmstudio.cohort.roles import FIXED_ROLES
+from fmstudio.encoders.checkpoint import supported
 from fmstudio.errors import UnreadableFile
 from fmstudio.settings import Limits
 from fmstudio.types import Source
@@ -110,6 +111,14 @@ def test_every_limit_is_in_the_page_on_security_with_its_default():
     listed = dict(re.findall(r"^\| `FMSTUDIO_([A-Z_]+)` \| ([\d.]+) \|", page, re.MULTILINE))
     assert {name.lower(): float(value) for name, value in listed.items()} == {
         limit.name: float(limit.default) for limit in fields(Limits)
+    }
+
+
+def test_every_architecture_that_can_be_read_is_in_the_page_on_base_models():
+    page = (ROOT / "docs" / "base-models.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (frames|waveform|series|text) \| (.+) \|$", page, re.MULTILINE)
+    assert {name: kind for kind, names in listed for name in re.findall(r"`(.+?)`", names)} == {
+        name: kind for name, (_, kind) in supported().items()
     }
 
 

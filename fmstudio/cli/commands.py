@@ -7,17 +7,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fmstudio import contracts
 from fmstudio.cli import text
 from fmstudio.errors import InputError, NotFound
+from fmstudio.model.adding import FETCHING
 from fmstudio.records import RunRecord
+from fmstudio.runs.additions import Addition
 from fmstudio.studio import Studio
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
 
 Answer = tuple[Any, str]
+Work = TypeVar("Work")
 
 
 def demo(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -65,13 +68,39 @@ def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def base_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    bases = studio.bases()
-    return bases, text.bases_text(bases)
+    known = studio.catalogue()
+    return known, text.catalogue_text(known)
 
 
 def base_show(studio: Studio, args: argparse.Namespace) -> Answer:
-    base = studio.base(args.name)
-    return base, text.record_text(base)
+    entry = studio.entry(args.name)
+    return entry, text.record_text(entry)
+
+
+def base_add(studio: Studio, args: argparse.Namespace) -> Answer:
+    if args.check:
+        verdict = studio.check_checkpoint(args.source, args.kind, args.revision)
+        verdict.raise_fault()
+        return verdict, text.verdict_text(verdict)
+    attempt = studio.add_checkpoint(args.source, args.kind, args.name, args.revision)
+    watch = _show_progress(text.addition_line, _addition_step)
+    try:
+        kept = studio.wait_for_addition(attempt.id, watch)
+    except KeyboardInterrupt:
+        studio.stop_addition(attempt.id)
+        raise
+    finally:
+        sys.stderr.write("\n" if sys.stderr.isatty() else "")
+    return studio.entry(kept.name), f"Added the encoder '{kept.name}', which reads {kept.kind}."
+
+
+def base_remove(studio: Studio, args: argparse.Namespace) -> Answer:
+    entry = studio.entry(args.name)
+    if not args.yes:
+        raise InputError(
+            f"'{entry.name}' was not removed.", hint="Add --yes if that is what you want."
+        )
+    return {"removed": studio.remove_checkpoint(entry.name)}, f"Removed '{entry.name}'."
 
 
 def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -82,7 +111,7 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     if args.detach:
         return {"run": run.id, "status": run.status}, run.id
     try:
-        run = studio.wait(run, _show_progress())
+        run = studio.wait(run, _show_progress(text.progress_line, _run_step))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
         raise
@@ -105,20 +134,37 @@ def _encoders(given: list[tuple[str, str]]) -> dict[str, str]:
     return chosen
 
 
-def _show_progress() -> Callable[[RunRecord], None]:
-    """Says on standard error how far a run is: in one line on a terminal, else every tenth."""
+def _show_progress(
+    line_of: Callable[[Work], str], step_of: Callable[[Work], tuple[str, float]]
+) -> Callable[[Work], None]:
+    """Says on standard error how far work is: in one line on a terminal, else every tenth.
+
+    `step_of` gives the stage, "" where there is nothing to say yet, and the share that is done.
+    """
     last: tuple[Any, ...] = ()
 
-    def show(run: RunRecord) -> None:
+    def show(work: Work) -> None:
         nonlocal last
-        line, terminal = text.progress_line(run), sys.stderr.isatty()
-        now = (line,) if terminal else (run.progress.stage, int(10 * run.progress.fraction))
-        if now != last:
+        line, terminal = line_of(work), sys.stderr.isatty()
+        stage, share = step_of(work)
+        now = (line,) if terminal else (stage, int(10 * share))
+        if stage and now != last:
             sys.stderr.write(f"\r{line:<78}" if terminal else line + "\n")
             sys.stderr.flush()
         last = now
 
     return show
+
+
+def _run_step(run: RunRecord) -> tuple[str, float]:
+    return run.progress.stage or run.status, run.progress.fraction
+
+
+def _addition_step(attempt: Addition) -> tuple[str, float]:
+    """Only the download takes long enough to tell of; a refusal comes before it."""
+    if attempt.state != FETCHING or not attempt.total_mb:
+        return "", 0.0
+    return attempt.state, attempt.done_mb / attempt.total_mb
 
 
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:

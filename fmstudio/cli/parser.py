@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fmstudio.cli import commands
-from fmstudio.contracts import Pipeline
+from fmstudio.contracts import KINDS, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.training.config import RunConfig
 from fmstudio.types import TASK_KINDS
@@ -124,10 +124,24 @@ def _add_cohort(commands_of: Any) -> None:
 
 
 def _add_base(commands_of: Any) -> None:
-    group = _group(commands_of, "base", "pretrained models that adapters are made for")
-    _command(group, "list", commands.base_list, "list the bases")
-    show = _command(group, "show", commands.base_show, "show a base")
+    group = _group(commands_of, "base", "pretrained models that adapters are made with")
+    _command(group, "list", commands.base_list, "list the bases and the added encoders")
+    show = _command(group, "show", commands.base_show, "show a base or an encoder")
     show.add_argument("name", metavar="NAME")
+    add = _command(group, "add", commands.base_add, "check a published checkpoint, then add it")
+    add.add_argument(
+        "source", metavar="ID_OR_FOLDER",
+        help="its id on the model hub (needs the internet), or a folder with its files",
+    )  # fmt: skip
+    add.add_argument(
+        "--kind", choices=KINDS, help="what it should read (default: what it was made for)"
+    )
+    add.add_argument("--name", metavar="NAME", help="what to call it (default: end of its id)")
+    add.add_argument("--revision", metavar="REVISION", help="of the hub (default: the newest)")
+    add.add_argument("--check", action="store_true", help="only say whether it can be added")
+    remove = _command(group, "remove", commands.base_remove, "remove an added encoder")
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("--yes", action="store_true", help="really remove it")
 
 
 def _add_finetune(commands_of: Any) -> None:

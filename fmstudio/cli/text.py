@@ -14,7 +14,9 @@ from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunReco
 from fmstudio.types import Interval, Prediction
 
 if TYPE_CHECKING:
-    from fmstudio.model.bases import BaseInfo
+    from fmstudio.model.verdict import Verdict
+    from fmstudio.runs.additions import Addition
+    from fmstudio.studio.catalogue import Entry
     from fmstudio.studio.sample import Sample
 
 
@@ -124,10 +126,28 @@ def _count(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
 
-def bases_text(bases: Sequence[BaseInfo]) -> str:
-    """The list of bases."""
-    rows = [(b.name, b.title, f"{b.parameters / 1e6:.1f} M", ", ".join(b.kinds)) for b in bases]
-    return table(("base", "what it is", "parameters", "kinds of data"), rows)
+def catalogue_text(known: Sequence[Entry]) -> str:
+    """The list of bases and encoders."""
+    rows = [
+        (one.name, one.what, ", ".join(one.kinds), f"{one.parameters / 1e6:.1f} M",
+         f"{one.size_mb:.0f} MB", one.licence + (", gated" if one.gated else ""),
+         len(one.used_by))
+        for one in known
+    ]  # fmt: skip
+    header = ("name", "is a", "kind of data", "parameters", "size", "licence", "adapters")
+    return table(header, rows)
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """What was looked at and found, one line each."""
+    rows = [(check.what, check.found, check.hint) for check in verdict.checks]
+    revision = f" at revision {verdict.revision[:12]}" if verdict.revision else ""
+    return f"It can be added{revision}.\n" + table(("checked", "found", ""), rows)
+
+
+def addition_line(attempt: Addition) -> str:
+    """How much of a checkpoint was fetched."""
+    return f"{attempt.source}: {attempt.done_mb:.0f} of {attempt.total_mb:.0f} MB"
 
 
 def runs_text(runs: Sequence[RunRecord]) -> str:

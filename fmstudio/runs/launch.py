@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -46,6 +47,15 @@ ENVIRONMENT: Mapping[str, str] = {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+
+
+class Begun(Protocol):
+    """Work that a process has begun: its id, and when it began, in seconds since 1970."""
+
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def pid_started(self) -> float | None: ...
 
 
 def start(settings: Settings, registry: Registry, run_id: str) -> RunRecord:
@@ -119,12 +129,12 @@ def reconcile(settings: Settings, registry: Registry) -> list[RunRecord]:
     return marked
 
 
-def alive(run: RunRecord) -> bool:
-    """True if the process that began to work on the run is still there."""
-    process = None if run.pid is None else _process(run.pid)
-    if process is None or run.pid_started is None:
+def alive(work: Begun) -> bool:
+    """True if the process that began the work is still there."""
+    process = None if work.pid is None else _process(work.pid)
+    if process is None or work.pid_started is None:
         return False
-    return abs(float(process.create_time()) - run.pid_started) < SAME_START_SECONDS
+    return abs(float(process.create_time()) - work.pid_started) < SAME_START_SECONDS
 
 
 def process_started(pid: int) -> float:
@@ -150,7 +160,7 @@ def _spawn(settings: Settings, run: RunRecord) -> None:
         process = subprocess.Popen(
             [*command, "--home", str(settings.home)],
             cwd=folder,
-            env=os.environ | _environment(settings),
+            env=os.environ | worker_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -162,7 +172,8 @@ def _spawn(settings: Settings, run: RunRecord) -> None:
     threading.Thread(target=process.wait, name=f"reap {run.id}", daemon=True).start()
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """What a process of ours finds in its environment: switches, limits, where our code is."""
     root = str(Path(__file__).resolve().parents[2])
     limits = {
         f"FMSTUDIO_{limit.name.upper()}": str(getattr(settings.limits, limit.name))

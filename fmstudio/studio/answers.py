@@ -11,7 +11,7 @@ from fmstudio import contracts
 from fmstudio.errors import InputError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
-from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.catalogue import Catalogue
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Sources = Mapping[str, Sequence[Source]]
 
 
-class Answers(Adapters):
+class Answers(Catalogue):
     """Previews, predictions and evaluations."""
 
     def pipelines(self) -> list[contracts.Pipeline]:

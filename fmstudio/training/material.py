@@ -19,6 +19,7 @@ from fmstudio.settings import Settings
 from fmstudio.training.bridge import fit_bridges
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
+from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
 from fmstudio.types import Cohort, PatientCase, target_array
 
@@ -80,6 +81,7 @@ def prepare(
         processors = preparation.fit(model, cohort.split("train"))
         prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
     material = _material(cohort, prepared)
+    check_step(config, prepared, material.ids("train"), settings)
     fit_bridges(model, prepared, material.ids("train"))
     return model, processors, material
 

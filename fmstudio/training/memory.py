@@ -1,10 +1,17 @@
-"""How much memory this process has taken at most."""
+"""How much memory this process has taken at most, and whether a training step will fit."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import psutil
+
+from fmstudio.model.checkpoints import find_checkpoint
+from fmstudio.model.memory import check_free
+from fmstudio.preparation.inputs import PreparedCases
+from fmstudio.settings import Settings
+from fmstudio.training.config import RunConfig
 
 
 def peak_memory_mb() -> float:
@@ -16,3 +23,29 @@ def peak_memory_mb() -> float:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def check_step(
+    config: RunConfig, cases: PreparedCases, train: Sequence[str], settings: Settings
+) -> None:
+    """Raises ResourceError if a step that adapts checkpoints needs more memory than is free.
+
+    The estimate before a run knows typical inputs only; here the longest of the training cases is
+    known, and what one item keeps for the way back was measured when the checkpoint was added.
+    """
+    if config.encoders_frozen or not config.encoders:
+        return
+    longest = dict.fromkeys(config.encoders, 0)
+    for case_id in train:
+        for modality, prepared in cases.load(case_id).items():
+            if modality in longest:
+                longest[modality] = max(longest[modality], prepared.length)
+    needed = 0.0
+    for modality, name in config.encoders.items():
+        costs = find_checkpoint(name, settings).costs
+        needed += config.batch_size * longest[modality] * costs["activation_mb"] / costs["items"]
+    check_free(
+        needed,
+        f"A step of {config.batch_size} cases through {', '.join(config.encoders.values())}",
+        "Choose a smaller batch size, or a scope without the encoders.",
+    )

@@ -77,15 +77,20 @@ def check(*values: Any) -> list[dict[str, Any]]:
     return verdicts
 
 
-def config(base: str, modalities: list[str], preset: str, values: list[Any]) -> RunConfig:
-    """The RunConfig of what was filled in.
+def config(
+    base: str, modalities: list[str], preset: str, values: list[Any],
+    encoders: Mapping[str, str] | None = None,
+) -> RunConfig:  # fmt: skip
+    """The RunConfig of what was filled in; `encoders` names a kept checkpoint by modality.
 
     Raises InputError for a value out of its range.
     """
     given: Mapping[str, Any] = {
         item.name: value for item, value in zip(shown_fields(), values, strict=True)
     }
-    return RunConfig.from_preset(preset, base=base, modalities=tuple(modalities), **given)
+    return RunConfig.from_preset(
+        preset, base=base, modalities=tuple(modalities), encoders=encoders, **given
+    )
 
 
 def settings_table(given: RunConfig) -> Html:

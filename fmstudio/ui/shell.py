@@ -92,7 +92,8 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     Only made-up files of the sample cohort and Gradio's own temporary folder may be served.
     """
     home = studio.settings.home
-    private = [home / name for name in ("cache", "runs", "adapters", "bases", "logs", "cohorts")]
+    folders = ("cache", "runs", "adapters", "bases", "checkpoints", "logs", "cohorts")
+    private = [home / name for name in folders]
     script = (ASSETS / "studio.js").read_text(encoding="utf-8")
     return {
         "theme": theme(),

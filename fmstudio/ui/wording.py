@@ -108,6 +108,22 @@ def headline(metrics: Mapping[str, Any] | None) -> tuple[str, Any] | None:
     return None
 
 
+def megabytes(size: float) -> str:
+    """'0.4 MB', '346 MB', '3.4 GB'; '–' for nothing."""
+    if size <= 0:
+        return "–"
+    if size >= 1000:
+        return f"{size / 1000:.1f} GB"
+    return f"{size:.0f} MB" if size >= 10 else f"{max(size, 0.1):.1f} MB"
+
+
+def many(count: int) -> str:
+    """'86.0 million', '1.2 billion', '32,384'."""
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} billion"
+    return f"{count / 1e6:.1f} million" if count >= 1e5 else f"{count:,}"
+
+
 def percent(share: float) -> str:
     """'7.3 %'; never 0 % or 100 % where it is not so."""
     if 0 < share < 0.001:

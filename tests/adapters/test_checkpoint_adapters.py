@@ -81,7 +81,8 @@ def test_an_adapter_of_any_architecture_passes_the_checks_and_answers_the_same_a
         "task_head", f"bridges.{info.key}",
     }  # fmt: skip
     assert any(
-        f"encoders.{info.key}" in name and "lora_A" in name for name, _ in adapted.named_parameters()
+        f"encoders.{info.key}" in name and "lora_A" in name
+        for name, _ in adapted.named_parameters()
     )
     assert float(before.abs().max()) > 0
     assert torch.allclose(merged(inputs=batch).logits, before, atol=1e-4)
@@ -133,9 +134,10 @@ def test_a_config_that_describes_a_checkpoint_in_another_way_is_refused(tuned, c
 def test_a_bridge_keeps_most_of_the_tokens_differences_in_the_size_that_the_trunk_knows():
     draw = np.random.default_rng(3)
     spread = np.r_[np.linspace(5, 1, 8), np.full(24, 0.01)]
-    tokens = 7 + draw.standard_normal((400, 32)) * spread @ np.linalg.qr(
-        draw.standard_normal((32, 32))
-    )[0]
+    tokens = (
+        7
+        + draw.standard_normal((400, 32)) * spread @ np.linalg.qr(draw.standard_normal((32, 32)))[0]
+    )
 
     weight, bias = principal([tokens[:150], tokens[150:]], 16, 32)
     made = tokens @ weight.T + bias

@@ -37,6 +37,8 @@ CONTRACT = [
     "cohort report PROJECT",
     "base list",
     "base show NAME",
+    "base add ID_OR_FOLDER --kind frames --name NAME --revision REVISION --check",
+    "base remove NAME --yes",
     "finetune PROJECT --base NAME --modalities a,b --preset thorough --rank 4 --epochs 3 --seed 1 "
     "--wait",
     "finetune PROJECT --detach",

@@ -131,9 +131,7 @@ def test_a_case_has_the_answer_alone_that_it_has_among_others(finished, seen, se
         from fmstudio.preparation.outputs import logits_of
 
         ids = [case.case_id for case in held_out.cases]
-        together = predictor.readout.outputs(
-            seen.task, logits_of(predictor.model, prepared, ids)
-        )
+        together = predictor.readout.outputs(seen.task, logits_of(predictor.model, prepared, ids))
         positive = seen.task.labels[1]
         alone = [predictor.predict(case.sources).probabilities[positive] for case in held_out.cases]
 
@@ -212,9 +210,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(seen, asked, settings, tmp_path):
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_adapting_the_encoders_too_trains_lora_in_the_checkpoint(
-    seen, asked, settings, tmp_path
-):
+def test_adapting_the_encoders_too_trains_lora_in_the_checkpoint(seen, asked, settings, tmp_path):
     run = run_record(
         epochs=1, scope="trunk and encoders", learning_rate=5e-3, encoders=CHOSEN, batch_size=4,
         patience=9,
@@ -263,13 +259,13 @@ def test_a_checkpoint_that_is_not_kept_is_refused_and_said_how_to_add(settings):
     assert "base add google/other" in caught.value.hint
 
 
-def test_an_import_without_the_checkpoint_names_it_and_how_to_get_it(
-    finished, folders, tmp_path
-):
+def test_an_import_without_the_checkpoint_names_it_and_how_to_get_it(finished, folders, tmp_path):
     there = Settings(tmp_path / "there")
     keep(folders["bert"], there, {})
 
-    with pytest.raises(BundleError, match=r"'someone/small-vit'.* is not on this machine") as caught:
+    with pytest.raises(
+        BundleError, match=r"'someone/small-vit'.* is not on this machine"
+    ) as caught:
         replay(finished.adapter_folder, there)
     assert "base add someone/small-vit --kind frames" in caught.value.hint
 
@@ -278,7 +274,9 @@ def test_another_version_of_a_checkpoint_is_refused(finished, folders, tmp_path)
     there, other = Settings(tmp_path / "there"), tmp_path / "other"
     shutil.copytree(folders["vit"], other)
     weights = load_file(other / "model.safetensors")
-    save_file({k: v + 0.01 for k, v in weights.items()}, other / "model.safetensors", {"format": "pt"})
+    save_file(
+        {k: v + 0.01 for k, v in weights.items()}, other / "model.safetensors", {"format": "pt"}
+    )
     keep(other, there, FACTS)
     keep(folders["bert"], there, {})
 

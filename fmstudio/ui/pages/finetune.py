@@ -10,6 +10,7 @@ from fmstudio.errors import InputError
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
+from fmstudio.ui.encoders import encoder_choice, encoder_facts
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -57,7 +58,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             cohort = area()
             data_back, data_next = _buttons()
         with gr.Step("Base and modalities", id=BASE):
-            base, chosen = _base(app, studio, project)
+            base, chosen, encoders = _base(app, studio, project)
             base_back, base_next = _buttons()
         with gr.Step("Settings", id=SETTINGS):
             preset, fields = _settings()
@@ -90,16 +91,21 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             raise InputError(stops(record.summary)[0], hint="Mend the table and add it again.")
         return gr.Walkthrough(selected=BASE)
 
+    def planned(base: str, names: list[str], preset: str, *values: Any) -> RunConfig:
+        picked = dict(zip(encoders, values, strict=False))
+        own = {name: picked[name] for name in names if picked[name]}
+        return forms.config(base, names, preset, list(values[len(encoders) :]), own)
+
     @shown
     def show_review(
         ref: str, base: str, names: list[str], preset: str, *values: Any
     ) -> tuple[dict, Html]:
-        config = forms.config(base, names, preset, list(values))
+        config = planned(base, names, preset, *values)
         return gr.Walkthrough(selected=REVIEW), review_step(studio, int(ref), config)
 
     @shown
     def begin(ref: str, base: str, names: list[str], preset: str, *values: Any) -> tuple[dict, str]:
-        run = studio.start_finetune(int(ref), forms.config(base, names, preset, list(values)))
+        run = studio.start_finetune(int(ref), planned(base, names, preset, *values))
         return gr.Walkthrough(selected=RUNNING), run.id
 
     @shown
@@ -114,7 +120,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             found = next((run for run in live if str(known[run].project_id) == here), None)
         return (gr.Walkthrough(selected=RUNNING), found) if found else gr.skip()
 
-    plan = [project, base, chosen, preset, *fields]
+    plan = [project, base, chosen, preset, *encoders.values(), *fields]
     to_data.click(show_data, project, [wizard, cohort], **OPTIONS)
     data_next.click(leave_data, project, wizard, **OPTIONS)
     # First the ranges, said at each field; Gradio's validators see no choices that came later,
@@ -192,8 +198,8 @@ def data_step(studio: Studio, project: int) -> Html:
 
 def _base(
     app: gr.Blocks, studio: Studio, project: gr.Dropdown
-) -> tuple[gr.Dropdown, gr.CheckboxGroup]:
-    """Which base model, and what it may look at."""
+) -> tuple[gr.Dropdown, gr.CheckboxGroup, dict[str, gr.Dropdown]]:
+    """Which base model, what it may look at, and what reads each modality."""
     base = gr.Dropdown(label="Base model", choices=[], value=None)
     words = area()
     chosen = gr.CheckboxGroup(
@@ -222,10 +228,11 @@ def _base(
         labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]
         return gr.CheckboxGroup(choices=labels, value=[one.name for one in there])
 
+    encoders = encoder_choice(app, studio, chosen)
     app.load(offer_bases, outputs=base, **OPTIONS)
     base.change(describe, base, words, **OPTIONS)
     project.change(offer_modalities, project, chosen, **OPTIONS)
-    return base, chosen
+    return base, chosen, encoders
 
 
 def _settings() -> tuple[gr.Radio, list[gr.components.Component]]:
@@ -251,7 +258,7 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
     pairs = [
         ("Project", record.name), ("Question", record.task.description or "–"),
         ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
-        ("Base model", config.base),
+        ("Base model", config.base), *encoder_facts(studio, config, names),
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
         ("Preset", config.preset.capitalize()),
     ]  # fmt: skip

@@ -1,0 +1,209 @@
+"""Verbs on what models are made of: bases, checkpoints kept as encoders, and adding more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import InputError, NotFound
+from fmstudio.records import AdapterRecord
+from fmstudio.studio.adapters import Adapters
+
+if TYPE_CHECKING:
+    from fmstudio.model.bases import BaseInfo
+    from fmstudio.model.checkpoints import CheckpointInfo
+    from fmstudio.model.verdict import Verdict
+    from fmstudio.runs.additions import Addition
+
+BASE, ENCODER = "base", "encoder"
+
+
+@dataclass(frozen=True)
+class Use:
+    """An adapter that was made with an entry, and how it did on held-out patients."""
+
+    adapter: str
+    name: str
+    project: str
+    project_id: int
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A base, or a checkpoint kept as an encoder. `id` and `revision` are those of the hub."""
+
+    name: str
+    what: str
+    title: str
+    kinds: tuple[str, ...]
+    parameters: int
+    size_mb: float
+    licence: str
+    gated: bool
+    source: str
+    id: str | None
+    revision: str | None
+    model_type: str | None
+    sha256: str
+    trained_on: str
+    description: str
+    limits: str
+    used_by: tuple[Use, ...]
+
+
+class Catalogue(Adapters):
+    """Bases and encoders."""
+
+    def catalogue(self) -> list[Entry]:
+        """Every base, then every checkpoint kept on this machine, each with what it achieved."""
+        from fmstudio.model.checkpoints import list_checkpoints
+
+        adapters, projects = self.adapters(), {one.id: one.name for one in self.projects()}
+        bases = [
+            _of_base(
+                base, _uses([a for a in adapters if a.card.get("base") == base.name], projects)
+            )
+            for base in self.bases()
+        ]
+        kept = [
+            _of_checkpoint(one, _uses([a for a in adapters if one.sha256 in _sums(a)], projects))
+            for one in list_checkpoints(self.settings)
+        ]
+        return [*bases, *kept]
+
+    def entry(self, name: str) -> Entry:
+        """A base or encoder by its name, or an encoder by its id. Raises NotFound."""
+        known = self.catalogue()
+        for found in known:
+            if name in (found.name, found.id):
+                return found
+        raise NotFound(
+            f"There is neither a base nor an encoder '{name}'.",
+            hint=f"Use one of: {', '.join(found.name for found in known)}.",
+        )
+
+    def check_checkpoint(
+        self, source: str, kind: str | None = None, revision: str | None = None
+    ) -> Verdict:
+        """Whether a checkpoint, by its id on the hub or its folder, can become an encoder here.
+
+        No weights are fetched. Raises a StudioError if nothing can be said about it.
+        """
+        from fmstudio.runs import additions
+
+        attempt = additions.start(self.settings, source, kind, revision=revision, only_check=True)
+        try:
+            found = additions.wait(self.settings, attempt.id)
+        finally:
+            additions.forget(self.settings, attempt.id)
+        found.raise_fault()
+        assert found.verdict is not None
+        return found.verdict
+
+    def add_checkpoint(
+        self, source: str, kind: str | None = None, name: str | None = None,
+        revision: str | None = None,
+    ) -> Addition:  # fmt: skip
+        """Begin to check and add a checkpoint; it goes on if this process ends.
+
+        `revision` pins what was checked before. Raises InputError if another is being added.
+        """
+        from fmstudio.runs import additions
+
+        for ended in self.additions():
+            if not ended.live:
+                additions.forget(self.settings, ended.id)
+        return additions.start(self.settings, source, kind, name, revision)
+
+    def additions(self) -> list[Addition]:
+        """The attempts to add a checkpoint that are live or ended lately, newest first."""
+        from fmstudio.runs import additions
+
+        return additions.additions(self.settings)
+
+    def addition(self, attempt: str) -> Addition:
+        """An attempt as it stands. Raises NotFound."""
+        from fmstudio.runs import additions
+
+        return additions.addition(self.settings, attempt)
+
+    def wait_for_addition(
+        self, attempt: str, watch: Callable[[Addition], None] | None = None
+    ) -> CheckpointInfo:
+        """The checkpoint once it was added; raises what spoke against it."""
+        from fmstudio.model.checkpoints import find_checkpoint
+        from fmstudio.runs import additions
+
+        found = additions.wait(self.settings, attempt, watch)
+        found.raise_fault()
+        if found.name is None:
+            raise InputError("Adding it was stopped.", hint="Add it again.")
+        return find_checkpoint(found.name, self.settings)
+
+    def stop_addition(self, attempt: str) -> Addition:
+        """End an attempt and remove what it has fetched."""
+        from fmstudio.runs import additions
+
+        return additions.stop(self.settings, attempt)
+
+    def remove_checkpoint(self, name: str) -> str:
+        """Delete a kept checkpoint; its name. Raises InputError while adapters or runs need it."""
+        from fmstudio.model.checkpoints import remove_checkpoint
+
+        entry = self.entry(name)
+        if entry.what == BASE:
+            raise InputError(
+                f"'{name}' is a base and cannot be removed.", hint="Only added encoders can be."
+            )
+        if entry.used_by:
+            users = ", ".join(f"{use.project}/{use.adapter}" for use in entry.used_by)
+            raise InputError(
+                f"'{entry.name}' is needed by {users}, which cannot answer without it.",
+                hint="Delete these adapters first.",
+            )
+        waiting = [
+            run.id for run in self.runs()
+            if run.status != "finished"
+            and {entry.name, entry.id} & set((run.config.get("encoders") or {}).values())
+        ]  # fmt: skip
+        if waiting:
+            raise InputError(
+                f"'{entry.name}' is needed by {', '.join(waiting)}, which may go on.",
+                hint="Let these runs finish, or delete their project.",
+            )
+        remove_checkpoint(entry.name, self.settings)
+        return entry.name
+
+
+def _of_base(base: BaseInfo, used_by: tuple[Use, ...]) -> Entry:
+    card = base.card
+    sources = [f"{part['name']} ({part['cases']} cases)" for part in card.get("trained_on", ())]
+    return Entry(
+        base.name, BASE, base.title, base.kinds, base.parameters, base.size_mb, base.licence, False,
+        "shipped" if not sources or base.name == "embedded" else "pretrained here", None, None,
+        None, base.sha256, ", ".join(sources) or "nothing", base.description,
+        card.get("limits", ""), used_by,
+    )  # fmt: skip
+
+
+def _of_checkpoint(kept: CheckpointInfo, used_by: tuple[Use, ...]) -> Entry:
+    return Entry(
+        kept.name, ENCODER, kept.id or kept.name, (kept.kind,), kept.parameters, kept.size_mb,
+        kept.licence, kept.gated, kept.source, kept.id, kept.revision, kept.model_type, kept.sha256,
+        kept.trained_on or "not stated", kept.description, "", used_by,
+    )  # fmt: skip
+
+
+def _sums(adapter: AdapterRecord) -> set[str]:
+    """The SHA-256 of the checkpoints that an adapter was made with."""
+    return {made["sha256"] for made in adapter.card.get("checkpoints") or ()}
+
+
+def _uses(adapters: Sequence[AdapterRecord], projects: Mapping[int, str]) -> tuple[Use, ...]:
+    return tuple(
+        Use(one.id, one.name, projects[one.project_id], one.project_id,
+            one.card.get("metrics") or {})
+        for one in adapters
+    )  # fmt: skip

@@ -1,0 +1,87 @@
+"""What reads each modality: the base's own encoder, or a checkpoint that was added for its kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.ui.fragments import Html, area, join, link, tag, text
+from fmstudio.ui.message import shown
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+    from fmstudio.studio.catalogue import Entry
+    from fmstudio.training.config import RunConfig
+
+OWN = ""
+OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def _kept(studio: Studio) -> list[Entry]:
+    return [one for one in studio.catalogue() if one.what == "encoder"]
+
+
+def encoder_choice(
+    app: gr.Blocks, studio: Studio, chosen: gr.CheckboxGroup
+) -> dict[str, gr.Dropdown]:
+    """A list of encoders for each modality, shown where it is chosen and there is a choice."""
+    pipelines = studio.pipelines()
+    hint = area(elem_id="encoders-hint")
+    lists: dict[str, gr.Dropdown] = {}
+    for place in range(0, len(pipelines), 3):
+        with gr.Row():
+            for one in pipelines[place : place + 3]:
+                lists[one.name] = gr.Dropdown(
+                    [("The base's own encoder", OWN)], value=OWN, visible=False,
+                    label=f"{one.label}: read by", elem_id=f"encoder-{one.name}", min_width=280,
+                )  # fmt: skip
+
+    @shown
+    def offer(names: list[str], *now: str) -> tuple[Any, ...]:
+        kept = _kept(studio)
+        updates = []
+        for one, value in zip(pipelines, now, strict=True):
+            fitting = [entry for entry in kept if one.kind in entry.kinds]
+            known = [("The base's own encoder", OWN), *((_words(e), e.name) for e in fitting)]
+            updates.append(gr.Dropdown(
+                choices=known, value=value if value in {name for _, name in known} else OWN,
+                visible=bool(fitting) and one.name in names,
+            ))  # fmt: skip
+        return _where(bool(kept)), *updates
+
+    outputs = [hint, *lists.values()]
+    gr.on([app.load, chosen.change], offer, [chosen, *lists.values()], outputs, **OPTIONS)
+    return lists
+
+
+def _words(entry: Entry) -> str:
+    return f"{entry.title} · {entry.licence}{', gated' if entry.gated else ''}"
+
+
+def _where(any_kept: bool) -> Html:
+    """Where more encoders come from."""
+    told = (
+        "Each modality is read by the base's own encoder. Published ones can be added on the page "
+    )
+    if any_kept:
+        told = (
+            "A published encoder can read a modality in place of the base's own. It stays as it "
+            "is, unless the settings adapt the encoders too. There are more on the page "
+        )
+    way = link("Base models", "/bases")
+    return tag("p", join([text(told), way, text(".")]), "fm-note")
+
+
+def encoder_facts(
+    studio: Studio, config: RunConfig, labels: dict[str, str]
+) -> list[tuple[str, str]]:
+    """For the review: which checkpoint reads what, and under which licence."""
+    if not config.encoders:
+        return []
+    kept = {entry.name: entry for entry in _kept(studio)}
+    return [
+        (f"{labels.get(modality, modality)} read by", _words(kept[name]))
+        for modality, name in config.encoders.items()
+        if name in kept
+    ]
