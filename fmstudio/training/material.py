@@ -76,7 +76,7 @@ def prepare(
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
         prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
-    return model, processors, _material(cohort, prepared)
+    return model, processors, material_of(cohort, prepared)
 
 
 def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:
@@ -89,7 +89,8 @@ def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:
     return config.modalities or cohort.modalities
 
 
-def _material(cohort: Cohort, prepared: PreparedCases) -> Material:
+def material_of(cohort: Cohort, prepared: PreparedCases) -> Material:
+    """Prepared cases by split, with their targets. Raises InputError for an empty split."""
     cases = {
         split: [case for case in cohort.split(split) if prepared.keys[case.case_id]]
         for split in SPLITS
