@@ -13,16 +13,18 @@ from fmstudio.contracts import pipelines
 ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A part may import from the floors below its own, never from beside or above.
-# `training.config` is a plain dataclass that pages and command line read as well.
+# `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors"),
     ("records", "settings"),
     ("contracts", "training.config"),
+    ("pretraining.config",),
     ("sandbox", "encoders", "registry", "evaluation"),
     ("model", "cohort"),
     ("adapters",),
     ("preparation",),
     ("training", "prediction"),
+    ("pretraining",),
     ("runs", "doctor"),
     ("studio",),
     ("ui", "cli"),

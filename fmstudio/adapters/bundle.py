@@ -31,6 +31,7 @@ from fmstudio.adapters.checks import (
 from fmstudio.adapters.model_card import model_card
 from fmstudio.adapters.tensors import check_adapter_weights, check_tensors
 from fmstudio.errors import BundleError
+from fmstudio.model.bases import RANDOM
 
 FORMAT = 1
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -204,6 +205,13 @@ def _check_hashes(files: Mapping[str, bytes], listed: Mapping[str, Any]) -> None
 
 def _check_base(base: Mapping[str, str], expect_base: Mapping[str, str]) -> None:
     here = expect_base.get(base["name"])
+    if expect_base and here is None and base["name"] != RANDOM:
+        raise BundleError(
+            f"The adapter was made for the base '{base['name']}' with SHA-256 "
+            f"{base['sha256'][:12]}…, which is not on this machine.",
+            hint=f"Copy the folder bases/{base['name']} of the studio that made it into bases/ of "
+            "your home folder, then import again.",
+        )
     if here is not None and here != base["sha256"]:
         raise BundleError(
             f"The adapter was made for the base '{base['name']}' with SHA-256 "

@@ -13,6 +13,7 @@ from fmstudio import contracts
 from fmstudio.cli import text
 from fmstudio.errors import InputError, NotFound
 from fmstudio.model.adding import FETCHING
+from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import RunRecord
 from fmstudio.runs.additions import Addition
 from fmstudio.studio import Studio
@@ -21,6 +22,7 @@ from fmstudio.types import Source
 
 Answer = tuple[Any, str]
 Work = TypeVar("Work")
+OF_THE_TABLE = ("manifest", "fingerprint")  # known from the table itself
 
 
 def demo(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -108,7 +110,45 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     changes["encoders"] = _encoders(args.encoders)
     config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
     run = studio.start_finetune(args.project, config)
-    if args.detach:
+    return _answer_of(studio, run, args.detach)
+
+
+def pretrain(studio: Studio, args: argparse.Namespace) -> Answer:
+    if args.recipe is not None:
+        return _base_from_recipe(studio, args)
+    if args.project is None:
+        raise InputError(
+            "Neither a project nor a recipe was given.",
+            hint="Name a project, or give --recipe FILE --data DIR --work DIR --out DIR.",
+        )
+    names = [item.name for item in fields(PretrainConfig) if item.name not in OF_THE_TABLE]
+    given = {name: value for name in names if (value := getattr(args, name)) is not None}
+    name = given.pop("name", None) or studio.free_base_name(args.project)
+    config = PretrainConfig(name=name, **given)
+    run = studio.start_pretrain(args.project, config, args.manifest)
+    return _answer_of(studio, run, args.detach)
+
+
+def _base_from_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
+    for name in ("data", "work", "out"):
+        if getattr(args, name) is None and not (name == "out" and args.stage):
+            raise InputError(
+                f"--{name} is missing.", hint="A recipe needs --data DIR --work DIR --out DIR."
+            )
+
+    def say(line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    card = studio.make_base(args.recipe, args.data, args.work, args.out or args.work, args.stage,
+                            args.teacher, say)  # fmt: skip
+    if args.stage:
+        return card, f"Stages that are done: {', '.join(card['stages'])}."
+    return card, f"Wrote the base '{card['name']}' to {args.out}."
+
+
+def _answer_of(studio: Studio, run: RunRecord, detach: bool) -> Answer:
+    """The result of a run that was just started, or its id."""
+    if detach:
         return {"run": run.id, "status": run.status}, run.id
     try:
         run = studio.wait(run, _show_progress(text.progress_line, _run_step))

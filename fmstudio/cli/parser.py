@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
 from fmstudio.cli import commands
 from fmstudio.contracts import KINDS, Pipeline
 from fmstudio.errors import InputError
+from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import RunConfig
 from fmstudio.types import TASK_KINDS
 
@@ -42,6 +43,7 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
     _add_cohort(commands_of)
     _add_base(commands_of)
     _add_finetune(commands_of)
+    _add_pretrain(commands_of)
     _add_run(commands_of)
     _add_use(commands_of, modalities)
     _add_adapter(commands_of)
@@ -149,29 +151,62 @@ def _add_finetune(commands_of: Any) -> None:
         commands_of, "finetune", commands.finetune, "fine-tune on the newest cohort of a project"
     )
     finetune.add_argument("project", metavar="PROJECT")
-    for item in fields(RunConfig):
+    _add_settings(finetune, fields(RunConfig))
+    _add_patience(finetune)
+
+
+def _add_settings(parser: argparse.ArgumentParser, items: Iterable[Field[Any]]) -> None:
+    """An option for each field of a config, by its metadata."""
+    for item in items:
         known, name = item.metadata, "--" + item.name.replace("_", "-")
         text = f"{known['label']}. {known['help']}".replace("%", "%%")
         if item.name == "encoders":
-            finetune.add_argument(
+            parser.add_argument(
                 "--encoder", dest=item.name, metavar="MODALITY=ID_OR_FOLDER", action="append",
                 default=[], type=value_of, help=f"{text} May be repeated.",
             )  # fmt: skip
         elif isinstance(item.default, bool):
-            finetune.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
+            parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
         elif isinstance(item.default, tuple):
-            finetune.add_argument(name, metavar="A,B,…", type=listed, help=text)
+            parser.add_argument(name, metavar="A,B,…", type=listed, help=text)
         else:
             kind, choices = type(item.default), known.get("choices")
             metavar = None if choices else "NAME" if kind is str else "N"
-            finetune.add_argument(name, metavar=metavar, type=kind, choices=choices, help=text)
-    how = finetune.add_mutually_exclusive_group()
+            parser.add_argument(name, metavar=metavar, type=kind, choices=choices, help=text)
+
+
+def _add_patience(parser: argparse.ArgumentParser) -> None:
+    how = parser.add_mutually_exclusive_group()
     how.add_argument("--wait", action="store_true", help="wait for the result (the default)")
     how.add_argument("--detach", action="store_true", help="return at once with the run's id")
 
 
+def _add_pretrain(commands_of: Any) -> None:
+    pretrain = _command(
+        commands_of, "pretrain", commands.pretrain,
+        "make a new base from cases without labels, or a base from its recipe",
+    )  # fmt: skip
+    pretrain.add_argument("project", metavar="PROJECT", nargs="?")
+    known = [item for item in fields(PretrainConfig) if item.name not in commands.OF_THE_TABLE]
+    _add_settings(pretrain, known)
+    pretrain.add_argument(
+        "--manifest", metavar="FILE", type=Path,
+        help="a table of further cases; they need no labels, and nothing is copied",
+    )  # fmt: skip
+    _add_patience(pretrain)
+    recipe = pretrain.add_argument_group("a base from its recipe, here and now")
+    recipe.add_argument("--recipe", metavar="FILE", type=Path, help="the recipe, as JSON")
+    recipe.add_argument("--data", metavar="DIR", type=Path, help="folder of the recipe's cohorts")
+    recipe.add_argument("--work", metavar="DIR", type=Path, help="where stages are kept")
+    recipe.add_argument("--out", metavar="DIR", type=Path, help="where the base is written")
+    recipe.add_argument("--stage", metavar="NAME", action="append", default=[],
+                        help="only this stage; may be repeated")  # fmt: skip
+    recipe.add_argument("--teacher", metavar="DIR", type=Path,
+                        help="folder of the teacher's weights")  # fmt: skip
+
+
 def _add_run(commands_of: Any) -> None:
-    group = _group(commands_of, "run", "fine-tuning runs")
+    group = _group(commands_of, "run", "fine-tuning and pretraining runs")
     listing = _command(group, "list", commands.run_list, "list the runs")
     listing.add_argument("project", metavar="PROJECT", nargs="?")
     for name, run, help in (

@@ -177,7 +177,9 @@ def progress_line(run: RunRecord) -> str:
 
 
 def result_text(result: Mapping[str, Any]) -> str:
-    """Metrics, the ladder of models and the value of each modality."""
+    """Metrics, the ladder of models and the value of each modality; of a new base its worth."""
+    if "parent" in result:
+        return base_result_text(result)
     lines = []
     if result.get("adapter"):
         lines += [f"Adapter {result['adapter']}"]
@@ -198,6 +200,39 @@ def result_text(result: Mapping[str, Any]) -> str:
             f"{figure(fusion['gain'])}, {fusion['verdict']}."
         ]
     return "\n".join(lines).strip()
+
+
+def base_result_text(result: Mapping[str, Any]) -> str:
+    """What pretraining has made, from how many cases, and what it is worth."""
+    counts = ", ".join(f"{name} {count}" for name, count in result["n"].items())
+    lines = [
+        f"Base {result['base']}, from {result['parent']}",
+        f"Learned from {result['learned_from']} cases: {counts}",
+        "", before_after_text(result["verdict"]), "",
+        table(("curve", "first", "last"), [(name, *ends) for name, ends in
+                                            result["curves"].items()]),
+    ]  # fmt: skip
+    groups = result.get("groups")
+    if groups:
+        rows = [(g["group"] + 1, g["cases"], ", ".join(g["nearest"][:3])) for g in groups["groups"]]
+        lines += ["", table(("group", "cases", "most typical"), rows)]
+        lines += [f"Groups over several seeds agree to {groups['stability']:.2f} of 1."]
+    return "\n".join([*lines, "", f"Next: finetune PROJECT --base {result['base']}"])
+
+
+def before_after_text(judged: Mapping[str, Any]) -> str:
+    """The verdict on a new base in a sentence."""
+    if judged["verdict"] is None:
+        return f"Not judged: {judged['reason']}"
+    words = {
+        "better": "The new base is better on the held-out patients",
+        "worse": "The new base is worse on the held-out patients",
+        "no evidence": "No evidence that the new base is better or worse",
+    }[judged["verdict"]]
+    return (
+        f"{words}: {judged['metric']} of the probe {figure(judged['before'])} before, "
+        f"{figure(judged['after'])} after, gain {figure(judged['gain'])}."
+    )
 
 
 def _counts(n: Any) -> list[tuple[str, Any]]:

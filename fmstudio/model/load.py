@@ -67,8 +67,8 @@ def task_config(
         used[kind] = stored["encoders"][kind]
     return SharedModelConfig(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
-        readings=stored.get("readings", 0), encoders=used, routes=routes, outputs=outputs, base=base,
-        base_sha256=weights_sha256(base, settings),
+        readings=stored.get("readings", 0), encoders=used, routes=routes, outputs=outputs,
+        base=base, base_sha256=weights_sha256(base, settings),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 LOWEST_RANK = 3.0
 LOWEST_SPREAD = 1e-3
+LOST_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Health:
     rank: float
     spread: float
 
-    @property
-    def collapsed(self) -> bool:
-        """True if what the base makes of its inputs is next to the same for all of them."""
-        return self.rank < LOWEST_RANK or self.spread < LOWEST_SPREAD
+    def collapsed(self, before: Health) -> bool:
+        """True if what the base makes of its inputs is next to the same for all of them, and was
+        not so before: inputs that are alike themselves are no fault of the base's."""
+        flat = self.rank < LOWEST_RANK and self.rank < LOST_SHARE * before.rank
+        shrunk = self.spread < LOWEST_SPREAD and self.spread < LOST_SHARE * before.spread
+        return flat or shrunk
 
 
 def health(features: np.ndarray) -> Health:

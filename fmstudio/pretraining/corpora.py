@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from data_samples.varied.cases import MAKERS
 from data_samples.varied.cases import case as drawn_case
-
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
 from fmstudio.contracts import Preparer, discover, pipeline
 from fmstudio.preparation.inputs import Preparation
@@ -22,7 +22,7 @@ from fmstudio.pretraining.sources import DrawnSource, StoredSource, store_cases
 from fmstudio.pretraining.stream import Source
 from fmstudio.pretraining.teacher import Teacher
 from fmstudio.pretraining.usefulness import Usefulness
-from fmstudio.types import Cohort, ModalityInput, PatientCase, TaskSpec, target_array
+from fmstudio.types import Cohort, ModalityInput, PatientCase, target_array
 
 FITTED_ON = 400  # drawn inputs from which scales are learned
 VERSION = 1  # of what the drawing makes: goes up when the same number would give another case
@@ -71,11 +71,18 @@ class Corpora:
                     continue
                 cases = [c for c in cohort.split("train") if c.sources.get(modality)]
                 stored = self._stored(row, cohort, [modality], cases)
-                examples = [stored.example(number) for number in range(len(stored))]
                 by_id = {case.case_id: case for case in cases}
                 kept = [by_id[case_id] for case_id in stored.ids]
-                found.append(_usefulness(f"{cohort.name} {modality}", modality, cohort.task,
-                                         kept, examples))  # fmt: skip
+                found.append(
+                    Usefulness(
+                        f"{cohort.name} {modality}",
+                        modality,
+                        cohort.task,
+                        stored,
+                        target_array(kept),
+                        [case.patient_id for case in kept],
+                    )
+                )
         return found
 
     def texts(self) -> list[str]:
@@ -126,7 +133,9 @@ class Corpora:
             if pipeline(modality).kind == "text" and self.teacher:
                 words = self.teacher.words()
 
-                def listed(number: int, modality: str = modality) -> dict[str, Any]:
+                def listed(
+                    number: int, modality: str = modality, words: list[str] = words
+                ) -> dict[str, Any]:
                     given = _list_of_words(words, np.random.default_rng([seed, 2, number]))
                     return {modality: (given, self._taught(given, ""))}
 
@@ -173,18 +182,11 @@ class Corpora:
 
 
 def _list_of_words(words: Sequence[str], random: np.random.Generator) -> ModalityInput:
-    """Some words in no order, the frequent ones more often (the teacher's order is by frequency)."""
+    """Some words in no order, frequent ones more often: the teacher's order is by frequency."""
     count = int(random.integers(FEW_WORDS, MANY_WORDS))
     places = (len(words) * random.random(count) ** 1.7).astype(int)
     text = " ".join(words[place] for place in places)
     return ModalityInput("text", text, np.ones(1, bool), {"language": "en"})
-
-
-def _usefulness(
-    name: str, modality: str, task: TaskSpec, cases: Sequence[PatientCase], examples: Any
-) -> Usefulness:
-    patients = [case.patient_id for case in cases]
-    return Usefulness(name, modality, task, examples, target_array(cases), patients)
 
 
 def open_cohort(manifest_path: Path, label: str, kind: str = "binary") -> Cohort:

@@ -10,21 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fmstudio.contracts import discover
 from fmstudio.errors import RunFailed
-from fmstudio.model.batching import collate
-from fmstudio.model.shared import SharedModel, summary
+from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.outputs import autocast
 from fmstudio.pretraining.collapse import Health, health
 from fmstudio.pretraining.encoded import encode
+from fmstudio.pretraining.features import features
 from fmstudio.pretraining.state import State, load_state, save_state
-from fmstudio.pretraining.stream import Example, Mixture
+from fmstudio.pretraining.stream import Mixture
 from fmstudio.records import Point, Progress
 from fmstudio.training.reporter import Reporter, Stopped
 
@@ -35,6 +35,15 @@ WARM_UP = 0.05  # share of the steps in which the learning rate rises
 STRETCH = 20  # steps whose losses make one point of the curve
 
 Watch = Callable[[SharedModel], Mapping[str, float]]
+
+
+@runtime_checkable
+class Renewed(Protocol):
+    """A head that looks at the cases anew now and then; what it keeps of them are its buffers."""
+
+    def renew(self, model: SharedModel, mixture: Mixture) -> None:
+        """Called before the first step and after each stretch of steps."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Engine:
             {key: nn.Parameter(torch.randn(width) * 0.02) for key, width in widths.items()}
         ).to(self.device)
         self.watched = sample[:WATCHED]
+        self.before = self._health()
         self.learning = nn.ModuleDict({"heads": self.heads, **self._learning_parts()})
         self.parameters = [*self.learning.parameters(), *self.unknown.parameters()]
         self.optimizer = torch.optim.AdamW(
@@ -102,9 +112,10 @@ class Engine:
         Raises Stopped if asked to stop, RunFailed if the features have collapsed or the loss is
         no number.
         """
+        started = time.monotonic()
+        self._renew()
         state = load_state(self.folder, self.learning, self.unknown, self.optimizer) or State()
         self.reporter.points(state.points)
-        started = time.monotonic()
         if not state.points:
             state = self._look(state, [], started)
         while state.step < self.plan.steps:
@@ -122,6 +133,11 @@ class Engine:
             yield step
             if self.reporter.should_stop():
                 return
+
+    def _renew(self) -> None:
+        for head in self.heads.values():
+            if isinstance(head, Renewed):
+                head.renew(self.model, self.mixture)
 
     def _step(self, step: int) -> dict[str, float]:
         """One step; the loss by objective."""
@@ -170,17 +186,19 @@ class Engine:
         seconds = state.seconds + time.monotonic() - started
         after = State(step, seconds, (*state.points, *points))
         if losses:
+            self._renew()
             save_state(self.folder, after, self.learning, self.unknown, self.optimizer)
         self._report(after, points)
-        flat = [name for name, seen in states.items() if seen.collapsed]
-        if flat and losses:
-            seen = states[flat[0]]
-            raise RunFailed(
-                f"What the base makes of {flat[0]} has collapsed: its features keep to "
-                f"{seen.rank:.1f} directions with a spread of {seen.spread:.4f}.",
-                hint="Use a smaller learning rate, or add the objective 'masked', which a "
-                "collapsed base cannot meet.",
-            )
+        for modality, seen in states.items():
+            if seen.collapsed(self.before[modality]):
+                raise RunFailed(
+                    f"What the base makes of {modality} has collapsed: its features keep to "
+                    f"{seen.rank:.1f} directions with a spread of {seen.spread:.4f}, from "
+                    f"{self.before[modality].rank:.1f} and {self.before[modality].spread:.4f} at "
+                    "the start.",
+                    hint="Start anew with a smaller learning rate, or add the objectives 'masked' "
+                    "and 'spread', which a collapsed base cannot meet.",
+                )
         return after
 
     @torch.inference_mode()
@@ -189,7 +207,7 @@ class Engine:
         self.model.eval()
         found = {}
         for modality in self.model.modalities:
-            having = [e for e in self.watched if modality in e.inputs]
+            having = [one for one in self.watched if modality in one.inputs]
             if len(having) > FEWEST_WATCHED:
                 found[modality] = health(features(self.model, modality, having))
         return found
@@ -212,15 +230,3 @@ def _curves(losses: Sequence[tuple[int, Mapping[str, float]]]) -> Iterator[Point
         for name in sorted({name for _, found in part for name in found}):
             values = [found[name] for _, found in part if name in found]
             yield Point(f"loss: {name}", part[-1][0] + 1, float(np.mean(values)))
-
-
-@torch.inference_mode()
-def features(model: SharedModel, modality: str, examples: Sequence[Example]) -> np.ndarray:
-    """Mean and spread of the encoder's tokens (n, 2 · D) for inputs of one modality, unhidden."""
-    rows: list[Tensor] = []
-    for start in range(0, len(examples), 16):
-        part = examples[start : start + 16]
-        batch = collate([{modality: e.inputs[modality]} for e in part], model.device)
-        tokens = model.tokens(modality, batch.modalities[modality])
-        rows.append(torch.cat(summary(tokens.values, tokens.mask), -1).float().cpu())
-    return torch.cat(rows).numpy()

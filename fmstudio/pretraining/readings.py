@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from fmstudio.model.shared import SharedModel
-from fmstudio.pretraining.engine import features
+from fmstudio.pretraining.features import features
 from fmstudio.pretraining.objectives.known import LIMIT
 from fmstudio.pretraining.stream import Example
 

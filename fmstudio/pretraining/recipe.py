@@ -1,6 +1,6 @@
 """Makes the embedded base from its recipe: corpora in, `assets/base` out.
 
-    python -m fmstudio.pretraining.recipe --data FOLDER_OF_COHORTS --work FOLDER [--stage NAME]
+    python -m fmstudio pretrain --recipe FILE --data FOLDER_OF_COHORTS --work FOLDER [--stage NAME]
 
 A recipe is a list of stages, each of which trains some parts of the model on what earlier stages
 left. A stage that was broken off goes on from its last checkpoint; stages that train different
@@ -10,12 +10,10 @@ case, no value of a case.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +23,20 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from fmstudio.contracts import discover, pipeline, pipelines
+from fmstudio.errors import InputError
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.preparation.inputs import Preparation
+from fmstudio.pretraining.base_folder import (
+    CARD,
+    TOKENIZER,
+    WEIGHTS,
+    ends,
+    write_json,
+    write_weights,
+)
 from fmstudio.pretraining.corpora import Corpora
 from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.readings import fit_readings
-from fmstudio.pretraining.state import State
 from fmstudio.pretraining.stream import Mixture
 from fmstudio.pretraining.teacher import Teacher, checked_folder, packaged_folder
 from fmstudio.records import Point, Progress
@@ -38,24 +44,27 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 
 log = logging.getLogger(__name__)
+Say = Callable[[str], object]
 HOME = Path(__file__).resolve().parents[2] / "assets" / "base"
-WEIGHTS = "model.safetensors"
 READINGS = "readings.json"
 READ_FROM = 4000  # examples on which the readings are fitted
 
 
-class Log:
-    """A reporter that writes to the log and never asks for a stop."""
+@dataclass(frozen=True)
+class Told:
+    """A reporter that tells a line at every look and never asks for a stop."""
+
+    say: Say
 
     def progress(self, progress: Progress) -> None:
         """Where it stands."""
-        log.info("step %d of %d, %.0f s left", progress.epoch, progress.epochs,
-                 progress.seconds_left or 0)  # fmt: skip
+        left = progress.seconds_left or 0
+        self.say(f"step {progress.epoch} of {progress.epochs}, {left:.0f} s left")
 
     def points(self, points: Sequence[Point]) -> None:
         """The last value of each curve."""
         last = {point.name: point.value for point in points}
-        log.info("%s", ", ".join(f"{name} {value:.3f}" for name, value in last.items()))
+        self.say(", ".join(f"{name} {value:.3f}" for name, value in last.items()))
 
     def should_stop(self) -> bool:
         """Never: a stage is ended from outside and goes on from its checkpoint."""
@@ -125,7 +134,7 @@ class Bench:
 
 
 def set_up(
-    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path
+    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path, say: Say
 ) -> Bench:
     """The stage's model, with what earlier stages trained, and its sources."""
     names = [one["name"] for one in recipe["stages"]]
@@ -142,11 +151,11 @@ def set_up(
         {m: model.encoders[pipeline(m).kind].window or 1 for m in modalities},
     )  # fmt: skip
     for source in mixture.sources:
-        log.info("%s: %d cases, weight %s", source.name, len(source), source.weight)
+        say(f"{source.name}: {len(source)} cases, weight {source.weight}")
     return Bench(stage, model, mixture, work / stage["name"])
 
 
-def train_stage(bench: Bench, corpora: Corpora) -> None:
+def train_stage(bench: Bench, corpora: Corpora, say: Say) -> None:
     """Trains one stage to its end and stores the parts that it trained."""
     stage, model, mixture = bench.stage, bench.model, bench.mixture
     plan = Plan(
@@ -159,7 +168,7 @@ def train_stage(bench: Bench, corpora: Corpora) -> None:
     def watch(model: SharedModel) -> dict[str, float]:
         return {name: value for one in watches for name, value in one(model).items()}
 
-    engine = Engine(model, mixture, plan, bench.folder, Log(), watch)
+    engine = Engine(model, mixture, plan, bench.folder, Told(say), watch)
     state = engine.run()
     parts = tuple(f"{name}." for name in engine.learning if name != "heads")
     trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
@@ -167,7 +176,7 @@ def train_stage(bench: Bench, corpora: Corpora) -> None:
     history = {
         "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
         "sources": {source.name: len(source) for source in mixture.sources},
-        "curves": _ends(state),
+        "curves": ends(state),
     }  # fmt: skip
     (bench.folder / "history.json").write_text(json.dumps(history), encoding="utf-8")
 
@@ -187,16 +196,16 @@ def read_stage(bench: Bench) -> None:
 
 
 def run_stage(
-    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path
+    recipe: Mapping[str, Any], stage: Mapping[str, Any], corpora: Corpora, work: Path, say: Say
 ) -> None:
     """What is still to be done of a stage: its training, and the readings of its encoders."""
     trained = (work / stage["name"] / WEIGHTS).is_file()
     read = (work / stage["name"] / READINGS).is_file() or not stage.get("encoders", True)
     if trained and read:
         return
-    bench = set_up(recipe, stage, corpora, work)
+    bench = set_up(recipe, stage, corpora, work, say)
     if not trained:
-        train_stage(bench, corpora)
+        train_stage(bench, corpora, say)
     if not read:
         read_stage(bench)
 
@@ -211,16 +220,8 @@ def _readings(recipe: Mapping[str, Any], work: Path) -> dict[str, dict[str, Any]
     return found
 
 
-def _ends(state: State) -> dict[str, list[float]]:
-    """First and last value of every curve."""
-    curves: dict[str, list[float]] = {}
-    for point in state.points:
-        curves.setdefault(point.name, []).append(point.value)
-    return {name: [round(values[0], 4), round(values[-1], 4)] for name, values in curves.items()}
-
-
-def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
-    """The trained parts of all stages as a base: half-precision weights, config, card."""
+def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> dict[str, Any]:
+    """The trained parts of all stages as a base: weights, config and card, which it gives."""
     names = [stage["name"] for stage in recipe["stages"]]
     readings = _readings(recipe, work)
     sizes = {
@@ -228,17 +229,9 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
         for key, facts in readings.items()
     }
     model = start_model(recipe, work, names, sizes)
-    weights = {
-        name: value.half().contiguous()
-        for name, value in model.state_dict().items()
-        if not name.startswith("task_head.")
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    save_file(weights, out / WEIGHTS)
-    (out / "tokenizer.json").write_bytes((work / "tokenizer.json").read_bytes())
     config = {name: recipe[name] for name in ("width", "heads", "depth")}
     config |= {"readings": model.config.readings, "encoders": model.config.encoders}
-    content = (out / WEIGHTS).read_bytes()
+    facts = write_weights(out, model.state_dict(), config, work / TOKENIZER)
     histories = {
         name: json.loads((work / name / "history.json").read_text(encoding="utf-8"))
         for name in names
@@ -247,9 +240,7 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
     card = {
         "name": recipe["name"],
         "title": recipe["title"],
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "parameters": sum(value.numel() for value in weights.values()),
-        "size_mb": round(len(content) / 2**20, 1),
+        **facts,
         "licence": recipe["licence"],
         "description": recipe["description"],
         "limits": recipe["limits"],
@@ -257,9 +248,8 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> None:
         "readings": readings,
         "stages": histories,
     }
-    for name, value in (("config", config), ("card", card)):
-        text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-        (out / f"{name}.json").write_text(text, encoding="utf-8")
+    write_json(out / CARD, card)
+    return card
 
 
 def _trained_on(
@@ -290,34 +280,36 @@ def teacher_of(recipe: Mapping[str, Any], folder: Path | None) -> Teacher | None
     return Teacher(packaged_folder(named["package"], named["sha256"]))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of the recipe's cohorts")
-    parser.add_argument("--work", type=Path, required=True, help="where stages and caches are kept")
-    parser.add_argument("--stage", action="append", help="only this stage; may be repeated")
-    parser.add_argument("--teacher", type=Path, help="folder of the teacher's weights")
-    parser.add_argument("--recipe", type=Path, default=HOME / "recipe.json")
-    parser.add_argument("--out", type=Path, default=HOME, help="where the base is written")
-    given = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    recipe = json.loads(given.recipe.read_text(encoding="utf-8"))
-    given.work.mkdir(parents=True, exist_ok=True)
-    settings = Settings(given.work / "home")
+def make_base(
+    path: Path, data: Path, work: Path, out: Path = HOME, stages: Sequence[str] = (),
+    teacher: Path | None = None, say: Say = log.info,
+) -> dict[str, Any]:  # fmt: skip
+    """Trains what is not done yet of the recipe at `path`, and writes the base to `out`.
+
+    `data` holds the recipe's cohorts; `work` keeps stages and caches. With `stages` only those are
+    trained and nothing is written. Gives the card, or {"stages": done} while some are left.
+    Raises InputError for a recipe, a cohort or a teacher that is not there.
+    """
+    if not path.is_file() or not data.is_dir():
+        missing = path if not path.is_file() else data
+        raise InputError(f"There is no '{missing.name}'.", hint="Check its name and folder.")
+    recipe = json.loads(path.read_text(encoding="utf-8"))
+    names = [stage["name"] for stage in recipe["stages"]]
+    for name in stages:
+        if name not in names:
+            raise InputError(f"There is no stage '{name}'.", hint=f"Use: {', '.join(names)}.")
+    work.mkdir(parents=True, exist_ok=True)
+    settings = Settings(work / "home")
     with Reader(settings.limits) as reader:
-        teacher = teacher_of(recipe, given.teacher)
-        preparation = Preparation(reader, settings)
-        corpora = Corpora(recipe, given.data, given.work, preparation, teacher)
-        if not (given.work / "tokenizer.json").is_file():
-            temporary = given.work / f"tokenizer.{os.getpid()}.json"
+        taught_by = teacher_of(recipe, teacher)
+        corpora = Corpora(recipe, data, work, Preparation(reader, settings), taught_by)
+        if not (work / TOKENIZER).is_file():
+            temporary = work / f"tokenizer.{os.getpid()}.json"
             train_tokenizer(corpora.texts(), recipe["vocabulary"], temporary)
-            temporary.replace(given.work / "tokenizer.json")
+            temporary.replace(work / TOKENIZER)
         for stage in recipe["stages"]:
-            if not given.stage or stage["name"] in given.stage:
-                run_stage(recipe, stage, corpora, given.work)
-    if not given.stage:
-        assemble(recipe, given.work, given.out)
-
-
-if __name__ == "__main__":
-    main()
+            if not stages or stage["name"] in stages:
+                run_stage(recipe, stage, corpora, work, say)
+    if stages:
+        return {"stages": [name for name in names if (work / name / WEIGHTS).is_file()]}
+    return assemble(recipe, work, out)

@@ -87,17 +87,20 @@ def store_cases(
     preparers: Mapping[str, Preparer],
     preparation: Preparation,
     beside: Beside = lambda given, case_id: {},
+    beside_key: str = "",
 ) -> StoredSource:
     """Reads and prepares the cases' inputs of every modality that has a preparer.
 
     What cannot be read is left out and told in `preparation.unreadable`. `beside` gives what else
-    is known of an input of a case.
+    is known of an input of a case; where it is not of the input alone, `beside_key` says of what.
     """
     keys: dict[str, dict[str, str]] = {}
-    for modality, preparer in preparers.items():
-        for case, given in preparation.inputs(modality, cases, keep=True):
+    for done, (modality, preparer) in enumerate(preparers.items()):
+        for number, (case, given) in enumerate(preparation.inputs(modality, cases, keep=True)):
+            preparation.report((done + number / len(cases)) / len(preparers))
             source = source_key(modality, case.sources[modality])
-            key = content_key("example", source, preparer.key)
+            made_by = [preparer.key, beside_key, case.case_id] if beside_key else preparer.key
+            key = content_key("example", source, made_by)
             if key not in preparation.cache:
                 prepared = preparer.prepare(given)
                 if not prepared.length:

@@ -7,7 +7,7 @@ larger than memory.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -23,11 +23,13 @@ class Example:
     """One case to learn from.
 
     `inputs` are prepared for their encoders. `known` are numbers that are known of what an input
-    shows, {modality: {name: number}}: measured from it, or written down beside it.
+    shows, {modality: {name: number}}: measured from it, or written down beside it. `place` is where
+    a mixture has it from: the source's place among its sources, and its number there.
     """
 
     inputs: Mapping[str, Prepared]
     known: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    place: tuple[int, int] = (0, 0)
 
     @property
     def items(self) -> int:
@@ -77,14 +79,14 @@ class Mixture:
         """The batch of a step: the same whenever it is asked for."""
         random = np.random.default_rng([self.seed, step])
         weights = np.array([source.weight for source in self.sources], float)
-        source = self.sources[int(random.choice(len(weights), p=weights / weights.sum()))]
+        source = int(random.choice(len(weights), p=weights / weights.sum()))
         examples = list(self._some(source, random))
         return Drawn(collate([one.inputs for one in examples], device), examples)
 
-    def _some(self, source: Source, random: np.random.Generator) -> Iterable[Example]:
-        items = 0
-        for count, number in enumerate(random.permutation(len(source))[: self.most_cases]):
-            example = self._cut(source.example(int(number)), random)
+    def _some(self, source: int, random: np.random.Generator) -> Iterable[Example]:
+        items, size = 0, len(self.sources[source])
+        for count, number in enumerate(random.permutation(size)[: self.most_cases]):
+            example = self._cut(self.at((source, int(number))), random)
             items += example.items
             if count >= 2 and items > self.most_items:
                 return
@@ -95,7 +97,18 @@ class Mixture:
             modality: cut(prepared, self.longest, self.windows.get(modality, 1), random)
             for modality, prepared in example.inputs.items()
         }
-        return Example(inputs, example.known)
+        return replace(example, inputs=inputs)
+
+    def at(self, place: tuple[int, int]) -> Example:
+        """The whole example at a place."""
+        source, number = place
+        return replace(self.sources[source].example(number), place=place)
+
+    def places(self, most: int) -> list[tuple[int, int]]:
+        """Places of all examples, or of `most` of them spread evenly over every source."""
+        every = [(s, n) for s, source in enumerate(self.sources) for n in range(len(source))]
+        chosen = np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int)
+        return [every[i] for i in chosen]
 
     def sample(self, count: int) -> list[Example]:
         """Examples of all sources by weight, to look at before training: the same each time."""

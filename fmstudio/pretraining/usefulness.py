@@ -14,8 +14,8 @@ from sklearn.model_selection import GroupKFold
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.shared import SharedModel
-from fmstudio.pretraining.engine import features
-from fmstudio.pretraining.stream import Example
+from fmstudio.pretraining.features import features
+from fmstudio.pretraining.sources import StoredSource
 from fmstudio.training.probe import fit_probe, prior_shift
 from fmstudio.types import TaskSpec
 
@@ -27,25 +27,26 @@ MOST_CASES = 300  # of a cohort that are looked at: enough for a curve, and quic
 class Usefulness:
     """A watch: the cross-validated headline figure of a probe on one modality of a cohort.
 
-    `examples`, `targets` and `patients` are of the same cases, in one order.
+    `targets` and `patients` are of the cases of `source`, in its order; targets of a regression in
+    standard units.
     """
 
     name: str
     modality: str
     task: TaskSpec
-    examples: Sequence[Example]
+    source: StoredSource
     targets: np.ndarray
     patients: Sequence[str]
 
     def __call__(self, model: SharedModel) -> Mapping[str, float]:
         """{"probe: NAME": figure}; empty where the cohort is too small for it."""
-        model.eval()
-        rows = [row for row, e in enumerate(self.examples) if self.modality in e.inputs]
-        rows = rows[:: -(-len(rows) // MOST_CASES) or 1]  # evenly: manifests are often sorted
+        having = [row for row, case in enumerate(self.source.cases) if self.modality in case]
+        rows = having[:: -(-len(having) // MOST_CASES) or 1]  # evenly: tables are often sorted
         groups = [self.patients[row] for row in rows]
         if len(set(groups)) < 2 * FOLDS:
             return {}
-        values = features(model, self.modality, [self.examples[row] for row in rows])[:, None]
+        examples = (self.source.example(row) for row in rows)
+        values = features(model, self.modality, examples)[:, None]
         targets, present = self.targets[rows], np.ones((len(rows), 1))
         logits = np.zeros((len(rows), self.task.outputs))
         folds = GroupKFold(FOLDS, shuffle=True, random_state=0)

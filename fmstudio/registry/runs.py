@@ -189,11 +189,17 @@ class Runs(Database):
             place_adapter(session, adapter_id, row.project_id, run_id, name, card)
             first_alias(session, row.project_id, adapter_id)
             session.flush()
-            done = Progress(**row.progress | {"stage": "finished", "fraction": 1.0})
-            _change(session, row, {
-                "status": "finished", "adapter_id": adapter_id, "result": dict(result),
-                "progress": done,
-            })  # fmt: skip
+            _finish(session, row, {"adapter_id": adapter_id, "result": dict(result)})
+            return row.record()
+
+    def finish_run_with_base(
+        self, run_id: str, result: Mapping[str, Any], name: str, sha256: str
+    ) -> RunRecord:
+        """Finish a run whose new base is in place, with a line in the log, all or nothing."""
+        with self.writing() as session:
+            row = _find(session, run_id)
+            log_event(session, "base made", name, {"run": run_id, "sha256": sha256})
+            _finish(session, row, {"result": dict(result)})
             return row.record()
 
 
@@ -221,6 +227,11 @@ def _change(session: Session, row: Run, changes: Mapping[str, Any]) -> None:
         _move(session, row, status)
     for name, value in changes.items():
         setattr(row, name, asdict(value) if isinstance(value, Progress) else value)
+
+
+def _finish(session: Session, row: Run, changes: Mapping[str, Any]) -> None:
+    done = Progress(**row.progress | {"stage": "finished", "fraction": 1.0})
+    _change(session, row, {"status": "finished", "progress": done, **changes})
 
 
 def _move(session: Session, row: Run, status: str) -> None:

@@ -1,7 +1,8 @@
 """The worker process: `python -m fmstudio.runs.worker RUN --home HOME` does one run and ends.
 
-It rebuilds the cohort from the registry, does the work, puts the adapter's files in place, and
-then finishes the run in the registry. Then it starts the run that waits next.
+It rebuilds the cohort from the registry, does the work of the run's kind, puts the files of the
+adapter or base in place, and then finishes the run in the registry. Then it starts the run that
+waits next.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fmstudio.errors import InputError, StudioError
 from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
@@ -33,8 +34,12 @@ from fmstudio.settings import Settings, load_settings
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.types import Cohort
 
+if TYPE_CHECKING:
+    from fmstudio.pretraining.pretrain import Pretrained
+
 log = logging.getLogger(__name__)
 
+PRETRAIN = "pretrain"  # the kind of run that makes a base; any other makes an adapter
 NICENESS = 5  # pages and predictions come first
 
 
@@ -65,7 +70,12 @@ def execute(settings: Settings, run_id: str, work: Work | None = None) -> str:
                 log.info("%s is already done or being worked on.", run_id)
                 return "not claimed"
             try:
-                _finish(settings, registry, run_id, _work_on(settings, registry, reporter, work))
+                if registry.run(run_id).kind == PRETRAIN:
+                    made = _pretrain(settings, registry, reporter)
+                    _finish_base(settings, registry, run_id, made)
+                else:
+                    done = _work_on(settings, registry, reporter, work)
+                    _finish(settings, registry, run_id, done)
             except Stopped:
                 _leave(registry, run_id, pid, status="stopped")
             except Exception as fault:
@@ -99,6 +109,36 @@ def _finetuning() -> Work:
     from fmstudio.training.finetune import finetune
 
     return finetune
+
+
+def _pretrain(settings: Settings, registry: Registry, reporter: RunReporter) -> Pretrained:
+    from fmstudio.pretraining.cases import gather
+    from fmstudio.pretraining.config import PretrainConfig
+
+    run = registry.run(reporter.run_id)
+    project = registry.project(run.project_id)
+    with reporter:
+        reporter.progress(Progress("Reading the cases"))
+        kept = None if run.cohort_id is None else registry.cohort(run.cohort_id)
+        gathered = gather(settings, project, kept, PretrainConfig.from_dict(run.config))
+        from fmstudio.pretraining.pretrain import pretrain  # torch, once the cases are known good
+
+        done = pretrain(run, gathered, run_folder(settings, run.id), settings, reporter)
+    if reporter.lost:
+        raise Stopped
+    return done
+
+
+def _finish_base(settings: Settings, registry: Registry, run_id: str, done: Pretrained) -> None:
+    """Files first, row second, as for an adapter."""
+    name, target = done.card["name"], settings.folder("bases") / done.card["name"]
+    if target.exists():
+        raise InputError(
+            f"There is a base '{name}' by now.",
+            hint="Rename the folder of that base, then resume the run.",
+        )
+    _put_in_place(done.base_folder, target)
+    registry.finish_run_with_base(run_id, done.result, name, done.card["sha256"])
 
 
 def _finish(settings: Settings, registry: Registry, run_id: str, done: Done) -> None:

@@ -5,6 +5,7 @@ answers.py    previews, predictions, evaluation      batch.py      a manifest's 
 adapters.py   adapters                               exchange.py   bundles out, checked, and in
 training.py   bases and runs                         waiting.py    waiting for a run
 catalogue.py  bases and encoders
+pretraining.py  new bases from cases without labels
 projects.py   projects and cohorts                   manifests.py  from a manifest to cases
 home.py       one open home folder                   loaded.py     models that stay in memory
 uploads.py    files that come and go                 tasks.py      what is predicted

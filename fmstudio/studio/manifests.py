@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.types import Cohort, TaskSpec
@@ -94,6 +94,12 @@ def kept_folders(settings: Settings, records: Sequence[CohortRecord]) -> list[Pa
         for record in records
         if Path(record.manifest).parts[0] == "cohorts"
     ]
+
+
+def kept_tables(settings: Settings, runs: Sequence[RunRecord]) -> list[Path]:
+    """The folders of uploaded tables without labels that runs learned from."""
+    named = {Path(run.config["manifest"]) for run in runs if run.config.get("manifest")}
+    return [settings.home / path.parent for path in named if path.parts[0] == "cohorts"]
 
 
 def load(settings: Settings, project: ProjectRecord, record: CohortRecord) -> Cohort:

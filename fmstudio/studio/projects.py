@@ -52,6 +52,7 @@ class Projects(Home):
         doomed = [self.settings.folder("adapters") / adapter for adapter in adapters]
         doomed += [self.settings.folder("runs") / r.id for r in self.registry.runs(project.id)]
         doomed += manifests.kept_folders(self.settings, self.registry.cohorts(project.id))
+        doomed += manifests.kept_tables(self.settings, self.registry.runs(project.id))
         self.registry.delete_project(project.id)
         for adapter in adapters:
             self._loaded.forget(adapter)

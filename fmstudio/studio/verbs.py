@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.settings import Settings
 from fmstudio.studio.answers import Answers
+from fmstudio.studio.pretraining import Pretraining
 from fmstudio.studio.sample import Sample, make_sample, read_sample
 
 if TYPE_CHECKING:
     from fmstudio.registry import Registry
 
 
-class Studio(Answers):
-    """Every verb: those of Projects, Training, Adapters and Answers, and those on itself.
+class Studio(Answers, Pretraining):
+    """Every verb: those of Projects, Training, Pretraining, Adapters and Answers, and its own.
 
     User faults raise a StudioError; anything else that is raised is a fault of ours.
     """

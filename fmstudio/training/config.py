@@ -28,6 +28,21 @@ def _shown(default: Any, label: str, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"label": label, "help": help, **limits})
 
 
+def check_ranges(config: Any) -> None:
+    """Raises InputError for a field of a config whose value is out of its range."""
+    for item in fields(config):
+        value, known = getattr(config, item.name), item.metadata
+        wrong = "choices" in known and value not in known["choices"]
+        wrong |= "low" in known and not known["low"] <= value <= known["high"]
+        if wrong:
+            expected = (
+                "one of " + ", ".join(known["choices"])
+                if "choices" in known
+                else f"between {known['low']} and {known['high']}"
+            )
+            raise InputError(f"{known['label']} is {value}.", hint=f"Give a value {expected}.")
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything needed to repeat a run on the same cohort.
@@ -98,17 +113,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "encoders", dict(self.encoders))
-        for item in fields(self):
-            value, known = getattr(self, item.name), item.metadata
-            wrong = "choices" in known and value not in known["choices"]
-            wrong |= "low" in known and not known["low"] <= value <= known["high"]
-            if wrong:
-                expected = (
-                    "one of " + ", ".join(known["choices"])
-                    if "choices" in known
-                    else f"between {known['low']} and {known['high']}"
-                )
-                raise InputError(f"{known['label']} is {value}.", hint=f"Give a value {expected}.")
+        check_ranges(self)
 
     @property
     def encoders_frozen(self) -> bool:

@@ -80,7 +80,7 @@ def prepare(
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
         prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
-    material = _material(cohort, prepared)
+    material = material_of(cohort, prepared)
     check_step(config, prepared, material.ids("train"), settings)
     fit_bridges(model, prepared, material.ids("train"))
     return model, processors, material
@@ -107,7 +107,8 @@ def _encoders(config: RunConfig, modalities: Sequence[str]) -> Mapping[str, str]
     return config.encoders
 
 
-def _material(cohort: Cohort, prepared: PreparedCases) -> Material:
+def material_of(cohort: Cohort, prepared: PreparedCases) -> Material:
+    """Prepared cases by split, with their targets. Raises InputError for an empty split."""
     cases = {
         split: [case for case in cohort.split(split) if prepared.keys[case.case_id]]
         for split in SPLITS

@@ -1,0 +1,33 @@
+"""What pretraining will take, told before it starts. Free of torch, so that a page can ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psutil
+
+from fmstudio.contracts import pipeline
+from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.training.estimate import (
+    COSTS,
+    EFFICIENCY,
+    FIXED_MB,
+    FIXED_SECONDS,
+    Estimate,
+    machine_gigaflops,
+)
+
+PASSES = 3.0  # forward, and twice as much back
+JUDGING = 4.0  # passes over the cases for verdict, groups and the curves' probes
+TENSORS_MB = 40.0  # of a case in a batch, forward and back
+
+
+def estimate(config: PretrainConfig, counts: Mapping[str, int]) -> Estimate:
+    """For a config and how many cases have each modality."""
+    costs = [(count, COSTS[pipeline(modality).kind]) for modality, count in counts.items()]
+    encode = sum(count * giga for count, (_, giga, _) in costs)
+    read = sum(count * seconds for count, (_, _, seconds) in costs)
+    work = encode * (PASSES * config.epochs + JUDGING)
+    readers = max(1, psutil.cpu_count() or 1)
+    seconds = FIXED_SECONDS + read / readers + work / (machine_gigaflops() * EFFICIENCY)
+    return Estimate(seconds, FIXED_MB + TENSORS_MB * config.batch_size)

@@ -1,0 +1,172 @@
+"""Verbs on pretraining: what can be learned from, what it will take, and the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import InputError
+from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.studio import uploads
+from fmstudio.studio.training import Training
+from fmstudio.types import PatientCase
+
+if TYPE_CHECKING:
+    from fmstudio.pretraining.cases import Gathered
+    from fmstudio.training.estimate import Estimate
+
+log = logging.getLogger(__name__)
+
+KIND = "pretrain"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a base can learn from, in words."""
+
+    name: str
+    label: str
+    help: str
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a run would learn from, by where it is from and by modality, and what it would take."""
+
+    config: PretrainConfig
+    counts: Mapping[str, int]
+    modalities: Mapping[str, int]
+    cases: int
+    labelled: bool
+    estimate: Estimate
+
+
+class Pretraining(Training):
+    """Objectives and pretraining runs."""
+
+    def objectives(self) -> list[Objective]:
+        """What a base can learn from without labels."""
+        from fmstudio.contracts import discover
+
+        found = discover("fmstudio.pretraining.objectives", "OBJECTIVE").values()
+        return [Objective(one.name, one.label, one.help) for one in found]
+
+    def keep_table(self, manifest: Path) -> Path:
+        """Take a table of further cases and its files below home; the path of the table there."""
+        return uploads.keep(Path(manifest), self.settings)
+
+    def plan_pretrain(
+        self, project: str | int, config: PretrainConfig, manifest: Path | None = None
+    ) -> Planned:
+        """What a run on the project's cohort and a table of further cases would be.
+
+        Raises InputError where nothing can be learned, NotFound for a base that is not here.
+        """
+        from fmstudio.pretraining.estimate import estimate
+
+        record, cohort = self.project(project), self.cohort(project)
+        self.base(config.base)
+        known = {one.name for one in self.objectives()}
+        for name in config.objectives:
+            if name not in known:
+                raise InputError(
+                    f"There is no objective '{name}'.", hint=f"Use: {', '.join(sorted(known))}."
+                )
+        config = self._with_table(config, record, cohort, manifest)
+        gathered = self._gathered(record, cohort, config)
+        cost = estimate(config, gathered.modalities)
+        return Planned(
+            config, gathered.counts, gathered.modalities, len(gathered.cases), cohort is not None,
+            cost,
+        )  # fmt: skip
+
+    def start_pretrain(
+        self, project: str | int, config: PretrainConfig, manifest: Path | None = None
+    ) -> RunRecord:
+        """Start a run; it goes on if this process ends. The table's files must stay in place.
+
+        Raises InputError if cases, settings or the name are not fit for it, ResourceError if the
+        disk is full.
+        """
+        from fmstudio import runs
+
+        self._check_name(config.name)
+        planned = self.plan_pretrain(project, config, manifest)
+        uploads.check_free_disk(self.settings)
+        record, cohort = self.project(project), self.cohort(project)
+        run = self.registry.create_run(
+            record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(), config.base
+        )
+        runs.start(self.settings, self.registry, run.id)
+        return self.registry.run(run.id)
+
+    def make_base(
+        self, recipe: Path, data: Path, work: Path, out: Path, stages: Sequence[str] = (),
+        teacher: Path | None = None, say: Callable[[str], object] = log.info,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Make a base from its recipe in this process, stage by stage; `say` is told lines.
+
+        Gives its card, or with `stages` those that are done. Raises InputError.
+        """
+        from fmstudio.pretraining.recipe import make_base
+
+        return make_base(recipe, data, work, out, stages, teacher, say)
+
+    def learned_case(self, run_id: str, case_id: str) -> PatientCase | None:
+        """A case that a run learned from, with its files; None where it is not there any more."""
+        run = self.run(run_id)
+        record = self.project(run.project_id)
+        cohort = None if run.cohort_id is None else self.registry.cohort(run.cohort_id)
+        gathered = self._gathered(record, cohort, PretrainConfig.from_dict(run.config))
+        return next((case for case in gathered.cases if case.case_id == case_id), None)
+
+    def free_base_name(self, project: str | int) -> str:
+        """A name for a new base that is not taken: from the project's, with a number behind it."""
+        words = "".join(c if c.isalnum() and c.isascii() else "-"
+                        for c in self.project(project).name.lower())  # fmt: skip
+        stem = words.strip("-")[:30] or "base"
+        taken = self._taken_names()
+        return next(
+            name for name in (f"{stem}-{number}" for number in range(1, 10**6)) if name not in taken
+        )
+
+    def _gathered(
+        self, project: ProjectRecord, cohort: CohortRecord | None, config: PretrainConfig
+    ) -> Gathered:
+        from fmstudio.pretraining.cases import gather
+
+        return gather(self.settings, project, cohort, config)
+
+    def _with_table(
+        self, config: PretrainConfig, project: ProjectRecord, cohort: CohortRecord | None,
+        manifest: Path | None,
+    ) -> PretrainConfig:  # fmt: skip
+        """The config with the table's place, relative to home where it lies below, and its hash."""
+        if manifest is None:
+            if cohort is None:
+                raise InputError(
+                    f"The project '{project.name}' has no cases to learn from.",
+                    hint="Add a cohort, or give a table of cases; they need no labels.",
+                )
+            return config
+        from fmstudio.pretraining.cases import further_cases
+
+        path, home = Path(manifest).resolve(), self.settings.home.resolve()
+        _, fingerprint = further_cases(path, project, cohort.roles if cohort else {})
+        kept = path.relative_to(home) if path.is_relative_to(home) else path
+        return replace(config, manifest=kept.as_posix(), fingerprint=fingerprint)
+
+    def _check_name(self, name: str) -> None:
+        if name in self._taken_names():
+            raise InputError(
+                f"There is a base '{name}', or a run that makes one, already.",
+                hint="Give the new base another name.",
+            )
+
+    def _taken_names(self) -> set[str]:
+        live = [run for run in self.runs() if run.kind == KIND and run.status in LIVE_STATES]
+        return {base.name for base in self.bases()} | {str(run.config["name"]) for run in live}
