@@ -29,6 +29,7 @@ from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.groups import find_groups
+from fmstudio.pretraining.readings import carry_over
 from fmstudio.pretraining.sources import Beside, StoredSource, store_cases
 from fmstudio.pretraining.state import State
 from fmstudio.pretraining.stream import Mixture
@@ -106,11 +107,14 @@ def pretrain(
         source = _source(gathered.cases, model, processors, preparation)
         engine, per_epoch = _engine(config, model, source, gathered, folder, reporter)
         state = engine.run()
+        parent = _parent(config, model, settings)
+        for key in model.readings:
+            carry_over(parent, model, key, source)
         reporter.progress(Progress("Writing the new base", 0.9))
         facts = write_child(folder / "base", model, config.base, settings)
         reporter.progress(Progress("Judging before and after", 0.92))
         preparation.report = lambda share: None
-        judged = _judged(config, model, processors, gathered.labelled, preparation, facts["sha256"])
+        judged = _judged(parent, model, processors, gathered.labelled, preparation, facts["sha256"])
     reporter.progress(Progress("Finding groups", 0.97))
     groups = find_groups(_features(model, source), config.seed)
     ids = [source.ids[row] for row in _grouped(source)]
@@ -209,15 +213,20 @@ def _watches(cohort: Cohort | None, source: StoredSource, model: SharedModel) ->
     return [Usefulness(m, m, cohort.task, own, targets, patients) for m in model.modalities]
 
 
+def _parent(config: PretrainConfig, model: SharedModel, settings: Settings) -> SharedModel:
+    """The base that the model started from, as it was."""
+    return load_base(task_config(config.base, model.modalities, 1, settings), settings).to(
+        model.device
+    )
+
+
 def _judged(
-    config: PretrainConfig, model: SharedModel, processors: Mapping[str, Processor],
+    parent: SharedModel, model: SharedModel, processors: Mapping[str, Processor],
     cohort: Cohort | None, preparation: Preparation, sha256: str,
 ) -> dict[str, Any]:  # fmt: skip
     """The verdict; {"verdict": None, "reason"} where there is nobody to judge on."""
     if cohort is None:
         return {"verdict": None, "reason": "The project has no labelled cohort to judge on."}
-    parent_config = task_config(config.base, model.modalities, 1, preparation.settings)
-    parent = load_base(parent_config, preparation.settings).to(model.device)
     model.config.base_sha256 = sha256
     try:
         return before_and_after(parent, model.eval(), processors, cohort, preparation)

@@ -18,6 +18,7 @@ from torch import nn
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.objectives.known import LIMIT
+from fmstudio.pretraining.sources import StoredSource
 from fmstudio.pretraining.stream import Example
 
 LEAST_KNOWN = 60  # examples in which a number must be known to be read at all
@@ -25,6 +26,7 @@ LEAST_READ = 0.05  # share of a number's variance that must be read on unseen in
 HELD_OUT = 0.25
 STRENGTHS = (3.0, 30.0, 300.0)  # of L2, against features of unit variance
 MEASURED = "measured"
+MOST_CARRIED = 2000  # inputs of a modality on which readings are carried over
 
 
 @dataclass(frozen=True)
@@ -120,3 +122,37 @@ def _solve(table: np.ndarray, target: np.ndarray, strength: float) -> np.ndarray
     gram = table.T @ table + strength * np.eye(table.shape[1])
     coefficients = np.linalg.solve(gram, table.T @ (target - middle))
     return np.append(coefficients, middle - (table.mean(0) @ coefficients))
+
+
+def carry_over(parent: SharedModel, model: SharedModel, key: str, source: StoredSource) -> None:
+    """Makes the readings of an encoder that has learned further say what its parent's said.
+
+    Least squares on the cases that it learned from, held to the parent's weights by as much as few
+    cases cannot tell: what is read keeps its name and meaning in the new base.
+    """
+    old, new = (
+        np.concatenate(
+            [
+                features(one, name, (source.example(row) for row in rows))
+                for name, rows in _having(model, key, source).items()
+            ]
+        ).astype(np.float64)
+        for one in (parent, model)
+    )
+    layer = model.readings[key]
+    weight, bias = (p.detach().cpu().numpy().astype(np.float64) for p in layer.parameters())
+    scale = new.std(0) + 1e-6
+    centred = (new - new.mean(0)) / scale
+    left = old @ weight.T - new @ weight.T
+    gram = centred.T @ centred + STRENGTHS[1] * np.eye(len(scale))
+    change = np.linalg.solve(gram, centred.T @ (left - left.mean(0))).T / scale
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weight + change))
+        layer.bias.copy_(torch.from_numpy(bias + left.mean(0) - change @ new.mean(0)))
+
+
+def _having(model: SharedModel, key: str, source: StoredSource) -> dict[str, list[int]]:
+    """By modality of an encoder, the rows of the cases that have it."""
+    own = [name for name in model.modalities if model.config.routes[name] == key]
+    rows = {n: [row for row, case in enumerate(source.cases) if n in case] for n in own}
+    return {name: found[:: -(-len(found) // MOST_CARRIED)] for name, found in rows.items() if found}
