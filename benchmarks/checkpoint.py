@@ -1,4 +1,4 @@
-"""A frozen checkpoint of the size of ViT-B/16: what its first epoch costs and what later ones do."""
+"""A frozen checkpoint of the size of ViT-B/16: what its first epoch costs, and later ones."""
 
 from __future__ import annotations
 

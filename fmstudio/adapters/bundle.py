@@ -155,7 +155,7 @@ def _check_processors(values: Mapping[str, Any], model: Mapping[str, Any]) -> No
         given = found.get("checkpoint") if isinstance(found, dict) else None
         if given != wanted or (wanted and found["config"] != encoder["config"]):
             raise BundleError(
-                f"'{name}' is not the processor of the encoder that 'config.json' gives {modality}.",
+                f"'{name}' is not for the encoder that 'config.json' gives {modality}.",
                 hint=AGAIN,
             )
 

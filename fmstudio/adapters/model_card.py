@@ -128,8 +128,8 @@ def _checkpoint(made: Mapping[str, Any]) -> str:
     trained = f" Trained on: {_plain(made['trained_on'])}." if made.get("trained_on") else ""
     return (
         f"- Checkpoint for {_plain(', '.join(made['modalities']))}: "
-        f"{_plain(made.get('id') or made['name'])}{revision} ({_plain(made['model_type'])}), SHA-256 "
-        f"`{_plain(made['sha256'])}`. Licence: {_plain(made['licence'])}"
+        f"{_plain(made.get('id') or made['name'])}{revision} ({_plain(made['model_type'])}), "
+        f"SHA-256 `{_plain(made['sha256'])}`. Licence: {_plain(made['licence'])}"
         f"{', gated' if made.get('gated') else ''}.{trained}"
     )
 

@@ -267,7 +267,7 @@ def check_unchanged(info: CheckpointInfo, folder: Path) -> None:
         facts = path.stat()
         if _sha256(path, facts.st_size, facts.st_mtime_ns) != expected:
             raise BundleError(
-                f"The file '{name}' of the checkpoint '{info.name}' was changed since it was added.",
+                f"'{name}' of the checkpoint '{info.name}' was changed since it was added.",
                 hint=_again(info),
             )
 

@@ -6,6 +6,8 @@ import psutil
 
 from fmstudio.errors import ResourceError
 
+# Of what a step keeps: a CPU's allocator leaves holes of a tenth to as much again between batches.
+HOLES = 1.5
 COPIES = 2  # the model, and for a while the file that it is read from or a second model beside it
 
 

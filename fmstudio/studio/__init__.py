@@ -9,6 +9,7 @@ projects.py   projects and cohorts                   manifests.py  from a manife
 home.py       one open home folder                   loaded.py     models that stay in memory
 uploads.py    files that come and go                 tasks.py      what is predicted
 sample.py     the sample project                     starting.py   the first minute of the app
+encoders.py   checkpoints chosen for a run
 """
 
 from fmstudio.studio.verbs import Studio

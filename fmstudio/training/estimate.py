@@ -17,7 +17,7 @@ import psutil
 
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.model.checkpoints import CheckpointInfo
-from fmstudio.model.memory import weights_mb
+from fmstudio.model.memory import HOLES, weights_mb
 from fmstudio.training.config import RunConfig
 
 # By kind of data: tokens for the trunk, billions of operations of the encoder, seconds to read.
@@ -89,12 +89,14 @@ def estimate(
     speed = machine_gigaflops() * EFFICIENCY
     readers = max(1, psutil.cpu_count() or 1)
     features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
-    batch = config.batch_size * (8.0 if config.encoders_frozen else 60.0)
+    embedded = sum(name not in checkpoints for name in chosen)
+    batch = config.batch_size * (8.0 if config.encoders_frozen else 10.0 * embedded)
     used = {info.sha256: info for info in checkpoints.values()}.values()
     load = 2 * sum(info.size_mb for info in used) / READ_MB
     weights = sum(weights_mb(info.parameters) for info in used)
     if not config.encoders_frozen:
-        batch += config.batch_size * sum(i.costs["activation_mb"] for i in checkpoints.values())
+        kept = sum(info.costs["activation_mb"] for info in checkpoints.values())
+        batch += config.batch_size * kept * HOLES
     return Estimate(
         FIXED_SECONDS + load + read / readers + work / speed,
         FIXED_MB + features + batch + weights,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import psutil
 
 from fmstudio.model.checkpoints import find_checkpoint
-from fmstudio.model.memory import check_free
+from fmstudio.model.memory import HOLES, check_free
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
@@ -44,6 +44,7 @@ def check_step(
     for modality, name in config.encoders.items():
         costs = find_checkpoint(name, settings).costs
         needed += config.batch_size * longest[modality] * costs["activation_mb"] / costs["items"]
+    needed *= HOLES
     check_free(
         needed,
         f"A step of {config.batch_size} cases through {', '.join(config.encoders.values())}",

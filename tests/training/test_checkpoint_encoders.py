@@ -28,6 +28,7 @@ from fmstudio.model.load import load_base, task_config
 from fmstudio.prediction.judge import judge
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.preparation.inputs import Preparation, encode
+from fmstudio.preparation.outputs import logits_of
 from fmstudio.records import ProjectRecord
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -128,8 +129,6 @@ def test_a_case_has_the_answer_alone_that_it_has_among_others(finished, seen, se
         prepared = Preparation(reader, settings).run(
             predictor.model, predictor.processors, held_out.cases, frozen=True
         )
-        from fmstudio.preparation.outputs import logits_of
-
         ids = [case.case_id for case in held_out.cases]
         together = predictor.readout.outputs(seen.task, logits_of(predictor.model, prepared, ids))
         positive = seen.task.labels[1]

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
+import json
+import subprocess
+import sys
+
+import torch
+import transformers
+
 from fmstudio.contracts import pipelines
+from fmstudio.model.checkpoints import CheckpointInfo, keep
+from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.estimate import estimate
+from tests.encoders.small import PROCESSORS
 
 SUMMARY = {
     "cases": 300,
@@ -31,3 +42,76 @@ def test_fewer_modalities_take_less():
     one = estimate(RunConfig(modalities=tuple(pipelines())[:1]), SUMMARY)
 
     assert one.seconds < estimate(RunConfig(), SUMMARY).seconds
+
+
+STEP = """
+import sys
+from pathlib import Path
+
+import torch
+
+from fmstudio.adapters import lora
+from fmstudio.adapters.processor import Processor
+from fmstudio.model.batching import collate
+from fmstudio.model.checkpoints import find_checkpoint
+from fmstudio.model.load import load_base, task_config
+from fmstudio.model.made_up import typical
+from fmstudio.settings import Settings
+from fmstudio.training.config import RunConfig
+from fmstudio.training.memory import peak_memory_mb
+
+settings, name = Settings(Path(sys.argv[1])), sys.argv[2]
+info = find_checkpoint(name, settings)
+processor = Processor(name, info.family, info.config, {}, info.as_encoder()["checkpoint"])
+prepared = processor.preparer("embedded", settings).prepare(typical(info.kind))
+model = load_base(task_config("embedded", [name], 1, settings, {name: name}), settings)
+adapted = lora.attach(model, RunConfig(scope="trunk and encoders"))
+torch.nn.init.ones_(lora.task_head(adapted).weight)
+for count in (4, 20):
+    model(inputs=collate([{name: prepared}] * count)).logits.sum().backward()
+    print(peak_memory_mb())
+"""
+
+
+def test_a_step_through_a_checkpoint_takes_the_memory_that_was_foretold(tmp_path):
+    """A vision transformer of 8 layers, 4 films and then 20, in a process of their own."""
+    torch.manual_seed(0)
+    shape = transformers.ViTConfig(
+        hidden_size=256, num_hidden_layers=8, num_attention_heads=4, intermediate_size=1024
+    )
+    transformers.ViTModel(shape).save_pretrained(tmp_path / "vit")
+    processor = PROCESSORS["vit"] | {"size": {"height": 224, "width": 224}}
+    (tmp_path / "vit" / "preprocessor_config.json").write_text(json.dumps(processor))
+    settings, name = Settings(tmp_path / "home"), "radiology"
+    info = keep(tmp_path / "vit", settings, {"name": name})
+    config = RunConfig(modalities=(name,), scope="trunk and encoders")
+    few, many = (
+        estimate(dataclasses.replace(config, batch_size=count), SUMMARY, {name: info}).memory_mb
+        for count in (4, 20)
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", STEP, settings.home, name], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+
+    before, after = map(float, done.stdout.split())
+    assert 0.6 * (many - few) < after - before < 1.6 * (many - few)
+    assert after < many
+
+
+def test_a_larger_checkpoint_takes_longer_and_more_memory():
+    small = CheckpointInfo(
+        "a", "folder", None, None, "vit", "vit", "frames", 768, 6_000_000, 24.0, "ab" * 32, "", False,
+        "", "", "", {}, {}, {"items": 1, "tokens": 10, "gigaflops": 2.5, "activation_mb": 20.0},
+    )  # fmt: skip
+    large = dataclasses.replace(
+        small, parameters=300_000_000, size_mb=1200.0, sha256="cd" * 32,
+        costs=dict(small.costs) | {"gigaflops": 120.0, "activation_mb": 400.0},
+    )  # fmt: skip
+    name = next(name for name, one in pipelines().items() if one.kind == "frames")
+    for scope in ("trunk", "trunk and encoders"):
+        config = RunConfig(scope=scope)
+        a, b = (estimate(config, SUMMARY, {name: info}) for info in (small, large))
+        assert b.seconds > a.seconds
+        assert b.memory_mb > a.memory_mb + 2000
