@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
 from fmstudio.cli import text
@@ -15,10 +15,12 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.model.adding import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import RunRecord
-from fmstudio.runs.additions import Addition
 from fmstudio.studio import Studio
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
+
+if TYPE_CHECKING:
+    from fmstudio.runs.additions import Addition
 
 Answer = tuple[Any, str]
 Work = TypeVar("Work")

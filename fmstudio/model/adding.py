@@ -47,8 +47,11 @@ class Work:
         self._said |= {"state": state, **more}
         write_json(self.folder / STATUS, self._said)
 
-    def run(self) -> None:
-        """Check, then fetch and keep unless only a check was asked for. Raises StudioError."""
+    def run(self) -> tuple[str, dict[str, Any]]:
+        """Check, then fetch and keep unless only a check was asked for: how that ended.
+
+        Raises StudioError.
+        """
         self.say(CHECKING)
         source = Path(self.request["source"])
         if source.is_absolute():
@@ -57,14 +60,16 @@ class Work:
             found, offer = self._checked_offer(self.request["source"])
         self.say(CHECKING, verdict=found.as_dict())
         if self.request["only_check"]:
-            self.say(CHECKED)
-            return
+            return CHECKED, {}
         found.raise_fault()
         if found.source == "hub":
             self.say(FETCHING)
             hub.fetch(offer, found.files, self.files)
             source = self.files
-        self._keep(source, found)
+        self.say(KEEPING)
+        facts = {name: getattr(found, name) for name in FACTS}
+        kept = keep(source, self.settings, facts | {"name": self.request["name"]})
+        return ADDED, {"name": kept.name}
 
     def _checked_folder(self, folder: Path) -> Verdict:
         from fmstudio.encoders.checkpoint import inspect
@@ -76,12 +81,6 @@ class Work:
         offer = hub.ask(model_id, self.request["revision"])
         config = hub.fetch_config(offer, self.files)
         return of_offer(offer, config, self.request["kind"], self.settings), offer
-
-    def _keep(self, folder: Path, found: Verdict) -> None:
-        self.say(KEEPING)
-        facts = {name: getattr(found, name) for name in FACTS}
-        kept = keep(folder, self.settings, facts | {"name": self.request["name"]})
-        self.say(ADDED, name=kept.name)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -99,23 +98,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     work = Work(given.folder, load_settings(given.home))
+    state, told = _end(work)
+    # First nothing is left over, then the end is said: who waits for it may look at once.
+    shutil.rmtree(work.files, ignore_errors=True)
+    work.say(state, **told)
+    return 0 if state in (CHECKED, ADDED) else 1
+
+
+def _end(work: Work) -> tuple[str, dict[str, Any]]:
+    """How a request ended, its fault told as people read it."""
     try:
-        work.run()
+        return work.run()
     except StudioError as fault:
-        work.say(REFUSED, fault=type(fault).__name__, error=fault.message, hint=fault.hint)
-        return 1
+        told = {"fault": type(fault).__name__, "error": fault.message, "hint": fault.hint}
+        return REFUSED, told
     except Exception:
         log.exception("A checkpoint could not be added.")
-        work.say(
-            FAILED,
-            fault="RuntimeError",
-            error=OUR_FAULT,
-            hint=f"The details are in {LOG} of this attempt.",
-        )
-        return 1
-    finally:
-        shutil.rmtree(work.files, ignore_errors=True)
-    return 0
+        return FAILED, {"fault": "RuntimeError", "error": OUR_FAULT, "hint": DETAILS}
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ ONLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_ETAG_TIMEOUT": "30",  # seconds; ten are too few for some proxies
+    "HF_HUB_DOWNLOAD_TIMEOUT": "30",
 }
 
 

@@ -91,12 +91,12 @@ class Catalogue(Adapters):
 
         No weights are fetched. Raises a StudioError if nothing can be said about it.
         """
+        from fmstudio.model.adding import FAILED
         from fmstudio.runs import additions
 
         attempt = additions.start(self.settings, source, kind, revision=revision, only_check=True)
-        try:
-            found = additions.wait(self.settings, attempt.id)
-        finally:
+        found = additions.wait(self.settings, attempt.id)
+        if found.state != FAILED:  # else its log says why
             additions.forget(self.settings, attempt.id)
         found.raise_fault()
         assert found.verdict is not None

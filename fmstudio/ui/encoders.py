@@ -56,7 +56,7 @@ def encoder_choice(
 
 
 def _words(entry: Entry) -> str:
-    return f"{entry.title} · {entry.licence}{', gated' if entry.gated else ''}"
+    return f"{entry.title} · licence {entry.licence}{', gated' if entry.gated else ''}"
 
 
 def _where(any_kept: bool) -> Html:

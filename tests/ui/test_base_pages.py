@@ -98,7 +98,7 @@ def test_the_review_names_the_encoder_of_each_modality_with_its_licence(studio, 
     config = RunConfig(modalities=("notes", "ehr"), encoders={"notes": "small-bert"})
 
     assert encoders.encoder_facts(studio, config, {"notes": "Notes"}) == [
-        ("Notes read by", "small-bert · mit, gated")
+        ("Notes read by", "small-bert · licence mit, gated")
     ]
     assert encoders.encoder_facts(studio, RunConfig(), {}) == []
 

@@ -77,7 +77,7 @@ def details(one: Entry, readable: Mapping[str, str]) -> Html:
         ("Trained on", one.trained_on),
     ]  # fmt: skip
     if one.description:
-        pairs.append(("Made for", one.description))
+        pairs.append(("About", one.description))
     if one.limits:
         pairs.append(("Limits", one.limits))
     if one.revision:

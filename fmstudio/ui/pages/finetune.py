@@ -258,8 +258,9 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
     pairs = [
         ("Project", record.name), ("Question", record.task.description or "–"),
         ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
-        ("Base model", config.base), *encoder_facts(studio, config, names),
+        ("Base model", config.base),
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
+        *encoder_facts(studio, config, names),
         ("Preset", config.preset.capitalize()),
     ]  # fmt: skip
     steps = [
