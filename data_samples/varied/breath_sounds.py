@@ -14,7 +14,16 @@ from data_samples.varied.patient import Patient
 
 Array = np.ndarray
 
-_SITES = ("breath_sound", "lung", "right_base", "left_base", "trachea", "anterior_left", "audio", "posterior_right")
+_SITES = (
+    "breath_sound",
+    "lung",
+    "right_base",
+    "left_base",
+    "trachea",
+    "anterior_left",
+    "audio",
+    "posterior_right",
+)
 
 
 def draw_breath(
@@ -49,10 +58,18 @@ def draw_breath(
         phase = place % 1
         share = 0.42 - 0.14 * slow_out
         inward = np.where(phase < share, np.sin(np.pi * phase / share), 0)
-        outward = np.where(phase >= share, np.sin(np.pi * np.minimum((phase - share) / (0.45 + 0.35 * slow_out), 1)), 0)
+        outward = np.where(
+            phase >= share,
+            np.sin(np.pi * np.minimum((phase - share) / (0.45 + 0.35 * slow_out), 1)),
+            0,
+        )
         level = 0.30 * (1 - 0.85 * weak)
         flow = inward + between(rng, 0.3, 0.8) * outward
-        sound = level * flow * band_noise(rng, count, rate, between(rng, 150, 450), between(rng, 0.8, 1.4))
+        sound = (
+            level
+            * flow
+            * band_noise(rng, count, rate, between(rng, 150, 450), between(rng, 0.8, 1.4))
+        )
         if wheeze > 0:
             sound += 0.45 * wheeze * _tone(rng, clock, between(rng, 220, 750), 0.06) * outward
             if chance(rng, 0.4):
@@ -101,6 +118,12 @@ def _crackles(
 
 def _heartbeat(rng: np.random.Generator, count: int, rate: float) -> Array:
     beat = np.arange(count, dtype=np.float32) * np.float32(between(rng, 1.0, 2.4) / rate) % 1
-    shape = np.exp(-np.square((beat - 0.1) / 0.03)) + 0.7 * np.exp(-np.square((beat - 0.42) / 0.025))
+    shape = np.exp(-np.square((beat - 0.1) / 0.03)) + 0.7 * np.exp(
+        -np.square((beat - 0.42) / 0.025)
+    )
     clock = np.arange(count, dtype=np.float32) / np.float32(rate)
-    return np.float32(between(rng, 0.05, 0.4)) * shape * np.sin(2 * np.pi * between(rng, 35, 70) * clock)
+    return (
+        np.float32(between(rng, 0.05, 0.4))
+        * shape
+        * np.sin(2 * np.pi * between(rng, 35, 70) * clock)
+    )

@@ -17,7 +17,13 @@ MAKERS: Mapping[str, Callable[[np.random.Generator], Made]] = {
     "radiology": films.draw, "device_logs": curves.draw, "audio": sounds.draw,
     "video": clips.draw, "ehr": tables.draw, "notes": texts.draw,
 }  # fmt: skip
-_SEEN = {"radiology": films.draw, "device_logs": curves.draw, "audio": sounds.draw, "video": clips.draw, "ehr": tables.draw}
+_SEEN = {
+    "radiology": films.draw,
+    "device_logs": curves.draw,
+    "audio": sounds.draw,
+    "video": clips.draw,
+    "ehr": tables.draw,
+}
 
 
 def case(seed: int, index: int) -> dict[str, Made]:

@@ -39,13 +39,18 @@ def draw(rng: np.random.Generator, patient: Patient | None = None) -> Made:
 
 def _shown(rng: np.random.Generator, pictures: np.ndarray) -> np.ndarray:
     """Grey frames (L, H, W) with the gain, the crop and the lettering of a machine."""
-    pictures = np.clip(pictures, 0, 1) ** np.float32(between(rng, 0.7, 1.4)) * np.float32(between(rng, 0.75, 1.15))
+    pictures = np.clip(pictures, 0, 1) ** np.float32(between(rng, 0.7, 1.4)) * np.float32(
+        between(rng, 0.75, 1.15)
+    )
     if chance(rng, 0.3):
         for _ in range(pick(rng, (1, 2, 3))):
             row, column = int(rng.random() * 100), int(pick(rng, (2, 6, 80, 90)))
             width = int(between(rng, 6, 20))
             letters = rng.random((5, width)) > 0.45
-            pictures[:, row : row + 5, column : column + width] = np.maximum(pictures[:, row : row + 5, column : column + width], letters[:, : 112 - column] * 0.8)
+            pictures[:, row : row + 5, column : column + width] = np.maximum(
+                pictures[:, row : row + 5, column : column + width],
+                letters[:, : 112 - column] * 0.8,
+            )
     if chance(rng, 0.2):
         ruler = np.zeros(SIDE, bool)
         ruler[:: int(between(rng, 6, 14))] = True

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_samples.varied import strips, wearables
 from data_samples.varied.made import Made, between, chance, finding, near, pick, series, signed
-from data_samples.varied.parameters import PARAMETERS, Parameter, score
+from data_samples.varied.parameters import BY_KEY, PARAMETERS, Parameter
 from data_samples.varied.patient import Patient, draw_patient
 from data_samples.varied.phrases import describe
 
@@ -26,7 +26,11 @@ def draw(rng: np.random.Generator, patient: Patient | None = None) -> Made:
     """A log of a patient: most often the chart of an intensive care stay."""
     patient = patient or draw_patient(rng)
     ill, what = patient.states, rng.random()
-    sweet, low, beat = 0.14 + 0.3 * ill["diabetes"], 0.14 + 0.3 * ill["low_mood"], 0.14 + 0.2 * ill["arrhythmia"]
+    sweet, low, beat = (
+        0.14 + 0.3 * ill["diabetes"],
+        0.14 + 0.3 * ill["low_mood"],
+        0.14 + 0.2 * ill["arrhythmia"],
+    )
     if what < sweet:
         parts = wearables.draw_glucose(rng, patient)
     elif what < sweet + low and patient.age > 3:
@@ -53,7 +57,11 @@ def _course(
     course = near(rng, patient.course, 0.2, -1, 1)
     change = {}
     for name, worst in states.items():
-        moves = course * between(rng, 0.3, 1) * (worst if course < 0 else max(worst, 0.25 * (worst > 0)))
+        moves = (
+            course
+            * between(rng, 0.3, 1)
+            * (worst if course < 0 else max(worst, 0.25 * (worst > 0)))
+        )
         change[name] = min(max(moves, -worst), 1 - worst)
     findings = {"deteriorating": signed(course)}
     for name in ("shock", "hypoxia", "infection", "kidney", "coma", "anaemia", "liver"):
@@ -69,7 +77,9 @@ def draw_chart(
     hours = pick(rng, (48.0, 48.0, 48.0, 24.0, 72.0, 12.0))
     style = pick(rng, (0, 0, 1, 2, None))
     often, keep = between(rng, 0.5, 1.6), between(rng, 0.35, 0.95)
-    chosen = [p for p in PARAMETERS if p.hours < 99 and chance(rng, keep if p.vital else 0.85 * keep)]
+    chosen = [
+        p for p in PARAMETERS if p.hours < 99 and chance(rng, keep if p.vital else 0.85 * keep)
+    ]
     chosen = chosen or [PARAMETERS[0]]
     times: list[Array] = []
     readings: list[Array] = []
@@ -81,7 +91,9 @@ def draw_chart(
             at = np.arange(count) * step + 0.1 * step * rng.random(count)
         at = np.round(at * 60 / 5) * 300 if chance(rng, 0.7) else np.round(at * 60) * 60
         times.append(at)
-        readings.append(_trace(rng, parameter, patient, states, change, at / (hours * _HOUR), _CHART_NOISE))
+        readings.append(
+            _trace(rng, parameter, patient, states, change, at / (hours * _HOUR), _CHART_NOISE)
+        )
     seconds, where = np.unique(np.concatenate(times), return_inverse=True)
     values = np.full((len(seconds), len(chosen)), np.nan, np.float32)
     column = np.repeat(np.arange(len(chosen)), [len(at) for at in times])
@@ -99,8 +111,16 @@ def draw_monitor(
     states, change, findings = _course(rng, patient)
     step = pick(rng, (5.0, 10.0, 30.0, 60.0, 60.0, 300.0))
     count = int(np.clip(between(rng, 0.5, 12) * _HOUR / step, 40, 1500))
-    keys = pick(rng, (("hr", "spo2"), ("hr", "spo2", "rr"), ("hr", "rr", "spo2", "sbp", "dbp", "temp"), ("hr", "sbp", "dbp", "map", "spo2", "rr", "etco2")))
-    chosen = [p for key in keys for p in PARAMETERS if p.key == key]
+    keys = pick(
+        rng,
+        (
+            ("hr", "spo2"),
+            ("hr", "spo2", "rr"),
+            ("hr", "rr", "spo2", "sbp", "dbp", "temp"),
+            ("hr", "sbp", "dbp", "map", "spo2", "rr", "etco2"),
+        ),
+    )
+    chosen = [BY_KEY[key] for key in keys]
     place = np.linspace(0, 1, count)
     dips = between(rng, 0.2, 1) if chance(rng, 0.3) else 0.0
     columns = []
@@ -114,11 +134,19 @@ def draw_monitor(
     if chance(rng, 0.5):  # leads off
         for _ in range(pick(rng, (1, 2, 4))):
             start = int(rng.random() * count)
-            values[start : start + int(count * between(rng, 0.005, 0.06)), int(rng.integers(len(chosen)))] = np.nan
+            values[
+                start : start + int(count * between(rng, 0.005, 0.06)),
+                int(rng.integers(len(chosen))),
+            ] = np.nan
     _artefacts(rng, values)
     names, units, scaled = _named(rng, chosen, values, pick(rng, (0, 1, 2, None)))
     findings["desaturations"] = finding(dips)
-    return {"names": names, "units": units, "seconds": np.arange(count) * step, "values": scaled}, findings
+    return {
+        "names": names,
+        "units": units,
+        "seconds": np.arange(count) * step,
+        "values": scaled,
+    }, findings
 
 
 def _trace(
@@ -126,13 +154,13 @@ def _trace(
     change: dict[str, float], place: Array, noise: float,
 ) -> Array:  # fmt: skip
     """Values of one parameter at places in [0, 1] of the stay."""
-    start = score(parameter, patient, states, float(rng.standard_normal()))
+    start = parameter.score(patient, states, float(rng.standard_normal()))
     slope = parameter.pull(change)
     knots = np.cumsum(rng.standard_normal(9)) * 0.35
     wander = np.interp(place, np.linspace(0, 1, 9), knots - knots[0])
     z = start + slope * place + 0.6 * wander + noise * rng.standard_normal(len(place))
     value = parameter.level(z, patient.age)
-    spread = parameter.spread * (parameter.mean if parameter.ratio else 1)
+    spread = parameter.spread * (parameter.median if parameter.ratio else 1)
     digits = int(np.clip(np.ceil(-np.log10(max(spread, 1e-6))) + 1, 0, 3))
     return np.round(value, digits)
 
@@ -152,8 +180,12 @@ def _named(
     names, units = [], []
     scaled = np.array(values, np.float32)
     for column, parameter in enumerate(chosen):
-        form = pick(rng, parameter.forms) if style is None else parameter.forms[min(style * 2, len(parameter.forms) - 1)]
-        names.append(form[0])
-        units.append(form[1])
-        scaled[:, column] = scaled[:, column] * np.float32(form[2]) + np.float32(form[3])
+        form = (
+            pick(rng, parameter.forms)
+            if style is None
+            else parameter.forms[min(style * 2, len(parameter.forms) - 1)]
+        )
+        names.append(form.name)
+        units.append(form.unit)
+        scaled[:, column] = scaled[:, column] * np.float32(form.factor) + np.float32(form.offset)
     return names, units, scaled

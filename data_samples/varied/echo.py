@@ -9,17 +9,15 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from data_samples.varied.chest import bell, edge
 from data_samples.varied.made import between, chance, finding, mottle, near, pick, seen, signed
 from data_samples.varied.patient import Patient
+from data_samples.varied.shapes import bell, edge
 
 Array = np.ndarray
 _FRAMES, _SIDE = 8, 112
 
 
-def draw_echo(
-    rng: np.random.Generator, patient: Patient
-) -> tuple[Array, dict[str, float], float]:
+def draw_echo(rng: np.random.Generator, patient: Patient) -> tuple[Array, dict[str, float], float]:
     """Frames (8, 112, 112) in about [0, 1], findings, seconds between frames."""
     ill = patient.states
     weak = near(rng, 1.1 * ill["heart_failure"] - 0.1, 0.22, -0.3, 1.1)
@@ -31,14 +29,23 @@ def draw_echo(
     pulse = near(rng, 75 + 50 * np.exp(-patient.age / 4) + 45 * ill["shock"], 10, 45, 180)
     step = pick(rng, (0.033, 0.04, 0.06, 0.08, 0.1))
     phase = (np.arange(_FRAMES) * step * pulse / 60 + rng.random()) % 1
-    empty = np.where(phase < 0.38, np.sin(np.pi / 2 * phase / 0.38) ** 2, np.cos(np.pi / 2 * np.clip((phase - 0.38) / 0.42, 0, 1)) ** 2)
+    empty = np.where(
+        phase < 0.38,
+        np.sin(np.pi / 2 * phase / 0.38) ** 2,
+        np.cos(np.pi / 2 * np.clip((phase - 0.38) / 0.42, 0, 1)) ** 2,
+    )
     squeeze = ((1 - ejected * empty) ** (1 / 3)).astype(np.float32)
     view = pick(rng, (_apical, _apical, _short_axis, _long_axis))
     x, y = _pose(rng)
-    wall = 0.038 + 0.014 * thick
+    wall = 0.042 + 0.020 * thick
     still = patchy * pick(rng, (-1, 1))
     open_valve = np.clip(np.sin(np.pi * (phase - 0.45) / 0.5), 0, 1)
-    echo = np.stack([view(x, y, 1 + 0.16 * size, s, wall, still, sac, v) for s, v in zip(squeeze, open_valve, strict=True)])
+    echo = np.stack(
+        [
+            view(x, y, 1 + 0.16 * size, s, wall, still, sac, v)
+            for s, v in zip(squeeze, open_valve, strict=True)
+        ]
+    )
     shown = _shown(rng, echo.astype(np.float32))
     findings = {
         "ejection_low": signed(2 * (0.64 - ejected) / 0.5 - 1), "ventricle_wide": signed(size),
@@ -77,15 +84,27 @@ def _apical(
     base, septum = top + 2 * long, 0.55 - wide - wall
     left = _egg(x - 0.55, y - top - long, wide, long)
     tissue = 0.05 + 0.05 * edge(-_egg(x - 0.5, y - 0.5, 0.4, 0.48), 12)
-    for at in ((septum - 0.085, 0.42, 0.085, 0.2), (septum - 0.085, base + 0.11, 0.11, 0.11), (0.57, base + 0.12, 0.12 + 0.03 * (size - 1), 0.11)):
+    for at in (
+        (septum - 0.085, 0.42, 0.085, 0.2),
+        (septum - 0.085, base + 0.11, 0.11, 0.11),
+        (0.57, base + 0.12, 0.12 + 0.03 * (size - 1), 0.11),
+    ):
         inside = _egg(x - at[0], y - at[1], at[2], at[3])
         tissue = np.where(inside < 0, 0.015, tissue + 0.2 * bell(inside, 0.2))
     if sac > 0:
         around = _egg(x - 0.5, y - 0.42, 0.30 + 0.05 * size, 0.36)
-        tissue = tissue * (1 - 0.9 * bell(around - 0.10 - 0.1 * sac, 0.05 + 0.12 * sac)) + 0.4 * bell(around - 0.25 - 0.25 * sac, 0.03)
+        tissue = tissue * (
+            1 - 0.9 * bell(around - 0.10 - 0.1 * sac, 0.05 + 0.12 * sac)
+        ) + 0.4 * bell(around - 0.25 - 0.25 * sac, 0.03)
     tissue = np.where(left < 0, 0.012, np.maximum(tissue, 0.75 * _muscle(left, wall, wide)))
     leaf = np.abs(np.abs(x - 0.56) - wide * 0.8 * (1 - 0.9 * valve))
-    return np.maximum(tissue, 0.5 * bell(y - base + 0.08 * valve * bell(x - 0.56, 0.1), 0.010) * (leaf > 0.03) * (np.abs(x - 0.56) < wide))
+    return np.maximum(
+        tissue,
+        0.5
+        * bell(y - base + 0.08 * valve * bell(x - 0.56, 0.1), 0.010)
+        * (leaf > 0.03)
+        * (np.abs(x - 0.56) < wide),
+    )
 
 
 def _short_axis(
@@ -100,7 +119,12 @@ def _short_axis(
     right = _egg(x - 0.27, y - 0.42, 0.14, 0.24)
     tissue = np.where(right < 0, 0.015, tissue + 0.2 * bell(right, 0.15))
     if sac > 0:
-        tissue = tissue * (1 - 0.9 * edge(_egg(x - 0.54, y - 0.5, 0.25 * size, 0.25 * size), 20) * edge(0.3 + 0.6 * sac - _egg(x - 0.54, y - 0.5, 0.25 * size, 0.25 * size), 20))
+        tissue = tissue * (
+            1
+            - 0.9
+            * edge(_egg(x - 0.54, y - 0.5, 0.25 * size, 0.25 * size), 20)
+            * edge(0.3 + 0.6 * sac - _egg(x - 0.54, y - 0.5, 0.25 * size, 0.25 * size), 20)
+        )
     knob = sum(bell(np.hypot(x - 0.54 - s * 0.09 * squeeze, y - 0.57), 0.028) for s in (-1, 1))
     return np.where(inside < 0, 0.012 + 0.5 * knob, np.maximum(tissue, 0.75 * muscle))
 
@@ -111,15 +135,23 @@ def _long_axis(
 ) -> Array:  # fmt: skip
     """Parasternal long axis: ventricle to the left, atrium and aorta to the right."""
     wide = 0.13 * size * squeeze
-    inside = _egg(x - 0.36, y - 0.5 - 0.06 * still * (1 - squeeze), 0.27 * size**0.5 * squeeze**0.5, wide)
+    inside = _egg(
+        x - 0.36, y - 0.5 - 0.06 * still * (1 - squeeze), 0.27 * size**0.5 * squeeze**0.5, wide
+    )
     tissue = 0.06 + 0.03 * np.cos(7 * y)
-    for at in ((0.42, 0.27, 0.25, 0.075), (0.74, 0.40, 0.16, 0.07), (0.76, 0.62, 0.13, 0.12 + 0.04 * (size - 1))):
+    for at in (
+        (0.42, 0.27, 0.25, 0.075),
+        (0.74, 0.40, 0.16, 0.07),
+        (0.76, 0.62, 0.13, 0.12 + 0.04 * (size - 1)),
+    ):
         room = _egg(x - at[0], y - at[1], at[2], at[3])
         tissue = np.where(room < 0, 0.015, tissue + 0.25 * bell(room, 0.15))
     if sac > 0:
         tissue = tissue * (1 - 0.95 * bell(y - 0.70 - 0.10 * size - 0.04 * sac, 0.02 + 0.06 * sac))
     tissue = np.where(inside < 0, 0.012, np.maximum(tissue, 0.75 * _muscle(inside, wall, wide)))
-    leaf = bell(x - 0.60 + 0.12 * valve, 0.012) * edge(0.10 - np.abs(y - 0.53), 60) + bell(x - 0.66, 0.01) * edge(0.06 - np.abs(y - 0.41), 60) * (1 - valve)
+    leaf = bell(x - 0.60 + 0.12 * valve, 0.012) * edge(0.10 - np.abs(y - 0.53), 60) + bell(
+        x - 0.66, 0.01
+    ) * edge(0.06 - np.abs(y - 0.41), 60) * (1 - valve)
     return np.maximum(tissue, 0.5 * leaf)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from data_samples.varied import other_films
+from data_samples.varied import other_films, slices
 from data_samples.varied.chest import draw_chest
 from data_samples.varied.made import Made, between, chance, frames, mottle, near, pick
 from data_samples.varied.patient import Patient, draw_patient
@@ -37,13 +37,15 @@ def draw(rng: np.random.Generator, patient: Patient | None = None) -> Made:
             names.append(pick(rng, ("lateral", "view_2", "LAT", "seitlich")))
         return _made(rng, pictures, names, findings)
     if what < 0.90:
-        slices, findings, name = other_films.draw_slices(rng, 112, patient)
+        cuts, findings, name = slices.draw_slices(rng, 112, patient)
         marked = chance(rng, 0.15)
-        pictures = [_printed(rng, each, marked) for each in slices]
-        names = [f"{name} {i + 1}/{len(slices)}" for i in range(len(slices))]
-        return _made(rng, pictures, names if len(slices) > 1 else [name], findings)
+        pictures = [_printed(rng, each, marked) for each in cuts]
+        names = [f"{name} {i + 1}/{len(cuts)}" for i in range(len(cuts))]
+        return _made(rng, pictures, names if len(cuts) > 1 else [name], findings)
     density, findings = other_films.draw_bone(rng, _size(rng, side), patient)
-    return _made(rng, [expose(rng, density, side)], [pick(rng, ("xray", "bone", "image"))], findings)
+    return _made(
+        rng, [expose(rng, density, side)], [pick(rng, ("xray", "bone", "image"))], findings
+    )
 
 
 def _made(
@@ -67,7 +69,9 @@ def expose(rng: np.random.Generator, density: np.ndarray, side: int) -> np.ndarr
     if chance(rng, 0.5):  # scatter and the heel of the anode
         grey = grey + 0.12 * mottle(rng, density.shape, max(density.shape) / 2)
     if chance(rng, 0.25):  # local contrast, as digital detectors raise it
-        grey = grey + between(rng, 0.3, 1.0) * (grey - gaussian_filter(grey, max(density.shape) / 16))
+        grey = grey + between(rng, 0.3, 1.0) * (
+            grey - gaussian_filter(grey, max(density.shape) / 16)
+        )
     grey = _unsharp(rng, grey)
     noise = between(rng, 0.002, 0.05) ** 1.2
     grey = grey + noise * rng.standard_normal(density.shape, np.float32)
@@ -111,7 +115,12 @@ def _printed(rng: np.random.Generator, grey: np.ndarray, marked: bool) -> np.nda
     if chance(rng, 0.15):
         edge = int(max(rows, columns) * between(rng, 0.02, 0.1))
         shade = pick(rng, (0.0, 0.0, 1.0))
-        for cut in ((slice(0, edge),), (slice(-edge, None),), (..., slice(0, edge)), (..., slice(-edge, None))):
+        for cut in (
+            (slice(0, edge),),
+            (slice(-edge, None),),
+            (..., slice(0, edge)),
+            (..., slice(-edge, None)),
+        ):
             if chance(rng, 0.7):
                 grey[cut] = shade
     return grey

@@ -19,7 +19,7 @@ SITES = ("AV", "PV", "TV", "MV")
 _NAMES = (
     ("AV", "PV", "TV", "MV"), ("audio_AV", "audio_PV", "audio_TV", "audio_MV"),
     ("aortic", "pulmonary", "tricuspid", "mitral"), ("RUSB", "LUSB", "LLSB", "apex"),
-    ("Ao", "Pulm", "Tric", "Mit"), ("heart_sound_1", "heart_sound_2", "heart_sound_3", "heart_sound_4"),
+    ("Ao", "Pulm", "Tric", "Mit"), ("site_1", "site_2", "site_3", "site_4"),
 )  # fmt: skip
 # shape: (loudness at the four sites, lowest and highest pitch in Hz, systolic)
 _MURMURS = {
@@ -42,7 +42,7 @@ def draw_heart(
     resting = 78 + 55 * np.exp(-patient.age / 4)
     pulse = near(rng, resting + 55 * ill["shock"] + 25 * ill["infection"], 10, 45, 190)
     rough = seen(rng, ill["arrhythmia"], 0.06)
-    grade = near(rng, ill["valve"], 0.15, 0.1, 1) if ill["valve"] else (between(rng, 0.1, 0.9) if chance(rng, 0.25) else 0.0)
+    grade = seen(rng, ill["valve"], 0.25)
     kind = pick(rng, tuple(_MURMURS))
     split = near(rng, 0.3 + 0.3 * chance(rng, 0.2), 0.2, 0, 1)
     gallop = seen(rng, ill["heart_failure"], 0.05)
@@ -79,7 +79,17 @@ def draw_heart(
         beats = _beats(rng, pulse, rough, seconds)
         count = int(seconds * rate)
         base = site < 2
-        sound = _tones(rng, count, rate, beats, first * (0.7 if base else 1.1), second * (1.15 if base else 0.8), split if site == 1 else 0.5 * split, gallop * (site == 3), tone)
+        sound = _tones(
+            rng,
+            count,
+            rate,
+            beats,
+            first * (0.7 if base else 1.1),
+            second * (1.15 if base else 0.8),
+            split if site == 1 else 0.5 * split,
+            gallop * (site == 3),
+            tone,
+        )
         if grade > 0:
             strength = 0.55 * grade**1.5 * loud[site] * near(rng, 1, 0.15, 0.5, 1.5)
             sound += strength * _murmur(rng, count, rate, beats, kind, centre)
@@ -88,9 +98,7 @@ def draw_heart(
     return recordings, rate, findings
 
 
-def _beats(
-    rng: np.random.Generator, pulse: float, rough: float, seconds: float
-) -> Array:
+def _beats(rng: np.random.Generator, pulse: float, rough: float, seconds: float) -> Array:
     """(n, 3): onset of S1, onset of S2, length of the beat, in seconds."""
     count = int(seconds * pulse / 60 * 1.4) + 4
     length = 60 / pulse * (1 + (0.02 + 0.22 * rough) * rng.standard_normal(count))
@@ -176,5 +184,8 @@ def _murmur(
 
 def _breath(rng: np.random.Generator, count: int, rate: float, patient: Patient) -> Array:
     each = 60 / (16 + 24 * np.exp(-patient.age / 3))
-    wave = np.sin(np.arange(count, dtype=np.float32) * np.float32(2 * np.pi / (rate * each)) + between(rng, 0, 6))
+    wave = np.sin(
+        np.arange(count, dtype=np.float32) * np.float32(2 * np.pi / (rate * each))
+        + between(rng, 0, 6)
+    )
     return band_noise(rng, count, rate, between(rng, 120, 350), 0.9) * np.square(wave)

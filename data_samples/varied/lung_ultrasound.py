@@ -10,23 +10,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from data_samples.varied.chest import bell, edge
 from data_samples.varied.made import between, chance, finding, mottle, near, pick, seen
 from data_samples.varied.patient import Patient
+from data_samples.varied.shapes import bell, edge
 
 Array = np.ndarray
 _FRAMES, _SIDE, _BEAMS, _DEPTHS = 8, 112, 72, 104
 
 
-def draw_lung(
-    rng: np.random.Generator, patient: Patient
-) -> tuple[Array, dict[str, float], float]:
+def draw_lung(rng: np.random.Generator, patient: Patient) -> tuple[Array, dict[str, float], float]:
     """Frames (8, 112, 112) in about [0, 1], findings, seconds between frames."""
     ill = patient.states
     dense = seen(rng, max(ill["pneumonia"], 0.5 * ill["malignancy"]), 0.15) * chance(rng, 0.8)
-    fluid = seen(rng, max(ill["heart_failure"], ill["malignancy"], ill["liver"]), 0.15) * chance(rng, 0.6)
-    wet = seen(rng, max(ill["heart_failure"], 0.8 * ill["pneumonia"], 0.7 * ill["bronchiolitis"]), 0.2)
-    rough = max(0.6 * dense, near(rng, 0.7 * max(ill["pneumonia"], ill["bronchiolitis"]), 0.2, 0, 1))
+    fluid = seen(rng, max(ill["heart_failure"], ill["malignancy"], ill["liver"]), 0.15) * chance(
+        rng, 0.6
+    )
+    wet = seen(
+        rng, max(ill["heart_failure"], 0.8 * ill["pneumonia"], 0.7 * ill["bronchiolitis"]), 0.2
+    )
+    rough = max(
+        0.6 * dense, near(rng, 0.7 * max(ill["pneumonia"], ill["bronchiolitis"]), 0.2, 0, 1)
+    )
     still = seen(rng, ill["pneumothorax"], 0.06)
     if still > 0.5:
         wet, dense = 0.0, 0.0
@@ -53,14 +57,24 @@ def _beams(
     breath = np.sin(2 * np.pi * time / between(rng, 2.5, 5) + rng.random() * 6)
     skin = between(rng, 0.10, 0.24) if curved else between(rng, 0.18, 0.36)
     wavy = mottle(rng, (1, _BEAMS), 14)[:1][None]
-    pleura = skin + 0.006 * wavy + between(rng, -0.02, 0.05) * a + 0.012 * rough * mottle(rng, (2, _BEAMS), 4)[:1][None] + 0.006 * breath
+    pleura = (
+        skin
+        + 0.006 * wavy
+        + between(rng, -0.02, 0.05) * a
+        + 0.012 * rough * mottle(rng, (2, _BEAMS), 4)[:1][None]
+        + 0.006 * breath
+    )
     ribs = np.zeros((1, 1, _BEAMS), np.float32)
     if chance(rng, 0.7):
         first, gap = between(rng, -1, -0.3), between(rng, 0.8, 1.5)
         width = between(rng, 0.10, 0.22)
         for place in (first, first + gap):
             ribs = np.maximum(ribs, edge(width - np.abs(a - place), 40))
-    layers = 0.30 + 0.16 * np.cos(d * between(rng, 60, 140) + 3 * a * between(rng, -0.3, 0.3)) + 0.1 * mottle(rng, (_DEPTHS, _BEAMS), 7)[None]
+    layers = (
+        0.30
+        + 0.16 * np.cos(d * between(rng, 60, 140) + 3 * a * between(rng, -0.3, 0.3))
+        + 0.1 * mottle(rng, (_DEPTHS, _BEAMS), 7)[None]
+    )
     above = edge(pleura - d, 120)
     echo = layers * above
     slide = np.float32((1 - still) * 0.05) * breath
@@ -72,7 +86,10 @@ def _beams(
     haze = (0.16 + 0.06 * rng.random()) * np.exp(-np.maximum(depth, 0) * 2.2)
     lung = np.broadcast_to(haze, (1, _DEPTHS, _BEAMS)) if haze.shape[0] == 1 else haze
     if lines_a > 0:
-        repeats = [0.75 * lines_a * 0.62**k * bell(d - (k + 1) * pleura, 0.009 + 0.003 * k) for k in range(1, 4)]
+        repeats = [
+            0.75 * lines_a * 0.62**k * bell(d - (k + 1) * pleura, 0.009 + 0.003 * k)
+            for k in range(1, 4)
+        ]
         lung = lung + sum(repeats)
     if wet > 0.05:
         lung = np.maximum(lung, _b_lines(rng, a, depth, wet, slide))
@@ -90,14 +107,19 @@ def _moving(rng: np.random.Generator, beams: int, slide: Array) -> Array:
     """Texture along the pleura (8, 1, beams) that moves with the lung."""
     fixed = mottle(rng, (2, 2 * beams), 5)[0]
     at = np.arange(beams)[None] + beams / 2 + (slide[:, 0] * beams)
-    return np.stack([np.interp(row, np.arange(2 * beams), fixed) for row in at])[:, None].astype(np.float32)
+    return np.stack([np.interp(row, np.arange(2 * beams), fixed) for row in at])[:, None].astype(
+        np.float32
+    )
 
 
 def _b_lines(rng: np.random.Generator, a: Array, depth: Array, wet: float, slide: Array) -> Array:
     number = 1 + int(wet * 6)
     lines = np.zeros((_FRAMES, 1, _BEAMS), np.float32)
     for _ in range(number):
-        place, width = between(rng, -0.9, 0.9), between(rng, 0.025, 0.05) * (1 + 3 * max(wet - 0.6, 0))
+        place, width = (
+            between(rng, -0.9, 0.9),
+            between(rng, 0.025, 0.05) * (1 + 3 * max(wet - 0.6, 0)),
+        )
         flicker = 0.75 + 0.25 * np.sin(np.arange(_FRAMES) * between(rng, 0.3, 2) + rng.random() * 6)
         lines = np.maximum(lines, flicker[:, None, None] * bell(a - place - slide, width))
     if wet > 0.75 and chance(rng, 0.6):
@@ -111,7 +133,15 @@ def _hepatised(
 ) -> Array:  # fmt: skip
     place, reach = between(rng, -0.5, 0.5), 0.25 + 0.55 * dense
     shred = 0.05 * mottle(rng, (_DEPTHS, _BEAMS), 6)[None]
-    region = edge(0.10 + 0.45 * dense - depth - 0.5 * np.square((a - place) / reach) * dense + shred - 0.01 * breath, 45)
+    region = edge(
+        0.10
+        + 0.45 * dense
+        - depth
+        - 0.5 * np.square((a - place) / reach) * dense
+        + shred
+        - 0.01 * breath,
+        45,
+    )
     tissue = 0.26 + 0.07 * mottle(rng, (_DEPTHS, _BEAMS), 4)[None]
     specks = np.maximum(mottle(rng, (_DEPTHS, _BEAMS), 6) - 1.4, 0)[None] * 0.6
     rim = 0.5 * region * (1 - region) * 4
@@ -155,7 +185,10 @@ def _spread(rng: np.random.Generator, beams: Array, curved: bool) -> Array:
         angle = np.arctan2(x * zoom, y + radius) / np.float32(half)
     else:
         wide = between(rng, 0.3, 0.5)
-        depth, angle = np.broadcast_to(y / np.float32(between(rng, 0.9, 1.0)), (_SIDE, _SIDE)), np.broadcast_to(x / np.float32(wide), (_SIDE, _SIDE))
+        depth, angle = (
+            np.broadcast_to(y / np.float32(between(rng, 0.9, 1.0)), (_SIDE, _SIDE)),
+            np.broadcast_to(x / np.float32(wide), (_SIDE, _SIDE)),
+        )
     inside = (np.abs(angle) < 1) & (depth > 0) & (depth < 1)
     row = np.clip(depth * (beams.shape[1] - 1), 0, beams.shape[1] - 1).astype(np.int32)
     column = np.clip((angle + 1) / 2 * (beams.shape[2] - 1), 0, beams.shape[2] - 1).astype(np.int32)

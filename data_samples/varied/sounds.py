@@ -54,7 +54,11 @@ def _recorded(
         grain = rng.standard_normal(count, np.float32)
         size = next_fast_len(count, real=True)
         hertz = np.maximum(rfftfreq(size, 1 / rate), 1.0).astype(np.float32)
-        band = hertz**2 / (hertz**2 + np.float32(low**2)) / (1 + (hertz / np.float32(max(high, 1))) ** 8)
+        band = (
+            hertz**2
+            / (hertz**2 + np.float32(low**2))
+            / (1 + (hertz / np.float32(max(high, 1))) ** 8)
+        )
         tilt = (hertz / 300) ** np.float32(slope / 20)
         level = max(float(np.sqrt(np.mean(np.square(sound)))), 1e-5)
         heard = irfft(rfft(sound + 0.4 * noise * level * grain, size) * band * tilt, size)[:count]
@@ -78,10 +82,10 @@ def _disturbed(rng: np.random.Generator, sound: Array, rate: float) -> Array:
         length = int(rate * between(rng, 0.05, 0.8))
         start = int(rng.random() * max(count - length, 1))
         grain = rng.standard_normal(length, np.float32)
-        rub = np.cumsum(grain) * np.float32(0.1) if chance(rng, 0.4) else grain
+        rub = np.cumsum(grain) / np.float32(np.sqrt(length)) if chance(rng, 0.4) else grain
         shape = np.hanning(length).astype(np.float32) ** 2
         part = sound[start : start + length]
-        part += (np.float32(level * between(rng, 0.5, 4)) * rub * shape)[: len(part)]
+        part += (np.float32(level * between(rng, 0.3, 2.5)) * rub * shape)[: len(part)]
     if chance(rng, 0.04):
         start = int(rng.random() * count * 0.8)
         sound[start : start + int(count * between(rng, 0.02, 0.1))] = 0

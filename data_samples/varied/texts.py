@@ -15,9 +15,22 @@ from data_samples.varied.foreign import foreign_sentences
 from data_samples.varied.made import Made, chance, finding, pick, text
 from data_samples.varied.patient import Patient, draw_patient
 from data_samples.varied.phrases import describe
-from data_samples.varied.wording import COMPLAINTS, DISEASES, DRUGS, EXAM, MEALS, PLANS
+from data_samples.varied.wording import COMPLAINTS, DISEASES, DRUGS, LISTS, PLANS
 
-_TOLD = ("heart_failure", "pneumonia", "obstruction", "sepsis", "arrhythmia", "valve", "diabetes", "low_mood", "trauma", "kidney", "malignancy", "stroke")
+_TOLD = (
+    "heart_failure",
+    "pneumonia",
+    "obstruction",
+    "sepsis",
+    "arrhythmia",
+    "valve",
+    "diabetes",
+    "low_mood",
+    "trauma",
+    "kidney",
+    "malignancy",
+    "stroke",
+)
 
 
 def draw(
@@ -26,7 +39,11 @@ def draw(
     """A note on a patient; `others` are the other modalities of the case."""
     patient = patient or draw_patient(rng)
     told: dict[str, float] = {}
-    shown = [sentence for other in others for sentence in describe(rng, other.findings, limit=pick(rng, (1, 2, 3)))]
+    shown = [
+        sentence
+        for other in others
+        for sentence in describe(rng, other.findings, limit=pick(rng, (1, 2, 3)))
+    ]
     what = rng.random()
     if what < (0.15 if others else 0.35):
         written, found = _dialogue(rng, patient)
@@ -36,29 +53,39 @@ def draw(
         written, found = _report(rng, patient, shown, told)
     else:
         written, found = _summary(rng, patient, shown, told)
-    for name in _TOLD:
-        if name in told:
-            found[f"told_{name}"] = told[name]
+    found |= {f"told_{name}": told[name] for name in (*_TOLD, "worse") if name in told}
     if chance(rng, 0.12):
         written = f"{written} {foreign_sentences(rng, patient)}"
     elif not others and chance(rng, 0.05):
         written, found = foreign_sentences(rng, patient), {}
-    words = _words(rng, found) or "A short clinical note."
+    words = _words(rng, found, shown)
     return Made(text(written), found, words)
 
 
-def _words(rng: np.random.Generator, found: dict[str, float]) -> str:
-    said = []
+def _words(rng: np.random.Generator, found: dict[str, float], shown: list[str]) -> str:
+    said = [pick(rng, shown)] if shown and chance(rng, 0.6) else []
     for topic in TOPICS:
         if found.get(f"topic_{topic}", -1) > 0:
-            said.append(pick(rng, (f"About {TOPICS[topic]}.", f"Topic: {TOPICS[topic]}.", f"They talk about {TOPICS[topic]}.")))
+            said.append(
+                pick(
+                    rng,
+                    (
+                        f"About {TOPICS[topic]}.",
+                        f"Topic: {TOPICS[topic]}.",
+                        f"They talk about {TOPICS[topic]}.",
+                    ),
+                )
+            )
     there = [n for n in _TOLD if found.get(f"told_{n}", 0) > 0]
     gone = [n for n in _TOLD if found.get(f"told_{n}", 0) < 0]
     if there:
         said.append("History of " + ", ".join(pick(rng, DISEASES[n]) for n in there[:3]) + ".")
     if gone and chance(rng, 0.6):
         said.append("No " + " or ".join(pick(rng, DISEASES[n]) for n in gone[:2]) + ".")
-    return " ".join(said)
+    if found.get("told_worse", 0) and chance(rng, 0.7):
+        better, worse = ("Getting better.", "Improving."), ("Deteriorating.", "Getting worse.")
+        said.append(pick(rng, worse if found["told_worse"] > 0 else better))
+    return " ".join(said) or pick(rng, ("A short note.", "A brief clinical note.", "Short entry."))
 
 
 def _dialogue(rng: np.random.Generator, patient: Patient) -> tuple[str, dict[str, float]]:
@@ -78,22 +105,46 @@ def _history(rng: np.random.Generator, patient: Patient, told: dict[str, float])
     said = []
     if ill:
         listed = ", ".join(pick(rng, DISEASES[name]) for name in ill)
-        said.append(pick(rng, ("PMH: {}.", "Known {}.", "History of {}.", "Comorbidities: {}.", "Background of {}.", "Diagnoses: {}.")).format(listed))
+        said.append(
+            pick(
+                rng,
+                (
+                    "PMH: {}.",
+                    "Known {}.",
+                    "History of {}.",
+                    "Comorbidities: {}.",
+                    "Background of {}.",
+                    "Diagnoses: {}.",
+                ),
+            ).format(listed)
+        )
         told |= {name: finding(0.5 + 0.5 * patient.illnesses[name]) for name in ill}
     if well and chance(rng, 0.5):
         name = pick(rng, well)
-        said.append(pick(rng, ("No history of {}.", "Denies {}.", "{} was ruled out.", "No known {}.")).format(pick(rng, DISEASES[name])))
+        said.append(
+            pick(
+                rng, ("No history of {}.", "Denies {}.", "{} was ruled out.", "No known {}.")
+            ).format(pick(rng, DISEASES[name]))
+        )
         told[name] = -1.0
     return said
 
 
 def _drugs(rng: np.random.Generator, patient: Patient, dose: bool) -> list[str]:
-    chosen = [pick(rng, DRUGS[name]) for name in patient.illnesses if name in DRUGS for _ in range(pick(rng, (1, 1, 2)))]
+    chosen = [
+        pick(rng, DRUGS[name])
+        for name in patient.illnesses
+        if name in DRUGS
+        for _ in range(pick(rng, (1, 1, 2)))
+    ]
     chosen += [pick(rng, DRUGS["any"]) for _ in range(pick(rng, (0, 1, 2, 3)))]
     chosen = list(dict.fromkeys(chosen))
     if dose:
         often = ("daily", "bid", "tid", "1-0-1", "qd", "prn", "po", "nightly")
-        chosen = [f"{name} {pick(rng, (2.5, 5, 10, 20, 40, 100, 250, 500)):g} mg {pick(rng, often)}" for name in chosen]
+        chosen = [
+            f"{name} {pick(rng, (2.5, 5, 10, 20, 40, 100, 250, 500)):g} mg {pick(rng, often)}"
+            for name in chosen
+        ]
     return chosen
 
 
@@ -103,20 +154,45 @@ def _list(
     parts = _history(rng, patient, told)
     drugs = _drugs(rng, patient, chance(rng, 0.5))
     if drugs:
-        parts.append(pick(rng, ("Medications: {}.", "Drugs: {}.", "Current meds: {}.", "Rx {}.", "Other drugs: {}.")).format(", ".join(drugs)))
+        parts.append(
+            pick(
+                rng,
+                (
+                    "Medications: {}.",
+                    "Drugs: {}.",
+                    "Current meds: {}.",
+                    "Rx {}.",
+                    "Other drugs: {}.",
+                ),
+            ).format(", ".join(drugs))
+        )
     if chance(rng, 0.3):
-        parts.append("First recorded meals: " + " / ".join(pick(rng, MEALS) for _ in range(pick(rng, (2, 3, 5)))) + ".")
+        parts.append(
+            "First recorded meals: "
+            + " / ".join(pick(rng, LISTS["meals"]) for _ in range(pick(rng, (2, 3, 5))))
+            + "."
+        )
     if chance(rng, 0.4):
-        parts.append(pick(rng, ("Allergies: NKDA.", "Allergic to penicillin.", "No known drug allergies.")))
-    return pick(rng, (" ", "\n")).join(parts) or "No known comorbidities, no regular medication.", {}
+        parts.append(
+            pick(rng, ("Allergies: NKDA.", "Allergic to penicillin.", "No known drug allergies."))
+        )
+    return pick(rng, (" ", "\n")).join(
+        parts
+    ) or "No known comorbidities, no regular medication.", {}
 
 
 def _report(
     rng: np.random.Generator, patient: Patient, shown: list[str], told: dict[str, float]
 ) -> tuple[str, dict[str, float]]:
-    lines = [pick(rng, ("INDICATION: {}.", "Clinical information: {}.", "Reason for exam: {}.")).format(_complaint(rng, patient))]
+    lines = [
+        pick(rng, ("INDICATION: {}.", "Clinical information: {}.", "Reason for exam: {}.")).format(
+            _complaint(rng, patient)
+        )
+    ]
     if chance(rng, 0.4):
-        lines.append(pick(rng, ("TECHNIQUE: single view.", "COMPARISON: none.", "Comparison: prior study.")))
+        lines.append(
+            pick(rng, ("TECHNIQUE: single view.", "COMPARISON: none.", "Comparison: prior study."))
+        )
     lines.append(pick(rng, ("FINDINGS: ", "Findings:\n", "Report: ", "")) + " ".join(shown))
     if shown and chance(rng, 0.6):
         lines.append(pick(rng, ("IMPRESSION: ", "Conclusion: ", "Impression:\n1. ")) + shown[0])
@@ -132,33 +208,55 @@ def _summary(
     rng: np.random.Generator, patient: Patient, shown: list[str], told: dict[str, float]
 ) -> tuple[str, dict[str, float]]:
     age = patient.age
-    who = f"{int(age)}{pick(rng, ('-year-old', 'yo', ' y/o'))}" if age >= 2 else f"{int(age * 12)}-month-old"
+    who = (
+        f"{int(age)}{pick(rng, ('-year-old', 'yo', ' y/o'))}"
+        if age >= 2
+        else f"{int(age * 12)}-month-old"
+    )
     sex = pick(rng, ("female", "woman", "F") if patient.female else ("male", "man", "M"))
     if age < 16:
         sex = pick(rng, ("girl", "F") if patient.female else ("boy", "M"))
-    opening = pick(rng, (
-        "{who} {sex} presents with {what}.", "{who} {sex} admitted with {what}.", "Pt is a {who} {sex} c/o {what}.",
-        "ADMISSION NOTE\n{who} {sex}, {what}.", "Nursing note: {who} {sex}, {what} overnight.", "This {who} {sex} was referred for {what}.",
-    )).format(who=who, sex=sex, what=_complaint(rng, patient))  # fmt: skip
+    opening = pick(rng, LISTS["openings"]).format(who=who, sex=sex, what=_complaint(rng, patient))
     parts = [opening, *_history(rng, patient, told)]
     if chance(rng, 0.5):
         drugs = _drugs(rng, patient, chance(rng, 0.4))
         if drugs:
-            parts.append(pick(rng, ("Meds: {}.", "Takes {}.", "Home medications include {}.")).format(", ".join(drugs)))
+            parts.append(
+                pick(rng, ("Meds: {}.", "Takes {}.", "Home medications include {}.")).format(
+                    ", ".join(drugs)
+                )
+            )
     if chance(rng, 0.4):
         parts.append(statement(rng, pick(rng, tuple(TOPICS)), chance(rng, 0.5), patient))
     if shown:
         head = pick(rng, ("On exam: ", "O: ", "Investigations: ", "", "Findings: "))
         parts.append(head + " ".join(shown))
     for _ in range(pick(rng, (0, 0, 1, 3, 6))):
-        parts.append(pick(rng, EXAM))
+        parts.append(pick(rng, LISTS["examination"]))
     if chance(rng, 0.6):
         ill = [name for name in patient.illnesses if name in PLANS]
-        plans = [pick(rng, PLANS[name]) for name in ill] + [pick(rng, PLANS["any"]) for _ in range(pick(rng, (0, 1, 2)))]
+        plans = [pick(rng, PLANS[name]) for name in ill] + [
+            pick(rng, PLANS["any"]) for _ in range(pick(rng, (0, 1, 2)))
+        ]
         if plans:
-            parts.append(pick(rng, ("Plan: ", "P: ", "PLAN:\n- ", "We will ")) + ", ".join(plans) + ".")
+            parts.append(
+                pick(rng, ("Plan: ", "P: ", "PLAN:\n- ", "We will ")) + ", ".join(plans) + "."
+            )
     if patient.course > 0.4 and chance(rng, 0.6):
-        parts.append(pick(rng, ("Condition worsening, discussed with ICU.", "Deteriorating despite treatment.", "Getting worse since this morning.")))
+        told["worse"] = 1.0
+        parts.append(
+            pick(
+                rng,
+                (
+                    "Condition worsening, discussed with ICU.",
+                    "Deteriorating despite treatment.",
+                    "Getting worse since this morning.",
+                ),
+            )
+        )
     elif patient.course < -0.4 and chance(rng, 0.6):
-        parts.append(pick(rng, ("Improving, discharge planned.", "Much better today.", "Recovering well.")))
+        told["worse"] = -1.0
+        parts.append(
+            pick(rng, ("Improving, discharge planned.", "Much better today.", "Recovering well."))
+        )
     return pick(rng, (" ", "\n", " ")).join(parts), {}

@@ -15,7 +15,13 @@ from data_samples.varied.made import between, chance, finding, near, pick, seen,
 from data_samples.varied.patient import Patient
 
 Array = np.ndarray
-_VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
+_VOWELS = (
+    (730, 1090, 2440),
+    (270, 2290, 3010),
+    (300, 870, 2240),
+    (530, 1840, 2480),
+    (570, 840, 2410),
+)
 
 
 def draw_cry(
@@ -37,7 +43,9 @@ def draw_cry(
             break
         place = np.linspace(0, 1, stop - start, dtype=np.float32)
         rise = np.sin(np.pi * place ** np.float32(between(rng, 0.5, 1.2)))
-        tone[start:stop] = pitch * between(rng, 0.92, 1.08) * (1 + (0.08 + 0.45 * melody) * (rise - 0.5))
+        tone[start:stop] = (
+            pitch * between(rng, 0.92, 1.08) * (1 + (0.08 + 0.45 * melody) * (rise - 0.5))
+        )
         loud[start:stop] = np.minimum(np.minimum(place / 0.08, (1 - place) / 0.15), 1)
         at += length + between(rng, 0.12, 0.3) + 1.4 * (1 - dense) * between(rng, 0.3, 1)
     source = _pulses(rng, tone, rate, 0.01 + 0.05 * hoarse)
@@ -66,7 +74,12 @@ def draw_cough(
     size = 1.35 - 0.4 * min(patient.age / 20, 1)
     noise = band_noise(rng, count, rate, between(rng, 500, 1100) * size, 1.3)
     rattle = band_noise(rng, count, rate, 180, 0.7)
-    gate = (np.sin(np.arange(count, dtype=np.float32) * np.float32(2 * np.pi * between(rng, 25, 45) / rate)) > 0.2)
+    gate = (
+        np.sin(
+            np.arange(count, dtype=np.float32) * np.float32(2 * np.pi * between(rng, 25, 45) / rate)
+        )
+        > 0.2
+    )
     hertz = between(rng, 140, 260) * size
     hum = _pulses(rng, np.full(count, hertz, np.float32), rate, 0.02)
     clock = np.arange(count, dtype=np.float32) / np.float32(rate)
@@ -78,7 +91,9 @@ def draw_cough(
         burst = on * np.exp(-np.clip(since, 0, 9) / 0.035)
         middle = on * np.exp(-np.clip(since, 0, 9) / np.float32(length / 2.2)) * 0.45
         late = np.exp(-np.square((since - length) / 0.07))
-        sound += between(rng, 0.6, 1.1) * ((burst + middle) * noise + 1.2 * wet * middle * rattle * (0.3 + gate))
+        sound += between(rng, 0.6, 1.1) * (
+            (burst + middle) * noise + 1.2 * wet * middle * rattle * (0.3 + gate)
+        )
         sound += 0.25 * (voiced * late + 1.5 * bark * middle) * hum
         at += length + (between(rng, 0.15, 0.35) if chance(rng, 0.7) else between(rng, 0.5, 1.2))
     findings = {
@@ -115,7 +130,9 @@ def draw_speech(
         place = np.linspace(0, 1, stop - start, dtype=np.float32)
         height = 1 + lively * between(rng, -0.35, 0.35)
         tone[start:stop] = pitch * height * (1 + lively * between(rng, -0.2, 0.2) * place)
-        loud[start:stop] = np.minimum(np.minimum(place / 0.15, (1 - place) / 0.25), 1) * between(rng, 0.6, 1)
+        loud[start:stop] = np.minimum(np.minimum(place / 0.15, (1 - place) / 0.25), 1) * between(
+            rng, 0.6, 1
+        )
         parts.append((start, stop, pick(rng, _VOWELS)))
         at += length + between(rng, 0.02, 0.1)
         if chance(rng, 0.12 + 0.2 * low):
@@ -145,9 +162,10 @@ def draw_speech(
 
 def _pulses(rng: np.random.Generator, tone: Array, rate: float, jitter: float) -> Array:
     """Glottal pulses of the pitch contour `tone` (Hz per sample), of about unit spread."""
-    phase = np.cumsum(tone, dtype=np.float64) / rate + jitter * np.repeat(
-        rng.standard_normal(len(tone) // 64 + 1), 64
-    )[: len(tone)]
+    phase = (
+        np.cumsum(tone, dtype=np.float64) / rate
+        + jitter * np.repeat(rng.standard_normal(len(tone) // 64 + 1), 64)[: len(tone)]
+    )
     saw = (phase % 1).astype(np.float32)
     return 3 * (1 - saw) ** 4 - np.float32(0.6)
 

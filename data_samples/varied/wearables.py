@@ -36,7 +36,10 @@ def draw_glucose(
     hour = ((seconds / _DAY + phase) % 1 * 24).astype(np.float32)
     high = near(rng, 0.15 + 0.75 * sick, 0.12, 0, 1)
     swing = near(rng, 0.2 + 0.6 * sick, 0.2, 0, 1)
-    dawn, lows = seen(rng, sick if chance(rng, 0.4) else 0.0, 0.1), seen(rng, sick if chance(rng, 0.4) else 0.0, 0.04)
+    dawn, lows = (
+        seen(rng, sick if chance(rng, 0.4) else 0.0, 0.1),
+        seen(rng, sick if chance(rng, 0.4) else 0.0, 0.04),
+    )
     base = 88 + 110 * high
     curve = base + 9 * np.sin((hour - 9) * np.float32(np.pi / 12))
     curve = curve + 75 * dawn * np.exp(-np.square((hour - 6.5) / 1.8))
@@ -54,7 +57,9 @@ def draw_glucose(
                 spikes[at] += (22 + 125 * swing) * between(rng, 0.4, 1.3)
     curve = curve + np.convolve(spikes, pulse)[:count]
     knots = rng.standard_normal(int(days * 6) + 3)
-    curve = curve + (5 + 28 * swing) * np.interp(seconds, np.linspace(0, days * _DAY, len(knots)), knots)
+    curve = curve + (5 + 28 * swing) * np.interp(
+        seconds, np.linspace(0, days * _DAY, len(knots)), knots
+    )
     if lows > 0:
         for _ in range(1 + int(lows * days * 1.2)):
             centre = rng.random() * days * _DAY
@@ -68,9 +73,16 @@ def draw_glucose(
         start = int(rng.random() * count)
         columns[0][start : start + int(count * between(rng, 0.01, 0.12))] = np.nan
     if chance(rng, 0.35):
-        sticks = np.where(rng.random(count) < 4 * step / _DAY, curve * factor * (1 + 0.08 * rng.standard_normal(count)), np.nan)
+        sticks = np.where(
+            rng.random(count) < 4 * step / _DAY,
+            curve * factor * (1 + 0.08 * rng.standard_normal(count)),
+            np.nan,
+        )
         columns.append(np.round(sticks, 1))
-        names, units = [*names, pick(rng, ("fingerstick_mg_dl", "smbg")) if factor == 1 else "bg_mmol_l"], [*units, unit]
+        names, units = (
+            [*names, pick(rng, ("fingerstick_mg_dl", "smbg")) if factor == 1 else "bg_mmol_l"],
+            [*units, unit],
+        )
     findings = {
         "glucose_high": signed(2 * high - 1), "glucose_swings": signed(2 * swing - 1),
         "dawn_effect": finding(dawn), "hypoglycaemia": finding(lows),
@@ -93,7 +105,9 @@ def draw_activity(
     broken = near(rng, 0.25 + 0.45 * low, 0.2, 0, 1)
     late = near(rng, 0.3 * low, 0.5, -1, 1)
     sleep, wake = 23.0 / 24 + 0.07 * late, 7.0 / 24 + 0.06 * late
-    awake = 1 / (1 + np.exp(-60 * np.sin(np.pi * (day_share - wake)) * np.sin(np.pi * (sleep - day_share))))
+    awake = 1 / (
+        1 + np.exp(-60 * np.sin(np.pi * (day_share - wake)) * np.sin(np.pi * (sleep - day_share)))
+    )
     if count > 4:  # waking at night, naps by day
         number = int(days * (2 + 12 * broken))
         for place, length in zip(rng.random(number), rng.random(number), strict=True):
@@ -101,7 +115,9 @@ def draw_activity(
             part = slice(start, start + int((10 + 70 * length * broken) * 60 / step) + 1)
             awake[part] = 1 - 0.7 * awake[part]
     drive = np.repeat(rng.standard_normal(count // 20 + 1), 20)[:count]
-    swing = 0.35 + 0.65 * rhythm * np.sin(np.pi * np.clip((day_share - wake) / (sleep - wake), 0, 1))
+    swing = 0.35 + 0.65 * rhythm * np.sin(
+        np.pi * np.clip((day_share - wake) / (sleep - wake), 0, 1)
+    )
     level = awake * swing * np.exp(0.55 * drive)
     moving = rng.random(count) < np.clip(0.06 + 0.9 * level, 0, 0.97)
     burst = -np.log1p(-rng.random(count))
@@ -112,15 +128,28 @@ def draw_activity(
         start = int(rng.random() * count)
         counts[start : start + int(count * between(rng, 0.02, 0.12))] = 0
     name = pick(rng, _ACTIVITY)
-    names, units, columns = [name], ["" if unit != 0.02 else "g"], [np.round(counts, 0 if unit >= 1 else 2)]
+    names, units, columns = (
+        [name],
+        ["" if unit != 0.02 else "g"],
+        [np.round(counts, 0 if unit >= 1 else 2)],
+    )
     if unit == 0.02:
         names = [pick(rng, ("enmo", "acc_mag", "ENMO_g"))]
     if chance(rng, 0.15):
         pulse = 62 + 25 * awake + 0.05 / unit * counts + 3 * rng.standard_normal(count)
-        names, units, columns = [*names, "heart_rate"], [*units, "bpm"], [*columns, np.round(np.clip(pulse, 40, 180))]
+        names, units, columns = (
+            [*names, "heart_rate"],
+            [*units, "bpm"],
+            [*columns, np.round(np.clip(pulse, 40, 180))],
+        )
     findings = {
         "activity_level": signed(2 * lively - 1), "day_rhythm": signed(2 * rhythm - 1),
         "sleep_broken": signed(2 * broken - 1), "late_type": signed(late),
     }  # fmt: skip
-    form = {"names": names, "units": units, "seconds": np.arange(count) * step, "values": np.stack(columns, 1)}
+    form = {
+        "names": names,
+        "units": units,
+        "seconds": np.arange(count) * step,
+        "values": np.stack(columns, 1),
+    }
     return form, findings
