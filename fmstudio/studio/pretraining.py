@@ -55,10 +55,6 @@ class Pretraining(Training):
         found = discover("fmstudio.pretraining.objectives", "OBJECTIVE").values()
         return [Objective(one.name, one.label, one.help) for one in found]
 
-    def keep_table(self, manifest: Path) -> Path:
-        """Take a table of further cases and its files below home; the path of the table there."""
-        return uploads.keep(Path(manifest), self.settings)
-
     def plan_pretrain(
         self, project: str | int, config: PretrainConfig, manifest: Path | None = None
     ) -> Planned:
@@ -85,19 +81,25 @@ class Pretraining(Training):
         )  # fmt: skip
 
     def start_pretrain(
-        self, project: str | int, config: PretrainConfig, manifest: Path | None = None
-    ) -> RunRecord:
-        """Start a run; it goes on if this process ends. The table's files must stay in place.
+        self, project: str | int, config: PretrainConfig, manifest: Path | None = None,
+        copy: bool = False,
+    ) -> RunRecord:  # fmt: skip
+        """Start a run; it goes on if this process ends.
 
-        Raises InputError if cases, settings or the name are not fit for it, ResourceError if the
-        disk is full.
+        With `copy` the folder of the table is kept below home, for uploads that will be swept
+        away; else its files must stay in place. Raises InputError if cases, settings or the name
+        are not fit for it, ResourceError if the disk is full.
         """
         from fmstudio import runs
 
         self._check_name(config.name)
-        planned = self.plan_pretrain(project, config, manifest)
         uploads.check_free_disk(self.settings)
+        planned = self.plan_pretrain(project, config, manifest)
         record, cohort = self.project(project), self.cohort(project)
+        if manifest is not None and copy:
+            kept = uploads.keep(Path(manifest), self.settings)
+            config = self._with_table(planned.config, record, cohort, kept)
+            planned = replace(planned, config=config)
         run = self.registry.create_run(
             record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(), config.base
         )

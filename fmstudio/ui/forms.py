@@ -11,12 +11,14 @@ from typing import Any
 
 import gradio as gr
 
+from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.fragments import Html, join, table, tag, text
 from fmstudio.ui.wording import number
 
 # Chosen in steps of their own.
 ELSEWHERE = ("base", "modalities", "encoders", "preset")
+OF_A_BASE = ("name", "manifest", "fingerprint")  # said in words, or of no use to read
 
 
 def shown_fields() -> tuple[Field[Any], ...]:
@@ -31,11 +33,11 @@ def settings_form() -> list[gr.components.Component]:
     items = shown_fields()
     for place in range(0, len(items), 2):
         with gr.Row():
-            widgets += [_widget(item, getattr(start, item.name)) for item in items[place:][:2]]
+            widgets += [widget(item, getattr(start, item.name)) for item in items[place:][:2]]
     return widgets
 
 
-def _widget(item: Field[Any], value: Any) -> gr.components.Component:
+def widget(item: Field[Any], value: Any) -> gr.components.Component:
     """The widget for one field."""
     known = item.metadata
     shared = {"label": known["label"], "info": known["help"], "min_width": 280}
@@ -93,11 +95,12 @@ def config(
     )
 
 
-def settings_table(given: RunConfig) -> Html:
+def settings_table(given: RunConfig | PretrainConfig) -> Html:
     """All settings of a run, folded away."""
     rows = [
         [text(item.metadata["label"]), text(_said(getattr(given, item.name)))]
-        for item in shown_fields()
+        for item in fields(given)
+        if item.name not in (*ELSEWHERE, *OF_A_BASE)
     ]
     inside = [tag("summary", text("All settings")), table(["Setting", "#Value"], rows)]
     return tag("details", join(inside), "fm-details")
@@ -106,6 +109,8 @@ def settings_table(given: RunConfig) -> Html:
 def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import Point
@@ -12,15 +13,21 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 MOST_POINTS = 500
-PANELS = TRAINING, LOSS, SCORE = ("Training loss", "Validation loss", "Validation score")
+PANELS = TRAINING, LOSS, SCORE, OBJECTIVES, USEFULNESS, DIRECTIONS = (
+    "Training loss", "Validation loss", "Validation score",
+    "Loss of each objective", "Probe on training patients", "Effective directions of the features",
+)  # fmt: skip
+BY_PREFIX = {"loss: ": OBJECTIVES, "probe ": USEFULNESS, "directions: ": DIRECTIONS}
+BY_STEP = (TRAINING, *BY_PREFIX.values())
 # Told apart by lightness as well as hue, on white and on near-black alike.
 COLOURS = (ACCENT.c500, "#c2761b", NEUTRAL.c400, "#7a6bb3", "#5c9a5c", "#b85c7e")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
 _QUIET = "rgba(128, 140, 152, 0.25)"
 _WORDS = "rgb(125, 136, 148)"
 
 
 def curves(points: Sequence[Point]) -> Figure | None:
-    """Training loss, validation loss, validation score; None while there is nothing to draw.
+    """The panels that there are points for, side by side; None while there is nothing to draw.
 
     At most MOST_POINTS are drawn in all, evenly thinned; the last of each curve is always there.
     """
@@ -44,7 +51,7 @@ def curves(points: Sequence[Point]) -> Figure | None:
                 graph.Scatter(
                     x=[point.step for point in line],
                     y=[point.value for point in line],
-                    name=name,
+                    name=short(name),
                     mode="lines+markers" if len(line) < 40 else "lines",
                     line={"color": COLOURS[list(named).index(name) % len(COLOURS)], "width": 2},
                     marker={"size": 5},
@@ -52,16 +59,57 @@ def curves(points: Sequence[Point]) -> Figure | None:
                 row=1,
                 col=column,
             )
-        unit = "Step" if title == TRAINING else "Epoch"
+        unit = "Step" if title in BY_STEP else "Epoch"
         figure.update_xaxes(title_text=unit, row=1, col=column)
     figure.update_xaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_yaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_layout(**_layout())
+    if len(named) > len(panels):
+        below = {"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0}
+        figure.update_layout(showlegend=True, legend=below, height=360)
+    return figure
+
+
+def short(name: str) -> str:
+    """A curve's name within its panel."""
+    return next((name.removeprefix(p) for p in BY_PREFIX if name.startswith(p)), name)
+
+
+def groups_map(groups: Mapping[str, Any]) -> Figure:
+    """The cases of `groups` (see the JSON of `pretrain --json`) as points coloured by group."""
+    import plotly.graph_objects as graph
+
+    figure = graph.Figure()
+    for entry in groups["groups"]:
+        own = [point for point in groups["points"] if point["group"] == entry["group"]]
+        typical = set(entry["nearest"])
+        figure.add_trace(
+            graph.Scatter(
+                x=[point["x"] for point in own],
+                y=[point["y"] for point in own],
+                text=[html.escape(point["case"]) for point in own],
+                hovertemplate="%{text}",
+                name=f"Group {entry['group'] + 1} ({entry['cases']})",
+                mode="markers",
+                marker={
+                    "color": COLOURS[entry["group"] % len(COLOURS)],
+                    "symbol": SYMBOLS[entry["group"] % len(SYMBOLS)],
+                    "size": [12 if point["case"] in typical else 8 for point in own],
+                },
+            )
+        )
+    layout = _layout() | {"height": 420, "showlegend": True, "hovermode": "closest"}
+    figure.update_layout(**layout, legend={"orientation": "h", "y": -0.02, "yanchor": "top"})
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
     return figure
 
 
 def panel_of(name: str) -> str:
     """Which axes a curve belongs to: training is drawn by step, validation by epoch."""
+    for prefix, title in BY_PREFIX.items():
+        if name.startswith(prefix):
+            return title
     if not name.startswith("validation"):
         return TRAINING
     return LOSS if "loss" in name else SCORE

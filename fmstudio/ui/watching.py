@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import NotFound
+from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
+from fmstudio.ui.learned import learned
 from fmstudio.ui.message import shown
 from fmstudio.ui.plots import curves
 from fmstudio.ui.results import result
@@ -74,10 +76,11 @@ def _ending(run: RunRecord) -> Html:
 
 @dataclass(frozen=True)
 class Watch:
-    """The buttons of the run that is shown."""
+    """The buttons of the run that is shown, and where its result appears."""
 
     stop: gr.Button
     resume: gr.Button
+    outcome: gr.HTML
 
 
 def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
@@ -124,11 +127,14 @@ def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
     stop.click(asked, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
     again = shown(lambda run_id: studio.resume_run(run_id) and None)
     resume.click(again, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
-    return Watch(stop, resume)
+    return Watch(stop, resume, outcome)
 
 
 def outcome_of(studio: Studio, run: RunRecord) -> Html:
     """The way to use a finished run and its result; for every run, its settings."""
+    if run.kind == "pretrain":
+        shown_result = learned(run) if run.status == "finished" else NOTHING
+        return join([shown_result, settings_table(PretrainConfig.from_dict(run.config))])
     return join([_achieved(studio, run), settings_table(RunConfig.from_dict(run.config))])
 
 

@@ -9,6 +9,7 @@ import gradio as gr
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import Html, area, empty, heading, hidden, link, table, text
+from fmstudio.ui.learned import in_brief
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
@@ -23,21 +24,28 @@ _LIST_SECONDS = 3 * POLL_SECONDS
 def run_table(studio: Studio, runs: list[RunRecord]) -> Html:
     """All runs, the newest first."""
     if not runs:
-        return empty("Nothing was fine-tuned yet.", "Fine-tune a model", "/finetune")
+        return empty("Nothing was learned yet.", "Fine-tune a model", "/finetune")
     projects = {project.id: project.name for project in studio.projects()}
     rows = [
         [
             state_badge(run),
             link(run.id, f"/runs?run={run.id}&project={run.project_id}"),
             text(projects.get(run.project_id, "–")),
-            text(str(run.config.get("preset", "–")).capitalize()),
+            text(_what(run)),
             text(moment(run.started_at or run.created_at)),
             text(lasted(run.started_at, run.ended_at)),
             text(_outcome(run)),
         ]
         for run in runs
     ]
-    return table(["State", "Run", "Project", "Preset", "Started", "#Duration", "Result"], rows)
+    return table(["State", "Run", "Project", "What", "Started", "#Duration", "Result"], rows)
+
+
+def _what(run: RunRecord) -> str:
+    """What a run makes: an adapter, with which effort, or a base."""
+    if run.kind == "pretrain":
+        return f"Base {run.config['name']}"
+    return str(run.config.get("preset", "–")).capitalize()
 
 
 def _outcome(run: RunRecord) -> str:
@@ -46,6 +54,8 @@ def _outcome(run: RunRecord) -> str:
         return f"{percent(run.progress.fraction)} · {run.progress.stage}"
     if run.status == "failed":
         return run.error or ""
+    if run.kind == "pretrain":
+        return in_brief((run.result or {}).get("verdict") or {})
     first = headline((run.result or {}).get("metrics"))
     return f"{metric(first[0])} {interval(first[1])}" if first else ""
 
@@ -57,8 +67,8 @@ def newest_first(studio: Studio) -> list[RunRecord]:
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Runs", "Fine-tuning runs on this computer, one at a time. They go on while "
-                 "this page is closed."))  # fmt: skip
+    area(heading("Runs", "Fine-tuning and pretraining on this computer, one at a time. They go "
+                 "on while this page is closed."))  # fmt: skip
     listing = area(elem_id="runs")
     chosen = gr.Dropdown(label="Run in detail", choices=[], value=None, elem_id="run")
     run_id = hidden("run-id")
