@@ -6,6 +6,7 @@ memory.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmstudio.contracts import Preparer
+from fmstudio.errors import InputError
 from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.preparation.inputs import Preparation, source_key
 from fmstudio.pretraining.descriptors import measure
@@ -66,18 +68,26 @@ class DrawnSource:
         made_by = {name: preparer.key for name, preparer in self.preparers.items()}
         key = content_key("drawn", self.name, self.key, number, made_by)
         if key not in self.cache:
-            arrays = {}
-            for modality, (given, known) in self.draw(number).items():
-                if modality in self.preparers:
-                    prepared = self.preparers[modality].prepare(given)
-                    packed = pack(prepared, {**measure(given, prepared), **known})
-                    arrays |= {f"{modality}/{name}": array for name, array in packed.items()}
-            self.cache.write(key, arrays)
+            self.cache.write(key, self._made(number))
         found: dict[str, dict[str, np.ndarray]] = {}
         for path, array in self.cache.read(key).items():
             modality, name = path.split("/")
             found.setdefault(modality, {})[name] = array
         return _example(found)
+
+    def _made(self, number: int) -> dict[str, np.ndarray]:
+        """The arrays of a case, or of the next one where its preparers know no name of this one."""
+        arrays: dict[str, np.ndarray] = {}
+        while not arrays:
+            for modality, (given, known) in self.draw(number).items():
+                if modality not in self.preparers:
+                    continue
+                with contextlib.suppress(InputError):  # of channels that no fitted case had
+                    prepared = self.preparers[modality].prepare(given)
+                    packed = pack(prepared, {**measure(given, prepared), **known})
+                    arrays |= {f"{modality}/{name}": array for name, array in packed.items()}
+            number += self.size
+        return arrays
 
 
 def store_cases(
