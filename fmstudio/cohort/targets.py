@@ -39,9 +39,10 @@ def read_targets(manifest: Manifest, task: TaskSpec, strict: bool = True) -> Tar
     With `strict`, a value that the task does not know raises InputError (but for the classes that
     a multiclass task left out); without it, the row has no target.
     """
-    if any(column not in manifest.columns for column in task.columns):
-        if strict:
-            manifest.check_column(next(c for c in task.columns if c not in manifest.columns))
+    missing = [column for column in task.columns if column not in manifest.columns]
+    if missing or not task.columns:
+        if strict and missing:
+            manifest.check_column(missing[0])
         rows = tuple(range(len(manifest.rows)))
         return Targets((None,) * len(rows), rows, ())
     if task.kind == "multilabel":

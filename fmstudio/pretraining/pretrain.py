@@ -93,8 +93,8 @@ def pretrain(
     """
     config = PretrainConfig.from_dict(run.config)
     modalities = config.modalities or tuple(gathered.modalities)
-    shape = task_config(config.base, modalities, 1, settings)
-    model = load_base(shape, settings).to(device())
+    model = load_base(task_config(config.base, modalities, 1, settings), settings).to(device())
+    parent_sha256 = model.config.base_sha256
 
     def report(share: float) -> None:
         reporter.progress(Progress("Reading and preparing", 0.2 * share))
@@ -128,7 +128,7 @@ def pretrain(
         "seconds": {"train": round(state.seconds, 3)}, "peak_memory_mb": round(peak_memory_mb()),
         "cases_per_second": round(_cases_per_second(state, per_epoch, len(source)), 2),
     }  # fmt: skip
-    card = _card(config, gathered, result, facts, settings, shape.base_sha256)
+    card = _card(config, gathered, result, facts, settings, parent_sha256)
     write_json(folder / "base" / CARD, card)
     return Pretrained(result, folder / "base", card)
 

@@ -47,10 +47,11 @@ def learned(run: RunRecord) -> Html:
         f"Learned on from '{found['parent']}' with {plural(found['learned_from'], 'case')}. On the "
         f"page Fine-tune it is in the list of base models as '{found['base']}'."
     )
-    return join([
+    parts = [
         section(f"New base: {found['base']}", lead), ways, _judged(found["verdict"]),
         _cases(found), _groups(found.get("groups")),
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return tag("div", join(parts), "fm-answer")
 
 
 def _judged(judged: Mapping[str, Any]) -> Html:
@@ -68,7 +69,7 @@ def _judged(judged: Mapping[str, Any]) -> Html:
         for key, label in (("before", "Base before"), ("after", "New base"))
     ]
     header = ["", metric(name), "#Value (95 % interval)"]
-    return join([section("Before and after"), table(header, rows), notice(message, hint, tone)])
+    return join([section("Before and after"), notice(message, hint, tone), table(header, rows)])
 
 
 def _whisker(figure: Mapping[str, Any], name: str) -> Html:

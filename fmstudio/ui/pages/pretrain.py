@@ -145,17 +145,22 @@ def _learning(
     )
 
     @shown
-    def offer() -> tuple[gr.Dropdown, gr.CheckboxGroup, gr.CheckboxGroup]:
+    def offer() -> tuple[gr.Dropdown, gr.CheckboxGroup]:
         bases = [(info.title, info.name) for info in studio.bases()]
-        ways = [(f"{one.label}: {one.help}", one.name) for one in studio.objectives()]
         labels = [(one.label, one.name) for one in studio.pipelines()]
         return (
             gr.Dropdown(choices=bases, value=bases[0][1]),
             gr.CheckboxGroup(choices=labels, value=[]),
-            gr.CheckboxGroup(choices=ways, value=list(USUAL)),
         )
 
-    app.load(offer, outputs=[base, modalities, objectives], **OPTIONS)
+    @shown
+    def offer_objectives() -> gr.CheckboxGroup:
+        """By itself, for it loads torch where nobody has yet."""
+        ways = [(f"{one.label}: {one.help}", one.name) for one in studio.objectives()]
+        return gr.CheckboxGroup(choices=ways, value=list(USUAL))
+
+    app.load(offer, outputs=[base, modalities], **OPTIONS)
+    app.load(offer_objectives, outputs=objectives, api_visibility="private")
     return base, modalities, objectives
 
 
