@@ -141,7 +141,7 @@ def _table(given: ModalityInput, prepared: Prepared) -> dict[str, float]:
         if given.mask[index]:
             word = given.facts["categories"][index]
             value = 1.0 if word is not None else float(np.asarray(given.values)[index])
-            found[f"{name}: {word}" if word is not None else name] = value
+            found[f"{name}: {'number' if word is None else word}"] = value
     return found
 
 
