@@ -143,11 +143,15 @@ def allowed(given: Mapping[str, Any], architecture: Architecture) -> dict[str, A
 
 def settings(architecture: Architecture, kept: Mapping[str, Any]) -> Any:
     """The config object of transformers. Raises InputError if a value is of a wrong type."""
+    from huggingface_hub.errors import StrictDataclassError
+
     declared = getattr(library(), architecture.config)
     try:
-        # dict: transformers changes what it is given.
+        # A copy: transformers changes what it is given.
         return declared(**{**_copied(kept), **architecture.fixed})
-    except (TypeError, ValueError, KeyError, AttributeError) as wrong:
+    except (
+        TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StrictDataclassError,
+    ) as wrong:  # fmt: skip
         raise InputError(
             f"config.json does not describe a {architecture.config[:-6]}: {str(wrong)[:200]}",
             hint="Its config is damaged: download it again.",
@@ -229,7 +233,9 @@ class CheckpointFamily:
         try:
             with torch.device("meta"):
                 return config | {"width": self.network(config).width}
-        except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as wrong:
+        except (
+            TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError,
+        ) as wrong:  # fmt: skip
             raise InputError(
                 f"config.json does not describe a {given['model_type']}: {str(wrong)[:200]}",
                 hint="Its config is damaged: download it again.",

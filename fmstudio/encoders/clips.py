@@ -11,7 +11,7 @@ from torch import Tensor
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, CheckpointNetwork
 from fmstudio.encoders.blocks import Tokens
 from fmstudio.encoders.grouping import cell_tokens
-from fmstudio.encoders.pixels import CLIPS, Clip, processor
+from fmstudio.encoders.pixels import CLIPS, Clip, Pixels
 
 
 class ClipNetwork(CheckpointNetwork):
@@ -41,7 +41,7 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
     """Clips of the length that the checkpoint was made for."""
     kept, jepa = config["model"], config["model_type"] == "vjepa2"
     frames = kept.get("frames_per_clip", 64) if jepa else kept.get("num_frames", 16)
-    return Clip(processor(folder, CLIPS, "VJEPA2" if jepa else "VideoMAE"), frames)
+    return Clip(Pixels(folder, CLIPS, "VJEPA2" if jepa else "VideoMAE"), frames)
 
 
 ARCHITECTURES = {

@@ -31,7 +31,7 @@ def cell_tokens(outputs: Tensor, mask: Tensor, rows: int, columns: int) -> Token
     ahead = outputs.shape[1] - rows * columns
     device = mask.device
     count = mask.sum(1)
-    side = torch.where(count > 1, 2, 4 - ahead)[:, None]
+    side = torch.where(count > 1, 2, 4 - ahead).clamp(max=min(rows, columns))[:, None]
     row = torch.arange(rows, device=device)[:, None].expand(rows, columns).flatten()[None]
     column = torch.arange(columns, device=device)[None].expand(rows, columns).flatten()[None]
     cell = row * side // rows * side + column * side // columns + ahead
@@ -55,16 +55,15 @@ def span_tokens(
     outputs = steps if summary is None else torch.cat([summary, steps], 1)
     every = lengths.new_zeros(mask.shape).masked_scatter(mask, lengths)
     count = mask.sum(1, keepdim=True).clamp(min=1)
-    spans = (most // count - ahead).clamp(min=1)
+    # No more spans than steps, so that no token of a case is empty.
+    spans = torch.minimum((most // count - ahead).clamp(min=1), every)
+    first = (spans + ahead * mask).cumsum(1) - spans
     step = torch.arange(steps.shape[1], device=mask.device)
-    span = step * spans[:, :, None] // every.clamp(min=1)[:, :, None] + ahead
-    item = (
-        torch.arange(mask.shape[1], device=mask.device)[None, :, None] * (spans + ahead)[..., None]
-    )
-    group = torch.cat([item, item + span], 2) if ahead else item + span
+    group = first[..., None] + step * spans[..., None] // every.clamp(min=1)[..., None]
     real = step < every[:, :, None]
     if ahead:
-        real = torch.cat([mask[:, :, None], real], 2)
+        group = torch.cat([first[..., None] - 1, group], 2)
+        real = torch.cat([mask[..., None], real], 2)
     return pool(scatter(outputs, mask), real.flatten(1), group.flatten(1))
 
 

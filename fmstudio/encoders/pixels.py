@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ def read_numbers(folder: Path, files: Sequence[Sequence[str]]) -> tuple[dict[str
     if not names:
         raise InputError(
             f"The checkpoint has no {files[0][0]}: how to prepare its inputs is not known.",
-            hint="Add the file from the checkpoint's page to the folder.",
+            hint="Add the file from the checkpoint's page to its folder.",
         )
     content = (folder / names[0]).read_bytes()
     try:
@@ -175,12 +174,6 @@ def _cropped(picture: np.ndarray, height: int, width: int) -> np.ndarray:
         picture = np.pad(picture, (*padding, (0, 0)))
     top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     return picture[top : top + height, left : left + width]
-
-
-@lru_cache(maxsize=8)
-def processor(folder: Path, files: tuple[tuple[str, ...], ...], default: str) -> Pixels:
-    """The processor of a checkpoint; made once."""
-    return Pixels(folder, files, default)
 
 
 def pictures(given: ModalityInput, indices: np.ndarray) -> list[np.ndarray]:

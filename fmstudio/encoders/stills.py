@@ -12,7 +12,7 @@ from torch import Tensor
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, CheckpointNetwork
 from fmstudio.encoders.blocks import Tokens
 from fmstudio.encoders.grouping import cell_tokens
-from fmstudio.encoders.pixels import STILLS, Stills, processor
+from fmstudio.encoders.pixels import STILLS, Pixels, Stills
 
 
 class StillNetwork(CheckpointNetwork):
@@ -45,6 +45,6 @@ def still_family(
     """A family of picture models; `default` is the processor where the checkpoint names none."""
 
     def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Stills:
-        return Stills(processor(folder, STILLS, default))
+        return Stills(Pixels(folder, STILLS, default))
 
     return CheckpointFamily(name, "frames", architectures, STILLS, build, prepares)

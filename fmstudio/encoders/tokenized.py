@@ -25,34 +25,40 @@ WORD_PIECES = ("vocab.txt", "tokenizer_config.json")
 LONGEST = 2048  # subwords: attention over more takes minutes a text on a CPU
 
 
-@lru_cache(maxsize=4)
 def _tokenizer(folder: Path) -> tuple[Tokenizer, str]:
     """The tokenizer in a folder and the SHA-256 of its files. Raises InputError."""
     names = FAST if (folder / FAST[0]).is_file() else WORD_PIECES
+    contents = tuple((folder / name).read_bytes() for name in names)
     try:
-        contents = [(folder / name).read_bytes() for name in names]
-        if names == FAST:
-            made = Tokenizer.from_str(contents[0].decode())
-        else:
-            given = json.loads(contents[1])
-            refuse_code(given, names[1])
-            made = BertWordPieceTokenizer(
-                str(folder / names[0]),
-                lowercase=bool(given.get("do_lower_case", True)),
-                strip_accents=given.get("strip_accents"),
-                handle_chinese_chars=bool(given.get("tokenize_chinese_chars", True)),
-            )._tokenizer
-    # tokenizers raises a bare Exception for what it cannot read.
+        return _parsed(contents), hashlib.sha256(b"".join(contents)).hexdigest()
     except InputError:
         raise
+    # tokenizers raises a bare Exception for what it cannot read.
     except Exception as wrong:
         raise InputError(
             f"{names[0]} is not a tokenizer: {str(wrong)[:120]}", hint="Download it again."
         ) from wrong
+
+
+@lru_cache(maxsize=4)
+def _parsed(contents: tuple[bytes, ...]) -> Tokenizer:
+    """A tokenizer from the contents of FAST or WORD_PIECES."""
+    if len(contents) == 1:
+        made = Tokenizer.from_str(contents[0].decode())
+    else:
+        given = json.loads(contents[1])
+        refuse_code(given, WORD_PIECES[1])
+        words = contents[0].decode().splitlines()
+        made = BertWordPieceTokenizer(
+            {word: number for number, word in enumerate(words)},
+            lowercase=bool(given.get("do_lower_case", True)),
+            strip_accents=given.get("strip_accents"),
+            handle_chinese_chars=bool(given.get("tokenize_chinese_chars", True)),
+        )._tokenizer
     # Files keep how their texts were cut and filled up when they were saved.
     made.no_truncation()
     made.no_padding()
-    return made, hashlib.sha256(b"".join(contents)).hexdigest()
+    return made
 
 
 @dataclass(frozen=True)

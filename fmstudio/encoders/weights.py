@@ -98,7 +98,9 @@ def load_weights(network: CheckpointNetwork, folder: Path) -> None:
     held = {}
     for name in files:
         if name != INDEX:
-            held |= load_file(folder / name)
+            # Copies: what safetensors gives lies in the mapped file, at odd addresses, where sums
+            # may come out with another last bit.
+            held |= {key: value.clone() for key, value in load_file(folder / name).items()}
     training = network.training
     network.model, told = model_class(architecture).from_pretrained(
         None,

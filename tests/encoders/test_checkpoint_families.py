@@ -71,6 +71,8 @@ def test_a_case_alone_and_beside_a_longer_one_gives_the_same_tokens(model_type, 
         mixed = _run(network, long, short)
         for row, prepared in enumerate((long, short)):
             alone = _run(network, prepared)
+            # What is cached of a case is its values alone: none may be empty.
+            assert alone.mask.all()
             own = mixed.values[row][mixed.mask[row]]
             assert torch.allclose(own, alone.values[0][alone.mask[0]], atol=1e-5)
 
@@ -128,8 +130,14 @@ def test_an_adapter_trains_saves_and_reloads_bit_by_bit(
     adapted.save_pretrained(tmp_path, save_embedding_layers=False)
     _, _, again = _loaded(model_type, folder)
     reloaded = peft.PeftModel.from_pretrained(_Classifier(again), tmp_path).eval()
+    weights = reloaded.state_dict()
+    assert weights.keys() == state.keys()
+    # The head below `modules_to_save` that nothing reads is drawn anew.
+    read = [name for name in state if "original_module" not in name]
+    assert all(torch.equal(state[name], weights[name]) for name in read)
     with torch.inference_mode():
-        assert torch.equal(reloaded(cases), after)
+        # The last bit of a product by so thin a matrix depends on where it lies in memory.
+        assert torch.allclose(reloaded(cases), after, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("model_type", RECIPES)
