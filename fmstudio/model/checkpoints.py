@@ -165,9 +165,9 @@ def keep(
     """Copy the files that are needed from a local folder: complete or not at all.
 
     `facts` may hold name, source, id, revision, licence, gated, trained_on and description. A
-    checkpoint that is kept already is not kept twice; if it was damaged, it is made whole. Raises InputError if the folder cannot be
-    used, reads another kind of data than `kind`, or the name is taken by another; ResourceError if
-    disk or memory will not do.
+    checkpoint that is kept already is not kept twice; if it was damaged, it is made whole. Raises
+    InputError if the folder cannot be used, reads another kind of data than `kind`, or the name is
+    taken by another; ResourceError if disk or memory will not do.
     """
     from fmstudio.encoders.checkpoint import inspect
     from fmstudio.model.trial import trial
