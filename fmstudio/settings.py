@@ -30,7 +30,8 @@ class Limits:
 class Settings:
     """The studio's home folder and limits.
 
-    `home` holds registry.sqlite, cache/, runs/, adapters/, bases/, cohorts/, temp/ and logs/.
+    `home` holds registry.sqlite, cache/, runs/, adapters/, bases/, checkpoints/, cohorts/, temp/ and
+    logs/.
     """
 
     home: Path

@@ -165,7 +165,7 @@ def keep(
     """Copy the files that are needed from a local folder: complete or not at all.
 
     `facts` may hold name, source, id, revision, licence, gated, trained_on and description. A
-    checkpoint that is kept already is not kept twice. Raises InputError if the folder cannot be
+    checkpoint that is kept already is not kept twice; if it was damaged, it is made whole. Raises InputError if the folder cannot be
     used, reads another kind of data than `kind`, or the name is taken by another; ResourceError if
     disk or memory will not do.
     """
@@ -176,14 +176,18 @@ def keep(
     name = _name(folder, facts)
     for info in list_checkpoints(settings):
         if info.sha256 == found.sha256:
-            return info
-        if info.name == name:
+            if _whole(info, settings):
+                return info
+            name = info.name  # what is damaged is replaced, for adapters may need it
+        elif info.name == name:
             raise InputError(
                 f"Another checkpoint is called '{name}' already (SHA-256 {info.sha256[:12]}…).",
                 hint="Give this one another name with --name NAME, or remove the other.",
             )
     check_free(weights_mb(found.parameters), f"The checkpoint '{name}'", SMALLER)
-    with tempfile.TemporaryDirectory(prefix=".adding-", dir=settings.folder("checkpoints")) as made:
+    home = settings.folder("checkpoints")
+    # Below temp/, which is swept: a process that is killed has nobody to clear up after it.
+    with tempfile.TemporaryDirectory(prefix="checkpoint-", dir=settings.folder("temp")) as made:
         target = Path(made) / name
         _copy(folder, found.files, target, settings)
         info = CheckpointInfo(
@@ -210,7 +214,8 @@ def keep(
         check_unchanged(info, target)
         text = json.dumps(asdict(info), indent=1, ensure_ascii=False)
         (target / CARD).write_text(text, encoding="utf-8")
-        target.rename(settings.home / "checkpoints" / name)
+        shutil.rmtree(home / name, ignore_errors=True)
+        target.rename(home / name)
     return info
 
 
@@ -272,8 +277,17 @@ def check_unchanged(info: CheckpointInfo, folder: Path) -> None:
             )
 
 
+def _whole(info: CheckpointInfo, settings: Settings) -> bool:
+    """True if nothing of a kept checkpoint was changed or lost."""
+    try:
+        check_unchanged(info, checkpoint_folder(info.name, settings))
+    except BundleError:
+        return False
+    return True
+
+
 def _again(info: CheckpointInfo) -> str:
-    return f"Remove it with `base remove {info.name} --yes` and add it again: `{info.how_to_get}`."
+    return f"Add it again, which makes it whole: `{info.how_to_get}`."
 
 
 @lru_cache(maxsize=256)

@@ -309,6 +309,19 @@ def test_a_checkpoint_deleted_or_changed_after_training_is_found_out(
         replay(finished.adapter_folder, there)
 
 
+def test_adding_a_damaged_checkpoint_again_makes_it_whole(finished, folders, tmp_path):
+    there = Settings(tmp_path / "there")
+    keep(folders["bert"], there, {})
+    kept = keep(folders["vit"], there, {"name": "vit"})
+    (checkpoint_folder("vit", there) / "model.safetensors").unlink()
+
+    again = keep(folders["vit"], there, {"name": "another"})
+
+    assert (again.name, again.sha256) == ("vit", kept.sha256)
+    assert len(list_checkpoints(there)) == 2
+    assert replay(finished.adapter_folder, there) < 1e-6
+
+
 def test_a_checkpoint_that_does_not_fit_into_memory_is_refused_before_it_is_loaded(
     folders, tmp_path, monkeypatch
 ):
