@@ -221,7 +221,7 @@ def test_real_workers_do_the_runs_one_after_the_other_detached_from_us(
 def test_the_worker_gets_the_studios_limits_and_no_network(settings):
     tight = replace(settings, limits=replace(settings.limits, read_seconds=7.5))
 
-    environment = launch._environment(tight)
+    environment = launch.worker_environment(tight)
 
     assert environment["FMSTUDIO_READ_SECONDS"] == "7.5"
     assert environment["HF_HUB_OFFLINE"] == "1"
