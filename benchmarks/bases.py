@@ -89,7 +89,7 @@ def _rows(few: Few, options: Namespace, settings: Settings) -> Iterator[Row]:
             # Where the same patients are held out every time, so are processors and features.
             group = tuple(sorted(draw.pool))
             if group not in kept:
-                kept = {group: frozen.freeze(name, few, draw, settings)}
+                kept = {group: frozen.freeze(name, few, draw, settings, bool(options.lora))}
             own = kept[group]
 
             def probe(labelled: np.ndarray, draw: Draw = draw, own: frozen.Frozen = own) -> Any:

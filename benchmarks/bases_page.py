@@ -137,7 +137,9 @@ def _gains(figures: Figures, method: str) -> str:
     others = [(model, own) for model, own, _ in figures if own == "rival"]
     lines = []
     for base in bases:
-        against = [(RANDOM, method)] if base != RANDOM and RANDOM in bases else []
+        # Where the same architecture was measured with random weights, that is what to beat.
+        untrained = next((n for n in (f"{RANDOM}:{base}", RANDOM) if n in bases), None)
+        against = [(untrained, method)] if untrained and not base.startswith(RANDOM) else []
         for other in dict.fromkeys([*against, *others]):
             for budget in dict.fromkeys(column[2] for column in figures):
                 a, b = figures.get((base, method, budget)), figures.get((*other, budget))

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from benchmarks.draws import Draw, Few
 from fmstudio.adapters.lora import attach
@@ -110,10 +111,23 @@ class Frozen:
     present: np.ndarray
 
 
-def freeze(base: str, few: Few, draw: Draw, settings: Settings) -> Frozen:
-    """Runs the base over all cases; processors are fitted on those who are not held out."""
+class _NoTrunk(nn.Module):
+    """In the trunk's place where only encoders' features are read: it is most of the work."""
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Tokens as they are."""
+        return tokens
+
+
+def freeze(base: str, few: Few, draw: Draw, settings: Settings, trunk: bool) -> Frozen:
+    """Runs the base over all cases; processors are fitted on those who are not held out.
+
+    Without `trunk` the features that `visible` leaves out are not those of the base.
+    """
     shape = task_config(base, few.modalities, few.cohort.task.outputs, settings)
     model = load_base(shape, settings)
+    if not trunk:
+        model.trunk = _NoTrunk()
     with Reader(settings.limits) as reader:
         preparation = Kept(reader, settings)
         own = [few.cases[row] for row in sorted(draw.pool)]

@@ -165,9 +165,12 @@ def _fit_one(
     left, singular, right = np.linalg.svd(table.astype(np.float64), full_matrices=False)
     kept = singular > singular[0] * 1e-4
     rotated = left[:, kept] * singular[kept]
-    judged = _cross_validated(task, rotated, targets, patients, balance)
-    shift = prior_shift(task, targets) if balance else 0.0
-    lost = [loss(task, logits + shift, targets) for logits in judged]
+    judged, known = _cross_validated(task, rotated, targets, patients, balance)
+    # With several classes the shift, fitted to a handful of cases each, favours the fit that says
+    # nothing but which class is common.
+    shifted = balance and task.kind != "multiclass"
+    shift = prior_shift(task, targets) if shifted else 0.0
+    lost = [loss(task, (logits + shift)[known], targets[known]) for logits in judged]
     best = int(np.argmin(lost))
     coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], balance)
     weight = np.zeros((values.shape[1], task.outputs))
@@ -177,18 +180,22 @@ def _fit_one(
 
 def _cross_validated(
     task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
-) -> np.ndarray:
-    """For each strength the logits (n, K) from fits that did not see the patient."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each strength the logits (n, K) from fits that did not see the patient, and which cases
+    (n) can be judged by them: those of classes that the fit knew."""
     judged = np.zeros((len(STRENGTHS), len(targets), task.outputs))
+    known = np.ones(len(targets), bool)
     groups = len(set(patients))
     if groups < 2:
-        return judged
+        return judged, known
     folds = GroupKFold(min(FOLDS, groups), shuffle=True, random_state=0)
     for inner, outer in folds.split(table, groups=list(patients)):
+        if task.kind == "multiclass":
+            known[outer] = np.isin(targets[outer], targets[inner])
         for index, strength in enumerate(STRENGTHS):
             coefficients, bias = _fit(task, table[inner], targets[inner], strength, balance)
             judged[index, outer] = table[outer] @ coefficients + bias
-    return judged
+    return judged, known
 
 
 def _stack(

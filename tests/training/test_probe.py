@@ -113,3 +113,27 @@ def test_a_label_without_variation_keeps_its_share():
 
     assert not coefficients.any()
     assert bias[0] < -5
+
+
+def test_many_classes_are_told_apart_by_features_that_say_little_loudly():
+    draw = np.random.default_rng(1)
+    classes, n, width = 15, 60, 60
+    task = TaskSpec("multiclass", ("y",), tuple("abcdefghijklmno"))
+    centres = draw.normal(size=(classes, width)) * 0.8
+    common = draw.integers(0, 2, n - classes)  # two classes have most of the cases
+    targets = np.concatenate([np.arange(classes), common]).astype(float)
+    new = np.repeat(np.arange(classes), 30)
+    turned = np.linalg.qr(draw.normal(size=(width, width)))[0]
+    loudness = (1.0 + np.arange(width)) ** -1.5  # as of the features of a network
+
+    def made(of: np.ndarray) -> np.ndarray:
+        said = centres[of.astype(int)] + draw.normal(size=(len(of), width))
+        return ((said * loudness) @ turned)[:, None]
+
+    train = made(targets), np.ones((n, 1)), targets
+    head = fit_probe(task, train, [str(i) for i in range(n)], True)
+
+    logits = head.logits(made(new), np.ones((len(new), 1)))
+    shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    apart = [roc_auc_score(new == k, shares[:, k]) for k in range(classes)]
+    assert np.mean(apart) > 0.74
