@@ -1,1 +1,1 @@
-"""Fine-tuning and pretraining: one loop, checkpoints, and caches of prepared inputs."""
+"""Fine-tuning: one loop, its checkpoints, and what is judged."""
