@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -24,7 +24,7 @@ from fmstudio.pretraining.collapse import Health, health
 from fmstudio.pretraining.encoded import encode
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.state import State, load_state, save_state
-from fmstudio.pretraining.stream import Mixture
+from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.records import Point, Progress
 from fmstudio.training.reporter import Reporter, Stopped
 
@@ -80,7 +80,7 @@ class Engine:
         self.folder, self.reporter, self.watch = folder, reporter, watch
         self.device = model.device
         torch.manual_seed(mixture.seed)
-        sample = mixture.sample(SAMPLE)
+        sample = _sampled(mixture)
         chosen = {name: objectives()[name] for name in plan.objectives}
         self.hides = max(one.hides for one in chosen.values())
         heads = {name: one.head(model, sample) for name, one in chosen.items()}
@@ -221,6 +221,18 @@ class Engine:
                 self.plan.steps, left if state.step else None,
             )
         )  # fmt: skip
+
+
+def _sampled(mixture: Mixture) -> list[Example]:
+    """What is known of the sample, with the inputs of those that are watched and of the first of
+    each modality: all of them would fill the memory."""
+    seen: set[str] = set()
+    kept = []
+    for number, example in enumerate(mixture.sample(SAMPLE)):
+        inputs = {m: p for m, p in example.inputs.items() if number < WATCHED or m not in seen}
+        seen |= set(inputs)
+        kept.append(replace(example, inputs=inputs))
+    return kept
 
 
 def _curves(losses: Sequence[tuple[int, Mapping[str, float]]]) -> Iterator[Point]:

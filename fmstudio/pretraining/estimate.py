@@ -19,7 +19,7 @@ from fmstudio.training.estimate import (
 
 PASSES = 3.0  # forward, and twice as much back
 JUDGING = 4.0  # passes over the cases for verdict, groups and the curves' probes
-TENSORS_MB = 40.0  # of a case in a batch, forward and back
+MB_PER_GIGA = 20.0  # what a batch holds for each billion operations, forward and back
 
 
 def estimate(config: PretrainConfig, counts: Mapping[str, int]) -> Estimate:
@@ -30,4 +30,5 @@ def estimate(config: PretrainConfig, counts: Mapping[str, int]) -> Estimate:
     work = encode * (PASSES * config.epochs + JUDGING)
     readers = max(1, psutil.cpu_count() or 1)
     seconds = FIXED_SECONDS + read / readers + work / (machine_gigaflops() * EFFICIENCY)
-    return Estimate(seconds, FIXED_MB + TENSORS_MB * config.batch_size)
+    a_case = encode / max(max(counts.values(), default=1), 1)
+    return Estimate(seconds, FIXED_MB + MB_PER_GIGA * a_case * config.batch_size)

@@ -6,7 +6,7 @@ larger than memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -110,12 +110,13 @@ class Mixture:
         chosen = np.linspace(0, len(every) - 1, min(most, len(every))).round().astype(int)
         return [every[i] for i in chosen]
 
-    def sample(self, count: int) -> list[Example]:
+    def sample(self, count: int) -> Iterator[Example]:
         """Examples of all sources by weight, to look at before training: the same each time."""
         random = np.random.default_rng([self.seed, 2**31])
         weights = np.array([source.weight for source in self.sources], float)
         chosen = random.choice(len(weights), count, p=weights / weights.sum())
-        return [self.sources[i].example(int(random.integers(len(self.sources[i])))) for i in chosen]
+        for i in chosen:
+            yield self.at((int(i), int(random.integers(len(self.sources[i])))))
 
 
 def cut(prepared: Prepared, longest: int, window: int, random: np.random.Generator) -> Prepared:

@@ -23,6 +23,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     join,
     notice,
     section,
+    tag,
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
@@ -199,13 +200,12 @@ def plan_step(studio: Studio, planned: Planned) -> Html:
             "The new base cannot be judged.", "The project has no labelled cohort yet.", "warning"
         )
     )
-    return join([
-        section("The plan"),
-        figures([("to learn from", plural(planned.cases, "case")),
-                 ("estimated time", f"about {duration(planned.estimate.seconds)}"),
-                 ("estimated memory", f"{number(round(planned.estimate.memory_mb))} MB")]),
-        facts(pairs), judged,
-    ])  # fmt: skip
+    cost = [
+        ("to learn from", plural(planned.cases, "case")),
+        ("estimated time", f"about {duration(planned.estimate.seconds)}"),
+        ("estimated memory", f"{number(round(planned.estimate.memory_mb))} MB"),
+    ]
+    return tag("div", join([section("The plan"), figures(cost), facts(pairs), judged]), "fm-answer")
 
 
 def _map(studio: Studio, run_id: gr.Textbox, outcome: gr.HTML) -> None:
