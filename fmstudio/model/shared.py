@@ -178,6 +178,19 @@ class SharedModel(PreTrainedModel):
         self.task_head = TaskHead(len(config.routes), feature_count(config), config.outputs)
         self.post_init()
 
+    @classmethod
+    def from_pretrained(cls, *given: Any, **options: Any) -> SharedModel:
+        """As in transformers, with every tensor in memory of its own.
+
+        Tensors mapped from a file may lie at any address, and matrix products differ in the last
+        bit with the alignment of what they multiply.
+        """
+        model: SharedModel = super().from_pretrained(*given, **options)
+        with torch.no_grad():
+            for tensor in (*model.parameters(), *model.buffers()):
+                tensor.data = tensor.data.clone()
+        return model
+
     def add_encoder(self, key: str, network: nn.Module) -> None:
         """Places the network of an entry of `config.encoders`, and its bridge to the trunk's width.
 

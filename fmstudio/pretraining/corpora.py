@@ -16,7 +16,7 @@ import numpy as np
 from data_samples.varied.cases import MAKERS
 from data_samples.varied.cases import case as drawn_case
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
-from fmstudio.contracts import Preparer, discover, pipeline
+from fmstudio.contracts import Preparer, embedded_encoders, pipeline
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.pretraining.sources import DrawnSource, StoredSource, store_cases
 from fmstudio.pretraining.stream import Source
@@ -41,11 +41,7 @@ class Corpora:
     folder: Path
     preparation: Preparation
     teacher: Teacher | None = None
-    families: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        found = discover("fmstudio.encoders", "ENCODER").values()
-        self.families = {family.kind: family for family in found if family.embedded}
+    families: Mapping[str, Any] = field(default_factory=embedded_encoders)
 
     def cohorts(self) -> Iterator[tuple[Mapping[str, Any], Cohort]]:
         """The recipe's cohorts, with their rows of the recipe."""

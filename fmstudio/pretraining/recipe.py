@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from fmstudio.contracts import discover, pipeline, pipelines
+from fmstudio.contracts import embedded_encoders, pipeline, pipelines
 from fmstudio.errors import InputError
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.preparation.inputs import Preparation
@@ -89,8 +89,7 @@ def whole_config(
 ) -> SharedModelConfig:
     """The base with every embedded encoder and every modality; `readings`: sizes of the groups of
     each encoder's readings."""
-    found = discover("fmstudio.encoders", "ENCODER").values()
-    families = {family.kind: family for family in found if family.embedded}
+    families = embedded_encoders()
     encoders = {
         kind: {"family": family.name, "config": family.default()}
         for kind, family in sorted(families.items())
@@ -245,6 +244,7 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> dict[str, Any]
         "description": recipe["description"],
         "limits": recipe["limits"],
         "trained_on": _trained_on(recipe, histories),
+        "taught_by": recipe.get("teacher"),
         "readings": readings,
         "stages": histories,
     }
@@ -265,9 +265,7 @@ def _trained_on(
     for name, size in sizes.items():
         row = rows.get(name, recipe["drawings"])
         found.append({"name": name, "cases": size, **{k: row[k] for k in ("licence", "source")}})
-    teacher = recipe.get("teacher")
-    taught = [{"name": "teacher of texts", **teacher}] if teacher else []
-    return found + taught
+    return found
 
 
 def teacher_of(recipe: Mapping[str, Any], folder: Path | None) -> Teacher | None:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from data_samples.varied.cases import MAKERS
-from fmstudio.contracts import discover, pipeline
+from fmstudio.contracts import embedded_encoders, pipeline
 from fmstudio.model.bases import base_folder
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.pretraining.descriptors import measure
@@ -46,7 +46,7 @@ def made_examples(count: int = 24) -> tuple[Example, ...]:
     folder = base_folder("embedded", load_settings())
     inputs: list[dict[str, Any]] = [{} for _ in range(count)]
     known: list[dict[str, Any]] = [{} for _ in range(count)]
-    families = {one.kind: one for one in discover("fmstudio.encoders", "ENCODER").values()}
+    families = embedded_encoders()
     for modality in MODALITIES:
         family = families[pipeline(modality).kind]
         made = [MAKERS[modality](np.random.default_rng([3, n])) for n in range(count)]
@@ -63,7 +63,7 @@ def made_examples(count: int = 24) -> tuple[Example, ...]:
 def narrow_model(modalities: Sequence[str] = MODALITIES, seed: int = 0) -> SharedModel:
     """The shared model with random weights, 32 wide and one block deep."""
     small: Mapping[str, Any] = {"width": WIDTH, "heads": 2, "depth": 1}
-    families = {one.kind: one for one in discover("fmstudio.encoders", "ENCODER").values()}
+    families = embedded_encoders()
     encoders = {
         kind: {"family": one.name, "config": {**one.default(), **small}}
         for kind, one in families.items()
