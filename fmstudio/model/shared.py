@@ -27,6 +27,7 @@ from fmstudio.contracts import discover
 from fmstudio.encoders.blocks import Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 
+SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
 SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
 
 
@@ -133,9 +134,12 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[slice]:
     The readings by their groups, and mean and spread of the encoder's tokens. What the trunk makes
     of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
     """
-    groups, start = [], 0
+    groups: list[slice] = []
+    start = 0
     for size in config.encoders[config.routes[modality]].get("readings", {}).values():
-        groups.append(slice(start, start + size))
+        # One or two numbers are no group: trusted as much as all others, they would drown them.
+        small = size < SMALLEST_GROUP and groups
+        groups.append(slice(groups.pop().start if small else start, start + size))
         start += size
     first = config.readings
     return [*groups, slice(first, first + SUMMARY * config.width)]
