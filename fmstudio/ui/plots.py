@@ -44,6 +44,8 @@ def curves(points: Sequence[Point]) -> Figure | None:
     titles = [title for title, _ in panels]
     figure = make_subplots(rows=1, cols=len(panels), subplot_titles=titles)
     each = max(2, MOST_POINTS // len(named))
+    words = list(dict.fromkeys(short(name) for name in named))
+    told: set[str] = set()
     for column, (title, names) in enumerate(panels, start=1):
         for name in names:
             line = thinned(named[name], each)
@@ -52,27 +54,30 @@ def curves(points: Sequence[Point]) -> Figure | None:
                     x=[point.step for point in line],
                     y=[point.value for point in line],
                     name=short(name),
+                    legendgroup=short(name),
+                    showlegend=short(name) not in told,
                     mode="lines+markers" if len(line) < 40 else "lines",
-                    line={"color": COLOURS[list(named).index(name) % len(COLOURS)], "width": 2},
+                    line={"color": COLOURS[words.index(short(name)) % len(COLOURS)], "width": 2},
                     marker={"size": 5},
                 ),
                 row=1,
                 col=column,
             )
+            told.add(short(name))
         unit = "Step" if title in BY_STEP else "Epoch"
         figure.update_xaxes(title_text=unit, row=1, col=column)
     figure.update_xaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_yaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
     figure.update_layout(**_layout())
     if len(named) > len(panels):
-        below = {"orientation": "h", "y": -0.28, "yanchor": "top", "x": 0}
-        figure.update_layout(showlegend=True, legend=below, height=360)
+        below = {"orientation": "h", "y": -0.35, "yanchor": "top", "x": 0}
+        figure.update_layout(showlegend=True, legend=below, height=400)
     return figure
 
 
 def short(name: str) -> str:
-    """A curve's name within its panel."""
-    return next((name.removeprefix(p) for p in BY_PREFIX if name.startswith(p)), name)
+    """A curve's name within its panel: an objective or a modality, the same in every panel."""
+    return name.rpartition(": ")[2] if name.startswith(tuple(BY_PREFIX)) else name
 
 
 def groups_map(groups: Mapping[str, Any]) -> Figure:

@@ -100,7 +100,9 @@ def test_curves_of_pretraining_have_panels_of_their_own_and_a_legend():
     assert [note.text for note in figure.layout.annotations] == [
         "Loss of each objective", "Probe on training patients", "Effective directions of the features",
     ]  # fmt: skip
-    assert [trace.name for trace in figure.data] == ["masked", "known", "auroc: notes", "notes"]
+    assert [trace.name for trace in figure.data] == ["masked", "known", "notes", "notes"]
+    assert [trace.showlegend for trace in figure.data] == [True, True, True, False]
+    assert figure.data[2].line.color == figure.data[3].line.color != figure.data[0].line.color
     assert figure.layout.showlegend
     assert {axis.title.text for axis in (figure.layout.xaxis, figure.layout.xaxis3)} == {"Step"}
 

@@ -17,7 +17,7 @@ from fmstudio.studio import Studio
 from fmstudio.ui.guard import Guard
 from fmstudio.ui.shell import application, build, launch_options, serve
 
-PAGES = ["", "data", "finetune", "runs", "predict", "adapters", "bases"]
+PAGES = ["", "data", "finetune", "pretrain", "runs", "predict", "adapters", "bases"]
 
 
 @pytest.fixture(scope="module")
