@@ -225,9 +225,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _size_mb(folder: Path) -> float:
-    """What has been fetched so far, in megabytes."""
+    """What has been fetched so far, in megabytes; what goes away meanwhile is passed over."""
     size = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # renamed meanwhile
-            size += path.stat().st_size if path.is_file() else 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += Path(where, name).stat().st_size
     return size / 1e6
