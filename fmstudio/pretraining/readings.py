@@ -17,7 +17,7 @@ from torch import nn
 
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.features import features
-from fmstudio.pretraining.objectives.known import LIMIT
+from fmstudio.pretraining.objectives.known import LIMIT, group_of
 from fmstudio.pretraining.sources import StoredSource
 from fmstudio.pretraining.stream import Example
 
@@ -25,7 +25,6 @@ LEAST_KNOWN = 60  # examples in which a number must be known to be read at all
 LEAST_READ = 0.05  # share of a number's variance that must be read on unseen inputs
 HELD_OUT = 0.25
 STRENGTHS = (3.0, 30.0, 300.0)  # of L2, against features of unit variance
-MEASURED = "measured"
 MOST_CARRIED = 2000  # inputs of a modality on which readings are carried over
 
 
@@ -47,11 +46,6 @@ class Readings:
             layer.bias.copy_(torch.from_numpy(self.bias))
         model.readings[key] = layer
         model.config.encoders[key]["readings"] = {g: len(n) for g, n in self.names.items()}
-
-
-def group_of(name: str) -> str:
-    """Whose kind of number it is: "finding/wheeze" is a finding; a bare name was measured."""
-    return name.split("/")[0] if "/" in name else MEASURED
 
 
 def fit_readings(model: SharedModel, key: str, examples: Sequence[Example]) -> Readings | None:

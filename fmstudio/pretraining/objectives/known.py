@@ -23,6 +23,7 @@ from fmstudio.pretraining.stream import Example
 
 FEWEST = 8  # examples of the sample in which a number must be known to be asked for
 MOST_NAMES = 2048
+MEASURED = "measured"  # the group of numbers that name none
 LIMIT = 4.0  # standard units beyond which a number says no more than "far off"
 
 
@@ -83,9 +84,14 @@ class Reading(nn.Module):
         return standard.clamp(-LIMIT, LIMIT)
 
 
+def group_of(name: str) -> str:
+    """Whose kind of number it is: "finding/wheeze" is a finding; a bare name was measured."""
+    return name.split("/")[0] if "/" in name else MEASURED
+
+
 def _shares(names: Sequence[str]) -> Tensor:
     """Weights (names) by which each group counts the same; "finding/wheeze" is of group finding."""
-    groups = [name.split("/")[0] if "/" in name else "" for name in names]
+    groups = [group_of(name) for name in names]
     return torch.tensor([1 / groups.count(group) for group in groups], dtype=torch.float32)
 
 
