@@ -24,6 +24,7 @@ from fmstudio.errors import ResourceError
 from fmstudio.ui.fragments import Html, area, join, tag, text
 from fmstudio.ui.guard import Guard
 from fmstudio.ui.page import Page
+from fmstudio.ui.stream import Stream
 from fmstudio.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -169,10 +170,11 @@ def application(studio: Studio, host: str = "127.0.0.1", port: int = 7860) -> An
     outer = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     # Said of every app with several pages, asked for or not.
     warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)
-    return gr.mount_gradio_app(
-        outer, build(studio), path="/", server_name=host, server_port=port,
-        **launch_options(studio),
-    )  # fmt: skip
+    pages = build(studio)
+    mounted = gr.mount_gradio_app(
+        outer, pages, path="/", server_name=host, server_port=port, **launch_options(studio)
+    )
+    return Stream(mounted, pages._queue)
 
 
 def _listen(host: str, port: int) -> socket.socket:
