@@ -185,7 +185,7 @@ def check_adapter_config(name: str, content: bytes) -> dict[str, Any]:
 # What the shared model's config holds, beside defaults that transformers writes into any config.
 MODEL_KEYS = frozenset(
     ("model_type", "base", "base_sha256", "width", "heads", "depth", "outputs", "readings",
-     "encoders", "routes", "modalities", "transformers_version", "return_dict",
+     "whole", "encoders", "routes", "modalities", "transformers_version", "return_dict",
      "chunk_size_feed_forward", "id2label", "label2id", "dtype")
 )  # fmt: skip
 MODEL_SIZES: Mapping[str, int] = {"width": 8192, "heads": 256, "depth": 256, "outputs": 100_000}

@@ -47,9 +47,8 @@ class Readout:
         return read * self.spread + self.centre if task.kind == "regression" else read
 
 
-def distances(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """How far inputs are from the training inputs: root mean square of features (n, M, F) in
-    training standard deviations, (n, M). About 1 for inputs like those of training."""
-    width = values.shape[-1] // 3  # the encoder's mean tokens: what the input is, before any mixing
-    strange = (values[..., :width] - mean[:, :width]) / scale[:, :width]
+def distances(values: np.ndarray, mean: np.ndarray, scale: np.ndarray, seen: slice) -> np.ndarray:
+    """How far inputs are from the training inputs: root mean square of the features `seen` of
+    (n, M, F) in training standard deviations, (n, M). About 1 for inputs like those of training."""
+    strange = (values[..., seen] - mean[:, seen]) / scale[:, seen]
     return np.sqrt((strange**2).mean(-1))

@@ -97,11 +97,13 @@ class EncoderNetwork(nn.Module):
     """The network of an embedded encoder: embed items, let them look at each other, pool.
 
     `window`: items attend only within consecutive windows of so many items (None: to all).
+    `whole`: how many of its tokens, the first, each stand for the whole input.
     Subclasses give `embed(arrays) -> (B, N, D)`; `arrays["group"]` (B, N) says to which token
     each item belongs.
     """
 
     window: int | None = None
+    whole: int = 0
 
     def __init__(self, width: int, heads: int, depth: int) -> None:
         super().__init__()
@@ -121,10 +123,20 @@ class EncoderNetwork(nn.Module):
         )
         return folded.reshape(shape)
 
+    def overview(self, arrays: dict[str, Tensor], mask: Tensor) -> Tensor:
+        """The tokens that stand for the whole input (B, `whole`, D)."""
+        return torch.zeros(len(mask), 0, self.stack.norm.weight.shape[0], device=mask.device)
+
     def forward(self, arrays: dict[str, Tensor], mask: Tensor) -> Tokens:
         """Prepared arrays, padded to (B, N, …), and their mask (B, N), to tokens."""
         items = self.contextualize(self.embed(arrays), mask)
-        return pool(items, mask, arrays["group"])
+        return after(self.overview(arrays, mask), pool(items, mask, arrays["group"]))
+
+
+def after(whole: Tensor, tokens: Tokens) -> Tokens:
+    """Tokens of the whole input (B, W, D) and, after them, those of its parts."""
+    there = tokens.mask.any(1, keepdim=True).expand(-1, whole.shape[1])
+    return Tokens(torch.cat([whole, tokens.values], 1), torch.cat([there, tokens.mask], 1))
 
 
 def pool(items: Tensor, mask: Tensor, group: Tensor) -> Tokens:

@@ -2,6 +2,9 @@
 
 Byte-level pair encoding (Sennrich et al. 2016; bytes after Radford et al. 2019) has no unknown
 word: a script that the tokenizer never saw falls back to its bytes.
+
+Three tokens stand for the whole text, whose words would drown in what a transformer makes of them:
+the weighted mean of the subwords' vectors, and a sketch of which subwords there are.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 MAX_SUBWORDS = 512
 MAX_TOKENS = 16
+SKETCH_TOKENS = 2
+SKETCHED = 4  # places of the sketch that a subword adds to
 
 
 @lru_cache(maxsize=4)
@@ -65,16 +72,59 @@ class Subwords:
 class SubwordNetwork(EncoderNetwork):
     """Subword ids (B, N) to tokens."""
 
+    whole = 1 + SKETCH_TOKENS
+
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__(config["width"], config["heads"], config["depth"])
         self.width = config["width"]
         self.table = nn.Embedding(config["vocabulary"], self.width)
+        self.weigh = nn.Embedding(config["vocabulary"], 1)
+        nn.init.zeros_(self.weigh.weight)
         self.place = nn.Linear(64, self.width)
 
     def embed(self, arrays: dict[str, Tensor]) -> Tensor:
         """(B, N) to (B, N, D)."""
         place = self.place(sinusoid(arrays["place"], 64, longest=512.0))
         return self.table(arrays["id"].long()) + place
+
+    def overview(self, arrays: dict[str, Tensor], mask: Tensor) -> Tensor:
+        """(B, N) to (B, 3, D): the weighted mean of the subwords' vectors, and their sketch.
+
+        A subword that comes c times counts log(1 + c) (Salton & Buckley 1988).
+        """
+        ids = arrays["id"].long()
+        same = (ids[:, :, None] == ids[:, None, :]) & mask[:, None, :]
+        count = same.sum(2).clamp(min=1).to(self.table.weight.dtype)
+        share = mask * count.log1p() / count
+        weight = share * self.weigh(ids)[..., 0].exp()
+        mean = torch.einsum("bn,bnd->bd", weight, self.table(ids))
+        mean = functional.normalize(mean, dim=-1) * self.width**0.5
+        sketched = sketch(ids, share, SKETCH_TOKENS * self.width)
+        return torch.cat([mean[:, None], sketched.unflatten(1, (SKETCH_TOKENS, -1))], 1)
+
+
+def sketch(ids: Tensor, share: Tensor, size: int) -> Tensor:
+    """Which ids (B, N) there are, by their share (B, N): (B, size), of mean square 1.
+
+    Every id adds to SKETCHED places, with signs, that a hash of it names: inner products of such
+    sketches are those of the counts but for noise (feature hashing: Weinberger et al. 2009, arXiv
+    0902.2206; several places: Kane & Nelson 2014, arXiv 1012.1577).
+    """
+    total = share.new_zeros(len(ids), size)
+    for turn in range(SKETCHED):
+        hashed = _mixed(ids * SKETCHED + turn)
+        sign = (hashed & 1) * 2 - 1
+        total = total.scatter_add(1, (hashed >> 1) % size, share * sign)
+    return functional.normalize(total, dim=-1) * size**0.5
+
+
+def _mixed(numbers: Tensor) -> Tensor:
+    """A hash of 32 bits of each number (the finalizer of MurmurHash3: Appleby 2011)."""
+    bits = 0xFFFFFFFF
+    found = numbers & bits
+    found = ((found ^ (found >> 16)) * 0x85EBCA6B) & bits
+    found = ((found ^ (found >> 13)) * 0xC2B2AE35) & bits
+    return found ^ (found >> 16)
 
 
 class SubwordEncoder:
@@ -87,7 +137,8 @@ class SubwordEncoder:
 
     def default(self) -> dict[str, Any]:
         """Config of the embedded base."""
-        return {"width": 256, "heads": 4, "depth": 4, "vocabulary": 16384}
+        shape = {"width": 256, "heads": 4, "depth": 4, "vocabulary": 16384}
+        return shape | {"whole": SubwordNetwork.whole}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
         """Nothing to learn: the tokenizer comes with the base."""

@@ -67,7 +67,8 @@ def task_config(
         used[kind] = stored["encoders"][kind]
     return SharedModelConfig(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
-        readings=stored.get("readings", 0), encoders=used, routes=routes, outputs=outputs,
+        readings=stored.get("readings", 0), whole=stored.get("whole", 0),
+        encoders=used, routes=routes, outputs=outputs,
         base=base, base_sha256=weights_sha256(base, settings),
     )  # fmt: skip
 
@@ -153,7 +154,7 @@ def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelCon
         (base_folder(config.base, settings) / "config.json").read_text(encoding="utf-8")
     )
     sizes = {name: stored[name] for name in ("width", "heads", "depth")}
-    sizes["readings"] = stored.get("readings", 0)
+    sizes |= {name: stored.get(name, 0) for name in ("readings", "whole")}
     same = all(size == getattr(config, name) for name, size in sizes.items())
     own = {key: one for key, one in config.encoders.items() if "checkpoint" not in one}
     if not same or any(stored["encoders"].get(key) != one for key, one in own.items()):

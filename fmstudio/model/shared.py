@@ -35,7 +35,8 @@ class SharedModelConfig(PretrainedConfig):
     """What the model is made of. JSON, saved beside base and adapter.
 
     `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
-    how many it has of each group.
+    how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
+    input; an encoder's own are in its config.
 
     `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
     added to this machine and no part of the base; `routes`: {modality: key of its encoder};
@@ -55,10 +56,12 @@ class SharedModelConfig(PretrainedConfig):
         modalities: Sequence[str] = (),
         outputs: int = 1,
         readings: int = 0,
+        whole: int = 0,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
         self.readings = readings
+        self.whole = whole
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
         self.modalities = list(modalities or self.routes)
@@ -125,14 +128,27 @@ class TaskHead(nn.Module):
 
 def feature_count(config: SharedModelConfig) -> int:
     """F, the features of each modality that the task head sees."""
-    return config.readings + (SUMMARY + 1) * config.width
+    return config.readings + (config.whole + SUMMARY + 1) * config.width
 
 
-def feature_groups(config: SharedModelConfig, modality: str) -> list[slice]:
-    """Which features of a modality the probe reads, in groups that it trusts alike.
+def whole_tokens(config: SharedModelConfig, key: str) -> int:
+    """How many tokens an encoder makes of the whole input."""
+    return int(config.encoders[key]["config"].get("whole", 0))
 
-    The readings by their groups, and mean and spread of the encoder's tokens. What the trunk makes
-    of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
+
+def token_means(config: SharedModelConfig) -> slice:
+    """The features that are the mean of the encoder's tokens: what an input is, before any
+    modality has heard of another."""
+    first = config.readings + config.whole * config.width
+    return slice(first, first + config.width)
+
+
+def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]]:
+    """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
+
+    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; the
+    other the tokens of the whole input. What the trunk makes of them is for fine-tuning to use;
+    read by the probe it costs more in noise than it tells.
     """
     groups: list[slice] = []
     start = 0
@@ -141,8 +157,12 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[slice]:
         small = size < SMALLEST_GROUP and groups
         groups.append(slice(groups.pop().start if small else start, start + size))
         start += size
-    first = config.readings
-    return [*groups, slice(first, first + SUMMARY * config.width)]
+    first, width = config.readings, config.width
+    last = first + config.whole * width
+    fits = [[*groups, slice(last, last + SUMMARY * width)]]
+    if whole := whole_tokens(config, config.routes[modality]):
+        fits.append([slice(first, first + whole * width)])
+    return fits
 
 
 def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -159,8 +179,9 @@ class SharedModel(PreTrainedModel):
     """Encoders → trunk → task head.
 
     What the head sees of a modality, in this order: the readings of its encoder, numbers that the
-    base learned to read off its tokens (see `pretraining.readings`), zero where there are fewer
-    than the most; mean and spread of the tokens; mean of what the trunk makes of them.
+    base learned to read off its tokens (see `pretraining.readings`); the tokens of the whole
+    input, one by one; mean and spread of the other tokens; mean of what the trunk makes of all.
+    Where an encoder has fewer readings or tokens of the whole than the most, zeros follow.
     """
 
     config_class = SharedModelConfig
@@ -203,7 +224,8 @@ class SharedModel(PreTrainedModel):
         """
         self.encoders[key] = network
         if count := sum(self.config.encoders[key].get("readings", {}).values()):
-            self.readings[key] = nn.Linear(SUMMARY * self.config.width, count)
+            size = (whole_tokens(self.config, key) + SUMMARY) * self.config.width
+            self.readings[key] = nn.Linear(size, count)
         foreign = "checkpoint" in self.config.encoders[key]
         if network.width == self.config.width and not foreign:
             self.bridges[key] = nn.Identity()
@@ -282,13 +304,21 @@ class SharedModel(PreTrainedModel):
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
         """The features (R, F - D) that are there before any modality has heard of another."""
-        both = torch.cat(summary(tokens.values, tokens.mask), -1)
-        read = both.new_zeros(len(both), self.config.readings)
         key = self.config.routes[modality]
+        whole, both = self.overview(key, tokens)
+        read = both.new_zeros(len(both), self.config.readings)
         if key in self.readings:
-            found = self.readings[key](both)
+            found = self.readings[key](torch.cat([whole, both], -1))
             read = functional.pad(found, (0, self.config.readings - found.shape[1]))
-        return torch.cat([read, both], -1)
+        missing = self.config.whole * self.config.width - whole.shape[1]
+        return torch.cat([read, functional.pad(whole, (0, missing)), both], -1)
+
+    def overview(self, key: str, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """Of an encoder's tokens those of the whole input, one after another (R, W · D), and mean
+        and spread of the others (R, 2 · D)."""
+        count = whole_tokens(self.config, key)
+        rest = summary(tokens.values[:, count:], tokens.mask[:, count:])
+        return tokens.values[:, :count].flatten(1), torch.cat(rest, -1)
 
     def forward(
         self, inputs: Batch | None = None, labels: Tensor | None = None, **unused: Any

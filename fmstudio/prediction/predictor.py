@@ -19,6 +19,7 @@ from fmstudio.contracts import pipeline
 from fmstudio.errors import InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.model.batching import collate
+from fmstudio.model.shared import token_means
 from fmstudio.prediction.contributions import contributions
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -114,7 +115,12 @@ class Predictor:
         head = self.model.task_head
         parts = head.parts(features)[0].cpu().numpy().astype(np.float64)
         values = features.values[0].cpu().numpy()
-        return parts, distances(values, head.mean.cpu().numpy(), head.scale.cpu().numpy())
+        return parts, distances(
+            values,
+            head.mean.cpu().numpy(),
+            head.scale.cpu().numpy(),
+            token_means(self.model.config),
+        )
 
     def _answer(self, parts: np.ndarray, rows: list[int]) -> dict[str, Any]:
         """The fields of a Prediction that depend on the task."""

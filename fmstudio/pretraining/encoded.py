@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from fmstudio.encoders.blocks import Tokens, pool
-from fmstudio.model.shared import ModalityBatch, SharedModel, summary
+from fmstudio.encoders.blocks import Tokens, after, pool
+from fmstudio.model.shared import ModalityBatch, SharedModel
 from fmstudio.pretraining.stream import Drawn, Example
 
 # What of a prepared input is its content, by the names of its arrays: hidden and to be filled in.
@@ -23,12 +23,14 @@ CONTENT = ("patch", "shape", "filled", "statistics", "value", "category", "id")
 @dataclass(frozen=True)
 class Encoded:
     """One modality of a batch: what went in, which items were hidden (R, N), items (R, N, D) and
-    tokens as the encoder made them, and the tokens' mean and spread (R, 2 · D)."""
+    tokens as the encoder made them, those of the whole input (R, W · D), and mean and spread of the
+    others (R, 2 · D)."""
 
     given: ModalityBatch
     hidden: Tensor
     items: Tensor
     tokens: Tokens
+    whole: Tensor
     summary: Tensor
 
 
@@ -55,10 +57,12 @@ def encode(model: SharedModel, drawn: Drawn, unknown: nn.ParameterDict, share: f
         network = model.encoders[key]
         embedded = network.embed(visible) + hidden[..., None] * unknown[key]
         items = network.contextualize(embedded, given.mask)
-        pooled = pool(items, given.mask, given.arrays["group"])
+        pooled = after(
+            network.overview(visible, given.mask & ~hidden),
+            pool(items, given.mask, given.arrays["group"]),
+        )
         tokens = Tokens(model.bridges[key](pooled.values), pooled.mask)
-        both = torch.cat(summary(tokens.values, tokens.mask), -1)
-        encoded[modality] = Encoded(given, hidden, items, tokens, both)
+        encoded[modality] = Encoded(given, hidden, items, tokens, *model.overview(key, tokens))
     return Pass(model, drawn.examples, encoded)
 
 

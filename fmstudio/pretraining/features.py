@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import SharedModel, summary
+from fmstudio.model.shared import SUMMARY, SharedModel, whole_tokens
 from fmstudio.pretraining.stream import Example
 
 BATCH = 16
@@ -16,17 +16,19 @@ BATCH = 16
 
 @torch.inference_mode()
 def features(model: SharedModel, modality: str, examples: Iterable[Example]) -> np.ndarray:
-    """Mean and spread of the encoder's tokens (n, 2 · D) for inputs of one modality, unhidden.
+    """Of inputs of one modality, unhidden: the encoder's tokens of the whole, and mean and spread
+    of the others (n, (W + 2) · D).
 
     No more than a batch of examples is held at a time.
     """
     model.eval()
-    rows = [np.zeros((0, 2 * model.config.width), np.float32)]
+    key = model.config.routes[modality]
+    width = (whole_tokens(model.config, key) + SUMMARY) * model.config.width
+    rows = [np.zeros((0, width), np.float32)]
     for part in _batches(examples):
         batch = collate([{modality: one.inputs[modality]} for one in part], model.device)
         tokens = model.tokens(modality, batch.modalities[modality])
-        both = torch.cat(summary(tokens.values, tokens.mask), -1)
-        rows.append(both.float().cpu().numpy())
+        rows.append(torch.cat(model.overview(key, tokens), -1).float().cpu().numpy())
     return np.concatenate(rows)
 
 

@@ -8,7 +8,7 @@ few telling features beside the many that the encoder has anyway.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,25 +57,23 @@ def fit_readings(model: SharedModel, key: str, examples: Sequence[Example]) -> R
     table, known = _known(model, key, examples)
     mean, scale = table.mean(0), table.std(0) + 1e-6
     standard = (table - mean) / scale
-    draw = np.random.default_rng(0)
-    unseen = draw.random(len(table)) < HELD_OUT
-    rows: dict[str, list[tuple[str, np.ndarray, float]]] = defaultdict(list)
+    unseen = np.random.default_rng(0).random(len(table)) < HELD_OUT
+    rows: dict[str, list[tuple[str, np.ndarray]]] = defaultdict(list)
     read: dict[str, float] = {}
-    for name in sorted(known):
-        there = ~np.isnan(known[name])
-        if there.sum() < LEAST_KNOWN or known[name][there].std() < 1e-6:
-            continue
-        fitted, share = _ridge(standard[there], known[name][there], unseen[there])
-        if share >= LEAST_READ:
-            rows[group_of(name)].append((name, fitted, share))
-            read[name] = round(share, 3)
+    for there, names in _known_together(known):
+        values = np.stack([known[name][there] for name in names], 1)
+        fitted, shares = _ridge(standard[there], values, unseen[there])
+        for name, one, share in zip(names, fitted.T, shares, strict=True):
+            if share >= LEAST_READ:
+                rows[group_of(name)].append((name, one))
+                read[name] = round(float(share), 3)
     if not rows:
         return None
-    groups = {group: rows[group] for group in sorted(rows)}
-    fits = np.stack([fitted for group in groups.values() for _, fitted, _ in group])
+    groups = {group: sorted(rows[group], key=lambda row: row[0]) for group in sorted(rows)}
+    fits = np.stack([fitted for group in groups.values() for _, fitted in group])
     weight = fits[:, :-1] / scale
     bias = fits[:, -1] - weight @ mean
-    names = {group: [name for name, _, _ in found] for group, found in groups.items()}
+    names = {group: [name for name, _ in found] for group, found in groups.items()}
     return Readings(weight.astype(np.float32), bias.astype(np.float32), names, read)
 
 
@@ -94,28 +92,47 @@ def _known(
     return np.concatenate(tables).astype(np.float64), known
 
 
-def _ridge(table: np.ndarray, values: np.ndarray, unseen: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coefficients and intercept (F + 1) of the standardized number, and the share of its variance
-    that the same fit reads where it did not look."""
-    centre, spread = values[~unseen].mean(), values[~unseen].std() + 1e-9
+def _known_together(known: Mapping[str, np.ndarray]) -> Iterator[tuple[np.ndarray, list[str]]]:
+    """Rows (n) and the names of the numbers that are known in just these, enough of them."""
+    together: dict[bytes, list[str]] = defaultdict(list)
+    for name, values in known.items():
+        there = ~np.isnan(values)
+        if there.sum() >= LEAST_KNOWN and values[there].std() > 1e-6:
+            together[there.tobytes()].append(name)
+    for pattern, names in together.items():
+        yield np.frombuffer(pattern, bool), names
+
+
+def _ridge(table: np.ndarray, values: np.ndarray, unseen: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Coefficients and intercepts (F + 1, k) of k standardized numbers, and the share of each one's
+    variance (k) that the same fit reads where it did not look."""
+    centre, spread = values[~unseen].mean(0), values[~unseen].std(0) + 1e-9
     target = np.clip((values - centre) / spread, -LIMIT, LIMIT)
-    best = max((_share(table, target, unseen, strength), strength) for strength in STRENGTHS)
-    fitted = _solve(table, target, best[1])
-    size = max(float((table @ fitted[:-1]).std()), 1e-3)
-    return fitted / size, best[0]  # readings have unit variance, whatever share is read
+    tried = _solve(table[~unseen], target[~unseen])
+    shares = np.stack([_share(table[unseen], target[unseen], one) for one in tried])  # (S, k)
+    best = shares.argmax(0)
+    fitted = np.choose(best, _solve(table, target))
+    size = np.maximum((table @ fitted[:-1]).std(0), 1e-3)
+    return fitted / size, shares.max(0)  # readings have unit variance, whatever share is read
 
 
-def _share(table: np.ndarray, target: np.ndarray, unseen: np.ndarray, strength: float) -> float:
-    fitted = _solve(table[~unseen], target[~unseen], strength)
-    left = target[unseen] - table[unseen] @ fitted[:-1] - fitted[-1]
-    return float(1 - (left**2).mean() / max(target[unseen].var(), 1e-9)) if unseen.any() else 0.0
+def _share(table: np.ndarray, target: np.ndarray, fitted: np.ndarray) -> np.ndarray:
+    if not len(table):
+        return np.zeros(target.shape[1])
+    left = target - table @ fitted[:-1] - fitted[-1]
+    return 1 - (left**2).mean(0) / np.maximum(target.var(0), 1e-9)
 
 
-def _solve(table: np.ndarray, target: np.ndarray, strength: float) -> np.ndarray:
-    middle = target.mean()
-    gram = table.T @ table + strength * np.eye(table.shape[1])
-    coefficients = np.linalg.solve(gram, table.T @ (target - middle))
-    return np.append(coefficients, middle - (table.mean(0) @ coefficients))
+def _solve(table: np.ndarray, target: np.ndarray) -> list[np.ndarray]:
+    """Coefficients and intercepts (F + 1, k) for each of the strengths."""
+    middle = target.mean(0)
+    size, turn = np.linalg.eigh(table.T @ table)
+    along = turn.T @ (table.T @ (target - middle))
+    found = []
+    for strength in STRENGTHS:
+        coefficients = turn @ (along / (size + strength)[:, None])
+        found.append(np.vstack([coefficients, middle - table.mean(0) @ coefficients]))
+    return found
 
 
 def carry_over(parent: SharedModel, model: SharedModel, key: str, source: StoredSource) -> None:

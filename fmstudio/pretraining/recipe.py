@@ -20,7 +20,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from fmstudio.contracts import embedded_encoders, pipeline, pipelines
 from fmstudio.errors import InputError
@@ -39,6 +39,7 @@ from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.readings import fit_readings
 from fmstudio.pretraining.stream import Mixture
 from fmstudio.pretraining.teacher import Teacher, checked_folder, packaged_folder
+from fmstudio.pretraining.words import start_from_words
 from fmstudio.records import Point, Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -72,13 +73,15 @@ class Told:
 
 
 def train_tokenizer(texts: Sequence[str], words: int, path: Path) -> None:
-    """Byte-level pair encoding of the texts; every byte is in it, so every script can be read."""
+    """Byte-level pair encoding of the texts in small letters; every byte is in it, so every script
+    can be read."""
     tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=words, initial_alphabet=alphabet, min_frequency=2, show_progress=False
+        vocab_size=words, initial_alphabet=alphabet, min_frequency=1, show_progress=False
     )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.save(str(path))
@@ -98,8 +101,9 @@ def whole_config(
     for kind, sizes in (readings or {}).items():
         encoders[kind]["readings"] = sizes
     most = max((sum(sizes.values()) for sizes in (readings or {}).values()), default=0)
+    whole = max(one["config"].get("whole", 0) for one in encoders.values())
     shape = {name: recipe[name] for name in ("width", "heads", "depth")}
-    return SharedModelConfig(**shape, readings=most, encoders=encoders, routes=routes)
+    return SharedModelConfig(**shape, readings=most, whole=whole, encoders=encoders, routes=routes)
 
 
 def start_model(
@@ -167,6 +171,8 @@ def train_stage(bench: Bench, corpora: Corpora, say: Say) -> None:
     def watch(model: SharedModel) -> dict[str, float]:
         return {name: value for one in watches for name, value in one(model).items()}
 
+    if "text" in model.encoders and plan.encoders and corpora.teacher:
+        start_from_words(model.encoders["text"], corpora.folder / TOKENIZER, corpora.teacher)
     engine = Engine(model, mixture, plan, bench.folder, Told(say), watch)
     state = engine.run()
     parts = tuple(f"{name}." for name in engine.learning if name != "heads")
@@ -229,7 +235,7 @@ def assemble(recipe: Mapping[str, Any], work: Path, out: Path) -> dict[str, Any]
     }
     model = start_model(recipe, work, names, sizes)
     config = {name: recipe[name] for name in ("width", "heads", "depth")}
-    config |= {"readings": model.config.readings, "encoders": model.config.encoders}
+    config |= {name: getattr(model.config, name) for name in ("readings", "whole", "encoders")}
     facts = write_weights(out, model.state_dict(), config, work / TOKENIZER)
     histories = {
         name: json.loads((work / name / "history.json").read_text(encoding="utf-8"))

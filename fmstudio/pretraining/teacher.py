@@ -11,7 +11,7 @@ import torch
 
 from fmstudio.errors import InputError
 
-LONGEST = 256  # subwords of a text that the teacher reads
+LONGEST = 256  # subwords of a text that the teacher reads at most
 
 
 def packaged_folder(package: str, sha256: str) -> Path:
@@ -50,6 +50,7 @@ class Teacher:
         options = {"local_files_only": True, "trust_remote_code": False}
         self.tokenizer = AutoTokenizer.from_pretrained(folder, **options)
         self.model = AutoModel.from_pretrained(folder, use_safetensors=True, **options).eval()
+        self.longest = min(LONGEST, self.model.config.max_position_embeddings)
 
     def words(self) -> list[str]:
         """Whole words of letters that it has a vector of its own for, the frequent first."""
@@ -60,7 +61,7 @@ class Teacher:
     def read(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit vectors (n, width)."""
         given = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+            list(texts), padding=True, truncation=True, max_length=self.longest, return_tensors="pt"
         )
         tokens = self.model(**given).last_hidden_state
         mask = given["attention_mask"][..., None].to(tokens.dtype)

@@ -28,6 +28,7 @@ from fmstudio.evaluation.baselines import table_baseline
 from fmstudio.evaluation.calibration import fit_temperature
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate, headline
+from fmstudio.model.shared import token_means
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
@@ -199,7 +200,7 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)
     parts = head.parts(values, present).sum(0) / np.maximum(present.sum(0), 1)[:, None]
-    far = distances(values, head.mean, head.scale)
+    far = distances(values, head.mean, head.scale, token_means(model.config))
     guard = {
         name: float(np.quantile(far[present[:, m] > 0, m], GUARD_SHARE))
         for m, name in enumerate(model.modalities)

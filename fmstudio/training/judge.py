@@ -73,7 +73,7 @@ class Single:
         return score(task, material.true("test")[self.rows], self.outputs)
 
 
-def groups_of(model: SharedModel) -> list[list[slice]]:
+def groups_of(model: SharedModel) -> list[list[list[slice]]]:
     """What the probe reads of each modality, in the model's order."""
     return [feature_groups(model.config, modality) for modality in model.modalities]
 
@@ -120,7 +120,7 @@ def cross_validation_json(
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
     folds: int,
     balance: bool,
-    groups: Sequence[Sequence[slice]],
+    groups: Sequence[Sequence[Sequence[slice]]],
 ) -> dict[str, Any]:
     """The probe judged over all patients: each answered by a fit that did not see the patient.
 

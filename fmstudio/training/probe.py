@@ -103,38 +103,48 @@ def fit_probe(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
     balance: bool,
-    groups: Sequence[Sequence[slice]] | None = None,
+    groups: Sequence[Sequence[Sequence[slice]]] | None = None,
 ) -> Head:
-    """A linear fit per modality, and one weight for each in their sum (stacking).
+    """Linear fits of each modality, and one weight for each in their sum (stacking).
 
     `train` is features (n, M, F), present (n, M) and targets; `patients` (n) says whose each case
-    is. Regression targets are expected in standard units. The strength of L2 of each modality is
-    chosen by cross-validation over patients, and the sum is fitted to the cross-validated logits
-    with weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features at
-    once drowns what a modality knows in the noise of the others. `groups` are the features that
-    each modality is read by, in groups that are trusted alike however many features they have;
-    without it, all of them. Others get no weight, are standardized and left to fine-tuning. With
-    `balance` the classes weigh the same, and the head's bias is that of balanced classes (see
-    `prior_shift`).
+    is. Regression targets are expected in standard units. The strength of L2 of each fit is chosen
+    by cross-validation over patients, and the sum is fitted to the cross-validated logits with
+    weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features at once
+    drowns what a modality knows in the noise of the others. `groups` are the features that each
+    modality is read by: for each of its fits, groups that are trusted alike however many features
+    they have; without it, one fit of all. Others get no weight, are standardized and left to
+    fine-tuning. With `balance` the classes weigh the same, and the head's bias is that of balanced
+    classes (see `prior_shift`).
     """
     features, present, targets = train
     modalities, width = features.shape[1:]
-    shape = (modalities, task.outputs)
+    whole = [[[slice(0, width)]]] * modalities
+    fits = [(m, fit) for m, own in enumerate(groups or whole) for fit in own]
     mean, scale = np.zeros((modalities, width)), np.ones((modalities, width))
-    weight, offset = np.zeros((modalities, width, task.outputs)), np.zeros(shape)
-    judged = np.zeros((len(targets), *shape))
-    for m in range(modalities):
+    weight = np.zeros((len(fits), width, task.outputs))
+    offset = np.zeros((len(fits), task.outputs))
+    judged = np.zeros((len(targets), *offset.shape))
+    fair = np.ones(len(targets), bool)
+    for index, (m, fit) in enumerate(fits):
         rows = np.flatnonzero(present[:, m])
         if len(rows) < 2:
             continue
         own = [patients[row] for row in rows]
-        trust = _trust(width, groups[m] if groups else [slice(0, width)])
-        mean[m], scale[m], weight[m], offset[m], judged[rows, m] = _fit_one(
-            task, features[rows, m], targets[rows], own, balance, trust
-        )
-    weights = case_weights(task, targets) if balance else None
-    share, bias = _stack(task, judged, targets, weights)
-    return Head(mean, scale, weight * share[:, None], offset * share, bias)
+        one = _fit_one(task, features[rows, m], targets[rows], own, balance, _trust(width, fit))
+        mean[m], scale[m] = one.mean, one.scale
+        weight[index], offset[index] = one.weight, one.offset
+        judged[rows, index] = one.judged
+        fair[rows] &= one.known
+    weights = case_weights(task, targets[fair]) if balance else None
+    share, bias = _stack(task, judged[fair], targets[fair], weights)
+    owner = np.array([m for m, _ in fits])[:, None] == np.arange(modalities)  # (fits, M)
+    return Head(
+        mean, scale,
+        np.einsum("im,ifk->mfk", owner, weight * share[:, None]),
+        np.einsum("im,ik->mk", owner, offset * share),
+        bias,
+    )  # fmt: skip
 
 
 def _trust(width: int, groups: Sequence[slice]) -> np.ndarray:
@@ -149,12 +159,24 @@ def _trust(width: int, groups: Sequence[slice]) -> np.ndarray:
     return trust
 
 
+@dataclass(frozen=True)
+class _Fit:
+    """One linear fit: mean and scale (F), weight (F, K), offset (K); the logits (n, K) that each
+    case got from a fit without its patient, and whether that one knew the case's class (n)."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+    weight: np.ndarray
+    offset: np.ndarray
+    judged: np.ndarray
+    known: np.ndarray
+
+
 def _fit_one(
     task: TaskSpec, values: np.ndarray, targets: np.ndarray, patients: Sequence[str],
     balance: bool, trust: np.ndarray,
-) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """One modality's mean and scale (F), weight (F, K), offset (K), and the logits (n, K) that
-    each case got from a fit without its patient."""
+) -> _Fit:  # fmt: skip
+    """A fit of the features that are trusted, its strength chosen by cross-validation."""
     mean, scale = values.mean(0), values.std(0)
     scale = np.where(scale > 1e-5, scale, 1.0)
     # L2 does not see rotations, so a fit in the coordinates of the singular vectors is the same
@@ -175,7 +197,7 @@ def _fit_one(
     coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], balance)
     weight = np.zeros((values.shape[1], task.outputs))
     weight[seen] = right[kept].T @ coefficients * trust[seen, None]
-    return mean, scale, weight, bias, judged[best]
+    return _Fit(mean, scale, weight, bias, judged[best], known)
 
 
 def _cross_validated(

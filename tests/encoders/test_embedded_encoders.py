@@ -116,3 +116,26 @@ def test_scales_of_a_channel_come_from_all_training_inputs():
 
     assert 90 <= state["channels"]["spo2"]["centre"] <= 98
     assert state["channels"]["spo2"]["spread"] > 1
+
+
+def test_the_words_of_a_text_stay_readable_whatever_their_order():
+    family = FAMILIES["subwords"]
+    torch.manual_seed(0)
+    network = family.network(family.default()).eval()
+    preparer = family.preparer(family.default(), base_folder(EMBEDDED, load_settings()), {})
+
+    def sketched(text: str) -> torch.Tensor:
+        given = ModalityInput("text", text, np.ones(1, bool), {"language": None})
+        batch = collate([{"x": preparer.prepare(given)}]).modalities["x"]
+        with torch.inference_mode():
+            return network.overview(batch.arrays, batch.mask)[0, 1:].flatten()
+
+    told = sketched("fever cough and chest pain since monday")
+    turned = sketched("chest pain and cough fever since monday")
+    alike = sketched("fever and cough since a week")
+    other = sketched("the knee was replaced without trouble")
+
+    same, near, far = (torch.cosine_similarity(told, one, dim=0) for one in (turned, alike, other))
+    assert same > 0.99
+    assert 0.9 > near > far + 0.2
+    assert abs(float(told.square().mean()) - 1) < 1e-5

@@ -65,7 +65,7 @@ def test_readings_are_features_of_their_own_that_the_probe_trusts_as_a_group(mod
     found.install(model, key)
     model.config.readings = len(found.weight)
 
-    own, rest = feature_groups(model.config, HEARD)
+    [[own, rest]] = feature_groups(model.config, HEARD)
     assert (own.start, own.stop) == (0, 1)
     assert rest.start == 1
 

@@ -26,20 +26,19 @@ def _made(n=120, seed=0, modalities=2, features=40):
 def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     values, _, targets = _made(n=30)
     patients = [str(i) for i in range(30)]
-    mean, scale, weight, offset, judged = _fit_one(
-        BINARY, values[:, 0], targets, patients, False, np.full(values.shape[2], 1 / np.sqrt(40))
-    )
-    table = (values[:, 0] - mean) / scale
+    trust = np.full(values.shape[2], 1 / np.sqrt(40))
+    fit = _fit_one(BINARY, values[:, 0], targets, patients, False, trust)
+    table = (values[:, 0] - fit.mean) / fit.scale
 
     fits = [
         LogisticRegression(C=strength, tol=1e-8, max_iter=10_000).fit(table / np.sqrt(40), targets)
         for strength in STRENGTHS
     ]
 
-    ours = (table @ weight + offset)[:, 0]
+    ours = (table @ fit.weight + fit.offset)[:, 0]
     theirs = [fit.decision_function(table / np.sqrt(40)) for fit in fits]
     assert min(np.abs(ours - each).max() for each in theirs) < 2e-2
-    assert np.abs(judged[:, 0] - ours).max() > 0.05  # judged without the case itself
+    assert np.abs(fit.judged[:, 0] - ours).max() > 0.05  # judged without the case itself
 
 
 def test_a_modality_of_noise_gets_hardly_any_weight():
@@ -64,10 +63,39 @@ def test_a_probe_finds_what_two_modalities_say_together():
     assert np.allclose(head.parts(*test[:2]).sum(1) + head.bias, logits)
 
 
+def test_two_fits_of_a_modality_are_weighed_by_what_each_tells():
+    draw = np.random.default_rng(5)
+    values = draw.standard_normal((300, 1, 80)).astype(np.float32)
+    targets = (values[:, 0, :4].sum(1) + draw.standard_normal(300) > 0).astype(float)
+    train = values, np.ones((300, 1), np.float32), targets
+    fits = [[[slice(0, 20)], [slice(20, 80)]]]
+
+    head = fit_probe(BINARY, train, [str(i) for i in range(300)], True, fits)
+
+    telling, noise = (
+        np.abs(head.weight[0, part, 0]).sum() for part in (slice(0, 20), slice(20, 80))
+    )
+    assert noise < 0.5 * telling
+
+
+def test_classes_that_few_cases_have_do_not_silence_the_modalities():
+    draw = np.random.default_rng(6)
+    task = TaskSpec("multiclass", ("y",), tuple("abcdefgh"))
+    targets = np.concatenate([np.repeat([0.0, 1.0, 2.0], 15), np.arange(3.0, 8.0)])
+    centres = 2 * draw.normal(size=(8, 2, 12))
+    values = centres[targets.astype(int)] + draw.normal(size=(len(targets), 2, 12))
+    present = np.ones((len(targets), 2))
+
+    head = fit_probe(task, (values, present, targets), [str(i) for i in range(50)], True)
+
+    logits = head.logits(values, present)
+    assert (logits.argmax(1) == targets)[:45].mean() > 0.9
+
+
 def test_features_left_to_fine_tuning_get_no_weight():
     values, present, targets = _made(n=100)
 
-    seen = [[slice(0, 10), slice(10, 30)]] * values.shape[1]
+    seen = [[[slice(0, 10), slice(10, 30)]]] * values.shape[1]
 
     head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], True, seen)
 

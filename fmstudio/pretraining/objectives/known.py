@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fmstudio.model.shared import SharedModel
+from fmstudio.model.shared import SUMMARY, SharedModel, whole_tokens
 from fmstudio.pretraining.encoded import Pass
 from fmstudio.pretraining.stream import Example
 
@@ -47,7 +47,9 @@ class Reading(nn.Module):
             if not kept:
                 continue
             self.names[modality] = {name: column for column, name in enumerate(kept)}
-            self.read[modality] = nn.Linear(2 * model.config.width, len(kept))
+            whole = whole_tokens(model.config, model.config.routes[modality])
+            size = (whole + SUMMARY) * model.config.width
+            self.read[modality] = nn.Linear(size, len(kept))
             centre = torch.tensor([np.mean(found[n]) for n in kept], dtype=torch.float32)
             spread = torch.tensor([np.std(found[n]) for n in kept], dtype=torch.float32)
             self.register_buffer(f"centre_{modality}", centre)
@@ -64,7 +66,8 @@ class Reading(nn.Module):
             there = ~torch.isnan(target)
             if there.any():
                 # Dropped features cannot be leaned on one by one: what is known gets spread.
-                read = self.read[modality](functional.dropout(one.summary, 0.1))
+                features = torch.cat([one.whole, one.summary], -1)
+                read = self.read[modality](functional.dropout(features, 0.1))
                 lost = functional.smooth_l1_loss(read, target.nan_to_num(), reduction="none")
                 weight = there * getattr(self, f"share_{modality}")
                 losses.append((lost * weight).sum() / weight.sum())

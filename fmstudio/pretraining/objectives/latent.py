@@ -42,7 +42,7 @@ class Guessing(nn.Module):
             there[one.given.rows, order.index(name)] = True
         shown = there & ~_one_of_several(there)
         features = model.features(_thinned(given, shown, order))
-        after = features.values[..., 2 * width :]
+        after = features.values[..., -width:]  # what the trunk made of each
         seen = shown & (features.present > 0)
         lost = _mean_loss(self.own(after), target, seen)
         together = (after * seen[..., None]).sum(1) / seen.sum(1).clamp(min=1)[:, None]
