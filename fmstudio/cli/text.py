@@ -190,7 +190,7 @@ def result_text(result: Mapping[str, Any]) -> str:
     if result.get("ladder"):
         lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
         lines += [f"Chosen: {result.get('chosen', '-')}"]
-    if result.get("subsets"):
+    if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
         rows = [(" + ".join(s["modalities"]), s["n"], _score(s)) for s in result["subsets"]]
         lines += ["", table(("modalities", "cases", "score"), rows)]
     if result.get("fusion"):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,9 @@ HEADLINE: Mapping[str, str] = {
     "multilabel": "macro_auroc",
     "regression": "r2",
 }
+
+GUESSING: Mapping[str, float] = {"auroc": 0.5, "macro_auroc": 0.5, "r2": 0.0}
+"""What each headline figure reaches without a look at the patient."""
 
 
 def headline(task: TaskSpec) -> str:
@@ -55,6 +59,12 @@ def evaluate(
     """
     figures = _figures(task, targets, outputs)
     return _intervals(figures, len(outputs), patients, seed, resamples)
+
+
+def proven(name: str, figure: Any) -> bool:
+    """Whether the whole 95 % interval of a headline figure {value, low, high} beats guessing."""
+    low = figure.get("low") if isinstance(figure, Mapping) else None
+    return isinstance(low, int | float) and low > GUESSING[name]
 
 
 def score(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> float:

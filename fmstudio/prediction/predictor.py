@@ -18,6 +18,7 @@ from fmstudio.adapters.readout import Readout, distances
 from fmstudio.contracts import pipeline
 from fmstudio.errors import InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
+from fmstudio.evaluation.metrics import headline, proven
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import token_means
 from fmstudio.prediction.contributions import contributions
@@ -65,7 +66,7 @@ class Predictor:
         prepared = self._prepare(case_id, given, remarks)
         parts, far = self._parts(prepared)
         used = [name for name in self.modalities if name in prepared]
-        warnings = self._warnings(prepared)
+        warnings = self._warnings()
         guard = {
             name: {"score": float(far[m]), "flag": bool(far[m] > self.readout.guard[name])}
             for m, name in enumerate(self.modalities)
@@ -169,12 +170,20 @@ class Predictor:
             return [label for label, chance in chances.items() if chance >= 0.5]
         return max(chances, key=lambda label: chances[label])
 
-    def _warnings(self, prepared: Mapping[str, Prepared]) -> list[str]:
+    def _warnings(self) -> list[str]:
         """What the training cohort says against this answer."""
-        few = self.card["n"]["validation"]
-        if few >= 30:
-            return []
-        return [f"Calibrated on only {few} patients: the probability is rough."]
+        found = []
+        counts, name = self.card["n"], headline(self.task)
+        if not proven(name, self.card["metrics"].get(name)):
+            found.append(
+                f"Not shown to do better than guessing on the {counts['test']} held-out cases "
+                "of the adapter: see its figures."
+            )
+        if counts["validation"] < 30:
+            found.append(
+                f"Calibrated on only {counts['validation']} cases: the probability is rough."
+            )
+        return found
 
 
 @contextlib.contextmanager

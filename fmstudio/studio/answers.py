@@ -12,6 +12,7 @@ from fmstudio.errors import InputError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
 from fmstudio.studio.catalogue import Catalogue
+from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Answers(Catalogue):
 
     def evaluate(self, adapter_ref: str, manifest: Path | None = None) -> dict[str, Any]:
         """Metrics on the adapter's own held-out patients, or on another labelled manifest."""
+        load_libraries()
         from fmstudio.prediction.judge import judge
 
         adapter = self.adapter(adapter_ref)

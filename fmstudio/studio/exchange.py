@@ -11,6 +11,7 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
+from fmstudio.studio.libraries import load_libraries
 from fmstudio.studio.tasks import task_of
 from fmstudio.types import TaskSpec
 
@@ -44,6 +45,7 @@ def _unpacked(archive: Path, folder: Path, settings: Settings) -> dict[str, Any]
     """Unpack a bundle whose files, base and stored cases are all as they should be."""
     if not archive.is_file():
         raise NotFound(f"There is no file {archive.name}.", hint="Check its name and folder.")
+    load_libraries()
     from fmstudio.adapters import bundle
     from fmstudio.adapters.probes import replay
     from fmstudio.model.bases import list_bases

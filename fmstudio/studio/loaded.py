@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmstudio.settings import Settings
+from fmstudio.studio.libraries import load_libraries
 
 if TYPE_CHECKING:
     from fmstudio.prediction.predictor import Predictor
@@ -39,6 +40,7 @@ class Loaded:
 
     def predictor(self, adapter_id: str, folder: Path) -> Predictor:
         """The model of an adapter; the one used longest ago makes room for it."""
+        load_libraries()
         from fmstudio.prediction.predictor import Predictor
 
         with self._lock:

@@ -12,6 +12,7 @@ from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.studio import uploads
+from fmstudio.studio.libraries import load_libraries
 from fmstudio.studio.training import Training
 from fmstudio.types import PatientCase
 
@@ -50,6 +51,7 @@ class Pretraining(Training):
 
     def objectives(self) -> list[Objective]:
         """What a base can learn from without labels."""
+        load_libraries()
         from fmstudio.contracts import discover
 
         found = discover("fmstudio.pretraining.objectives", "OBJECTIVE").values()

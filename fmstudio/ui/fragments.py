@@ -35,7 +35,9 @@ def area(value: Html = NOTHING, **options: object) -> gr.HTML:
 
 def hidden(name: str | None = None) -> gr.Textbox:
     """A text on the page that nobody sees, by which one handler tells others to go on."""
-    return gr.Textbox(visible="hidden", show_label=False, elem_id=name)
+    # The class hides it for good: Gradio shows what is only "hidden" as soon as a container around
+    # it is made visible.
+    return gr.Textbox(visible="hidden", show_label=False, elem_id=name, elem_classes="fm-unseen")
 
 
 def tag(element: str, content: Html, classes: str = "", /, **attributes: object) -> Html:

@@ -21,6 +21,14 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
 
 STAGES: Mapping[str, str] = {"lora": "LoRA adapter", "probe": "Probe: frozen base, new head"}
+PARTS: Mapping[str, str] = {
+    "prepare": "reading and preparing",
+    "baseline": "the baseline",
+    "probe": "the probe",
+    "singles": "each modality alone",
+    "train": "fine-tuning",
+    "evaluate": "judging",
+}
 RANGES: Mapping[str, tuple[float, float]] = {
     "auroc": (0.0, 1.0),
     "macro_auroc": (0.0, 1.0),
@@ -40,6 +48,7 @@ def result(found: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
     parts = [
         section("On held-out patients", _basis(found)),
         metrics(found.get("metrics") or {}),
+        proof(found.get("metrics") or {}),
         ladder(found),
         subsets(found, names),
         fusion(found, names),
@@ -69,6 +78,24 @@ def metrics(found: Mapping[str, Any]) -> Html:
     return tag("div", join(items), "fm-figures fm-mixed")
 
 
+def proof(found: Mapping[str, Any]) -> Html:
+    """A warning where the interval of the headline reaches down to what guessing reaches."""
+    first = headline(found)
+    if first is None or first[0] not in RANGES:
+        return NOTHING
+    name, figure = first
+    guessing = sum(RANGES[name]) / 2
+    low = figure.get("low") if isinstance(figure, Mapping) else None
+    if low is not None and low > guessing:
+        return NOTHING
+    return notice(
+        "Not shown to do better than guessing.",
+        f"Guessing reaches {metric(name)} {guessing:g}, which the interval does not exclude. "
+        "More held-out patients would tell.",
+        "warning",
+    )
+
+
 def _figure(name: str, figure: Any) -> list[Html]:
     """A metric: its value, its interval, its name."""
     value = figure.get("value") if isinstance(figure, Mapping) else figure
@@ -94,7 +121,7 @@ def ladder(found: Mapping[str, Any]) -> Html:
             join([text(label), Html(" "), mark]), _whisker(figure, name),
             text(interval(figure)), text(duration(step.get("seconds"))),
         ])  # fmt: skip
-    header = ["Model", metric(name or ""), "#Value (95 % interval)", "#Time"]
+    header = ["Model", _axis(name), "#Value (95 % interval)", "#Time"]
     why = tag("p", text(found.get("reason") or reason(chosen)), "fm-note")
     return join([section("Against simpler models"), table(header, rows), why])
 
@@ -115,6 +142,8 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         return NOTHING
     name = next((key for key in RANGES if key in each[0]), None)
     most = max(len(subset["modalities"]) for subset in each)
+    if most < 2:
+        return NOTHING  # one modality is no comparison: its figure stands above
     rows = []
     for subset in each:
         labels = [names.get(key, key) for key in subset["modalities"]]
@@ -124,7 +153,7 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         cells = [tag("strong", text(label)) if whole else text(label), _whisker(figure, name),
                  text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
         rows.append(cells)
-    header = ["Given", metric(name or ""), "#Value (95 % interval)", "#Cases"]
+    header = ["Given", _axis(name), "#Value (95 % interval)", "#Cases"]
     return join([section("What each modality carries"), table(header, rows)])
 
 
@@ -159,12 +188,20 @@ def cost(found: Mapping[str, Any]) -> Html:
     seconds = found.get("seconds")
     if not isinstance(seconds, Mapping):
         return NOTHING
-    words = [f"{name} {duration(value)}" for name, value in seconds.items()]
+    words = [f"{PARTS.get(name, name)} {duration(value)}" for name, value in seconds.items()]
     if found.get("cases_per_second"):
         words.append(f"{number(found['cases_per_second'], 1)} cases per second")
     if found.get("peak_memory_mb"):
         words.append(f"{number(round(found['peak_memory_mb']))} MB of memory at most")
     return tag("p", text("It took: " + ", ".join(words) + "."), "fm-note")
+
+
+def _axis(name: str | None) -> str:
+    """What the whiskers below are drawn on."""
+    if name not in RANGES:
+        return metric(name or "")
+    low, high = RANGES[name]
+    return f"{metric(name)}, {low:g} to {high:g}; the line is guessing"
 
 
 def _whisker(figure: Any, name: str | None) -> Html:

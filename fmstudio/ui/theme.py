@@ -85,6 +85,8 @@ def theme() -> gr.themes.Base:
         button_large_padding="9px 18px",
         button_medium_text_weight="600",
         button_small_text_weight="500",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
         checkbox_background_color_selected="*primary_600",
         checkbox_background_color_selected_dark="*primary_500",
         checkbox_border_color_selected="*primary_600",

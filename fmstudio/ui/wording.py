@@ -61,7 +61,8 @@ def moment(when: datetime | None) -> str:
     """A time on this computer's clock: '14 Mar 2026, 09:05'."""
     if when is None:
         return "–"
-    return aware(when).astimezone().strftime("%-d %b %Y, %H:%M")
+    local = aware(when).astimezone()
+    return f"{local.day} {local:%b %Y, %H:%M}"  # '%-d' is not known on Windows
 
 
 def aware(when: datetime) -> datetime:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fmstudio.evaluation.metrics import evaluate, gain, headline, score
+from fmstudio.evaluation.metrics import evaluate, gain, headline, proven, score
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("outcome",), ("no", "yes"), "yes")
@@ -21,6 +21,21 @@ def random():
 def own(n):
     """Every case a patient of its own."""
     return [f"p{i}" for i in range(n)]
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "better"),
+    [
+        ("auroc", {"value": 0.7, "low": 0.51, "high": 0.8}, True),
+        ("auroc", {"value": 0.7, "low": 0.5, "high": 0.8}, False),
+        ("macro_auroc", {"value": 0.7, "low": None, "high": None}, False),
+        ("r2", {"value": 0.3, "low": 0.02, "high": 0.5}, True),
+        ("r2", {"value": 0.3, "low": -0.1, "high": 0.5}, False),
+        ("r2", None, False),
+    ],
+)
+def test_only_an_interval_wholly_above_guessing_is_better_than_guessing(name, figure, better):
+    assert proven(name, figure) is better
 
 
 def test_auroc_by_hand_counts_a_tie_as_half():

@@ -93,6 +93,8 @@ def test_an_answer_adds_up_and_says_what_was_missing(story):
         chance - answer["baseline"], abs=1e-6
     )
     assert {"conformal_set", "coverage", "remarks", "warnings", "guard", "seconds"} <= answer.keys()
+    doubted = any("better than guessing on the" in warning for warning in answer["warnings"])
+    assert doubted is not (result["metrics"]["auroc"]["low"] > 0.5)
 
 
 def test_a_colleague_who_imports_the_bundle_gets_the_same_answers(story, tmp_path):

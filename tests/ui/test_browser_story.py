@@ -184,6 +184,13 @@ def add_cohort(page: Page, archive: Path) -> None:
     expect(page.locator("main p", has_text=f"{CASES} cases of")).to_be_visible(timeout=120_000)
 
 
+def unseen(page: Page) -> None:
+    """What handlers tell each other stays off the page, whatever was folded open around it."""
+    boxes = page.locator(".fm-unseen")
+    assert boxes.count() > 0
+    assert not any(box.is_visible() for box in boxes.all())
+
+
 def walk_the_wizard(page: Page) -> None:
     """From the task to the running fine-tune."""
     page.get_by_role("link", name="Fine-tune on this cohort").click()
@@ -245,6 +252,7 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
             expect(page.locator("#answer.fm-stale")).to_have_count(1)
             page.get_by_role("link", name="Start", exact=True).click()
             add_cohort(page, archive)
+            unseen(page)
             keep(page, "04-cohort")
             walk_the_wizard(page)
             keep(page, "05-running")
@@ -260,6 +268,7 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
             here = predict_new_patient(page, film)
             keep(page, "07-new-patient")
             export_bundle(page, address, bundle)
+            unseen(page)
             keep(page, "08-exported")
 
     with served(tmp_path / "second") as address, opened(browser, address) as page:

@@ -8,7 +8,7 @@ import pytest
 
 from fmstudio.records import AdapterRecord, Progress, RunRecord
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
-from fmstudio.ui.results import fusion, ladder, metrics, subsets
+from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
 from fmstudio.ui.watching import progress
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
@@ -134,6 +134,31 @@ def test_single_modalities_stand_beside_all_together():
 
     assert "Notes" in shown
     assert "All 3 together" in shown
+
+
+def test_one_modality_is_not_compared_with_itself():
+    alone = {"modalities": ["notes"], "n": 9, "auroc": INTERVAL}
+
+    assert not subsets({"subsets": [alone, alone]}, {"notes": "Notes"})
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "doubted"),
+    [("auroc", 0.51, False), ("auroc", 0.5, True), ("auroc", 0.35, True), ("auroc", None, True),
+     ("r2", 0.1, False), ("r2", -0.2, True)],
+)  # fmt: skip
+def test_a_result_that_may_be_luck_is_called_so(name, low, doubted):
+    figure = {"value": 0.6, "low": low, "high": 0.8}
+
+    assert ("better than guessing" in proof({name: figure})) is doubted
+
+
+def test_the_axis_says_where_guessing_is():
+    assert "AUROC, 0 to 1; the line is guessing" in ladder(RESULT)
+
+
+def test_what_took_how_long_is_said_in_words():
+    assert "each modality alone 2 s" in cost({"seconds": {"singles": 2.0}})
 
 
 def test_the_verdict_on_fusion_names_the_best_single_modality():

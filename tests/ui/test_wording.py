@@ -26,6 +26,10 @@ def test_a_run_that_ended_before_it_began_lasted_no_time():
     assert wording.lasted(start, start - timedelta(hours=1)) == "0 s"
 
 
+def test_a_day_of_the_month_has_no_zero_in_front():
+    assert wording.moment(datetime(2026, 3, 4, 9, 5).astimezone()) == "4 Mar 2026, 09:05"
+
+
 def test_a_time_without_zone_is_taken_as_utc():
     bare = datetime(2026, 3, 14, 9, 5)
 

@@ -79,7 +79,7 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
         ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
         ("Base model", f"{known.get('base', '–')} ({_short(known.get('base_sha256'))})"),
         ("Data fingerprint", _short(known.get("fingerprint"))),
-        ("Learned from", _counts(known)),
+        ("Cases", _counts(known)),
         ("Made with", ", ".join(f"{name} {number}" for name, number in versions.items()) or "–"),
         ("Licence", known.get("licence", "–")),
         ("Meant for", known.get("intended_use", "–")),

@@ -180,7 +180,7 @@ def gathered(
         return studio.unpack_upload(Path(archive))
     if kind == FILES:
         if not table:
-            raise InputError("No table was given.", hint="Drop it into the box first.")
+            raise InputError("No table was given.", hint="Drop it into the box 'Table' first.")
         from fmstudio.cohort import read_manifest
 
         cells = (cell for row in read_manifest(Path(table)).rows for cell in row.values())

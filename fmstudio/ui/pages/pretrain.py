@@ -142,8 +142,9 @@ def _learning(
         info="None chosen means everything that the cases have.",
     )  # fmt: skip
     objectives = gr.CheckboxGroup(
-        label="What the base learns to do", choices=[], value=[], elem_classes="fm-stack"
-    )
+        label="What the base learns to do", choices=[], value=[], elem_classes="fm-stack",
+        info="The studio is still loading. The list comes in some seconds.",
+    )  # fmt: skip
 
     @shown
     def offer() -> tuple[gr.Dropdown, gr.CheckboxGroup]:
@@ -158,10 +159,10 @@ def _learning(
     def offer_objectives() -> gr.CheckboxGroup:
         """By itself, for it loads torch where nobody has yet."""
         ways = [(f"{one.label}: {one.help}", one.name) for one in studio.objectives()]
-        return gr.CheckboxGroup(choices=ways, value=list(USUAL))
+        return gr.CheckboxGroup(choices=ways, value=list(USUAL), info="")
 
     app.load(offer, outputs=[base, modalities], **OPTIONS)
-    app.load(offer_objectives, outputs=objectives, api_visibility="private")
+    app.load(offer_objectives, outputs=objectives, **OPTIONS)
     return base, modalities, objectives
 
 
