@@ -94,6 +94,30 @@ class Preview:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """A measurement whose units and limits are known.
+
+    `usual` and `possible` are (lowest, highest) in the first of `units`; a value in another unit
+    is the value in the first one times its factor plus its offset.
+    """
+
+    name: str
+    usual: tuple[float, float]
+    possible: tuple[float, float]
+    units: Mapping[str, tuple[float, float]]
+
+    def within(self, limits: tuple[float, float], unit: str) -> tuple[float, float]:
+        """Limits given in the first unit, in another one."""
+        factor, offset = self.units[unit]
+        return limits[0] * factor + offset, limits[1] * factor + offset
+
+    def conversion(self, unit: str, into: str) -> tuple[float, float]:
+        """(factor, offset) that turn a value in one unit into another one."""
+        (factor, offset), (wanted, shift) = self.units[unit], self.units[into]
+        return wanted / factor, shift - offset * wanted / factor
+
+
 TASK_KINDS = ("binary", "multiclass", "multilabel", "regression")
 
 

@@ -67,8 +67,15 @@ def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
-    report = studio.cohort_report(args.project)
+    report = (
+        studio.cohort_report(args.project) if args.quick else studio.complete_report(args.project)
+    )
     return report, text.report_text(report)
+
+
+def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
+    record = studio.mend_cohort(args.project, args.finding, args.way)
+    return record, text.cohort_text(record)
 
 
 def base_list(studio: Studio, args: argparse.Namespace) -> Answer:

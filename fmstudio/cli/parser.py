@@ -123,6 +123,18 @@ def _add_cohort(commands_of: Any) -> None:
     add.add_argument("--name", metavar="NAME", help="what to call the cohort")
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
+    report.add_argument(
+        "--quick", action="store_true",
+        help="without asking the frozen base which labels may be wrong",
+    )  # fmt: skip
+    mend = _command(group, "mend", commands.cohort_mend, "mend what the report has found")
+    mend.add_argument("project", metavar="PROJECT")
+    mend.add_argument(
+        "finding", metavar="FINDING", help="its number in the report, or its kind if it is alone"
+    )
+    mend.add_argument(
+        "--way", metavar="N", type=int, help="which of the ways that the report lists (default: 1)"
+    )
 
 
 def _add_base(commands_of: Any) -> None:

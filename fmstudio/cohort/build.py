@@ -45,7 +45,7 @@ def build_cohort(
     cases, patients = case_ids(manifest, roles), patient_ids(manifest, roles)
     sources = read_sources(manifest, roles, check_files=require_label)
     targets = read_targets(manifest, task, strict=require_label)
-    kept = list(range(len(manifest.rows)))
+    kept = [row for row in range(len(manifest.rows)) if row not in manifest.left_out]
     if require_label:
         kept = [row for row in kept if targets.values[row] is not None and sources[row]]
         _check_enough(manifest, task, kept, targets.values, patients, bool(any(sources)))

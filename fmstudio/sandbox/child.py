@@ -92,6 +92,13 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
         if request["verb"] == "preview":
             header, parts = pack_preview(pipeline.preview(sources))
             return {"preview": header}, parts
+        if request["verb"] == "about":
+            told = pipeline.about(sources) if isinstance(pipeline, contracts.Described) else {}
+            return {"about": {what: list(said) for what, said in told.items()}}, []
+        if request["verb"] == "strip":
+            described = isinstance(pipeline, contracts.Described)
+            kept = pipeline.stripped(*sources) if described else None
+            return {"stripped": kept is not None}, [] if kept is None else [kept]
         return {"input": True}, [pack(pipeline.read(sources))]
     except StudioError as fault:
         return {"error": type(fault).__name__, "message": fault.message, "hint": fault.hint}, []

@@ -92,7 +92,10 @@ class ReadingProcess:
             self.start()
 
     def ask(self, verb: str, modality: str, sources: Sequence[Source]) -> Answer:
-        """One request ("read" or "preview") and its answer. Raises as `Reader.read` does."""
+        """One request (read, preview, about, strip) and its answer.
+
+        Raises as `Reader.read` does.
+        """
         self.start()
         if not self._ready:
             self._await_ready()

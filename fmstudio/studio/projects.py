@@ -92,6 +92,24 @@ class Projects(Home):
         """What was found in the newest cohort when it was added: the JSON of `cohort report`."""
         return dict(self._newest_cohort(project).summary)
 
+    def complete_report(self, project: str | int) -> dict[str, Any]:
+        """The report with the labels that a probe on the frozen base contradicts.
+
+        That takes as long as preparing the cohort for a run, once; then it is kept. Raises
+        InputError if the files have changed since the cohort was added.
+        """
+        record = self._newest_cohort(project)
+        return dict(manifests.complete(self, self.project(project), record).summary)
+
+    def mend_cohort(self, project: str | int, finding: str, way: int | None = None) -> CohortRecord:
+        """Mend a finding of the newest cohort's report, which makes a new newest cohort.
+
+        `finding` is its id, or its kind where there is only one of it; `way` counts from 1. Raises
+        NotFound or InputError, and then nothing has changed.
+        """
+        record = self._newest_cohort(project)
+        return manifests.mend(self, self.project(project), record, finding, way)
+
     def cases(self, project: str | int) -> tuple[PatientCase, ...]:
         """The cases of the newest cohort, in the manifest's order.
 

@@ -1,0 +1,50 @@
+"""Recordings and pictures that hold nothing: silent, flat, blank, clipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fmstudio.cohort.mending import accept, empty
+from fmstudio.contracts import pipelines
+from fmstudio.report.evidence import Evidence
+from fmstudio.report.finding import Check, Finding, Mend, counted
+
+MANY = 0.2  # of the cases with a fault in part of an input: worth a warning
+
+
+def find(evidence: Evidence) -> Iterator[Finding]:
+    """Inputs that say nothing, then those that are spoilt in part; and columns of one value."""
+    for name in evidence.cohort.modalities:
+        read = evidence.read(name)
+        label, columns = pipelines()[name].label, evidence.columns_of(name)
+        for extent in ("whole", "part"):
+            found = {row: d.flaws[extent] for row, d in read if extent in d.flaws}
+            if not found:
+                continue
+            whole = extent == "whole"
+            kinds = Counter(why.split(":")[0] if whole else why for why in found.values())
+            shown = "; ".join(f"{why} ({n})" for why, n in kinds.most_common(4))
+            severe = whole or len(found) > MANY * len(read)
+            yield Finding(
+                "constant_signal", "warning" if severe else "note",
+                f"{label}: {counted(len(found), 'case')} of {len(read)} "
+                f"{'hold nothing' if whole else 'are spoilt in part'}: {shown}.",
+                "Look at these files. What holds nothing is better missing than there.",
+                tuple(columns), tuple(sorted(found)),
+                (
+                    *((Mend("Take them for missing",
+                            tuple(empty(c, list(found)) for c in columns)),) if whole else ()),
+                    Mend("Use them as they are", (accept("constant_signal", columns),)),
+                ) if severe else (),
+            )  # fmt: skip
+    constant = [c for c in evidence.of_kind("table") if len(set(evidence.cells(c))) == 1]
+    if constant:
+        yield Finding(
+            "constant_signal", "note",
+            f"The same value in every case: {', '.join(constant[:8])}.",
+            "Nothing can be learned from it; leave it out.", tuple(constant),
+        )  # fmt: skip
+
+
+CHECK = Check("constant_signal", find)
