@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 
 from fmstudio.types import Quantity
 
@@ -138,6 +139,7 @@ QUANTITIES: tuple[Quantity, ...] = tuple(
 )
 
 
+@cache
 def find_quantity(name: str, unit: str = "") -> tuple[Quantity, str] | None:
     """The quantity that a column or channel measures and the unit it is named in ("" if none).
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.report.looks import flaws_of, look_of
+from fmstudio.report.looks import ENOUGH_READINGS, flaws_of, look_of
 from fmstudio.report.marks import marks_of
 from fmstudio.types import ModalityInput
 
@@ -38,6 +38,14 @@ class Digest:
     numbers: Mapping[str, Reading] = field(default_factory=dict)
     text: str = ""
     about: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def flat(self) -> tuple[str, ...]:
+        """The channels that do not change, where some do."""
+        if self.kind != "series" or "part" not in self.flaws:
+            return ()
+        return tuple(n for n, (_, low, high, _, count) in self.numbers.items()
+                     if low == high and count > ENOUGH_READINGS)  # fmt: skip
 
 
 def digest_of(given: ModalityInput, about: Mapping[str, Sequence[str]]) -> Digest:

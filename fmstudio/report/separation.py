@@ -2,7 +2,7 @@
 
 The unit is the patient with one answer: cases of one patient are no evidence of each other.
 AUROC is the Mann-Whitney statistic with its normal null (ties corrected); categories are scored by
-the outcome of the other units that share them, and tested by Pearson's chi-squared.
+the share of units with the answer, and tested by Pearson's chi-squared.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scipy.stats import chi2, mannwhitneyu, norm, rankdata
 # For all warnings of one check together, by Bonferroni: some ten checks test something, so that a
 # clean cohort is warned of in at most one of twenty.
 LEVEL = 0.005
+NOTE_LEVEL = 0.05  # for notes, which warn of nothing
 FEWEST = 5  # units with and without the answer
 RARE = 3  # units; rarer categories are taken together
 
@@ -104,11 +105,11 @@ def of_categories(
         float((((positives - expected) ** 2) / (expected * (1 - share))).sum()) * (n - 1) / n
     )
     p = float(chi2.sf(statistic, len(sizes) - 1))
-    others = (positives[codes] - answers + share) / sizes[codes]  # of the other units, shrunk
     yes, no = int((answers == 1).sum()), int((answers == 0).sum())
-    return Separation(question.name, auroc(others, answers), p, yes, no)
+    # Leaving each unit's own answer out would turn the order of like categories around.
+    return Separation(question.name, auroc((positives / sizes)[codes], answers), p, yes, no)
 
 
-def significant(found: Separation, tests: int) -> bool:
+def significant(found: Separation, tests: int, level: float = LEVEL) -> bool:
     """Whether it is no chance, of so many things that were tried."""
-    return found.p * max(1, tests) < LEVEL
+    return found.p * max(1, tests) < level

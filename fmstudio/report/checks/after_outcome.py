@@ -3,7 +3,7 @@ tells it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from fmstudio.cohort.mending import accept, give_role
 from fmstudio.cohort.roles import known_afterwards
 from fmstudio.report.evidence import Evidence, strongest
 from fmstudio.report.finding import Check, Finding, Mend, some
-from fmstudio.report.separation import Separation, significant
+from fmstudio.report.separation import NOTE_LEVEL, Separation, of_categories, significant
 
 NOTEWORTHY = 0.6
 TOO_GOOD = 0.85
@@ -32,9 +32,12 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
     aside = [column for column in named if column not in inputs]
     if aside:
+        known = {column: strongest(evidence.separations(column)) for column in aside}
+        told = [f"{c} ({best.auroc:.2f})" if best else c for c, best in known.items()]
         yield Finding(
             "after_outcome", "note",
-            f"Left out already: {some(aside, 8)}, known only after the outcome by their names.",
+            f"Left out already, known only after the outcome by their names (and the AUROC that "
+            f"each would reach alone): {some(told, 8)}.",
             "Nothing to do. Give a column the role of an input if it was known before.",
             tuple(aside),
         )  # fmt: skip
@@ -46,7 +49,8 @@ def _gaps(evidence: Evidence, inputs: set[str]) -> Iterator[Finding]:
     there = {c: np.array([not is_missing(cell) for cell in evidence.cells(c)], float)
              for c in evidence.manifest.columns if c in inputs}  # fmt: skip
     there = {c: v for c, v in there.items() if FEWEST_GAPS <= v.sum() <= len(v) - FEWEST_GAPS}
-    tests = (len(there) + 1) * len(evidence.questions)
+    patterns = {filled.tobytes() for filled in there.values()}  # asked together, missing together
+    tests = len(patterns) * len(evidence.questions)
     found: dict[str, Separation] = {}
     for column, filled in there.items():
         best = strongest([s for s in evidence.separations_of(filled) if significant(s, tests)])
@@ -61,20 +65,39 @@ def _gaps(evidence: Evidence, inputs: set[str]) -> Iterator[Finding]:
             (column,), (), _mends(column),
         )  # fmt: skip
     rest = {c: best for c, best in found.items() if best.auroc < TOO_GOOD}
-    if rest:
-        first = max(rest, key=lambda c: rest[c].auroc)
+    pattern = _pattern(evidence, there)
+    if rest or pattern is not None:
+        columns = tuple(rest or there)
+        best = max([*rest.values(), *([pattern] if pattern else [])], key=lambda one: one.auroc)
+        sure = bool(rest) or significant(best, 1)
         yield Finding(
-            "after_outcome", "warning",
-            f"Which values are missing tells '{rest[first].question}': {some(list(rest), 8)}; the "
-            f"gaps of '{first}' alone reach an AUROC of {rest[first].auroc:.2f}.",
+            "after_outcome", "warning" if sure else "note",
+            f"Which values are missing tells '{best.question}' with an AUROC of {best.auroc:.2f}: "
+            f"{some(columns, 8)}.",
             "Find out why these values are missing. Where the reason came after the outcome, leave "
             "the columns out.",
-            tuple(rest), (),
+            columns, (),
             (
-                Mend("Leave these columns out", tuple(give_role(c, "ignore") for c in rest)),
-                Mend("The gaps are fair", (accept("after_outcome", tuple(rest)),)),
-            ),
+                Mend("Leave these columns out", tuple(give_role(c, "ignore") for c in columns)),
+                Mend("The gaps are fair", (accept("after_outcome", columns),)),
+            ) if sure else (),
         )  # fmt: skip
+
+
+def _pattern(evidence: Evidence, there: Mapping[str, np.ndarray]) -> Separation | None:
+    """What all gaps of a case together tell."""
+    if len(there) < 2:
+        return None
+    patterns = [
+        "".join("x" if f else "-" for f in row) for row in zip(*there.values(), strict=True)
+    ]
+    found = [
+        of_categories(patterns, question, evidence.patients) for question in evidence.questions
+    ]
+    tests = len(evidence.questions)
+    told = [one for one in found if one is not None and significant(one, tests, NOTE_LEVEL)]
+    best = strongest(told)
+    return best if best is not None and best.auroc >= NOTEWORTHY else None
 
 
 def _mends(column: str) -> tuple[Mend, ...]:

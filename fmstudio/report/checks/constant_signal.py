@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fmstudio.cohort.mending import accept, empty
 from fmstudio.contracts import pipelines
+from fmstudio.report.digest import Digest
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted
 
+USUAL = 0.1  # of the cases with a channel in which it never changes
 MANY = 0.2  # of the cases with a fault in part of an input: worth a warning
 
 
@@ -18,8 +20,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     for name in evidence.cohort.modalities:
         read = evidence.read(name)
         label, columns = pipelines()[name].label, evidence.columns_of(name)
+        usual = _flat_as_usual(read)
         for extent in ("whole", "part"):
             found = {row: d.flaws[extent] for row, d in read if extent in d.flaws}
+            if extent == "part":
+                found = {row: why for row, why in found.items() if row not in usual}
             if not found:
                 continue
             whole = extent == "whole"
@@ -45,6 +50,14 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"The same value in every case: {', '.join(constant[:8])}.",
             "Nothing can be learned from it; leave it out.", tuple(constant),
         )  # fmt: skip
+
+
+def _flat_as_usual(read: Sequence[tuple[int, Digest]]) -> set[int]:
+    """Rows whose only flat channels are flat in many others: settings and weights, not sensors."""
+    there = Counter(name for _, digest in read for name in digest.numbers)
+    flat = Counter(name for _, digest in read for name in digest.flat)
+    usual = {name for name, count in flat.items() if count > USUAL * there[name]}
+    return {row for row, digest in read if digest.flat and set(digest.flat) <= usual}
 
 
 CHECK = Check("constant_signal", find)

@@ -13,12 +13,13 @@ from fmstudio.contracts import pipelines
 from fmstudio.report.digest import Digest
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted
-from fmstudio.report.marks import SAME
+from fmstudio.report.marks import LESS_THE_MEAN, SAME
 from fmstudio.report.words import notes_of
 
 BLOCK = 1024  # cases compared at once: bounds memory
 FEWEST_CELLS = 5
 SHORTEST_TEXT = 80
+FEWEST_FOR_MEAN = 10
 HELD_OUT_SHARE = 0.2
 
 Pairs = set[tuple[int, int]]
@@ -97,11 +98,8 @@ def _same_files(found: Sequence[tuple[int, Digest]], limits: Mapping[str, float]
     pairs: Pairs = set()
     for members in shapes.values():
         rows = np.array([row for row, _ in members])
-        stacks = {
-            name: np.stack([d.marks[name].ravel() for _, d in members]).astype(np.float32)
-            / np.sqrt(len(members[0][1].marks[name]))
-            for name in limits
-        }
+        stacks = {name: _vectors([digest.marks[name] for _, digest in members],
+                                 name in LESS_THE_MEAN) for name in limits}  # fmt: skip
         for start in range(0, len(rows), BLOCK):
             alike = np.ones((len(rows[start : start + BLOCK]), len(rows)), bool)
             for name, limit in limits.items():
@@ -109,6 +107,15 @@ def _same_files(found: Sequence[tuple[int, Digest]], limits: Mapping[str, float]
             for a, b in np.argwhere(np.triu(alike, start + 1)):
                 pairs.add((int(rows[start + a]), int(rows[b])))
     return pairs
+
+
+def _vectors(marks: Sequence[np.ndarray], less_the_mean: bool) -> np.ndarray:
+    """Marks (P, D) as unit vectors (n, P * D), without what all have in common if wished."""
+    stack = np.stack([mark.ravel() for mark in marks]).astype(np.float32)
+    if less_the_mean and len(stack) >= FEWEST_FOR_MEAN:
+        stack = stack - stack.mean(0)
+    length = np.linalg.norm(stack, axis=1, keepdims=True)
+    return np.asarray(stack / np.where(length > 1e-6, length, np.inf))
 
 
 def _same_texts(notes: Mapping[int, str]) -> Pairs:

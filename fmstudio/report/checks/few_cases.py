@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from fmstudio.cohort.targets import read_targets
 from fmstudio.report.evidence import Evidence
-from fmstudio.report.finding import Check, Finding, counted
+from fmstudio.report.finding import Check, Finding, counted, some
 from fmstudio.report.separation import half_width
 
 EXPECTED = 0.8  # the AUROC for which the interval is told
@@ -33,17 +33,20 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
                 "Add patients to judge the result by.", cohort.task.columns,
             )  # fmt: skip
         return
-    for question, yes, no in _held_out(evidence):
-        width, rarer = half_width(EXPECTED, yes, no), min(yes, no)
-        if len(evidence.questions) > 1 and width <= WIDE:
-            continue
-        sure = f"{EXPECTED} ± {width:.2f}" if width < WIDE else "anything by chance"
+    widths = {q: (half_width(EXPECTED, yes, no), yes, no) for q, yes, no in _held_out(evidence)}
+    wide = {q: found for q, found in widths.items() if found[0] > WIDE}
+    shown = wide or (widths if len(widths) == 1 else {})
+    said = [
+        f"{yes} and {no} for '{q}' (" + ("says nothing)" if q in wide else f"± {width:.2f})")
+        for q, (width, yes, no) in shown.items()
+    ]
+    if said:
         yield Finding(
-            "few_cases", "warning" if width > WIDE else "note",
-            f"With {yes} held-out {'positive' if yes == 1 else 'positives'} and {no} others of "
-            f"'{question}', expect an AUROC of {sure}.",
-            f"Add cases before relying on the result: {rarer} patients cannot tell a good model."
-            if width > WIDE
+            "few_cases", "warning" if wide else "note",
+            f"Held-out patients with and without the outcome: {some(said, 6)}. In brackets, how "
+            f"sure an AUROC of {EXPECTED} can be (95 %, Hanley and McNeil).",
+            "Add cases before relying on the result: so few patients cannot tell a good model."
+            if wide
             else "Two models must differ by more than that to be told apart on these patients.",
             cohort.task.columns,
         )  # fmt: skip

@@ -17,9 +17,15 @@ from fmstudio.cohort.roles import names_origin
 from fmstudio.contracts import pipelines
 from fmstudio.report.evidence import Evidence, strongest
 from fmstudio.report.finding import Check, Finding, Mend
-from fmstudio.report.separation import Separation, of_categories, of_numbers, significant
+from fmstudio.report.separation import (
+    NOTE_LEVEL,
+    Separation,
+    of_categories,
+    of_numbers,
+    significant,
+)
 
-NOTEWORTHY = 0.65
+NOTEWORTHY = 0.6
 _DIGITS = re.compile(r"\d+")
 
 Traces = dict[str, tuple[tuple[str, ...], list[Separation]]]
@@ -30,20 +36,21 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     found = {**_columns(evidence), **_headers(evidence), **_names(evidence), **_sizes(evidence)}
     tests = sum(len(separations) for _, separations in found.values())
     for what, (columns, separations) in found.items():
-        best = strongest([s for s in separations if significant(s, tests)])
+        best = strongest([s for s in separations if significant(s, tests, NOTE_LEVEL)])
         if best is None or best.auroc < NOTEWORTHY:
             continue
+        sure = significant(best, tests)
         inputs = [column for column in columns if column in evidence.inputs()]
         direct = what.startswith("The column") and inputs
         aside = what.startswith("The column") and evidence.role(columns[0]) == ("ignore",)
         leave = Mend("Use it as a group to compare by", (give_role(columns[0], "group"),))
         fair = Mend("I know, and compare by it", (accept("site_gives_label", columns),))
         yield Finding(
-            "site_gives_label", "note" if aside else "warning",
+            "site_gives_label", "warning" if sure and not aside else "note",
             f"{what} tells '{best.question}' with an AUROC of {best.auroc:.2f}.",
             "Patients with and without the outcome came by different ways, and a model can learn "
             "the way instead of the illness. Judge it on patients of one site, or of a new one.",
-            columns, (), () if aside else (leave, fair) if direct else (fair,),
+            columns, (), () if aside or not sure else (leave, fair) if direct else (fair,),
         )  # fmt: skip
 
 

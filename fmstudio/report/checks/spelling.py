@@ -13,8 +13,8 @@ from fmstudio.report.finding import Check, Finding, Mend, counted, some
 
 MOST_CATEGORIES = 60
 LONGEST = 40
-SHORTEST_SLIP = 5  # letters; shorter words are a slip away from each other by nature
-RARE_SHARE = 0.1  # of its likeness: a slip is rarer than what was meant
+SHORTEST_SLIP = 6  # letters; shorter words are a slip away from each other by nature
+RARE_SHARE = 0.05  # of its likeness: a slip is rarer than what was meant
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
