@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
+from fmstudio.errors import (
+    ConstantSignal,
+    InputError,
+    NotFound,
+    ResourceError,
+    StudioError,
+    UnreadableFile,
+)
 from fmstudio.sandbox.wire import receive, send, source_to_json
 from fmstudio.settings import Limits
 from fmstudio.types import Source
@@ -30,7 +37,14 @@ Answer = tuple[dict[str, Any], list[bytes]]
 
 _CARRIED = {
     kind.__name__: kind
-    for kind in (StudioError, InputError, UnreadableFile, NotFound, ResourceError)
+    for kind in (
+        StudioError,
+        InputError,
+        UnreadableFile,
+        ConstantSignal,
+        NotFound,
+        ResourceError,
+    )  # fmt: skip
 }
 
 

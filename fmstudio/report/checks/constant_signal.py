@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fmstudio.cohort.mending import accept, empty
 from fmstudio.contracts import pipelines
+from fmstudio.errors import ConstantSignal
 from fmstudio.report.digest import Digest
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted
@@ -20,9 +21,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     for name in evidence.cohort.modalities:
         read = evidence.read(name)
         label, columns = pipelines()[name].label, evidence.columns_of(name)
-        usual = _flat_as_usual(read)
+        usual, given = _flat_as_usual(read), sum(name in c.sources for c in evidence.cases)
         for extent in ("whole", "part"):
             found = {row: d.flaws[extent] for row, d in read if extent in d.flaws}
+            if extent == "whole":
+                found |= _refused(evidence, name)
             if extent == "part":
                 found = {row: why for row, why in found.items() if row not in usual}
             if not found:
@@ -33,7 +36,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             severe = whole or len(found) > MANY * len(read)
             yield Finding(
                 "constant_signal", "warning" if severe else "note",
-                f"{label}: {counted(len(found), 'case')} of {len(read)} "
+                f"{label}: {counted(len(found), 'case')} of {given} "
                 f"{'hold nothing' if whole else 'are spoilt in part'}: {shown}.",
                 "Look at these files. What holds nothing is better missing than there.",
                 tuple(columns), tuple(sorted(found)),
@@ -50,6 +53,15 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             f"The same value in every case: {', '.join(constant[:8])}.",
             "Nothing can be learned from it; leave it out.", tuple(constant),
         )  # fmt: skip
+
+
+def _refused(evidence: Evidence, modality: str) -> dict[int, str]:
+    """What no pipeline takes, for it holds nothing."""
+    return {
+        row: "silent or flat"
+        for (row, name), digest in evidence.digests.items()
+        if name == modality and isinstance(digest, ConstantSignal)
+    }
 
 
 def _flat_as_usual(read: Sequence[tuple[int, Digest]]) -> set[int]:

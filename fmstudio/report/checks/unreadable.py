@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fmstudio.cohort.mending import accept, leave_out
 from fmstudio.contracts import pipelines
-from fmstudio.report.digest import Digest
+from fmstudio.errors import ConstantSignal, StudioError
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted
 
@@ -17,7 +17,9 @@ REASONS_SHOWN = 3
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding a modality, and one for the cases that are left with nothing."""
     faults = _faults(evidence)
-    for name, found in faults.items():
+    for name, every in faults.items():
+        found = {row: why for row, why in every.items()
+                 if not isinstance(evidence.digests[row, name], ConstantSignal)}  # fmt: skip
         if not found:
             continue
         given = sum(name in case.sources for case in evidence.cases)
@@ -52,7 +54,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 def _faults(evidence: Evidence) -> dict[str, dict[int, str]]:
     faults: dict[str, dict[int, str]] = {name: {} for name in evidence.cohort.modalities}
     for (row, name), digest in evidence.digests.items():
-        if not isinstance(digest, Digest):
+        if isinstance(digest, StudioError):
             faults[name][row] = digest.message
         elif digest.empty:
             files = _files(evidence, row, name)
