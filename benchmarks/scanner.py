@@ -86,8 +86,10 @@ def _planted(folder: Path, seed: int) -> dict[str, dict[str, int]]:
             shutil.copytree(whole, faulty)
             planted = plant(kind, faulty, seed)
             got = report(faulty / "manifest.csv", reader, settings, kind == "label_noise")
-            own = [f for f in got["findings"]
-                   if f["kind"] == kind and set(f["columns"]) >= set(planted.columns[:1])]  # fmt: skip
+            own = [
+                each for each in got["findings"]
+                if each["kind"] == kind and set(each["columns"]) >= set(planted.columns[:1])
+            ]  # fmt: skip
             named = {row for each in own for row in each["rows"]}
             found[kind] = {
                 "times": int(bool(own)), "rows": len(named & set(planted.rows)),

@@ -17,7 +17,13 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
 
 from pipelines.decoding import decoding
 
@@ -109,8 +115,7 @@ def without_identity(path: Path) -> bytes:
         profile.CodeValue, profile.CodingSchemeDesignator = "113100", "DCM"
         profile.CodeMeaning = "Basic Application Confidentiality Profile"
         stored.DeidentificationMethodCodeSequence = [profile]
-        if "SOPInstanceUID" in stored:
-            stored.file_meta.MediaStorageSOPInstanceUID = stored.SOPInstanceUID
+        _complete_meta(stored, path.stem)
         for word in ("SourceApplicationEntityTitle", "PrivateInformation",
                      "PrivateInformationCreatorUID", "SendingApplicationEntityTitle",
                      "ReceivingApplicationEntityTitle"):  # fmt: skip
@@ -120,6 +125,20 @@ def without_identity(path: Path) -> bytes:
         out = io.BytesIO()
         stored.save_as(out, enforce_file_format=True)
         return out.getvalue()
+
+
+def _complete_meta(stored: pydicom.FileDataset, name: str) -> None:
+    """The file meta information that PS3.10 7.1 demands, also where the file came without it."""
+    if not stored.get("SOPInstanceUID"):
+        stored.SOPInstanceUID = _new_uid(name)
+    if not stored.get("SOPClassUID"):
+        stored.SOPClassUID = SecondaryCaptureImageStorage
+    stored.file_meta.MediaStorageSOPInstanceUID = stored.SOPInstanceUID
+    stored.file_meta.MediaStorageSOPClassUID = stored.SOPClassUID
+    if "TransferSyntaxUID" not in stored.file_meta:
+        implicit, little = stored.original_encoding
+        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        stored.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
 
 
 def _read(path: Path, pixels: bool) -> pydicom.FileDataset:

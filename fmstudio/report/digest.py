@@ -13,7 +13,7 @@ from fmstudio.report.looks import ENOUGH_READINGS, flaws_of, look_of
 from fmstudio.report.marks import marks_of
 from fmstudio.types import ModalityInput
 
-VERSION = 1  # goes up when the same input would give another digest
+VERSION = 2  # goes up when the same input would give another digest
 MOST_NUMBERS = 400
 MOST_TEXT = 50_000
 

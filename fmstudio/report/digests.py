@@ -37,7 +37,7 @@ def read_digests(
         at: from_arrays(cache.read(key)) for at, key in keys.items() if key in cache
     }
     jobs = [(at, at[1], given[at]) for at in given if at not in found]
-    for done, (at, read) in enumerate(reader.read_many(jobs)):
+    for done, (at, read) in enumerate(reader.read_many(jobs) if jobs else ()):
         found[at] = _digest(reader, at[1], given[at], read)
         if isinstance(one := found[at], Digest):
             cache.write(keys[at], to_arrays(one))

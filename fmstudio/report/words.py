@@ -75,10 +75,10 @@ def words_of(text: str) -> set[str]:
     return {word.lower() for word in _TOKEN.findall(text)}
 
 
-def told_by_notes(notes: Mapping[int, str], evidence: Evidence) -> list[Told]:
+def told_by_notes(given: Mapping[int, str], evidence: Evidence) -> list[Told]:
     """What notes tell of each question; [] where there are too few."""
-    rows = [place for place, row in enumerate(evidence.rows) if notes.get(row, "").strip()]
-    texts = [notes[evidence.rows[place]] for place in rows]
+    rows = [place for place, row in enumerate(evidence.rows) if given.get(row, "").strip()]
+    texts = [given[evidence.rows[place]] for place in rows]
     if len(texts) < FEWEST_NOTES:
         return []
     try:

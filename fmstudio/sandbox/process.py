@@ -35,17 +35,8 @@ THREAD_VARIABLES = (
 
 Answer = tuple[dict[str, Any], list[bytes]]
 
-_CARRIED = {
-    kind.__name__: kind
-    for kind in (
-        StudioError,
-        InputError,
-        UnreadableFile,
-        ConstantSignal,
-        NotFound,
-        ResourceError,
-    )  # fmt: skip
-}
+_KINDS = (StudioError, InputError, UnreadableFile, ConstantSignal, NotFound, ResourceError)
+_CARRIED = {kind.__name__: kind for kind in _KINDS}
 
 
 class ReadingProcess:

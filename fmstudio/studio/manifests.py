@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.studio.reports import find, probed, report_on, steps_of
 from fmstudio.types import Cohort, TaskSpec
+
+MOST_ROWS, MOST_COLUMNS = 12, 5  # shown of what a finding is about
 
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
@@ -101,6 +103,30 @@ def mend(
     except BaseException:
         uploads.remove([folder])
         raise
+
+
+def concerned(
+    settings: Settings, record: CohortRecord
+) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
+    """See `Projects.concerned`."""
+    from fmstudio.cohort import read_manifest
+
+    try:
+        manifest = read_manifest(manifest_path(settings, record))
+    except InputError:
+        return lambda finding: []
+    holders = [column for column, role in record.roles.items() if role == "case_id"]
+
+    def rows(finding: Mapping[str, Any]) -> list[dict[str, str]]:
+        columns = [c for c in finding["columns"] if c in manifest.columns and c not in holders]
+        return [
+            {"case": manifest.rows[row][holders[0]] if holders else f"row {row + 1}"}
+            | {column: manifest.rows[row][column] for column in columns[:MOST_COLUMNS]}
+            for row in finding["rows"][:MOST_ROWS]
+            if row < len(manifest.rows)
+        ]
+
+    return rows
 
 
 def _register(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +109,14 @@ class Projects(Home):
         """
         record = self._newest_cohort(project)
         return manifests.mend(self, self.project(project), record, finding, way)
+
+    def concerned(self, project: str | int) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
+        """For a finding of the newest cohort's report the first rows that it is about.
+
+        Each is {"case": …} with the cells of the finding's columns; no rows where the manifest is
+        not as it was.
+        """
+        return manifests.concerned(self.settings, self._newest_cohort(project))
 
     def cases(self, project: str | int) -> tuple[PatientCase, ...]:
         """The cases of the newest cohort, in the manifest's order.

@@ -118,10 +118,10 @@ def _vectors(marks: Sequence[np.ndarray], less_the_mean: bool) -> np.ndarray:
     return np.asarray(stack / np.where(length > 1e-6, length, np.inf))
 
 
-def _same_texts(notes: Mapping[int, str]) -> Pairs:
+def _same_texts(texts: Mapping[int, str]) -> Pairs:
     """Long texts that are the same word for word."""
     found: dict[str, list[int]] = defaultdict(list)
-    for row, text in notes.items():
+    for row, text in texts.items():
         plain = " ".join(text.casefold().split())
         if len(plain) >= SHORTEST_TEXT:
             found[plain].append(row)

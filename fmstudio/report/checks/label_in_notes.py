@@ -26,11 +26,11 @@ _PLAIN = frozenset((
 
 def find(evidence: Evidence) -> Iterator[Finding]:
     """One finding for the questions that notes give away, and one for those that they tell of."""
-    notes = notes_of(evidence)
+    texts = notes_of(evidence)
     columns = tuple(c for c in evidence.manifest.columns if c in _text_columns(evidence))
     giving: list[tuple[Told, list[Word]]] = []
     telling: list[tuple[Told, list[Word]]] = []
-    every = told_by_notes(notes, evidence)
+    every = told_by_notes(texts, evidence)
     for told in every:
         own = _own_words(told)
         words = [
@@ -45,7 +45,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             telling.append((told, []))
     if giving:
         bad = {word.text for _, words in giving for word in words}
-        rows = tuple(row for row in evidence.rows if words_of(notes.get(row, "")) & bad)
+        rows = tuple(row for row in evidence.rows if words_of(texts.get(row, "")) & bad)
         yield Finding(
             "label_in_notes", "warning",
             f"The notes give the outcome away: {_said(giving)}.",

@@ -90,7 +90,7 @@ def _initial_of(value: str, others: list[str]) -> str | None:
     if len(value) != 1 or not value.isalpha():
         return None
     fitting = [other for other in others if len(other) > 2 and other[0].lower() == value.lower()]
-    return fitting[0] if len(fitting) == 1 else None
+    return fitting[0] if len({_plain(other) for other in fitting}) == 1 else None
 
 
 CHECK = Check("spelling", find)
