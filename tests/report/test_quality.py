@@ -86,7 +86,7 @@ def test_the_width_of_the_interval_is_that_of_hanley_and_mcneil(known):
 
     # 40 held out, 13 or 14 of them ill: SE = sqrt((.16 + 13 * .0267 + 25 * .0711) / (14 * 26))
     assert got["severity"] == "note"
-    assert "(± 0.1" in got["message"]
+    assert "± 0.1" in got["message"]
 
 
 def test_accepted_findings_stay_as_notes(known):

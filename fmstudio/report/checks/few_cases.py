@@ -37,14 +37,14 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
     wide = {q: found for q, found in widths.items() if found[0] > WIDE}
     shown = wide or (widths if len(widths) == 1 else {})
     said = [
-        f"{yes} and {no} for '{q}' (" + ("says nothing)" if q in wide else f"± {width:.2f})")
+        f"with {counted(yes, 'held-out positive')} and {no} others of '{q}', "
+        + ("nothing" if q in wide else f"± {width:.2f}")
         for q, (width, yes, no) in shown.items()
     ]
     if said:
         yield Finding(
             "few_cases", "warning" if wide else "note",
-            f"Held-out patients with and without the outcome: {some(said, 6)}. In brackets, how "
-            f"sure an AUROC of {EXPECTED} can be (95 %, Hanley and McNeil).",
+            f"How sure an AUROC of {EXPECTED} can be: {some(said, 6)} (95 %, Hanley and McNeil).",
             "Add cases before relying on the result: so few patients cannot tell a good model."
             if wide
             else "Two models must differ by more than that to be told apart on these patients.",
