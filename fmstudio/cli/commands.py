@@ -33,7 +33,9 @@ def demo(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
-    project = studio.create_project(args.name, args.task, args.label, args.positive, args.describe)
+    project = studio.create_project(
+        args.name, args.task, args.label, args.positive, args.describe, moment=args.moment
+    )
     return project, f"Made the project '{project.name}'. Next: cohort add"
 
 

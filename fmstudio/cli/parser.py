@@ -103,6 +103,10 @@ def _add_project(commands_of: Any) -> None:
     )  # fmt: skip
     create.add_argument("--positive", metavar="VALUE", help="the label value that counts as yes")
     create.add_argument("--describe", metavar="TEXT", default="", help="what is to be predicted")
+    create.add_argument(
+        "--moment", metavar="HOURS", type=float,
+        help="when the prediction is made, after a case's beginning: what is later is left out",
+    )  # fmt: skip
     _command(group, "list", commands.project_list, "list the projects")
     show = _command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")

@@ -13,7 +13,7 @@ from fmstudio.report.looks import ENOUGH_READINGS, flaws_of, look_of
 from fmstudio.report.marks import marks_of
 from fmstudio.types import ModalityInput
 
-VERSION = 2  # goes up when the same input would give another digest
+VERSION = 3  # goes up when the same input would give another digest
 MOST_NUMBERS = 400
 MOST_TEXT = 50_000
 
@@ -26,7 +26,8 @@ class Digest:
 
     `length` is seconds of a waveform or series, frames, rows or characters of the others;
     `numbers` are (unit, lowest, highest, last, count) by name of channel or feature; `flaws` see
-    looks.py, `marks` see marks.py, `about` see `contracts.Described`. `text` is a text's.
+    looks.py, `marks` see marks.py, `about` see `contracts.Described`. `text` is a text's. `late`
+    counts the readings after the moment of prediction, which are left out.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Digest:
     numbers: Mapping[str, Reading] = field(default_factory=dict)
     text: str = ""
     about: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    late: int = 0
 
     @property
     def flat(self) -> tuple[str, ...]:
@@ -60,6 +62,7 @@ def digest_of(given: ModalityInput, about: Mapping[str, Sequence[str]]) -> Diges
         _numbers(given),
         given.values[:MOST_TEXT] if isinstance(given.values, str) else "",
         {what: tuple(said) for what, said in about.items()},
+        int(given.facts.get("left_out_after_moment", 0)),
     )
 
 
@@ -102,6 +105,7 @@ def to_arrays(digest: Digest) -> dict[str, np.ndarray]:
         "kind": digest.kind, "empty": digest.empty, "length": digest.length,
         "flaws": dict(digest.flaws), "numbers": digest.numbers, "text": digest.text,
         "about": {what: list(said) for what, said in digest.about.items()},
+        "late": digest.late,
     }  # fmt: skip
     content = json.dumps(rest).encode()
     marks = {f"mark {name}": vectors for name, vectors in digest.marks.items()}
@@ -115,5 +119,5 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Digest:
     marks = {n.removeprefix("mark "): v for n, v in arrays.items() if n.startswith("mark ")}
     return Digest(
         rest["kind"], rest["empty"], rest["length"], arrays["look"], marks, rest["flaws"],
-        numbers, rest["text"], rest["about"],
+        numbers, rest["text"], rest["about"], rest["late"],
     )  # fmt: skip

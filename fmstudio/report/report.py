@@ -31,9 +31,21 @@ def cohort_report(evidence: Evidence) -> dict[str, Any]:
     return {
         **counts(evidence.manifest, evidence.roles, evidence.cohort),
         "left_out": sorted(evidence.manifest.left_out),
+        **_after_moment(evidence),
         "probed": evidence.doubts is not None,
         "findings": as_json(found_by(checks(), evidence)),
     }
+
+
+def _after_moment(evidence: Evidence) -> dict[str, Any]:
+    """The moment of prediction, and the readings after it by modality; {} where none is stated."""
+    hours = evidence.cohort.task.moment
+    if hours is None:
+        return {}
+    late: Counter[str] = Counter()
+    for name in evidence.cohort.modalities:
+        late[name] = sum(digest.late for _, digest in evidence.read(name))
+    return {"moment": {"hours": hours, "left_out": {n: c for n, c in late.items() if c}}}
 
 
 def with_doubts(

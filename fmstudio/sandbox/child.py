@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from fmstudio import contracts
 from fmstudio.errors import StudioError
+from fmstudio.sandbox.moment import until_moment
 from fmstudio.sandbox.wire import pack, pack_preview, receive, send, source_from_json
 from fmstudio.types import Source
 
@@ -99,7 +100,7 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
             described = isinstance(pipeline, contracts.Described)
             kept = pipeline.stripped(*sources) if described else None
             return {"stripped": kept is not None}, [] if kept is None else [kept]
-        return {"input": True}, [pack(pipeline.read(sources))]
+        return {"input": True}, [pack(until_moment(pipeline.read(sources), sources))]
     except StudioError as fault:
         return {"error": type(fault).__name__, "message": fault.message, "hint": fault.hint}, []
     except MemoryError:

@@ -48,7 +48,8 @@ def add(
     roles = choose_roles(manifest, given, project.task)
     task = project.task
     if not task.labels:
-        task = make_task(manifest, roles, task.kind, task.positive, task.description)
+        made = make_task(manifest, roles, task.kind, task.positive, task.description)
+        task = replace(made, moment=task.moment)
     else:
         _check_same_labels(path.name, roles, task)
     cohort = build_cohort(manifest, roles, task, name or path.parent.name)

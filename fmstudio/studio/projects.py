@@ -23,12 +23,14 @@ class Projects(Home):
     def create_project(
         self, name: str, task: str, label: str | Sequence[str] | None = None,
         positive: str | None = None, describe: str = "", sample: bool = False,
+        moment: float | None = None,
     ) -> ProjectRecord:  # fmt: skip
         """A new project. Labels are fixed when its first cohort is added.
 
-        `label` names the manifest's label column, for multilabel several. Raises InputError.
+        `label` names the manifest's label column, for multilabel several; `moment` is that of the
+        prediction, in hours after the beginning of a case. Raises InputError.
         """
-        spec = new_task(task, label, positive, describe)
+        spec = new_task(task, label, positive, describe, moment)
         return self.registry.create_project(name, spec, sample=sample)
 
     def projects(self) -> list[ProjectRecord]:
