@@ -44,11 +44,8 @@ def task_of(card: Mapping[str, Any]) -> TaskSpec:
     texts = (*known["columns"], *known["labels"], known["positive"] or "", known["description"])
     moment = known.get("moment")
     timed = moment is None or (isinstance(moment, int | float) and moment > 0)
-    if (
-        not timed
-        or known["kind"] not in TASK_KINDS
-        or not all(isinstance(text, str) for text in texts)
-    ):
+    written = all(isinstance(text, str) for text in texts)
+    if not (timed and written and known["kind"] in TASK_KINDS):
         raise BundleError(
             "The bundle's card.json does not say in a known way what the adapter predicts.",
             hint="Export the adapter again.",

@@ -82,13 +82,18 @@ def _card(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], mending
         parts.append(_rows(finding, rows))
     ways = finding.get("mends", []) if mending else []
     if ways:
-        buttons = [
-            tag("button", text(way["label"]), "fm-button" + (" fm-quiet" if place else ""),
-                type="button", data_mend=finding["id"], data_way=place + 1)
-            for place, way in enumerate(ways)
-        ]  # fmt: skip
-        parts.append(tag("footer", join(buttons)))
+        parts.append(tag("footer", join(_button(finding, n, way) for n, way in enumerate(ways))))
     return tag("article", join(parts), f"fm-finding fm-{tone}", data_kind=finding["kind"])
+
+
+def _button(finding: Mapping[str, Any], place: int, way: Mapping[str, Any]) -> Html:
+    """One way to mend; what only accepts the finding is not what a person should press first."""
+    accepts = all(step["do"] == "accept" for step in way["steps"])
+    classes = "fm-button fm-quiet" if place or accepts else "fm-button"
+    return tag(
+        "button", text(way["label"]), classes, type="button", data_mend=finding["id"],
+        data_way=place + 1,
+    )  # fmt: skip
 
 
 def _where(finding: Mapping[str, Any]) -> str:

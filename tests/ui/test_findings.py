@@ -7,7 +7,7 @@ from fmstudio.ui.findings import findings, in_words
 UNITS = {
     "id": "ab12cd", "kind": "mixed_units", "severity": "warning", "columns": ["temp <c>"],
     "rows": [3, 4], "message": "Two units <b>", "fix": "Convert.",
-    "mends": [{"label": "Convert & go", "steps": []}, {"label": "They are right", "steps": []}],
+    "mends": [{"label": "Convert & go", "steps": [{"do": "convert"}]}, {"label": "They are right", "steps": []}],
 }  # fmt: skip
 COPY = UNITS | {"kind": "column_gives_label", "severity": "stop", "rows": [], "mends": []}
 
