@@ -11,6 +11,7 @@ import numpy as np
 
 from fmstudio.report.looks import ENOUGH_READINGS, flaws_of, look_of
 from fmstudio.report.marks import marks_of
+from fmstudio.sandbox.moment import LEFT_OUT
 from fmstudio.types import ModalityInput
 
 VERSION = 3  # goes up when the same input would give another digest
@@ -62,7 +63,7 @@ def digest_of(given: ModalityInput, about: Mapping[str, Sequence[str]]) -> Diges
         _numbers(given),
         given.values[:MOST_TEXT] if isinstance(given.values, str) else "",
         {what: tuple(said) for what, said in about.items()},
-        int(given.facts.get("left_out_after_moment", 0)),
+        int(given.facts.get(LEFT_OUT, 0)),
     )
 
 
