@@ -14,6 +14,7 @@ from benchmarks import (
     fusion,
     memory,
     predict,
+    scanner,
     startup,
 )
 from benchmarks.results import Results
@@ -27,6 +28,7 @@ PARTS = {
     "checkpoint": checkpoint,
     "cohorts": cohorts,
     "bases": bases,
+    "scanner": scanner,
 }
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from fmstudio.errors import NotFound
-from fmstudio.types import ModalityInput, Prepared, Preview, Source
+from fmstudio.types import ModalityInput, Prepared, Preview, Quantity, Source
 
 KINDS = ("frames", "waveform", "series", "table", "text")
 
@@ -52,6 +52,35 @@ class Accompanied(Protocol):
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         """All files that are read for `path`, itself included or not; () if it is alone."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A pipeline that knows what its named numbers measure."""
+
+    def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
+        """The quantity of a feature or channel, and the unit it is named in, "" for none."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A pipeline whose files say more of themselves than their content."""
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """Of the files' headers: `identifiers`, the names of the elements that tell who the patient
+        is; `made_by`, what made each file; `modality`, what each says that it is.
+
+        Raises UnreadableFile, naming the file.
+        """
+        ...
+
+    def stripped(self, source: Source) -> bytes | None:
+        """The file without what tells who the patient is, or None if its header tells nothing.
+
+        Raises UnreadableFile, naming the file.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 StudioError                 what happened (with the value found), and a hint: what to do
 ├── InputError              a request, a file or a value that is not as expected (exit status 2)
 │   ├── UnreadableFile      a file that cannot be read as what it should be
+│   │   └── ConstantSignal  a file that can be read and holds nothing: silence
 │   └── NotFound            a project, cohort, run, adapter or file that is not there
 ├── BundleError             an adapter bundle that does not fit or was changed (exit status 2)
 ├── RegistryError           a database that is locked, damaged or too new (exit status 2)
@@ -37,6 +38,10 @@ class InputError(StudioError):
 
 class UnreadableFile(InputError):
     """A file that cannot be read as what it should be."""
+
+
+class ConstantSignal(UnreadableFile):
+    """A file that can be read and holds nothing, such as silence."""
 
 
 class NotFound(InputError):

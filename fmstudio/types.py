@@ -19,12 +19,14 @@ class Source:
     """One thing that a case gives for a modality: a file, or a value typed into a table cell.
 
     `name` is the column it came from: the name of the view, lead, site or feature.
-    Exactly one of `path` and `text` is set.
+    Exactly one of `path` and `text` is set. Of a file that carries a clock, what lies more than
+    `until` seconds after its beginning is not read.
     """
 
     name: str
     path: Path | None = None
     text: str | None = None
+    until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,30 @@ class Preview:
     remarks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Quantity:
+    """A measurement whose units and limits are known.
+
+    `usual` and `possible` are (lowest, highest) in the first of `units`; a value in another unit
+    is the value in the first one times its factor plus its offset.
+    """
+
+    name: str
+    usual: tuple[float, float]
+    possible: tuple[float, float]
+    units: Mapping[str, tuple[float, float]]
+
+    def within(self, limits: tuple[float, float], unit: str) -> tuple[float, float]:
+        """Limits given in the first unit, in another one."""
+        factor, offset = self.units[unit]
+        return limits[0] * factor + offset, limits[1] * factor + offset
+
+    def conversion(self, unit: str, into: str) -> tuple[float, float]:
+        """(factor, offset) that turn a value in one unit into another one."""
+        (factor, offset), (wanted, shift) = self.units[unit], self.units[into]
+        return wanted / factor, shift - offset * wanted / factor
+
+
 TASK_KINDS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -103,7 +129,8 @@ class TaskSpec:
 
     `labels` are the names of the outputs: for binary [negative, positive], for multiclass the
     classes, for multilabel one per label column, for regression the one target column.
-    `columns` are the manifest's label columns.
+    `columns` are the manifest's label columns. `moment` is that of the prediction, in hours after
+    the beginning of a case; None where everything may be used.
     """
 
     kind: str
@@ -111,6 +138,7 @@ class TaskSpec:
     labels: tuple[str, ...] = ()
     positive: str | None = None
     description: str = ""
+    moment: float | None = None
 
     @property
     def outputs(self) -> int:
@@ -119,7 +147,8 @@ class TaskSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
-        return asdict(self) | {"columns": list(self.columns), "labels": list(self.labels)}
+        stored = asdict(self) | {"columns": list(self.columns), "labels": list(self.labels)}
+        return {k: v for k, v in stored.items() if k != "moment" or v is not None}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> TaskSpec:

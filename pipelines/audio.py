@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from fmstudio.errors import UnreadableFile
+from fmstudio.errors import ConstantSignal, UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.sound_files import read_sound
 
@@ -119,16 +119,12 @@ def _heard(sources: Sequence[Source], remarks: list[str]) -> list[_Recording]:
     for source in sources:
         try:
             recordings.append(_read_one(source, remarks))
-        except _Silent as fault:
+        except ConstantSignal as fault:
             silent.append(fault)
     if silent and not recordings:
-        raise UnreadableFile(silent[0].message, silent[0].hint)
+        raise silent[0]
     remarks += [f"Left out: {fault.message}" for fault in silent]
     return recordings
-
-
-class _Silent(UnreadableFile):
-    """A recording of nothing."""
 
 
 def _read_one(source: Source, remarks: list[str]) -> _Recording:
@@ -144,7 +140,7 @@ def _read_one(source: Source, remarks: list[str]) -> _Recording:
     samples = np.where(np.isfinite(sound.samples), sound.samples, 0.0)
     lost = int((~known).sum())
     if lost > len(known) / 2:
-        raise UnreadableFile(
+        raise ConstantSignal(
             f"{path.name}: {lost} of its {len(known)} samples are no numbers.",
             hint="Export the recording again.",
         )
@@ -153,7 +149,7 @@ def _read_one(source: Source, remarks: list[str]) -> _Recording:
     mono = _mono(samples, path.name, remarks)
     peak = float(np.abs(mono).max())
     if peak < 10 ** (SILENCE_DBFS / 20) or np.ptp(mono[known]) == 0:
-        raise _Silent(
+        raise ConstantSignal(
             f"{path.name} is silent: its peak is"
             f" {'0' if peak == 0 else f'{20 * np.log10(peak):.0f} dB of full scale'}"
             f"{'' if np.ptp(mono[known]) else ' without any change'}.",

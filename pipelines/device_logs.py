@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
-from fmstudio.types import ModalityInput, Preview, Source
+from fmstudio.types import ModalityInput, Preview, Quantity, Source
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
 from pipelines.log_tables import read_log
+from pipelines.quantities import find_quantity
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.wfdb_records import files_of_record, is_header, read_record
 
@@ -94,6 +95,10 @@ class DeviceLogs:
             return tuple(files_of_record(header)) if header else ()
         except UnreadableFile:
             return ()  # reading it says what is wrong
+
+    def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
+        """What a channel measures, and its unit."""
+        return find_quantity(name, unit)
 
 
 def _aligned(sources: Sequence[Source]) -> tuple[list[Channel], list[str]]:

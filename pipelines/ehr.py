@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
-from fmstudio.types import ModalityInput, Preview, Source
+from fmstudio.types import ModalityInput, Preview, Quantity, Source
 from pipelines.cells import names_bands, read_cell, split_unit
+from pipelines.quantities import find_quantity
 from pipelines.tables import open_table
 from pipelines.times import is_time_name, read_times
 
@@ -118,6 +119,10 @@ class Ehr:
             moment = "" if at is None else _elapsed(at)
             table.append((name, value, unit, moment)[: len(table[0])])
         return Preview(table=tuple(table), remarks=read.remarks)
+
+    def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
+        """What a column measures, and the unit that its name says."""
+        return find_quantity(name, unit)
 
 
 def _shown(value: float, there: bool, category: str | None, unit: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from PIL import Image
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.content import DICOM, expect
 from pipelines.dicom import open_dicom
+from pipelines.dicom_headers import header_facts, without_identity
 from pipelines.frames import (
     Stack,
     Window,
@@ -108,6 +109,27 @@ class Radiology:
             images += zip(map(_visible, pictures), captions, strict=True)
         windows = _windows(*chosen[0]) if chosen else {}
         return Preview(images=tuple(images), windows=windows, remarks=tuple(remarks))
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the headers of the DICOM files among the sources say.
+
+        Raises UnreadableFile, naming the file.
+        """
+        found: dict[str, list[str]] = defaultdict(list)
+        for source in sources:
+            path, content, _ = expect(source, FAMILIES, "radiology image", FORMATS)
+            if content is DICOM:
+                for what, said in header_facts(path).items():
+                    found[what] += said
+        return {what: list(dict.fromkeys(said)) for what, said in found.items()}
+
+    def stripped(self, source: Source) -> bytes | None:
+        """A DICOM file without what tells who the patient is; None for any other file.
+
+        Raises UnreadableFile, naming the file.
+        """
+        path, content, _ = expect(source, FAMILIES, "radiology image", FORMATS)
+        return without_identity(path) if content is DICOM else None
 
 
 def open_stack(source: Source) -> Stack:

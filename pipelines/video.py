@@ -7,7 +7,8 @@ frame is averaged over areas.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +20,7 @@ from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.clips import open_clip
 from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head
 from pipelines.dicom import film_inside, open_dicom
+from pipelines.dicom_headers import header_facts, without_identity
 from pipelines.frames import (
     Stack,
     assemble,
@@ -104,6 +106,27 @@ class Video:
         return Preview(
             images=tuple(images), media=media, media_type=media_type, remarks=tuple(remarks)
         )
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the headers of the DICOM files among the sources say.
+
+        Raises UnreadableFile, naming the file.
+        """
+        found: dict[str, list[str]] = defaultdict(list)
+        for source in sources:
+            path, content, _ = expect(source, FAMILIES, "video clip", FORMATS)
+            if content is DICOM:
+                for what, said in header_facts(path).items():
+                    found[what] += said
+        return {what: list(dict.fromkeys(said)) for what, said in found.items()}
+
+    def stripped(self, source: Source) -> bytes | None:
+        """A DICOM file without what tells who the patient is; None for any other file.
+
+        Raises UnreadableFile, naming the file.
+        """
+        path, content, _ = expect(source, FAMILIES, "video clip", FORMATS)
+        return without_identity(path) if content is DICOM else None
 
 
 def open_film(source: Source) -> Stack:

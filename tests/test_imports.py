@@ -24,7 +24,7 @@ FLOORS = (
     ("adapters",),
     ("preparation",),
     ("training", "prediction"),
-    ("pretraining",),
+    ("pretraining", "report"),
     ("runs", "doctor"),
     ("studio",),
     ("ui", "cli"),

@@ -58,7 +58,18 @@
   }, true);
   document.addEventListener("input", () => { early = null; }, true);
 
+  /* A way to mend a finding: which one was pressed is asked for by the button that acts on it. */
+  let mending = "";
+  window.fmMend = { pressed: () => mending };
+  const mend = (button) => {
+    mending = `${button.dataset.mend} ${button.dataset.way}`;
+    button.closest(".fm-finding").classList.add("fm-stale");
+    document.querySelector("#mend").click();
+  };
+
   document.addEventListener("click", (event) => {
+    const way = event.target.closest("[data-mend]");
+    if (way) mend(way);
     if (event.target.closest("main button.primary")) forget();
     const link = event.target.closest(".fm-nav a");
     if (link) follow(link);

@@ -33,7 +33,9 @@ def demo(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
-    project = studio.create_project(args.name, args.task, args.label, args.positive, args.describe)
+    project = studio.create_project(
+        args.name, args.task, args.label, args.positive, args.describe, moment=args.moment
+    )
     return project, f"Made the project '{project.name}'. Next: cohort add"
 
 
@@ -67,8 +69,15 @@ def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
-    report = studio.cohort_report(args.project)
+    report = (
+        studio.cohort_report(args.project) if args.quick else studio.complete_report(args.project)
+    )
     return report, text.report_text(report)
+
+
+def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
+    record = studio.mend_cohort(args.project, args.finding, args.way)
+    return record, text.cohort_text(record)
 
 
 def base_list(studio: Studio, args: argparse.Namespace) -> Answer:

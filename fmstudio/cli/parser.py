@@ -103,6 +103,10 @@ def _add_project(commands_of: Any) -> None:
     )  # fmt: skip
     create.add_argument("--positive", metavar="VALUE", help="the label value that counts as yes")
     create.add_argument("--describe", metavar="TEXT", default="", help="what is to be predicted")
+    create.add_argument(
+        "--moment", metavar="HOURS", type=float,
+        help="when the prediction is made, after a case's beginning: what is later is left out",
+    )  # fmt: skip
     _command(group, "list", commands.project_list, "list the projects")
     show = _command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")
@@ -123,6 +127,18 @@ def _add_cohort(commands_of: Any) -> None:
     add.add_argument("--name", metavar="NAME", help="what to call the cohort")
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
+    report.add_argument(
+        "--quick", action="store_true",
+        help="without asking the frozen base which labels may be wrong",
+    )  # fmt: skip
+    mend = _command(group, "mend", commands.cohort_mend, "mend what the report has found")
+    mend.add_argument("project", metavar="PROJECT")
+    mend.add_argument(
+        "finding", metavar="FINDING", help="its number in the report, or its kind if it is alone"
+    )
+    mend.add_argument(
+        "--way", metavar="N", type=int, help="which of the ways that the report lists (default: 1)"
+    )
 
 
 def _add_base(commands_of: Any) -> None:

@@ -118,7 +118,10 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines.append(f"{part}: {counts}")
     lines += [f"remark: {remark}" for remark in report.get("remarks", [])]
     for finding in report["findings"]:
-        lines += [f"{finding['severity']}: {finding['message']}", f"  {finding['fix']}"]
+        mark = f" [{finding['id']}]" if "id" in finding else ""
+        lines += [f"{finding['severity']}{mark}: {finding['message']}", f"  {finding['fix']}"]
+        ways = finding.get("mends", [])
+        lines += [f"  way {n}: {way['label']}" for n, way in enumerate(ways, start=1)]
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.fingerprint import fingerprint
 from fmstudio.cohort.identity import case_ids, patient_ids
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.moment import up_to_moment
 from fmstudio.cohort.roles import check_roles, columns_of
 from fmstudio.cohort.sources import read_sources
 from fmstudio.cohort.splits import (
@@ -43,9 +44,11 @@ def build_cohort(
     """
     check_roles(manifest, roles)
     cases, patients = case_ids(manifest, roles), patient_ids(manifest, roles)
-    sources = read_sources(manifest, roles, check_files=require_label)
+    sources, moment = up_to_moment(
+        manifest, roles, read_sources(manifest, roles, check_files=require_label), task.moment
+    )
     targets = read_targets(manifest, task, strict=require_label)
-    kept = list(range(len(manifest.rows)))
+    kept = [row for row in range(len(manifest.rows)) if row not in manifest.left_out]
     if require_label:
         kept = [row for row in kept if targets.values[row] is not None and sources[row]]
         _check_enough(manifest, task, kept, targets.values, patients, bool(any(sources)))
@@ -70,7 +73,7 @@ def build_cohort(
         modalities=tuple(m for m in pipelines() if any(m in sources[row] for row in kept)),
         fingerprint=fingerprint(manifest, roles, sources),
         set_aside=tuple(sorted(set(range(len(manifest.rows))) - set(kept))),
-        remarks=tuple(remark for remark in (*manifest.remarks, remark) if remark),
+        remarks=tuple(remark for remark in (*manifest.remarks, moment, remark) if remark),
     )
 
 

@@ -1,26 +1,14 @@
-"""A manifest file -> its columns and rows, every cell as the text that was typed."""
+"""A table of cases: its columns and rows, every cell as the text that was typed."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
-from fmstudio.cohort.delimited import parse_delimited
-from fmstudio.cohort.workbook import parse_parquet, parse_workbook
-from fmstudio.errors import InputError, NotFound
-
-LARGEST_BYTES = 512 * 2**20
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".parquet")
-_OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
-_STARTS = {"an Excel workbook": b"PK\x03\x04", "a Parquet file": b"PAR1"}
-_KINDS = {
-    ".xlsx": "an Excel workbook",
-    ".xlsm": "an Excel workbook",
-    ".parquet": "a Parquet file",
-}
+from fmstudio.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -29,7 +17,8 @@ class Manifest:
 
     `lines` are the places of the rows in the file, counted from 1: lines of a text file, rows of a
     sheet. `sha256` is of the file's bytes. `remarks` tell how the file was read where that is not
-    plain.
+    plain. `steps` are those that mended it and `left_out` the rows that they set aside (see
+    mending.py).
     """
 
     path: Path
@@ -39,6 +28,8 @@ class Manifest:
     lines: list[int]
     sha256: str
     remarks: tuple[str, ...] = ()
+    left_out: frozenset[int] = frozenset()
+    steps: tuple[Mapping[str, Any], ...] = ()
 
     def cells(self, column: str) -> list[str]:
         """A column's cells in the order of the rows."""
@@ -59,103 +50,3 @@ class Manifest:
                 f"{self.path.name} has no column '{column}'.",
                 hint=hint + f"Its columns are: {', '.join(self.columns)}.",
             )
-
-
-def read_manifest(path: Path | str) -> Manifest:
-    """Read a CSV, TSV, XLSX or Parquet manifest.
-
-    Raises NotFound if there is no such file, and InputError naming the line or column if it is not
-    a table with a header, with every column named once and every row as long as the header.
-    """
-    path = Path(path)
-    data = _bytes(path)
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
-        table = parse_workbook(path.name, data)
-    elif path.suffix.lower() == ".parquet":
-        table = parse_parquet(path.name, data)
-    else:
-        table = parse_delimited(path.name, data, tabs_first=path.suffix.lower() == ".tsv")
-    columns = tuple(" ".join(name.split()) for name in table.header)
-    _check_header(path.name, columns)
-    filled = [i for i, cells in enumerate(table.rows) if any(cell.strip() for cell in cells)]
-    if not filled:
-        raise InputError(
-            f"{path.name} has a header but no rows.", hint="Add one row per case below it."
-        )
-    remarks = list(table.remarks)
-    if len(filled) < len(table.rows):
-        remarks.append(f"{len(table.rows) - len(filled)} empty rows were left out.")
-    return Manifest(
-        path=path,
-        folder=path.absolute().parent,
-        columns=columns,
-        rows=[dict(zip(columns, table.rows[i], strict=True)) for i in filled],
-        lines=[table.lines[i] for i in filled],
-        sha256=hashlib.sha256(data).hexdigest(),
-        remarks=tuple(remarks),
-    )
-
-
-def _bytes(path: Path) -> bytes:
-    """The file's content, refused where it cannot be a manifest."""
-    name = path.name or str(path)
-    if path.is_dir():
-        raise InputError(
-            f"{name} is a folder.", hint="Give the table in it, for example manifest.csv."
-        )
-    if not path.exists():
-        raise NotFound(f"{name} does not exist.", hint="Check the path of the manifest.")
-    if not path.is_file():
-        raise InputError(f"{name} is not a file.", hint="Give a CSV, TSV, XLSX or Parquet file.")
-    if path.stat().st_size > LARGEST_BYTES:
-        raise InputError(
-            f"{name} is larger than {LARGEST_BYTES // 2**20} MB.",
-            hint="Keep recordings in files of their own and name them in the table.",
-        )
-    try:
-        data = path.read_bytes()
-    except OSError as fault:
-        raise InputError(
-            f"{name} cannot be opened: {fault.strerror}.", hint="Check that you may read the file."
-        ) from fault
-    _check_content(name, path.suffix.lower(), data)
-    return data
-
-
-def _check_content(name: str, suffix: str, data: bytes) -> None:
-    if not data.strip():
-        raise InputError(f"{name} is empty.", hint="Give a table with a header and a row per case.")
-    if suffix not in SUFFIXES:
-        raise InputError(
-            f"{name} does not end like a table.",
-            hint=f"Give a file that ends in one of: {', '.join(SUFFIXES)}.",
-        )
-    if data.startswith(_OLD_WORKBOOK):
-        raise InputError(
-            f"{name} is an old or password-protected Excel workbook.",
-            hint="Open it in Excel and save it as .xlsx without a password, or as CSV UTF-8.",
-        )
-    found = next((kind for kind, start in _STARTS.items() if data.startswith(start)), None)
-    expected = _KINDS.get(suffix)
-    if found != expected:
-        is_not = f"{name} is not {expected or 'a text table'}, as its ending says"
-        raise InputError(
-            f"{is_not}: it is {found}." if found else f"{is_not}.",
-            hint="Save it again in the format that its ending names.",
-        )
-
-
-def _check_header(name: str, columns: tuple[str, ...]) -> None:
-    blank = [str(i + 1) for i, column in enumerate(columns) if not column]
-    if blank:
-        raise InputError(
-            f"{name}: column {', '.join(blank)} has no name.",
-            hint="Give every column a name. A table saved with row numbers has a nameless first "
-            "column: delete it.",
-        )
-    twice = [column for i, column in enumerate(columns) if column in columns[:i]]
-    if twice:
-        raise InputError(
-            f"{name} has more than one column '{twice[0]}'.",
-            hint="Give every column a name of its own.",
-        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fmstudio.cohort.cells import name_words
 from fmstudio.cohort.columns import Column, Kinds, describe
 from fmstudio.cohort.labels import choose_labels, gives_away, is_label_name
 from fmstudio.cohort.manifest import Manifest
@@ -135,13 +136,10 @@ class _Rules:
         return "patient_id", f"Its name; {column.distinct} patients in {column.rows} rows."
 
     def _leaking(self, column: Column) -> tuple[str, str] | None:
-        words = set(column.words)
-        capitals = set(column.name.replace("-", "_").split("_"))
-        if words & _LEAKING_WORDS or capitals & _LEAKING_CAPITALS:
-            return "ignore", "Its name says that it was made from, or known after, the outcome."
-        if words & _AFTERWARDS and not is_label_name(column):
-            return "ignore", "Its name tells what became of the patient, not what was known before."
-        if words & _ORIGIN_WORDS and not column.modality:
+        known = "" if is_label_name(column) else known_afterwards(column.name)
+        if known:
+            return "ignore", known
+        if set(column.words) & _ORIGIN_WORDS and not column.modality:
             return "ignore", "It tells where the data came from, which can give the outcome away."
         return None
 
@@ -177,9 +175,7 @@ class _Rules:
         return self.kinds.text, f"Free text, {column.content}."
 
     def _person(self, column: Column) -> tuple[str, str] | None:
-        words = set(column.words)
-        named = "name" in words and words & {"patient", "first", "last", "family", "full"}
-        if words & _PERSON_WORDS or named or column.words == ("name",):
+        if names_person(column.name):
             return "ignore", "It names a person, and is no input."
         return None
 
@@ -219,6 +215,29 @@ class _Rules:
         if set(words[-1:]) & _BAND_WORDS and whole in self.manifest.columns:
             return "group", f"'{whole}' in bands, to compare by; '{whole}' itself is the input."
         return None
+
+
+def known_afterwards(name: str) -> str:
+    """Why the name of a column says that it was known only after the outcome, or ""."""
+    words, capitals = set(name_words(name)), set(name.replace("-", "_").split("_"))
+    if words & _LEAKING_WORDS or capitals & _LEAKING_CAPITALS:
+        return "Its name says that it was made from, or known after, the outcome."
+    if words & _AFTERWARDS:
+        return "Its name tells what became of the patient, not what was known before."
+    return ""
+
+
+def names_person(name: str) -> bool:
+    """True if the name of a column says that it tells who the patient is."""
+    words = name_words(name)
+    named = "name" in words and set(words) & {"patient", "first", "last", "family", "full"}
+    return bool(set(words) & _PERSON_WORDS or named or words == ("name",))
+
+
+def names_origin(name: str) -> bool:
+    """True if the name of a column says where or how a case was recorded."""
+    words = name_words(name)
+    return bool(set(words) & _ORIGIN_WORDS or set(words[-1:]) & _PLACE_WORDS)
 
 
 def split_role(role: str) -> tuple[str, ...]:

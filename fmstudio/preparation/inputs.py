@@ -6,40 +6,22 @@ encoder makes of them kept in the cache by content; an epoch then reads small fi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from fmstudio.adapters.processor import Processor
-from fmstudio.contracts import discover, files_of, pipeline
+from fmstudio.contracts import discover
 from fmstudio.errors import StudioError
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.cache import Cache, content_key
+from fmstudio.preparation.keys import source_key
 from fmstudio.sandbox import Reader, pack, unpack
 from fmstudio.settings import Settings
-from fmstudio.types import ModalityInput, PatientCase, Prepared, Source
-
-
-def source_key(modality: str, sources: Sequence[Source]) -> str:
-    """Changes with the content of any source, its name or the pipeline's version."""
-    content = [[s.name, _sha256(s.path) if s.path else s.text] for s in sources]
-    given = {source.path for source in sources}
-    named = [_sha256(path) for path in files_of(modality, sources) if path not in given]
-    return content_key(modality, pipeline(modality).version, content, named)
-
-
-def _sha256(path: Path) -> str:
-    """Of a file; of its name where it cannot be read, for the reader to say why."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return f"unreadable {path.name}"
+from fmstudio.types import ModalityInput, PatientCase, Prepared
 
 
 @dataclass

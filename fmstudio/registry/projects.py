@@ -85,11 +85,12 @@ class Projects(Database):
         roles: Mapping[str, str],
         fingerprint: str,
         summary: Mapping[str, Any],
+        mended: Mapping[str, Any] | None = None,
     ) -> CohortRecord:
         """Note a manifest and what its columns mean.
 
         Its path is kept relative to home where it lies below it: `home / record.manifest` is the
-        file in either case.
+        file in either case. `mended` says from which cohort it was made, and how.
         """
         where = Path(manifest)
         if where.is_relative_to(self.home):
@@ -103,7 +104,16 @@ class Projects(Database):
             session.add(row)
             session.flush()
             details = {"project": project.id, "fingerprint": fingerprint}
-            log_event(session, "cohort added", f"cohort {row.id}", details)
+            kind = "cohort added" if mended is None else "cohort mended"
+            log_event(session, kind, f"cohort {row.id}", details | dict(mended or {}))
+            return row.record()
+
+    def update_cohort_summary(self, cohort_id: int, summary: Mapping[str, Any]) -> CohortRecord:
+        """Put a more complete report in the place of the one that a cohort has. Raises NotFound."""
+        with self.writing() as session:
+            row = _find_cohort(session, cohort_id)
+            row.summary = dict(summary)
+            log_event(session, "cohort report completed", f"cohort {row.id}", {})
             return row.record()
 
     def cohorts(self, project_id: int) -> list[CohortRecord]:
@@ -115,12 +125,14 @@ class Projects(Database):
     def cohort(self, cohort_id: int) -> CohortRecord:
         """One cohort. Raises NotFound."""
         with self.reading() as session:
-            row = session.get(Cohort, cohort_id)
-            if row is None:
-                raise NotFound(
-                    f"There is no cohort {cohort_id}.", hint="Add the manifest to the project."
-                )
-            return row.record()
+            return _find_cohort(session, cohort_id).record()
+
+
+def _find_cohort(session: Session, cohort_id: int) -> Cohort:
+    row = session.get(Cohort, cohort_id)
+    if row is None:
+        raise NotFound(f"There is no cohort {cohort_id}.", hint="Add the manifest to the project.")
+    return row
 
 
 def find_project(session: Session, name_or_id: str | int) -> Project:

@@ -2,6 +2,7 @@
 
 reader.py   the studio's side: a pool of warm children, time limit, replacement
 child.py    the other side: reads one case at a time under a memory limit
+moment.py   an input up to the moment of prediction
 wire.py     what travels between them: JSON headers and raw bytes, never pickle
 """
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from fmstudio import contracts
 from fmstudio.errors import StudioError
+from fmstudio.sandbox.moment import until_moment
 from fmstudio.sandbox.wire import pack, pack_preview, receive, send, source_from_json
 from fmstudio.types import Source
 
@@ -92,7 +93,14 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
         if request["verb"] == "preview":
             header, parts = pack_preview(pipeline.preview(sources))
             return {"preview": header}, parts
-        return {"input": True}, [pack(pipeline.read(sources))]
+        if request["verb"] == "about":
+            told = pipeline.about(sources) if isinstance(pipeline, contracts.Described) else {}
+            return {"about": {what: list(said) for what, said in told.items()}}, []
+        if request["verb"] == "strip":
+            described = isinstance(pipeline, contracts.Described)
+            kept = pipeline.stripped(*sources) if described else None
+            return {"stripped": kept is not None}, [] if kept is None else [kept]
+        return {"input": True}, [pack(until_moment(pipeline.read(sources), sources))]
     except StudioError as fault:
         return {"error": type(fault).__name__, "message": fault.message, "hint": fault.hint}, []
     except MemoryError:

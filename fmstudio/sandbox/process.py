@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
+from fmstudio.errors import (
+    ConstantSignal,
+    InputError,
+    NotFound,
+    ResourceError,
+    StudioError,
+    UnreadableFile,
+)
 from fmstudio.sandbox.wire import receive, send, source_to_json
 from fmstudio.settings import Limits
 from fmstudio.types import Source
@@ -28,10 +35,8 @@ THREAD_VARIABLES = (
 
 Answer = tuple[dict[str, Any], list[bytes]]
 
-_CARRIED = {
-    kind.__name__: kind
-    for kind in (StudioError, InputError, UnreadableFile, NotFound, ResourceError)
-}
+_KINDS = (StudioError, InputError, UnreadableFile, ConstantSignal, NotFound, ResourceError)
+_CARRIED = {kind.__name__: kind for kind in _KINDS}
 
 
 class ReadingProcess:
@@ -92,7 +97,10 @@ class ReadingProcess:
             self.start()
 
     def ask(self, verb: str, modality: str, sources: Sequence[Source]) -> Answer:
-        """One request ("read" or "preview") and its answer. Raises as `Reader.read` does."""
+        """One request (read, preview, about, strip) and its answer.
+
+        Raises as `Reader.read` does.
+        """
         self.start()
         if not self._ready:
             self._await_ready()

@@ -83,6 +83,22 @@ class Reader:
         header, parts = self._ask("preview", modality, sources)
         return unpack_preview(header["preview"], parts)
 
+    def about(self, modality: str, sources: Sequence[Source]) -> dict[str, list[str]]:
+        """What the headers of the files say, see `contracts.Described`; {} where they say nothing.
+
+        Raises as `read` does.
+        """
+        header, _ = self._ask("about", modality, sources)
+        return {str(what): [str(word) for word in said] for what, said in header["about"].items()}
+
+    def stripped(self, modality: str, source: Source) -> bytes | None:
+        """A file without what its header tells of the patient, or None if that is nothing.
+
+        Raises as `read` does.
+        """
+        _, parts = self._ask("strip", modality, [source])
+        return parts[0] if parts else None
+
     def read_many(
         self, jobs: Iterable[tuple[Key, str, Sequence[Source]]]
     ) -> Iterator[tuple[Key, ModalityInput | StudioError]]:

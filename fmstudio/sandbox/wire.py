@@ -142,13 +142,13 @@ def unpack_preview(header: Mapping[str, Any], parts: Sequence[bytes]) -> Preview
     )
 
 
-def source_to_json(source: Source) -> dict[str, str | None]:
+def source_to_json(source: Source) -> dict[str, Any]:
     """A Source as JSON, its path absolute, for the child works in another folder."""
     path = None if source.path is None else str(source.path.absolute())
-    return {"name": source.name, "path": path, "text": source.text}
+    return {"name": source.name, "path": path, "text": source.text, "until": source.until}
 
 
-def source_from_json(given: Mapping[str, str | None]) -> Source:
+def source_from_json(given: Mapping[str, Any]) -> Source:
     """What `source_to_json` was given."""
     path = None if given["path"] is None else Path(given["path"])
-    return Source(given["name"] or "", path, given["text"])
+    return Source(given["name"] or "", path, given["text"], given["until"])

@@ -50,6 +50,9 @@ class Answers(Catalogue):
             raise InputError(
                 "Nothing was given to predict from.", hint="Give at least one file or value."
             )
+        moment = self.registry.project(adapter.project_id).task.moment
+        if moment is not None:
+            given = {m: _until(sources, moment) for m, sources in given.items()}
         predictor = self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
         prediction = predictor.predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
@@ -85,6 +88,10 @@ class Answers(Catalogue):
         )
         cases = tuple(replace(case, split="test") for case in cohort.cases)
         return judge(self.predictor(adapter_ref), replace(cohort, cases=cases))
+
+
+def _until(sources: Sequence[Source], hours: float) -> tuple[Source, ...]:
+    return tuple(s if s.path is None else replace(s, until=hours * 3600) for s in sources)
 
 
 def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> tuple[Source, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,10 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
+from fmstudio.studio.reports import find, probed, report_on, steps_of
 from fmstudio.types import Cohort, TaskSpec
+
+MOST_ROWS, MOST_COLUMNS = 12, 5  # shown of what a finding is about
 
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
@@ -38,20 +42,25 @@ def add(
     name: str | None, copy: bool,
 ) -> CohortRecord:  # fmt: skip
     """Read, check and register a manifest. Nothing is kept if anything is wrong with it."""
-    from fmstudio.cohort import build_cohort, cohort_report, make_task, read_manifest
+    from fmstudio.cohort import build_cohort, make_task, read_manifest
 
     manifest = read_manifest(path)
     roles = choose_roles(manifest, given, project.task)
     task = project.task
     if not task.labels:
-        task = make_task(manifest, roles, task.kind, task.positive, task.description)
+        made = make_task(manifest, roles, task.kind, task.positive, task.description)
+        task = replace(made, moment=task.moment)
     else:
         _check_same_labels(path.name, roles, task)
     cohort = build_cohort(manifest, roles, task, name or path.parent.name)
-    report = cohort_report(manifest, roles, cohort, home.reader())
 
     kept = uploads.keep(path, home.settings) if copy else path.resolve()
     try:
+        if copy:  # what we keep does not say who the patients are
+            uploads.strip_headers(kept.parent, home.reader())
+            manifest = read_manifest(kept)
+            cohort = build_cohort(manifest, roles, task, cohort.name)
+        report = report_on(home, manifest, roles, cohort)
         return _register(home.registry, project, kept, roles, task, cohort, report)
     except BaseException:
         if copy:
@@ -59,14 +68,79 @@ def add(
         raise
 
 
+def complete(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
+    """A cohort whose report says too which labels are contradicted. Raises as `load` does."""
+    from fmstudio.cohort import read_manifest
+
+    if record.summary.get("probed"):
+        return record
+    cohort = load(home.settings, project, record)
+    manifest = read_manifest(manifest_path(home.settings, record))
+    report = probed(home, record.summary, manifest, record.roles, cohort)
+    return home.registry.update_cohort_summary(record.id, report)
+
+
+def mend(
+    home: Home, project: ProjectRecord, record: CohortRecord, finding: str, way: int | None
+) -> CohortRecord:
+    """A new cohort in which a finding is mended; the old one stays, for the runs that used it.
+
+    Raises NotFound for a finding that there is not, and InputError if what is left is no cohort.
+    """
+    from fmstudio.cohort import build_cohort, read_manifest
+    from fmstudio.cohort.mending import roles_after, write_mended
+
+    found = find(record.summary, finding)
+    label, steps = steps_of(found, way)
+    folder = home.settings.folder("cohorts") / secrets.token_hex(8)
+    folder.mkdir(mode=0o700)
+    try:
+        path = write_mended(folder, manifest_path(home.settings, record), steps)
+        manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
+        cohort = build_cohort(manifest, roles, project.task, record.name)
+        report = report_on(home, manifest, roles, cohort)
+        how = {"from": record.id, "finding": found["kind"], "way": label}
+        return _register(home.registry, project, path, roles, project.task, cohort, report, how)
+    except BaseException:
+        uploads.remove([folder])
+        raise
+
+
+def concerned(
+    settings: Settings, record: CohortRecord
+) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
+    """See `Projects.concerned`."""
+    from fmstudio.cohort import read_manifest
+
+    try:
+        manifest = read_manifest(manifest_path(settings, record))
+    except InputError:
+        return lambda finding: []
+    holders = [column for column, role in record.roles.items() if role == "case_id"]
+
+    def rows(finding: Mapping[str, Any]) -> list[dict[str, str]]:
+        columns = [c for c in finding["columns"] if c in manifest.columns and c not in holders]
+        return [
+            {"case": manifest.rows[row][holders[0]] if holders else f"row {row + 1}"}
+            | {column: manifest.rows[row][column] for column in columns[:MOST_COLUMNS]}
+            for row in finding["rows"][:MOST_ROWS]
+            if row < len(manifest.rows)
+        ]
+
+    return rows
+
+
 def _register(
-    registry: Registry, project: ProjectRecord, path: Path,
-    roles: Mapping[str, str], task: TaskSpec, cohort: Cohort, report: Mapping[str, Any],
+    registry: Registry, project: ProjectRecord, path: Path, roles: Mapping[str, str],
+    task: TaskSpec, cohort: Cohort, report: Mapping[str, Any],
+    mended: Mapping[str, Any] | None = None,
 ) -> CohortRecord:  # fmt: skip
     if task != project.task:
         registry.update_project_task(project.id, task)
     try:
-        return registry.add_cohort(project.id, cohort.name, path, roles, cohort.fingerprint, report)
+        return registry.add_cohort(
+            project.id, cohort.name, path, roles, cohort.fingerprint, report, mended
+        )
     except BaseException:
         registry.update_project_task(project.id, project.task)
         raise

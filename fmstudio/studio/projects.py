@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,14 @@ class Projects(Home):
     def create_project(
         self, name: str, task: str, label: str | Sequence[str] | None = None,
         positive: str | None = None, describe: str = "", sample: bool = False,
+        moment: float | None = None,
     ) -> ProjectRecord:  # fmt: skip
         """A new project. Labels are fixed when its first cohort is added.
 
-        `label` names the manifest's label column, for multilabel several. Raises InputError.
+        `label` names the manifest's label column, for multilabel several; `moment` is that of the
+        prediction, in hours after the beginning of a case. Raises InputError.
         """
-        spec = new_task(task, label, positive, describe)
+        spec = new_task(task, label, positive, describe, moment)
         return self.registry.create_project(name, spec, sample=sample)
 
     def projects(self) -> list[ProjectRecord]:
@@ -91,6 +93,32 @@ class Projects(Home):
     def cohort_report(self, project: str | int) -> dict[str, Any]:
         """What was found in the newest cohort when it was added: the JSON of `cohort report`."""
         return dict(self._newest_cohort(project).summary)
+
+    def complete_report(self, project: str | int) -> dict[str, Any]:
+        """The report with the labels that a probe on the frozen base contradicts.
+
+        That takes as long as preparing the cohort for a run, once; then it is kept. Raises
+        InputError if the files have changed since the cohort was added.
+        """
+        record = self._newest_cohort(project)
+        return dict(manifests.complete(self, self.project(project), record).summary)
+
+    def mend_cohort(self, project: str | int, finding: str, way: int | None = None) -> CohortRecord:
+        """Mend a finding of the newest cohort's report, which makes a new newest cohort.
+
+        `finding` is its id, or its kind where there is only one of it; `way` counts from 1. Raises
+        NotFound or InputError, and then nothing has changed.
+        """
+        record = self._newest_cohort(project)
+        return manifests.mend(self, self.project(project), record, finding, way)
+
+    def concerned(self, project: str | int) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
+        """For a finding of the newest cohort's report the first rows that it is about.
+
+        Each is {"case": …} with the cells of the finding's columns; no rows where the manifest is
+        not as it was.
+        """
+        return manifests.concerned(self.settings, self._newest_cohort(project))
 
     def cases(self, project: str | int) -> tuple[PatientCase, ...]:
         """The cases of the newest cohort, in the manifest's order.

@@ -10,8 +10,9 @@ from fmstudio.types import TASK_KINDS, TaskSpec
 
 
 def new_task(
-    kind: str, label: str | Sequence[str] | None, positive: str | None, description: str
-) -> TaskSpec:
+    kind: str, label: str | Sequence[str] | None, positive: str | None, description: str,
+    moment: float | None = None,
+) -> TaskSpec:  # fmt: skip
     """A task whose labels are not known yet. Raises InputError if its parts do not fit."""
     if kind not in TASK_KINDS:
         raise InputError(
@@ -29,14 +30,22 @@ def new_task(
             f"A positive value ('{positive}') was given for a {kind} task.",
             hint="Only a binary task has one: leave it out.",
         )
-    return TaskSpec(kind, columns, positive=positive, description=description)
+    if moment is not None and not 0 < moment < float("inf"):
+        raise InputError(
+            f"The moment of prediction is {moment:g} h.",
+            hint="Give hours after the beginning of a case, such as 48.",
+        )
+    return TaskSpec(kind, columns, positive=positive, description=description, moment=moment)
 
 
 def task_of(card: Mapping[str, Any]) -> TaskSpec:
     """The task in an adapter's card, which may come from elsewhere. Raises BundleError."""
     known = card["task"]
     texts = (*known["columns"], *known["labels"], known["positive"] or "", known["description"])
-    if known["kind"] not in TASK_KINDS or not all(isinstance(text, str) for text in texts):
+    moment = known.get("moment")
+    timed = moment is None or (isinstance(moment, int | float) and moment > 0)
+    written = all(isinstance(text, str) for text in texts)
+    if not (timed and written and known["kind"] in TASK_KINDS):
         raise BundleError(
             "The bundle's card.json does not say in a known way what the adapter predicts.",
             hint="Export the adapter again.",

@@ -9,9 +9,15 @@ import stat
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from fmstudio.errors import InputError, NotFound, ResourceError, UnreadableFile
+from fmstudio.contracts import Described, pipelines
+from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
 from fmstudio.settings import Settings
+from fmstudio.types import Source
+
+if TYPE_CHECKING:
+    from fmstudio.sandbox import Reader
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +184,27 @@ def keep(manifest: Path, settings: Settings) -> Path:
             remove([kept])
             raise
     return kept / manifest.name
+
+
+def strip_headers(folder: Path, reader: Reader) -> None:
+    """Take out of the files of a folder of ours what their headers tell of the patient.
+
+    A file that cannot be read stays as it is: the report on the cohort names it.
+    """
+    knows = [p for p in pipelines().values() if isinstance(p, Described)]
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = next((p.name for p in knows if path.name.lower().endswith(p.suffixes)), None)
+        if name is None:
+            continue
+        try:
+            content = reader.stripped(name, Source(path.stem, path))
+        except StudioError:
+            log.warning("the header of a kept file could not be read")
+            continue
+        if content is not None:
+            partial = path.with_name(path.name + ".tmp")
+            partial.write_bytes(content)
+            partial.replace(path)
 
 
 def _links(folder: str, names: list[str]) -> list[str]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.ui.findings import Rows, findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     Html,
-    badge,
     bar,
     figures,
     join,
@@ -19,21 +19,17 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.wording import number, plural
 
-SEVERITIES: Mapping[str, tuple[str, str]] = {
-    "stop": ("Must be fixed", "stop"),
-    "warning": ("Look at this", "warning"),
-    "note": ("Note", "plain"),
-}
 SPLITS: Mapping[str, str] = {
     "train": "to learn from",
     "validation": "to choose and calibrate with",
     "test": "held out, to judge with",
 }
-_MOST_ROWS_NAMED = 12
 
 
-def cohort_report(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
-    """The JSON of `cohort report`, for people."""
+def cohort_report(
+    summary: Mapping[str, Any], pipelines: Sequence[Pipeline], rows: Rows = lambda finding: []
+) -> Html:
+    """The JSON of `cohort report`, for people; `rows` gives the cells that a finding is about."""
     cases = int(summary.get("cases", 0))
     splits = {name: _count(value) for name, value in summary.get("splits", {}).items()}
     top = figures(
@@ -43,7 +39,7 @@ def cohort_report(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> 
     left = join([section("What the cases hold"), modalities(summary, pipelines)])
     right = join([section("Outcome"), _labels(summary, cases)])
     halves = tag("div", join([tag("div", left), tag("div", right)]), "fm-halves")
-    return join([top, halves, section("Findings"), findings(summary)])
+    return join([top, halves, section("Findings", in_words(summary)), findings(summary, rows)])
 
 
 def modalities(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
@@ -70,34 +66,6 @@ def _labels(summary: Mapping[str, Any], cases: int) -> Html:
         for name, count in labels.items()
     ]
     return table(["Outcome", "Cases"], rows)
-
-
-def findings(summary: Mapping[str, Any]) -> Html:
-    """What was found, the most serious first, with the way to mend it."""
-    order = list(SEVERITIES)
-    found = sorted(
-        summary.get("findings", []),
-        key=lambda one: order.index(one["severity"]) if one["severity"] in order else len(order),
-    )
-    if not found:
-        return tag("p", text("Nothing to complain about."), "fm-note")
-    rows = []
-    for finding in found:
-        label, tone = SEVERITIES.get(finding["severity"], (finding["severity"], "plain"))
-        fix = tag("div", tag("small", text(finding.get("fix", ""))))
-        where = tag("small", text(_where(finding)))
-        rows.append([badge(label, tone), join([text(finding["message"]), fix]), where])
-    return table(["", "What was found, and what to do", "Where"], rows)
-
-
-def _where(finding: Mapping[str, Any]) -> str:
-    """The columns and rows of a finding; rows are counted from 1, the header left out."""
-    columns = ", ".join(finding.get("columns", []))
-    rows = [row + 1 for row in finding.get("rows", [])]
-    named = ", ".join(str(row) for row in rows[:_MOST_ROWS_NAMED])
-    more = f" and {len(rows) - _MOST_ROWS_NAMED} more" if len(rows) > _MOST_ROWS_NAMED else ""
-    lines = [f"column {columns}" if columns else "", f"row {named}{more}" if rows else ""]
-    return " · ".join(line for line in lines if line)
 
 
 def stops(summary: Mapping[str, Any]) -> list[str]:

@@ -29,12 +29,14 @@ CONTRACT = [
     "doctor",
     "demo",
     "project create NAME --task binary --label COLUMN --positive VALUE --describe TEXT",
-    "project create NAME --task multilabel --label A --label B",
+    "project create NAME --task multilabel --label A --label B --moment 48",
     "project list",
     "project show NAME",
     "project delete NAME --yes",
     "cohort add PROJECT MANIFEST --role COLUMN=ROLE --role OTHER=ROLE --name NAME",
     "cohort report PROJECT",
+    "cohort report PROJECT --quick",
+    "cohort mend PROJECT FINDING --way 2",
     "base list",
     "base show NAME",
     "base add ID_OR_FOLDER --kind frames --name NAME --revision REVISION --check",
@@ -114,7 +116,7 @@ def test_a_project_goes_from_its_making_to_its_end(run, table):
 def test_json_is_one_document_on_standard_output(run, table):
     run("project", "create", "ill", "--task", "binary")
     added = json.loads(run("cohort", "add", "ill", table(), "--json").out)
-    report = json.loads(run("--json", "cohort", "report", "ill").out)
+    report = json.loads(run("--json", "cohort", "report", "ill", "--quick").out)
     assert added["summary"] == report
     assert {"cases", "patients", "modalities", "labels", "splits", "findings"} <= report.keys()
     assert report["labels"] == {"0": 20, "1": 10}

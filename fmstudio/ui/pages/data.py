@@ -11,6 +11,7 @@ import gradio as gr
 from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
 from fmstudio.ui.chooser import project_dropdown
+from fmstudio.ui.findings import PRESSED
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -54,25 +55,57 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         "outcome was. Nothing leaves this computer.",
     ))  # fmt: skip
     project = project_dropdown(app, studio)
-    report = area(empty("Create a project on the start page first.", "Go to start", "/"))
+    report = area(
+        empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
+    )
+    doubt = gr.Button(
+        "Look for labels that may be wrong", visible=False, elem_classes="fm-narrow",
+    )  # fmt: skip
+    pressed = hidden()
+    mend = gr.Button("Mend", visible="hidden", elem_id="mend")
     with gr.Accordion("Look at a case", open=False, visible=False) as viewer:
         look = _viewer(studio, project, viewer)
     with gr.Column(visible=False) as adding:
         done = _adding(studio, project)
 
     @shown
-    def show(ref: str | None) -> tuple[Html, dict, dict]:
+    def show(ref: str | None) -> tuple[Html, dict, dict, dict]:
         if not ref:
             return gr.skip()
-        there = studio.cohort(int(ref)) is not None
+        cohort = studio.cohort(int(ref))
         return (
             present(studio, int(ref)),
-            gr.update(visible=there, open=False),
+            gr.update(visible=cohort is not None and not cohort.summary.get("probed")),
+            gr.update(visible=cohort is not None, open=False),
             gr.update(visible=True),
         )
 
+    @shown
+    def mended(said: str, ref: str) -> tuple[Html, dict]:
+        finding, _, way = said.partition(" ")
+        record = studio.mend_cohort(int(ref), finding, int(way))
+        gr.Info(
+            f"Now {text(in_brief(record.summary))}. The cohort before it is kept.", title="Mended"
+        )
+        return present(studio, int(ref)), gr.update(visible=True)
+
+    @shown
+    def doubted(ref: str) -> tuple[Html, dict]:
+        found = studio.complete_report(int(ref))["findings"]
+        if not any(one["kind"] == "label_noise" for one in found):
+            gr.Info("No label is contradicted strongly.", title="Labels looked at")
+        return present(studio, int(ref)), gr.update(visible=False)
+
+    mend.click(
+        mended, [pressed, project], [report, doubt], js=PRESSED, api_visibility="private",
+        show_progress_on=[report],
+    )  # fmt: skip
+    doubt.click(
+        doubted, project, [report, doubt], api_visibility="private", show_progress_on=[report]
+    )
+
     gr.on(
-        [project.change, done.change], show, project, [report, viewer, adding],
+        [project.change, done.change], show, project, [report, doubt, viewer, adding],
         api_visibility="private", show_progress="hidden",
     )  # fmt: skip
     done.change(None, js=TO_TOP, api_visibility="private")
@@ -93,7 +126,8 @@ def present(studio: Studio, project: int) -> Html:
         target = f"/finetune?project={project}"
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join([
-        section(cohort.name, lead), cohort_report(cohort.summary, studio.pipelines()), way,
+        section(cohort.name, lead),
+        cohort_report(cohort.summary, studio.pipelines(), studio.concerned(project)), way,
     ])  # fmt: skip
 
 

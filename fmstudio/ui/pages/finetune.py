@@ -11,6 +11,7 @@ from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
 from fmstudio.ui.encoders import encoder_choice, encoder_facts
+from fmstudio.ui.findings import findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -29,7 +30,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
-from fmstudio.ui.reports import findings, in_brief, modalities, stops
+from fmstudio.ui.reports import in_brief, modalities, stops
 from fmstudio.ui.watching import watch
 from fmstudio.ui.wording import TASKS, duration, listed, number
 
@@ -88,7 +89,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         if record is None:
             raise InputError("The project has no data.", hint="Add a cohort on the Data page.")
         if stops(record.summary):
-            raise InputError(stops(record.summary)[0], hint="Mend the table and add it again.")
+            raise InputError(stops(record.summary)[0], hint="Mend it on the page Data.")
         return gr.Walkthrough(selected=BASE)
 
     def planned(base: str, names: list[str], preset: str, *values: Any) -> RunConfig:
@@ -182,14 +183,14 @@ def data_step(studio: Studio, project: int) -> Html:
     parts = [
         section(record.name, in_brief(record.summary)),
         modalities(record.summary, studio.pipelines()),
-        section("Findings"),
-        findings(record.summary),
+        section("Findings", in_words(record.summary)),
+        findings(record.summary, mending=False),
     ]
     if stops(record.summary):
         parts.append(
             notice(
                 "This cohort cannot be learned from yet.",
-                "Mend what is marked above and add the table again.",
+                "Mend on the page Data what must be fixed.",
                 "stop",
             )
         )

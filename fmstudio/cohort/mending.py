@@ -1,0 +1,172 @@
+"""Steps that mend a table of cases, written beside it: the table itself is never changed.
+
+A mended manifest is a small JSON file that names a table and the steps to take on it. Whatever
+reads a manifest reads it too, so that runs, predictions and later reports all see the same cells.
+Rows keep their numbers: one that is left out is set aside, not removed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fmstudio.cohort.cells import is_missing, read_number
+from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.reading import read_table
+from fmstudio.errors import InputError
+from fmstudio.types import to_json
+
+SUFFIX = ".mended.json"
+FORMAT = 1
+
+Step = Mapping[str, Any]
+Rows = list[dict[str, str]]
+
+
+def leave_out(rows: Sequence[int]) -> Step:
+    """Set rows aside."""
+    return {"do": "leave out", "rows": sorted(rows)}
+
+
+def empty(column: str, rows: Sequence[int]) -> Step:
+    """Take the cells of a column in these rows for missing."""
+    return {"do": "empty", "column": column, "rows": sorted(rows)}
+
+
+def convert(column: str, rows: Sequence[int], factor: float, offset: float) -> Step:
+    """Put numbers into another unit: value * factor + offset."""
+    return {
+        "do": "convert", "column": column, "rows": sorted(rows), "factor": factor, "offset": offset,
+    }  # fmt: skip
+
+
+def rewrite(column: str, spellings: Mapping[str, str]) -> Step:
+    """Write some values of a column as others."""
+    return {"do": "rewrite", "column": column, "spellings": dict(spellings)}
+
+
+def give_role(column: str, role: str) -> Step:
+    """Take a column for something else."""
+    return {"do": "role", "column": column, "role": role}
+
+
+def accept(kind: str, columns: Sequence[str]) -> Step:
+    """Go on with what was found: it stays in the report, as a note."""
+    return {"do": "accept", "kind": kind, "columns": list(columns)}
+
+
+def roles_after(steps: Sequence[Step]) -> dict[str, str]:
+    """The roles that the steps give, by column; the last one counts."""
+    return {step["column"]: step["role"] for step in steps if step["do"] == "role"}
+
+
+def accepted(manifest: Manifest) -> set[tuple[str, tuple[str, ...]]]:
+    """(kind, columns) of the findings that a person goes on with."""
+    return {
+        (step["kind"], tuple(step["columns"])) for step in manifest.steps if step["do"] == "accept"
+    }
+
+
+def write_mended(folder: Path, original: Path, steps: Sequence[Step]) -> Path:
+    """Write a mended manifest into a folder, on top of another one or of a table."""
+    table, before = original, []
+    if original.name.endswith(SUFFIX):
+        stored = _stored(original)
+        table, before = _table_of(original, stored), stored["steps"]
+    inside = table.resolve().is_relative_to(folder.resolve().parent)
+    named = os.path.relpath(table, folder) if inside else str(table.resolve())
+    stem = original.name.removesuffix(SUFFIX) if before else original.stem
+    path = folder / f"{stem}{SUFFIX}"
+    content = {"format": FORMAT, "table": named, "steps": [*before, *steps]}
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def read_mended(path: Path) -> Manifest:
+    """The table as it is after the steps. Raises InputError if the file is none of ours."""
+    stored = _stored(path)
+    return mend(read_table(_table_of(path, stored)), stored["steps"])
+
+
+def read_manifest(path: Path | str) -> Manifest:
+    """Read a CSV, TSV, XLSX or Parquet manifest, or a mended one.
+
+    Raises NotFound if there is no such file, and InputError naming the line or column if it is not
+    a table with a header, with every column named once and every row as long as the header.
+    """
+    path = Path(path)
+    return read_mended(path) if path.name.endswith(SUFFIX) else read_table(path)
+
+
+def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
+    """A manifest after the steps. Raises InputError for a column or row that it lacks."""
+    rows = [dict(row) for row in manifest.rows]
+    aside = set(manifest.left_out)
+    for step in steps:
+        if step["do"] in ("role", "accept"):
+            continue
+        wrong = [row for row in step.get("rows", ()) if not 0 <= row < len(rows)]
+        if wrong:
+            raise InputError(
+                f"{manifest.path.name} has no row {wrong[0]}, which was to be mended.",
+                hint="The table has changed: add it again.",
+            )
+        if step["do"] == "leave out":
+            aside |= set(step["rows"])
+        else:
+            manifest.check_column(step["column"])
+            _CHANGES[step["do"]](rows, step)
+    sealed = hashlib.sha256(f"{manifest.sha256}{to_json(list(steps))}".encode()).hexdigest()
+    return replace(
+        manifest, rows=rows, left_out=frozenset(aside), sha256=sealed,
+        steps=(*manifest.steps, *steps),
+    )  # fmt: skip
+
+
+def _empty(rows: Rows, step: Step) -> None:
+    for row in step["rows"]:
+        rows[row][step["column"]] = ""
+
+
+def _convert(rows: Rows, step: Step) -> None:
+    for row in step["rows"]:
+        value = read_number(rows[row][step["column"]])
+        if value is not None:
+            rows[row][step["column"]] = f"{value * step['factor'] + step['offset']:.6g}"
+
+
+def _rewrite(rows: Rows, step: Step) -> None:
+    for row in rows:
+        cell = row[step["column"]].strip()
+        if not is_missing(cell) and cell in step["spellings"]:
+            row[step["column"]] = step["spellings"][cell]
+
+
+_CHANGES: Mapping[str, Callable[[Rows, Step], None]] = {
+    "empty": _empty, "convert": _convert, "rewrite": _rewrite,
+}  # fmt: skip
+_KNOWN = (*_CHANGES, "leave out", "role", "accept")
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        known = stored["format"] == FORMAT and isinstance(stored["table"], str)
+        fine = known and all(step["do"] in _KNOWN for step in stored["steps"])
+    except (OSError, ValueError, KeyError, TypeError):
+        fine = False
+    if not fine:
+        raise InputError(
+            f"{path.name} is not a mended table of this version of the studio.",
+            hint="Add the table itself.",
+        )
+    return dict(stored)
+
+
+def _table_of(path: Path, stored: Mapping[str, Any]) -> Path:
+    return Path(os.path.normpath(path.parent / stored["table"]))

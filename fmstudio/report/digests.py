@@ -1,0 +1,66 @@
+"""Files of a cohort -> a digest of each, read once in the sandbox and cached by content.
+
+One input is in memory at a time; what is kept of it is small. What cannot be read gives its error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from fmstudio.contracts import Described, pipeline
+from fmstudio.errors import StudioError
+from fmstudio.preparation.cache import Cache, content_key
+from fmstudio.preparation.keys import source_key
+from fmstudio.report.digest import VERSION, Digest, digest_of, from_arrays, to_arrays
+from fmstudio.sandbox import Reader
+from fmstudio.types import Cohort, ModalityInput, Source
+
+Key = tuple[int, str]
+Digests = Mapping[Key, Digest | StudioError]
+
+
+def read_digests(
+    cohort: Cohort,
+    reader: Reader,
+    cache: Cache,
+    report: Callable[[float], None] = lambda share: None,
+) -> Digests:
+    """By (row, modality), everything that comes from files; `report` is told the share done."""
+    given = {
+        (case.row, name): sources
+        for case in cohort.cases
+        for name, sources in case.sources.items()
+        if any(source.path is not None for source in sources)
+    }
+    keys = {at: content_key("digest", VERSION, source_key(at[1], s)) for at, s in given.items()}
+    found: dict[Key, Digest | StudioError] = {
+        at: from_arrays(cache.read(key)) for at, key in keys.items() if key in cache
+    }
+    jobs = [(at, at[1], given[at]) for at in given if at not in found]
+    for done, (at, read) in enumerate(reader.read_many(jobs) if jobs else ()):
+        found[at] = _digest(reader, at[1], given[at], read)
+        if isinstance(one := found[at], Digest):
+            cache.write(keys[at], to_arrays(one))
+        report((done + 1) / len(jobs))
+    return {at: found[at] for at in given}
+
+
+def _digest(
+    reader: Reader, modality: str, sources: Sequence[Source], read: ModalityInput | StudioError
+) -> Digest | StudioError:
+    if isinstance(read, StudioError):
+        return read
+    files = [source for source in sources if source.path is not None]
+    try:
+        described = isinstance(pipeline(modality), Described)
+        about = reader.about(modality, files) if described else {}
+    except StudioError as fault:
+        return fault
+    return digest_of(read, about)
+
+
+def readable(digests: Digests, modality: str) -> Iterator[tuple[int, Digest]]:
+    """(row, digest) of the inputs of a modality that could be read and hold something."""
+    for (row, name), digest in digests.items():
+        if name == modality and isinstance(digest, Digest) and not digest.empty:
+            yield row, digest

@@ -1,0 +1,83 @@
+"""The report on a cohort as it is made, completed, and acted upon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import InputError, NotFound
+from fmstudio.types import Cohort
+
+if TYPE_CHECKING:
+    from fmstudio.cohort import Manifest
+    from fmstudio.report.evidence import Evidence
+    from fmstudio.studio.home import Home
+
+
+def evidence_of(
+    home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
+) -> Evidence:
+    """What the checks look at: every file is read once, or found in the cache."""
+    from fmstudio.preparation.cache import Cache
+    from fmstudio.report.digests import read_digests
+    from fmstudio.report.evidence import Evidence
+
+    cache = Cache(home.settings.folder("cache"))
+    digests = read_digests(cohort, home.reader(), cache)
+    return Evidence(manifest, roles, cohort, digests)
+
+
+def report_on(
+    home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
+) -> dict[str, Any]:
+    """The report without the frozen base's opinion, which takes longer."""
+    from fmstudio.report import cohort_report
+
+    return cohort_report(evidence_of(home, manifest, roles, cohort))
+
+
+def probed(
+    home: Home, report: Mapping[str, Any], manifest: Manifest, roles: Mapping[str, str],
+    cohort: Cohort,
+) -> dict[str, Any]:  # fmt: skip
+    """A report completed by the labels that the frozen base's probe contradicts."""
+    from fmstudio.report.evidence import Evidence
+    from fmstudio.report.probing import doubts
+    from fmstudio.report.report import with_doubts
+
+    found = doubts(cohort, home.reader(), home.settings)
+    return with_doubts(dict(report), Evidence(manifest, roles, cohort), found)
+
+
+def find(report: Mapping[str, Any], finding: str) -> dict[str, Any]:
+    """A finding by its id, or by its kind where there is only one. Raises NotFound, InputError."""
+    every = report["findings"]
+    fitting = [one for one in every if finding in (one["id"], one["kind"])]
+    if not fitting:
+        known = ", ".join(f"{one['id']} ({one['kind']})" for one in every)
+        raise NotFound(
+            f"The report has no finding '{finding}'.",
+            hint=f"It has: {known}." if known else "It has none at all.",
+        )
+    if len(fitting) > 1:
+        raise InputError(
+            f"{len(fitting)} findings are of the kind '{finding}'.",
+            hint=f"Name one of them: {', '.join(one['id'] for one in fitting)}.",
+        )
+    return dict(fitting[0])
+
+
+def steps_of(finding: Mapping[str, Any], way: int | None) -> tuple[str, list[dict[str, Any]]]:
+    """(label, steps) of one of a finding's ways to mend, counted from 1; the first one if None.
+
+    Raises InputError if it has no such way.
+    """
+    ways: Sequence[Mapping[str, Any]] = finding["mends"]
+    place = 1 if way is None else way
+    if not 1 <= place <= len(ways):
+        many = "no way" if not ways else "only 1 way" if len(ways) == 1 else f"{len(ways)} ways"
+        raise InputError(
+            f"The finding {finding['id']} ({finding['kind']}) has {many} to be mended here.",
+            hint=finding["fix"],
+        )
+    return ways[place - 1]["label"], list(ways[place - 1]["steps"])

@@ -1,0 +1,120 @@
+"""What the report has found, the most serious first: the rows concerned, and buttons that mend."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fmstudio.ui.fragments import Html, badge, join, table, tag, text
+from fmstudio.ui.wording import plural
+
+SEVERITIES: Mapping[str, tuple[str, str]] = {
+    "stop": ("Must be fixed", "stop"),
+    "warning": ("Look at this", "warning"),
+    "note": ("Note", "plain"),
+}
+KINDS: Mapping[str, str] = {
+    "patient_across_splits": "Patient in several splits",
+    "duplicate_files": "The same twice",
+    "label_in_notes": "Notes tell the outcome",
+    "column_gives_label": "A column tells the outcome",
+    "after_outcome": "Known only afterwards",
+    "site_gives_label": "Origin tells the outcome",
+    "order_gives_label": "Order of the rows",
+    "mixed_units": "Several units",
+    "impossible_values": "Impossible values",
+    "spelling": "Several spellings",
+    "unreadable": "Cannot be read",
+    "constant_signal": "Nothing in it",
+    "wrong_modality": "Another kind of picture",
+    "identifiers": "Tells who the patient is",
+    "label_noise": "Labels in doubt",
+    "few_cases": "Number of cases",
+    "one_class": "A class is missing",
+    "missing_labels": "No label",
+    "no_input": "No input",
+    "no_patient_id": "No patient number",
+}
+"""What people call the kinds of the contract."""
+
+# Hands the pressed button's finding and way to the handler of the hidden button that it presses.
+PRESSED = "(pressed, ...rest) => [window.fmMend.pressed(), ...rest]"
+_LONGEST_CELL = 70
+
+Rows = Callable[[Mapping[str, Any]], Sequence[Mapping[str, str]]]
+"""For a finding the first rows that it is about: the name of the case, then cells by column."""
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """'1 must be fixed, 3 to look at, 4 notes.'"""
+    counts = Counter(one["severity"] for one in summary.get("findings", []))
+    said = [
+        f"{counts['stop']} must be fixed" if counts["stop"] else "",
+        f"{counts['warning']} to look at" if counts["warning"] else "",
+        plural(counts["note"], "note") if counts["note"] else "",
+    ]
+    known = [words for words in said if words]
+    return ", ".join(known) + "." if known else ""
+
+
+def findings(
+    summary: Mapping[str, Any], rows: Rows = lambda finding: [], mending: bool = True
+) -> Html:
+    """One card a finding; with `mending` its ways to be mended are buttons."""
+    order = list(SEVERITIES)
+    found = sorted(summary.get("findings", []), key=lambda one: order.index(one["severity"]))
+    if not found:
+        return tag("p", text("Nothing to complain about."), "fm-note")
+    return tag("div", join(_card(one, rows(one), mending) for one in found), "fm-findings")
+
+
+def _card(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], mending: bool) -> Html:
+    label, tone = SEVERITIES[finding["severity"]]
+    kind = KINDS.get(finding["kind"], finding["kind"].replace("_", " "))
+    head = [badge(label, tone), tag("h3", text(kind)), tag("small", text(_where(finding)))]
+    parts = [
+        tag("header", join(head)),
+        tag("p", text(finding["message"])),
+        tag("p", text(finding["fix"]), "fm-fix"),
+    ]
+    if rows:
+        parts.append(_rows(finding, rows))
+    ways = finding.get("mends", []) if mending else []
+    if ways:
+        parts.append(tag("footer", join(_button(finding, n, way) for n, way in enumerate(ways))))
+    return tag("article", join(parts), f"fm-finding fm-{tone}", data_kind=finding["kind"])
+
+
+def _button(finding: Mapping[str, Any], place: int, way: Mapping[str, Any]) -> Html:
+    """One way to mend; what only accepts the finding is not what a person should press first."""
+    accepts = all(step["do"] == "accept" for step in way["steps"])
+    classes = "fm-button fm-quiet" if place or accepts else "fm-button"
+    return tag(
+        "button", text(way["label"]), classes, type="button", data_mend=finding["id"],
+        data_way=place + 1,
+    )  # fmt: skip
+
+
+def _where(finding: Mapping[str, Any]) -> str:
+    """'columns a, b · 12 rows'."""
+    columns = finding.get("columns", [])
+    named = ", ".join(columns[:6]) + (f" and {len(columns) - 6} more" if len(columns) > 6 else "")
+    count = len(finding.get("rows", []))
+    parts = [named, plural(count, "row") if count else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _rows(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> Html:
+    """The first rows concerned, folded away."""
+    header = list(rows[0])
+    lines = [[text(_short(row[name])) for name in header] for row in rows]
+    count = len(finding["rows"])
+    more = "" if count <= len(rows) else f" (the first {len(rows)} of {count})"
+    inside = [tag("summary", text(f"Rows concerned{more}")), table(header, lines)]
+    return tag("details", join(inside), "fm-details")
+
+
+def _short(cell: str) -> str:
+    plain = " ".join(cell.split())
+    return plain if len(plain) <= _LONGEST_CELL else plain[: _LONGEST_CELL - 1] + "…"

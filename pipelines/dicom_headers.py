@@ -1,0 +1,167 @@
+"""What a DICOM header tells of the patient, and the file without it.
+
+Stripping follows the Basic Application Level Confidentiality Profile (PS3.15 Annex E). Where the
+profile lists what must go, here it is listed what may stay: the description of the pixels, how they
+were acquired, and what the standard demands of a valid file. So an element that a newer edition
+adds to the profile's table, or that a vendor invents, goes too. UIDs are replaced (action U),
+elements that the file must have are emptied (Z), everything else is removed (X). What is burned
+into the pixels stays: the profile leaves it to the Clean Pixel Data Option.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+)
+
+from pipelines.decoding import decoding
+
+# What tells who the patient is, of the elements that are found filled in practice (Table E.1-1).
+IDENTIFIERS = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientBirthTime", "OtherPatientIDs",
+    "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "PatientAddress",
+    "PatientTelephoneNumbers", "IssuerOfPatientID", "AccessionNumber", "MedicalRecordLocator",
+    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName",
+    "ReferringPhysicianName", "ReferringPhysicianAddress", "ReferringPhysicianTelephoneNumbers",
+    "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName",
+    "RequestingPhysician", "PhysiciansOfRecord", "ResponsiblePerson", "StationName",
+    "DeviceSerialNumber", "PatientComments", "AdditionalPatientHistory", "ImageComments",
+    "StudyID", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "Occupation",
+    "MilitaryRank", "EthnicGroup", "AdmissionID",
+)  # fmt: skip
+
+# Kept as they are. Group 0028 describes the pixels and stays whole but for names of procedures.
+_KEPT = frozenset((
+    "SOPClassUID", "Modality", "ConversionType", "ImageType", "BodyPartExamined", "ViewPosition",
+    "Laterality", "ImageLaterality", "PatientOrientation", "PatientPosition", "PatientSex",
+    "PatientAge", "SliceThickness", "SpacingBetweenSlices", "ImagePositionPatient",
+    "ImageOrientationPatient", "SliceLocation", "ImagerPixelSpacing", "InstanceNumber",
+    "SeriesNumber", "AcquisitionNumber", "NumberOfFrames", "FrameTime", "FrameTimeVector",
+    "RecommendedDisplayFrameRate", "CineRate", "FrameIncrementPointer", "KVP", "Exposure",
+    "ExposureTime", "XRayTubeCurrent", "DistanceSourceToDetector", "DistanceSourceToPatient",
+    "EstimatedRadiographicMagnificationFactor", "PhotometricInterpretation", "SpecificCharacterSet",
+    "PresentationLUTShape", "PresentationIntentType", "Manufacturer", "ManufacturerModelName",
+    "RescaleType", "EchoTime", "RepetitionTime", "MagneticFieldStrength", "FlipAngle",
+    "ScanningSequence", "SequenceVariant", "MRAcquisitionType", "PixelData", "FloatPixelData",
+    "DoubleFloatPixelData", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "PixelMeasuresSequence", "PlanePositionSequence", "PlaneOrientationSequence",
+    "PixelValueTransformationSequence", "FrameVOILUTSequence", "ModalityLUTSequence",
+    "VOILUTSequence", "SequenceOfUltrasoundRegions", "PhysicalDeltaX", "PhysicalDeltaY",
+    "PhysicalUnitsXDirection", "PhysicalUnitsYDirection", "RegionLocationMinX0",
+    "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1", "RegionSpatialFormat",
+    "RegionDataType", "RegionFlags", "LUTDescriptor", "LUTExplanation", "LUTData",
+    "StartTrim", "StopTrim", "EffectiveDuration", "ActualFrameDuration", "TimeRange",
+))  # fmt: skip
+_NEW_UIDS = frozenset(("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
+                       "FrameOfReferenceUID"))  # fmt: skip
+_EMPTIED = (
+    "PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "AccessionNumber",
+    "ReferringPhysicianName", "StudyID",
+)  # fmt: skip
+_PIXEL_GROUP = 0x0028
+_NOT_OF_THE_PIXELS = frozenset(("RequestingService", "RequestedProcedureDescription",
+                                "RequestedContrastAgent", "StudyComments"))  # fmt: skip
+# Plate, film and flat detector make one kind of picture (PS3.3 C.7.3.1.1.1).
+_ONE_KIND = {"CR": "DX", "RG": "DX", "DR": "DX"}
+_UID_ROOT = "2.25."  # PS3.5 B.2: a UUID as a whole number
+
+
+def header_facts(path: Path) -> dict[str, list[str]]:
+    """`identifiers`: names of elements that tell who the patient is; `modality`, `made_by`.
+
+    Raises UnreadableFile if the header cannot be read.
+    """
+    header = _read(path, pixels=False)
+    with decoding(path.name):
+        made_by = " ".join(
+            str(header.get(word, "")).strip() for word in ("Manufacturer", "ManufacturerModelName")
+        ).strip()
+        modality = str(header.get("Modality", "")).strip()
+        modality = _ONE_KIND.get(modality, modality)
+        return {
+            "identifiers": [
+                word for word in IDENTIFIERS if str(header.get(word, "") or "").strip()
+            ],
+            "modality": [modality] if modality else [],
+            "made_by": [made_by] if made_by else [],
+        }
+
+
+def without_identity(path: Path) -> bytes:
+    """The file as it may be kept: see the head of this file.
+
+    Raises UnreadableFile if it cannot be read or written again.
+    """
+    stored = _read(path, pixels=True)
+    with warnings.catch_warnings(), decoding(path.name, "Export it again as DICOM."):
+        warnings.simplefilter("ignore")
+        _strip(stored)
+        for word in _EMPTIED:
+            setattr(stored, word, "")
+        stored.PatientIdentityRemoved = "YES"
+        stored.DeidentificationMethod = "DICOM PS3.15 Basic Profile"
+        profile = Dataset()
+        profile.CodeValue, profile.CodingSchemeDesignator = "113100", "DCM"
+        profile.CodeMeaning = "Basic Application Confidentiality Profile"
+        stored.DeidentificationMethodCodeSequence = [profile]
+        _complete_meta(stored, path.stem)
+        for word in ("SourceApplicationEntityTitle", "PrivateInformation",
+                     "PrivateInformationCreatorUID", "SendingApplicationEntityTitle",
+                     "ReceivingApplicationEntityTitle"):  # fmt: skip
+            if word in stored.file_meta:
+                delattr(stored.file_meta, word)
+        stored.preamble = b"\0" * 128
+        out = io.BytesIO()
+        stored.save_as(out, enforce_file_format=True)
+        return out.getvalue()
+
+
+def _complete_meta(stored: pydicom.FileDataset, name: str) -> None:
+    """The file meta information that PS3.10 7.1 demands, also where the file came without it."""
+    if not stored.get("SOPInstanceUID"):
+        stored.SOPInstanceUID = _new_uid(name)
+    if not stored.get("SOPClassUID"):
+        stored.SOPClassUID = SecondaryCaptureImageStorage
+    stored.file_meta.MediaStorageSOPInstanceUID = stored.SOPInstanceUID
+    stored.file_meta.MediaStorageSOPClassUID = stored.SOPClassUID
+    if "TransferSyntaxUID" not in stored.file_meta:
+        implicit, little = stored.original_encoding
+        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+        stored.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+
+
+def _read(path: Path, pixels: bool) -> pydicom.FileDataset:
+    with warnings.catch_warnings(), decoding(path.name, "Export it again as DICOM."):
+        warnings.simplefilter("ignore")
+        return pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
+
+
+def _strip(stored: Dataset) -> None:
+    """Remove, in the data set and the sequences that it keeps, all that is not on the list."""
+    for element in list(stored):
+        keyword = element.keyword
+        of_the_pixels = element.tag.group == _PIXEL_GROUP and keyword not in _NOT_OF_THE_PIXELS
+        if keyword in _NEW_UIDS:
+            element.value = _new_uid(str(element.value))
+        elif element.tag.is_private or not (keyword in _KEPT or of_the_pixels):
+            del stored[element.tag]
+        elif element.VR == "SQ":
+            for item in element.value:
+                _strip(item)
+
+
+def _new_uid(uid: str) -> UID:
+    """The same new UID for the same old one, so that the slices of a series stay together."""
+    digest = hashlib.sha256(f"fmstudio {uid}".encode()).digest()
+    return UID(_UID_ROOT + str(int.from_bytes(digest[:16], "big")))

@@ -1,0 +1,117 @@
+"""From a finding to a mended cohort: the verbs, the command line, what is logged and what stays."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pydicom
+import pytest
+
+from data_samples.generate import generate
+from fmstudio.errors import InputError, NotFound
+
+ROWS = 60
+ILL = [int(value) for value in np.random.default_rng(3).random(ROWS) < 0.35]
+
+
+@pytest.fixture
+def mixed(studio, table):
+    """A project with degrees of two kinds and two spellings."""
+    draw = np.random.default_rng(0).normal(37.4, 0.7, ROWS)
+    temp = [f"{c * 1.8 + 32 if n % 10 == 0 else c:.1f}" for n, c in enumerate(draw)]
+    sex = ["Female" if n == 5 else ("female", "male")[n % 2] for n in range(ROWS)]
+    path = table(rows=ROWS, temp_c=temp, sex=sex, crp=None, label_ill=ILL)
+    studio.create_project("ill", "binary")
+    studio.add_cohort("ill", path)
+    return path
+
+
+def kinds(report):
+    return [one["kind"] for one in report["findings"] if one["severity"] != "note"]
+
+
+def test_a_finding_is_mended_and_the_table_and_the_old_cohort_stay(studio, mixed):
+    before, text = studio.cohort("ill"), mixed.read_text()
+    after = studio.mend_cohort("ill", "mixed_units")
+
+    assert kinds(before.summary) == ["mixed_units", "spelling"]
+    assert kinds(after.summary) == ["spelling"]
+    assert after.id != before.id
+    assert after.fingerprint != before.fingerprint
+    assert mixed.read_text() == text
+    values = [
+        s.text for case in studio.cases("ill") for s in case.sources["ehr"] if s.name == "temp_c"
+    ]
+    assert max(map(float, values)) < 42
+    assert studio.registry.cohort(before.id).fingerprint == before.fingerprint
+
+
+def test_mending_is_logged_with_what_was_found_and_how(studio, mixed):
+    before = studio.cohort("ill")
+    after = studio.mend_cohort("ill", "spelling", 2)
+    line = studio.audit()["events"][-1]
+
+    assert (line.kind, line.subject) == ("cohort mended", f"cohort {after.id}")
+    assert line.details["from"] == before.id
+    assert line.details["finding"] == "spelling"
+    assert line.details["way"] == "They are different"
+    assert studio.audit()["whole"]
+
+
+def test_deleting_a_project_deletes_its_mended_tables(studio, mixed, home):
+    studio.mend_cohort("ill", "spelling")
+    studio.mend_cohort("ill", "mixed_units")
+    assert len(list((home / "cohorts").iterdir())) == 2
+    studio.delete_project("ill")
+
+    assert list((home / "cohorts").iterdir()) == []
+    assert mixed.is_file()
+
+
+def test_what_cannot_be_mended_is_refused_and_nothing_changes(studio, mixed, home):
+    with pytest.raises(NotFound, match="no finding 'nothing'"):
+        studio.mend_cohort("ill", "nothing")
+    with pytest.raises(InputError, match="has 2 ways"):
+        studio.mend_cohort("ill", "spelling", 3)
+    with pytest.raises(InputError, match="has no way"):
+        studio.mend_cohort("ill", "few_cases")
+
+    assert len(studio.registry.cohorts(studio.project("ill").id)) == 1
+    assert list((home / "cohorts").glob("*")) == []
+
+
+def test_report_and_mend_on_the_command_line(run, studio, mixed):
+    report = json.loads(run("cohort", "report", "ill", "--quick", "--json").out)
+    (units,) = [one for one in report["findings"] if one["kind"] == "mixed_units"]
+    assert set(units) >= {"kind", "severity", "columns", "rows", "message", "fix"}
+    assert units["rows"] == list(range(0, ROWS, 10))
+    assert f"warning [{units['id']}]" in run("cohort", "report", "ill", "--quick").out
+
+    said = run("cohort", "mend", "ill", units["id"], "--way", "1", "--json")
+    assert said.status == 0
+    assert "mixed_units" not in kinds(json.loads(said.out)["summary"])
+    assert run("cohort", "mend", "ill", "mixed_units").status == 2
+
+
+def test_a_complete_report_is_made_once_and_kept(studio, mixed, monkeypatch):
+    first = studio.complete_report("ill")
+    monkeypatch.setattr("fmstudio.report.probing.doubts", lambda *_: pytest.fail("asked again"))
+
+    assert first["probed"]
+    assert studio.complete_report("ill") == first
+    assert studio.cohort_report("ill") == first
+
+
+def test_copies_of_films_that_the_studio_keeps_do_not_name_the_patient(studio, tmp_path, home):
+    made = generate(tmp_path / "made", 40, 7)
+    studio.create_project("films", "binary")
+    record = studio.add_cohort("films", made, {"site": "group", "age_band": "group"}, copy=True)
+    kept = sorted((home / "cohorts").rglob("*.dcm"))
+
+    assert kept
+    assert not any(b"SAMPLE-P" in path.read_bytes() for path in kept)
+    assert pydicom.dcmread(kept[0]).PatientIdentityRemoved == "YES"
+    assert b"SAMPLE-P" in next((made.parent / "films").glob("*.dcm")).read_bytes()
+    assert [f for f in record.summary["findings"] if f["kind"] == "identifiers"] == []
+    assert len(studio.cases("films")) == 40

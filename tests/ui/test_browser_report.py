@@ -1,0 +1,91 @@
+"""The cohort report in a real browser: problems by severity, their rows, and buttons that mend."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.ui.test_browser_story import (  # noqa: F401
+    CHROMIUM,
+    browser,
+    expect,
+    keep,
+    opened,
+    press,
+    served,
+)
+
+WAIT_MS = 120_000
+CASES = 60
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed"),
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home with a project whose table has a leak, two units, spellings, and a film twice."""
+    from fmstudio.studio import Studio
+
+    draw = np.random.default_rng(0)
+    with (tmp_path / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["case_id", "patient_id", "film", "age", "temp_c", "smoker", "grade",
+                         "label_ill"])  # fmt: skip
+        for case in range(CASES):
+            ill, celsius = int(draw.random() < 0.4), draw.normal(37.3, 0.7)
+            pixels = draw.integers(0, 255, (12, 12), np.uint8)
+            film = Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC)
+            if case == 7:
+                film = Image.open(tmp_path / "film3.png").resize((60, 60))
+            film.save(tmp_path / f"film{case}.png")
+            temp = celsius * 1.8 + 32 if case % 11 == 0 else celsius
+            smoker = ("never", "former", "Former ", "never")[case % 4 if case < 12 else case % 2]
+            writer.writerow([f"c{case}", f"p{case}", f"film{case}.png", draw.integers(20, 90),
+                             f"{temp:.1f}", smoker, ("mild", "severe")[ill], ill])  # fmt: skip
+    with Studio.open(tmp_path / "home") as studio:
+        project = studio.create_project("Films", "binary", describe="Ill?")
+        roles = {"film": "radiology", "grade": "ehr"}
+        studio.add_cohort(project.id, tmp_path / "manifest.csv", roles)
+    return tmp_path / "home"
+
+
+def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep, home):  # noqa: F811
+    with served(home) as address, opened(browser, address) as page:
+        page.goto(f"{address}/data")
+        cards = page.locator(".fm-finding")
+        expect(cards.first).to_contain_text("Must be fixed", timeout=WAIT_MS)
+        expect(cards.first).to_contain_text("'grade' is the outcome under another name")
+        expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_have_count(0)
+        units = page.locator("[data-kind=mixed_units]")
+        units.get_by_text("Rows concerned").click()
+        expect(units.locator("td").first).to_have_text("c0")
+        keep(page, "report-1-found")
+
+        press(page, "Leave out 'grade'")
+        expect(page.locator(".fm-stop")).to_have_count(0, timeout=WAIT_MS)
+        expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_be_visible()
+        press(page, "Convert 6 values to °C")
+        expect(units).to_have_count(0, timeout=WAIT_MS)
+        press(page, "Write them one way")
+        expect(page.locator("[data-kind=spelling]")).to_have_count(0, timeout=WAIT_MS)
+        press(page, "Keep one of each, leave out 1 row")
+        expect(page.locator("[data-kind=duplicate_files]")).to_have_count(0, timeout=WAIT_MS)
+        expect(page.locator("#report")).to_contain_text(f"{CASES - 1} cases of")
+        keep(page, "report-2-mended")
+
+    from fmstudio.studio import Studio
+
+    with Studio.open(home) as studio:
+        events = [e for e in studio.audit()["events"] if e.kind == "cohort mended"]
+        assert [event.details["finding"] for event in events] == [
+            "column_gives_label", "mixed_units", "spelling", "duplicate_files",
+        ]  # fmt: skip
+        assert (home.parent / "manifest.csv").read_text(encoding="utf-8").count("Former ") > 0
