@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
 from fmstudio.cli import text
+from fmstudio.cli.judgement import comparison_text, judgement_text
 from fmstudio.errors import InputError, NotFound
 from fmstudio.model.adding import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
@@ -231,7 +232,7 @@ def run_resume(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
     result = studio.evaluate(args.adapter, args.manifest)
-    return result, text.result_text(result)
+    return result, judgement_text(result)
 
 
 def predict(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -286,6 +287,11 @@ def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:
     adapter = studio.set_alias(args.adapter, args.alias)
     project = studio.project(adapter.project_id)
     return adapter, f"{project.name}/{args.alias} is now {adapter.id}."
+
+
+def adapter_compare(studio: Studio, args: argparse.Namespace) -> Answer:
+    found = studio.compare([args.first, args.second])
+    return found, comparison_text(found)
 
 
 def export(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -251,6 +251,10 @@ def _add_adapter(commands_of: Any) -> None:
     alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
     alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
+    compare = _command(group, "compare", commands.adapter_compare,
+                       "compare two adapters on the same held-out patients")  # fmt: skip
+    compare.add_argument("first", metavar="A", help=ADAPTER_HELP)
+    compare.add_argument("second", metavar="B", help=ADAPTER_HELP)
     export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
     export.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     export.add_argument("file", metavar="FILE.zip", type=Path)

@@ -45,8 +45,8 @@ def treat_all(
 def decision_curve(question: Question, prevalence: float | None = None) -> dict[str, Any]:
     """Net benefit of the model, of all and of none, over thresholds from 1 % to 95 %.
 
-    `better` are the thresholds at which the 95 % interval of the gain over the better of all and
-    none lies above 0. Empty curves where there are not cases of either answer.
+    `better` are the ranges of thresholds, [from, to], in which the 95 % interval of the gain over
+    the better of all and none lies above 0. Empty curves where there are not cases of either answer.
     """
     share = float(question.truth.mean()) if prevalence is None else prevalence
     if not question.both:
@@ -72,8 +72,15 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
             {"value": float(v), "low": _or_none(a), "high": _or_none(b)}
             for v, a, b in zip(values, low, high, strict=True)
         ],
-        "better": [float(t) for t, a in zip(THRESHOLDS, bounds["gain"][0], strict=True) if a > 0],
+        "better": _ranges(bounds["gain"][0] > 0),
     }  # fmt: skip
+
+
+def _ranges(holds: np.ndarray) -> list[list[float]]:
+    """The first and last threshold of each run in which something holds (T)."""
+    steps = np.flatnonzero(np.diff(np.r_[False, holds, False]))
+    return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])]
+            for a, b in zip(steps[::2], steps[1::2], strict=True)]  # fmt: skip
 
 
 def _band(found: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -94,8 +94,9 @@ def _side(
     bounds = {int(k): lower_bound(int(hits[k - 1]), int(k), each) for k in sizes}
     kept = [k for k, bound in bounds.items() if bound >= target and k <= most]
     if not kept:
-        best = max(bounds.values())
-        return side | {"reason": cannot + f"the best that these patients allow is {best:.0%}."}
+        found = int(hits[sizes[0] - 1])
+        return side | {"reason": cannot + f"that takes at least {needed} answers, nearly all of "
+                       f"them right, and of the {sizes[0]} most certain ones {found} are right."}  # fmt: skip
     k = max(kept)
     return side | {"k": k, "right": int(hits[k - 1]), "promised": bounds[k]}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -23,11 +23,11 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
 
 
 def _batches(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: Collection[str]
 ) -> Iterator[tuple[slice, Batch]]:
-    """Batches of prepared cases; with `only`, of that modality and no other."""
+    """Batches of prepared cases; with `only`, of these modalities and no others."""
     model.eval()
-    hidden = set(model.modalities) - {only} if only else set()
+    hidden = set(model.modalities) - set(only) if only else set()
     for start in range(0, len(ids), BATCH):
         chosen = [cases.load(case_id, hidden) for case_id in ids[start : start + BATCH]]
         yield slice(start, start + len(chosen)), collate(chosen, model.device)
@@ -44,7 +44,7 @@ def features_of(
     kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
     values = np.zeros((len(ids), len(kept), feature_count(model.config)), np.float32)
     present = np.zeros((len(ids), len(kept)), np.float32)
-    for rows, batch in _batches(model, cases, ids, only):
+    for rows, batch in _batches(model, cases, ids, [only] if only else ()):
         features = model.features(batch)
         values[rows] = features.values[:, kept].float().cpu().numpy()
         present[rows] = features.present[:, kept].float().cpu().numpy()
@@ -53,9 +53,12 @@ def features_of(
 
 @torch.inference_mode()
 def logits_of(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: Collection[str] = ()
 ) -> np.ndarray:
-    """Logits (n, K) float64 of cases, in their order; `only` as for `features_of`."""
+    """Logits (n, K) float64 of cases, in their order.
+
+    With `only`, the model sees these modalities and no others; every case must have one of them.
+    """
     logits = np.zeros((len(ids), model.config.outputs))
     for rows, batch in _batches(model, cases, ids, only):
         with autocast(model.device):

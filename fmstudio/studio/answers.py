@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmstudio import contracts
 from fmstudio.errors import InputError
@@ -21,7 +21,7 @@ Sources = Mapping[str, Sequence[Source]]
 
 
 class Answers(Catalogue):
-    """Previews, predictions and evaluations."""
+    """Previews and predictions."""
 
     def pipelines(self) -> list[contracts.Pipeline]:
         """One pipeline per modality, in the order of the pages."""
@@ -70,19 +70,6 @@ class Answers(Catalogue):
         """The newest predictions, of one adapter or all."""
         adapter_id = None if adapter_ref is None else self.adapter(adapter_ref).id
         return self.registry.predictions(adapter_id, limit)
-
-    def evaluate(self, adapter_ref: str, manifest: Path | None = None) -> dict[str, Any]:
-        """Metrics on the adapter's own held-out patients, or on another labelled manifest."""
-        from fmstudio.prediction.judge import judge
-
-        adapter = self.adapter(adapter_ref)
-        cohort = (
-            manifests.held_out(self, adapter)
-            if manifest is None
-            else manifests.read_cases(self, adapter, Path(manifest), require_label=True)
-        )
-        cases = tuple(replace(case, split="test") for case in cohort.cases)
-        return judge(self.predictor(adapter_ref), replace(cohort, cases=cases))
 
 
 def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> tuple[Source, ...]:

@@ -24,10 +24,12 @@ from fmstudio.adapters.lora import (
 )
 from fmstudio.adapters.readout import Readout, distances
 from fmstudio.contracts import pipeline
+from fmstudio.evaluation.answered import HeldOut
 from fmstudio.evaluation.baselines import table_baseline
 from fmstudio.evaluation.calibration import fit_temperature
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate, headline
+from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
@@ -37,11 +39,9 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.judge import (
     Rung,
     beats,
-    fusion_json,
     ladder_json,
     rung,
     single_probes,
-    subsets_json,
 )
 from fmstudio.training.loop import Loop
 from fmstudio.training.material import SPLITS, Material, prepare
@@ -60,11 +60,13 @@ GUARD_SHARE = 0.99  # of the training inputs that count as like the training inp
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What a run leaves: the JSON of `finetune --json`, the adapter's folder, and its card."""
+    """What a run leaves: the JSON of `finetune --json`, the adapter's folder, its card, and its
+    answers to held-out patients."""
 
     result: dict[str, Any]
     adapter_folder: Path
     card: dict[str, Any]
+    held_out: HeldOut
 
 
 class _Middle:
@@ -105,7 +107,7 @@ def finetune(
     reporter.progress(Progress("Fitting the baseline and the probe", 0.5))
     with watch("baseline"):
         baseline = _baseline(task, material, config, settings)
-    head, probe, crossed = probe_rung(task, model, material, config, shift, watch)
+    head, probe, crossed, learned = probe_rung(task, model, material, config, shift, watch)
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
 
@@ -126,11 +128,10 @@ def finetune(
         if chosen is probe:
             load_trained_state(adapted, start)
         readout = finish(task, adapted, material, shift)
-        final = readout.outputs(
-            task, logits_of(shared_model(adapted), material.prepared, material.ids("test"))
-        )
+        asked = Asked(task, shared_model(adapted), readout, material.prepared)
+        held = held_out(asked, material.cases, singles)
         rungs = [*([baseline] if baseline else []), probe, lora]
-        figures = evaluate(task, material.true("test"), final, material.patients("test"))
+        figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
         result = {
             "run": run.id,
             "status": "finished",
@@ -140,9 +141,11 @@ def finetune(
             "ladder": ladder_json(task, material, rungs),
             "chosen": chosen.name,
             "reason": _reason(task, material, chosen, probe, lora),
-            "subsets": subsets_json(task, material, singles, final),
-            "fusion": fusion_json(task, material, singles, final),
+            "subsets": list(held.subsets),
+            "fusion": held.fusion,
+            "missing": list(held.missing),
             "cross_validation": crossed,
+            "learning_curve": learned,
         }
     watch.seconds["train"] = trained.seconds
     result |= {
@@ -164,7 +167,7 @@ def finetune(
         result,
         settings,
     )
-    return Finetuned(result, folder / "adapter", card)
+    return Finetuned(result, folder / "adapter", card, held)
 
 
 def _baseline(

@@ -28,7 +28,7 @@ def test_sizes_are_counted_and_groups_told_with_their_n():
     found = coverage(BINARY, answered(cases, groups), fitted)
 
     assert sum(found["sizes"].values()) == 100
-    told = {tuple(g["group"].values())[0]: g for g in found["groups"]}
+    told = {next(iter(g["group"].values())): g for g in found["groups"]}
     assert {name: g["n"] for name, g in told.items()} == {"F": 60, "M": 30, "A": 95, "B": 5}
     assert told["B"]["reached"] is None
     assert told["F"]["reached"]["low"] <= told["F"]["reached"]["value"]
