@@ -45,6 +45,7 @@ NOT_A_MODALITY = {
     ("fmstudio/ui/previews.py", "audio"),
     ("fmstudio/ui/previews.py", "video"),
     ("fmstudio/evaluation/conformal.py", "notes"),
+    ("fmstudio/evaluation/coverage.py", "notes"),
 }
 
 

@@ -46,7 +46,7 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
     """Net benefit of the model, of all and of none, over thresholds from 1 % to 95 %.
 
     `better` are the ranges of thresholds, [from, to], in which the 95 % interval of the gain over
-    the better of all and none lies above 0. Empty curves where there are not cases of either answer.
+    the better of all and none lies above 0. Curves are empty without cases of either answer.
     """
     share = float(question.truth.mean()) if prevalence is None else prevalence
     if not question.both:

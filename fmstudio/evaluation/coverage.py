@@ -20,7 +20,7 @@ LEVELS = (0.8, 0.9, 0.95)
 
 
 def coverage(task: TaskSpec, answered: Answered, fitted: Mapping[str, Any]) -> dict[str, Any]:
-    """{n, asked, reached, mean_size, sizes, groups, notes} of the sets that `fitted` gives.
+    """{n, asked, reached, mean_size, sizes, groups, remarks} of the sets that `fitted` gives.
 
     Reached is the share of cases whose set or interval holds the truth; for multilabel tasks the
     share of labels that are there and in the set, which is what is promised. Size is the number of
@@ -49,7 +49,7 @@ def coverage(task: TaskSpec, answered: Answered, fitted: Mapping[str, Any]) -> d
     return {
         "n": len(answered), "asked": fitted["coverage"], "n_fitted_on": fitted["n"],
         **{name: figure.as_dict() for name, figure in found.items()},
-        "sizes": counted, "groups": groups, "notes": list(fitted.get("notes", ())),
+        "sizes": counted, "groups": groups, "remarks": list(fitted.get("notes", ())),
         "unbounded": int(np.isnan(sizes).sum()),
     }  # fmt: skip
 

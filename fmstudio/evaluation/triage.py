@@ -95,8 +95,10 @@ def _side(
     kept = [k for k, bound in bounds.items() if bound >= target and k <= most]
     if not kept:
         found = int(hits[sizes[0] - 1])
-        return side | {"reason": cannot + f"that takes at least {needed} answers, nearly all of "
-                       f"them right, and of the {sizes[0]} most certain ones {found} are right."}  # fmt: skip
+        told = f"at least {needed} answers, nearly all of them right"
+        return side | {
+            "reason": cannot + f"that takes {told}; of the {sizes[0]} most certain, {found} are."
+        }
     k = max(kept)
     return side | {"k": k, "right": int(hits[k - 1]), "promised": bounds[k]}
 

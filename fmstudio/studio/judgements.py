@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.errors import InputError
+from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
 from fmstudio.studio import manifests
 from fmstudio.studio.answers import Answers
+from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
     from fmstudio.evaluation.answered import HeldOut, Question
@@ -91,6 +92,18 @@ class Judgements(Answers):
         if len(ids) < 2:
             raise InputError("Two adapters are needed to compare.", hint="Name two of them.")
         return comparison({adapter: self.held_out(adapter) for adapter in ids})
+
+    def held_out_case(self, ref: str, case_id: str) -> PatientCase:
+        """A case that an adapter was judged on, with its files. Raises NotFound, or InputError if
+        the cohort's files have changed."""
+        adapter = self.adapter(ref)
+        for case in manifests.held_out(self, adapter).cases:
+            if case.case_id == case_id and case.split != "train":
+                return case
+        raise NotFound(
+            f"The adapter {adapter.id} was not judged on a case '{case_id}'.",
+            hint="Choose a case from the page Evaluate.",
+        )
 
     def question(self, ref: str, label: str | None = None) -> tuple[Question, Question | None]:
         """One yes-or-no question about held-out and validation patients. Raises InputError."""

@@ -64,4 +64,4 @@ def test_a_promise_from_too_few_patients_excludes_nothing_and_is_noted():
 
     assert found["sizes"] == {"2": 30}
     assert found["reached"]["value"] == 1
-    assert "Too few" in found["notes"][0]
+    assert "Too few" in found["remarks"][0]
