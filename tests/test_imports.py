@@ -23,7 +23,7 @@ FLOORS = (
     ("model", "cohort"),
     ("adapters",),
     ("preparation",),
-    ("training", "prediction"),
+    ("training", "prediction", "report"),
     ("pretraining",),
     ("runs", "doctor"),
     ("studio",),

@@ -231,6 +231,14 @@ def run_resume(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
+    if args.report is not None:
+        if args.manifest is not None:
+            raise InputError(
+                "A report is written about an adapter's own held-out patients.",
+                hint="Give --report or --manifest, not both.",
+            )
+        files = studio.report(args.adapter, args.report)
+        return studio.evaluate(args.adapter), f"Wrote {files[0]} and {len(files) - 1} more files."
     result = studio.evaluate(args.adapter, args.manifest)
     return result, judgement_text(result)
 

@@ -107,15 +107,20 @@ def _bound(value: int | None) -> str:
     return "never" if value is None else str(value)
 
 
+def _which(one: Mapping[str, Any]) -> str:
+    """An adapter, or a simpler model that it was compared with."""
+    return str(one["adapter"] if one["model"] == "adapter" else one["model"])
+
+
 def comparison_text(found: Mapping[str, Any]) -> str:
     """Adapters side by side on the same cases."""
     names = list(found["adapters"][0]["metrics"])
-    rows = [(one["adapter"], *(figure(one["metrics"][name]) for name in names))
+    rows = [(_which(one), *(figure(one["metrics"][name]) for name in names))
             for one in found["adapters"]]  # fmt: skip
     lines = [f"On the {found['n']} held-out cases that all have", table(("adapter", *names), rows)]
     for one in found["adapters"][1:]:
         lines += [
-            f"{one['adapter']} minus {found['adapters'][0]['adapter']}: {found['metric']} "
+            f"{_which(one)} minus {found['adapters'][0]['adapter']}: {found['metric']} "
             f"{figure(one['differences'][found['metric']])}, {one['verdict']}."
         ]
     return "\n".join(lines)

@@ -224,6 +224,8 @@ def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
     )  # fmt: skip
     evaluate.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     evaluate.add_argument("--manifest", metavar="FILE", type=Path)
+    evaluate.add_argument("--report", metavar="DIR", type=Path,
+                          help="also write a report there: HTML, PDF, JSON, figures")  # fmt: skip
     predict = _command(commands_of, "predict", commands.predict, "predict one case or a manifest")
     predict.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     for modality in modalities:

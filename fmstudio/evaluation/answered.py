@@ -82,7 +82,8 @@ class HeldOut:
     on.
 
     `temperature` is what its logits were divided by; `subsets` and `fusion` are what each subset of
-    the modalities is worth (see `fusion`).
+    the modalities is worth, and `missing` what it costs if some are hidden (see `fusion`). `ladder`
+    are the outputs for the test cases of the simpler models that it was compared with, by name.
     """
 
     task: TaskSpec
@@ -93,6 +94,7 @@ class HeldOut:
     subsets: tuple[Mapping[str, Any], ...] = ()
     fusion: Mapping[str, Any] | None = None
     missing: tuple[Mapping[str, Any], ...] = ()
+    ladder: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -103,6 +105,7 @@ class HeldOut:
             "temperature": self.temperature, "subsets": [dict(one) for one in self.subsets],
             "fusion": None if self.fusion is None else dict(self.fusion),
             "missing": [dict(one) for one in self.missing],
+            "ladder": {name: outputs.tolist() for name, outputs in self.ladder.items()},
         }  # fmt: skip
 
     @classmethod
@@ -115,6 +118,7 @@ class HeldOut:
             None if validation is None else Answered.from_dict(validation),
             stored["temperature"], tuple(stored["subsets"]), stored["fusion"],
             tuple(stored["missing"]),
+            {name: np.array(outputs, float) for name, outputs in stored["ladder"].items()},
         )  # fmt: skip
 
 

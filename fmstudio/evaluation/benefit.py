@@ -16,6 +16,7 @@ import numpy as np
 from fmstudio.evaluation.answered import Question
 from fmstudio.evaluation.resampling import drawn, ratio
 
+SHORTEST = 5  # thresholds in a row: fewer come by luck, as each has an interval of its own
 THRESHOLDS = np.round(np.arange(0.01, 0.96, 0.01), 2)
 
 
@@ -45,8 +46,9 @@ def treat_all(
 def decision_curve(question: Question, prevalence: float | None = None) -> dict[str, Any]:
     """Net benefit of the model, of all and of none, over thresholds from 1 % to 95 %.
 
-    `better` are the ranges of thresholds, [from, to], in which the 95 % interval of the gain over
-    the better of all and none lies above 0. Curves are empty without cases of either answer.
+    `better` are the ranges [from, to] of at least five thresholds in which the 95 % interval of the
+    gain over the better of all and none lies above 0. Curves are empty without cases of either
+    answer.
     """
     share = float(question.truth.mean()) if prevalence is None else prevalence
     if not question.both:
@@ -77,10 +79,10 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
 
 
 def _ranges(holds: np.ndarray) -> list[list[float]]:
-    """The first and last threshold of each run in which something holds (T)."""
+    """The first and last threshold of each long enough run in which something holds (T)."""
     steps = np.flatnonzero(np.diff(np.r_[False, holds, False]))
     return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])]
-            for a, b in zip(steps[::2], steps[1::2], strict=True)]  # fmt: skip
+            for a, b in zip(steps[::2], steps[1::2], strict=True) if b - a >= SHORTEST]  # fmt: skip
 
 
 def _band(found: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ Shape letters: n cases.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -13,17 +14,20 @@ import numpy as np
 
 from fmstudio.errors import InputError
 from fmstudio.evaluation.answered import Answered, HeldOut
+from fmstudio.evaluation.fusion import ADAPTER
 from fmstudio.evaluation.metrics import evaluate, figures_of, headline
 from fmstudio.evaluation.resampling import intervals
 
 
 def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
-    """{n, metric, adapters: [{adapter, n_own, metrics, differences, verdict}]}.
+    """{n, metric, adapters: [{adapter, model, n_own, metrics, differences, verdict}]}.
 
-    All figures are on the `n` cases that every adapter was judged on. `differences` are each
-    figure minus that of the first adapter, with paired 95 % intervals over resampled patients;
-    the verdict is better, worse or no evidence, by the headline figure. Raises InputError if the
-    adapters do not answer the same question, or no case is common to them.
+    All figures are on the `n` cases that every adapter was judged on. After the adapters come the
+    simpler models that the first one was compared with when it was made; `model` is "adapter" or
+    their name. `differences` are each figure minus that of the first adapter, with paired 95 %
+    intervals over resampled patients; the verdict is better, worse or no evidence, by the headline
+    figure. Raises InputError if the adapters do not answer the same question, or no case is common
+    to them.
     """
     tasks = {name: (one.task.kind, one.task.labels) for name, one in held.items()}
     if len(set(tasks.values())) > 1:
@@ -43,13 +47,17 @@ def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
             f"{', '.join(held)} were not judged on the same patients.",
             hint="Compare adapters that were made from the same cohort.",
         )
+    rivals = [(name, ADAPTER, one) for name, one in same.items()]
+    for model, outputs in held[first].ladder.items():
+        answered = replace(held[first].test, outputs=outputs)
+        rivals.append((first, model, _rows(answered, common)))
     task, entries = held[first].task, []
-    for name, one in same.items():
+    for name, model, one in rivals:
         own = evaluate(task, one.targets, one.outputs, one.patients)
         entries.append({
-            "adapter": name, "n_own": len(held[name].test),
+            "adapter": name, "model": model, "n_own": len(held[name].test),
             "metrics": {key: figure.as_dict() for key, figure in own.items()},
-            **(_against(held[first], same[first], one) if name != first else {}),
+            **({} if entries == [] else _against(held[first], same[first], one)),
         })  # fmt: skip
     return {"n": len(common), "metric": headline(task), "adapters": entries}
 

@@ -63,7 +63,7 @@ def _precision(truth: np.ndarray, chance: np.ndarray, weights: np.ndarray) -> np
     hits, alarms = _called(truth, chance, weights)
     values = hits / np.maximum(hits + alarms, 1e-12)
     total = np.maximum(hits[:, -1:], 1)
-    places = [np.searchsorted(row, GRID - 1e-12) for row in hits / total]
+    places = [np.searchsorted(row, np.maximum(GRID, 1e-9) - 1e-12) for row in hits / total]
     last = hits.shape[1] - 1
     found = [row[np.minimum(place, last)] for row, place in zip(values, places, strict=True)]
     return np.where((hits[:, -1:] > 0) & (alarms[:, -1:] > 0), np.array(found), np.nan)

@@ -41,7 +41,8 @@ def judgement(
     parts = _about_a_number(test) if task.kind == "regression" else _about_chances(held)
     return {
         "n": len(test), "patients": len(set(test.patients.tolist())), "task": task.kind,
-        "labels": list(task.labels), "modalities": list(held.modalities),
+        "labels": list(task.labels), "columns": list(task.columns),
+        "modalities": list(held.modalities),
         "metrics": {name: figure.as_dict() for name, figure in figures.items()},
         "subsets": [dict(one) for one in held.subsets], "fusion": held.fusion,
         "missing": [dict(one) for one in held.missing], **parts,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fmstudio.evaluation.answered import Question
-from fmstudio.evaluation.resampling import Figure, intervals, ratio
+from fmstudio.evaluation.resampling import Figure, at_edges, intervals, ratio
 
 TARGETS: Mapping[str, tuple[float, ...]] = {
     "sensitivity": (0.9, 0.95),
@@ -42,6 +42,14 @@ def at_threshold(
         "false_negatives": ~flagged & question.truth, "true_negatives": ~flagged & ~question.truth,
     }  # fmt: skip
     share = prevalence if prevalence is not None else float(question.truth.mean())
+    hits = {"sensitivity": ("true_positives", "false_negatives"),
+            "specificity": ("true_negatives", "false_positives")}  # fmt: skip
+    if prevalence is None:
+        hits |= {"ppv": ("true_positives", "false_positives"),
+                 "npv": ("true_negatives", "false_negatives")}  # fmt: skip
+    for name, (right, wrong) in hits.items():
+        right_n, wrong_n = int(cells[right].sum()), int(cells[wrong].sum())
+        found[name] = at_edges(found[name], right_n, right_n + wrong_n)
     return {
         "threshold": float(threshold), "n": len(question), "positives": question.positives,
         "prevalence": share, "counts": {name: int(cell.sum()) for name, cell in cells.items()},

@@ -83,6 +83,15 @@ def interval(value: float, resamples: np.ndarray) -> Interval:
     return Interval(value, float(low), float(high))
 
 
+def at_edges(found: Interval, hits: int, of: int) -> Interval:
+    """The interval of a share; where nobody or everybody was hit, the exact one of Clopper and
+    Pearson (1934), as resampling sees no spread in 0 of 7."""
+    if not of or 0 < hits < of:
+        return found
+    low, high = 0.025 ** (1 / of), 1 - 0.025 ** (1 / of)
+    return Interval(1.0, low, 1.0) if hits else Interval(0.0, 0.0, high)
+
+
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, NaN where below is 0."""
     below = np.asarray(below, float)

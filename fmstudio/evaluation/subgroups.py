@@ -21,12 +21,13 @@ import numpy as np
 from fmstudio.evaluation.answered import Answered, Question
 from fmstudio.evaluation.metrics import auroc
 from fmstudio.evaluation.permutation import adjusted
-from fmstudio.evaluation.resampling import Figure, drawn, interval, ratio
+from fmstudio.evaluation.resampling import Figure, at_edges, drawn, interval, ratio
 
 SMALLEST = 20  # cases of a group that is compared
 FEWEST = 10  # cases that a figure must rest on, in the group and outside it, before it is tested
 ALPHA = 0.04  # so that with all that is estimated on the way, at most 5 % are called real by luck
 FIGURES = ("sensitivity", "false_positive_rate", "auroc", "calibration")
+RATES = {"sensitivity": True, "false_positive_rate": False}  # and whom they are the rates of
 BETWEEN_ALL = frozenset(("calibration",))
 
 
@@ -107,8 +108,12 @@ def _judged(
     for name, figure in figures.items():
         own, other = float(figure(inside[None])[0]), float(figure(outside[None])[0])
         gap = several[f"in {name}"] - several[f"out {name}"]
+        value = interval(own, several[f"in {name}"])
+        if name in RATES:
+            of = int((question.truth[members] == RATES[name]).sum())
+            value = at_edges(value, round(own * of) if of else 0, of)
         found[name] = {
-            **interval(own, several[f"in {name}"]).as_dict(),
+            **value.as_dict(),
             "gap": interval(own - other, gap).as_dict(), "p": None, "different": False,
         }  # fmt: skip
     return found

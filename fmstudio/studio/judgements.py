@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
-from fmstudio.studio import manifests
+from fmstudio.studio import manifests, uploads
 from fmstudio.studio.answers import Answers
 from fmstudio.types import PatientCase
 
@@ -81,16 +81,14 @@ class Judgements(Answers):
         return replace(found, validation=HeldOut.from_dict(kept).validation if kept else None)
 
     def compare(self, refs: Sequence[str]) -> dict[str, Any]:
-        """Adapters side by side on the held-out patients that all of them have, paired.
+        """Adapters side by side on the held-out patients that all of them have, paired, with the
+        simpler models that the first was compared with.
 
-        Raises InputError for fewer than two, or if they do not answer the same question about at
-        least some of the same cases.
+        Raises InputError if they do not answer the same question about some of the same cases.
         """
         from fmstudio.evaluation.comparison import comparison
 
         ids = list(dict.fromkeys(self.adapter(ref).id for ref in refs))
-        if len(ids) < 2:
-            raise InputError("Two adapters are needed to compare.", hint="Name two of them.")
         return comparison({adapter: self.held_out(adapter) for adapter in ids})
 
     def held_out_case(self, ref: str, case_id: str) -> PatientCase:
@@ -157,6 +155,33 @@ class Judgements(Answers):
         from fmstudio.evaluation.triage import triage
 
         return triage(self.question(ref, label)[0], ppv, npv)
+
+    def report(self, ref: str, folder: Path) -> list[Path]:
+        """Write a report on an adapter into a folder: HTML, PDF, JSON, model card, figures.
+
+        The files, the HTML first. Raises InputError if the folder cannot be written to, else as
+        `evaluate` does.
+        """
+        from fmstudio.report.facts import Facts
+        from fmstudio.report.write import write_report
+
+        adapter = self.adapter(ref)
+        project = self.project(adapter.project_id)
+        card = self.adapter_folder(adapter.id) / "README.md"
+        facts = Facts(
+            self.evaluate(adapter.id), adapter, project, manifests.training_cohort(self, adapter),
+            None if adapter.run_id is None else self.run(adapter.run_id),
+            card.read_text(encoding="utf-8") if card.is_file() else "",
+            {pipeline.name: pipeline.label for pipeline in self.pipelines()},
+        )  # fmt: skip
+        uploads.check_folder_of(folder)
+        try:
+            return write_report(facts, folder)
+        except OSError as fault:
+            raise InputError(
+                f"The report cannot be written to '{folder.name}': {fault.strerror}.",
+                hint="Choose another folder.",
+            ) from fault
 
     def delete_adapter(self, ref: str) -> None:
         """Delete an adapter, its files and its judgement."""

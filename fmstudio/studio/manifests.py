@@ -149,7 +149,7 @@ def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bo
 
 def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
     """Roles by column of the training cohort; of an imported adapter those that its card tells."""
-    record = _training_cohort(home, adapter)
+    record = training_cohort(home, adapter)
     if record is not None:
         return dict(record.roles)
     columns = adapter.card.get("columns", {})
@@ -158,7 +158,7 @@ def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
 
 def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
     """The cohort that an adapter was trained on, for its held-out cases. Raises NotFound."""
-    record = _training_cohort(home, adapter)
+    record = training_cohort(home, adapter)
     if record is None:
         raise NotFound(
             f"The adapter {adapter.id} was imported: its held-out patients are not here.",
@@ -167,7 +167,7 @@ def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
     return load(home.settings, home.registry.project(adapter.project_id), record)
 
 
-def _training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
+def training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
     """The cohort of an adapter's run; of an imported one that of its project with the same
     fingerprint, if the cohort came here too."""
     if adapter.run_id is not None:

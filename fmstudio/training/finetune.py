@@ -131,6 +131,7 @@ def finetune(
         asked = Asked(task, shared_model(adapted), readout, material.prepared)
         held = held_out(asked, material.cases, singles)
         rungs = [*([baseline] if baseline else []), probe, lora]
+        held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
         figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
         result = {
             "run": run.id,

@@ -21,7 +21,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     whisker,
 )
 from fmstudio.ui.operating import share
-from fmstudio.ui.results import RANGES, VERDICTS
+from fmstudio.ui.results import RANGES, STAGES, VERDICTS
 from fmstudio.ui.wording import headline, interval, listed, metric, number, plural
 
 FIGURES = {
@@ -135,9 +135,8 @@ def calibration(found: Mapping[str, Any]) -> Html:
         rows.append([
             join([text(first), Html(" "), chosen]), text(interval(one["ece"])),
             text(interval(one["slope"])), text(interval(one["intercept"])),
-            text(interval(one["brier"])),
         ])  # fmt: skip
-    header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept", "#Brier"]
+    header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept"]
     told = own.get("reason") or (
         f"Each map was fitted on {number(own['n_validation'])} validation cases and looked at on "
         f"{number(own['n'])} held-out ones. The simplest within one standard error of the best is "
@@ -150,7 +149,7 @@ def conformal(found: Mapping[str, Any], regression: bool) -> Html:
     """Coverage asked and reached at each level, and by group."""
     size = "Mean width" if regression else "Mean size"
     rows = [
-        [text(f"{one['asked']:.0%}"), text(share(one["reached"])),
+        [text(f"{100 * one['asked']:.0f} %"), text(share(one["reached"])),
          text(interval(one["mean_size"])), text(_sizes(one))]
         for one in [*found["levels"]] or [found]
     ]  # fmt: skip
@@ -189,11 +188,21 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         (told if size in (1, most) else rest).append(row)
     header = ["Given", metric(name), "#95 % interval", "#Cases", "#Gain of everything"]
     parts = [table(header, told)]
+    if found["fusion"]:
+        parts.append(_fusion(found["fusion"], names))
     if rest:
         inside = join([tag("summary", text(f"The other {len(rest)} combinations")),
                        table(header, rest)])  # fmt: skip
         parts.append(tag("details", inside, "fm-details"))
     return join(parts)
+
+
+def _fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """The verdict with its paired interval."""
+    words, tone = VERDICTS[found["verdict"]]
+    best = names.get(found["best_single"], found["best_single"])
+    gain = f"Gain over the best single modality ({best}), paired on {plural(found['n'], 'case')}"
+    return notice(words, f"{gain}: {interval(found['gain'])}.", tone)
 
 
 def _whisker(figure: Mapping[str, Any], name: str) -> Html:
@@ -215,7 +224,10 @@ def groups(found: Mapping[str, Any]) -> Html:
         for one in found["groups"]:
             cells = [text(_named(one["group"])), text(_counted(one))]
             rows.append([*cells, *[_cell(one["figures"][key], key) for key in keys]])
-        parts.append(table(["Group", "#Cases", *(f"#{FIGURES[key]}" for key in keys)], rows))
+        at = found.get("threshold")
+        caption = f"Sensitivity and false positive rate at a threshold of {at:.2f}" if at else ""
+        header = ["Group", "#Cases", *(f"#{FIGURES[key]}" for key in keys)]
+        parts.append(table(header, rows, caption))
     if found["small"]:
         small = ", ".join(f"{_named(one['group'])} ({one['n']})" for one in found["small"])
         parts.append(tag("p", text(f"Too small to compare (fewer than 20): {small}."), "fm-note"))
@@ -288,7 +300,7 @@ def _address(case_id: str) -> str:
 
 def _told(answer: Any, labels: Sequence[str], task: str) -> str:
     if task == "binary":
-        return f"{answer:.0%} {labels[-1]}"
+        return f"{100 * answer:.0f} %"
     if task == "regression":
         return number(answer)
     return ", ".join(f"{name} {value:.0%}" for name, value in zip(labels, answer, strict=True))
@@ -301,6 +313,14 @@ def _true(truth: Any, labels: Sequence[str], task: str) -> str:
         return number(truth)
     there = [name for name, value in zip(labels, truth, strict=True) if value]
     return listed(there) or "none of them"
+
+
+def _which(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """An adapter, or a simpler model that it was compared with."""
+    if one["model"] == "adapter":
+        return titles.get(one["adapter"], one["adapter"])
+    model = str(one["model"])
+    return STAGES.get(model, model[:1].upper() + model[1:])
 
 
 def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
@@ -316,7 +336,7 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
             against = join([text(interval(one["differences"][name])), Html(" "),
                             badge(one["verdict"], tone)])  # fmt: skip
         rows.append([
-            text(titles.get(one["adapter"], one["adapter"])), _whisker(figure, name),
+            text(_which(one, titles)), _whisker(figure, name),
             text(interval(figure)), against,
             *[text(interval(one["metrics"][key])) for key in one["metrics"] if key != name],
         ])  # fmt: skip

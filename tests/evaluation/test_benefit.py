@@ -43,7 +43,7 @@ def test_a_good_model_is_better_in_a_range_and_a_useless_one_nowhere():
 
     better = decision_curve(drawn(1, 600))["better"]
     assert any(low <= 0.2 and high >= 0.4 for low, high in better)
-    assert sum(high - low for low, high in decision_curve(noise)["better"]) <= 0.03
+    assert decision_curve(noise)["better"] == []
 
 
 def test_without_cases_of_either_answer_there_is_no_curve():

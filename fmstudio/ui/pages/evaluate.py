@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import adapter_choices, preferred
 from fmstudio.ui.results import metrics
+from fmstudio.ui.wording import outcome
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -63,6 +66,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         with gr.Column(visible=True) as thresholds:
             sliders = _thresholds()
         shown_parts = _rest()
+        _report(studio, chosen)
     outputs = [glance, body, thresholds, label, *shown_parts, *_moved(sliders)]
     _wire(app, studio, chosen, label, others, compared, sliders, outputs)
 
@@ -78,7 +82,7 @@ def _thresholds() -> Sliders:
                  "need and let validation patients find it. Set the prevalence of your own clinic: "
                  "PPV, NPV and net benefit depend on it."))  # fmt: skip
     with gr.Row():
-        threshold = gr.Slider(0, 1, 0.5, step=0.005, label="Threshold: flag from this chance on",
+        threshold = gr.Slider(0, 1, 0.5, step=0.001, label="Threshold: flag from this chance on",
                               elem_id="threshold")  # fmt: skip
         prevalence = gr.Slider(
             0.1, 99.9, 50, step=0.1, label="Prevalence in your clinic, %", elem_id="prevalence"
@@ -108,10 +112,12 @@ def _rest() -> list[gr.components.Component]:
                  "should have it. Each point is a tenth of the cases, the bar its exact 95 % "
                  "interval."))  # fmt: skip
     with gr.Row(equal_height=False):
-        reliability = gr.Plot(show_label=False, elem_id="reliability")
-        calibration = area(elem_id="calibration")
+        with gr.Column(min_width=420):
+            reliability = gr.Plot(show_label=False, elem_id="reliability")
+        with gr.Column(min_width=560):
+            calibration = area(elem_id="calibration")
     fusion = area(elem_id="fusion")
-    missing = gr.Plot(show_label=False, elem_id="missing")
+    missing = gr.Plot(label="By how many modalities are hidden from it", elem_id="missing")
     area(section("Does it treat groups of patients alike?", "Each group against all others. A gap "
                  "is marked only if it holds against all comparisons taken together, so that equal "
                  "groups are called different in at most 5 % of cohorts."))  # fmt: skip
@@ -130,6 +136,27 @@ def _rest() -> list[gr.components.Component]:
 def _moved(sliders: Sliders) -> list[gr.components.Component]:
     return [sliders.threshold, sliders.prevalence, sliders.said, sliders.roc, sliders.pr,
             sliders.decision, sliders.promised]  # fmt: skip
+
+
+def _report(studio: Studio, chosen: gr.Dropdown) -> None:
+    """The report on an adapter as a ZIP to download."""
+    area(section("Report", "Methods and results as they were, TRIPOD+AI and CLAIM with what is "
+                 "known filled in and what only you know marked open, the model card, figures as "
+                 "files, and everything as JSON. HTML and PDF."))  # fmt: skip
+    with gr.Row():
+        button = gr.Button("Write the report", variant="primary", elem_id="report")
+        download = gr.File(label="Report (ZIP)", visible=False, interactive=False)
+
+    @shown
+    def write(adapter_id: str) -> dict[str, Any]:
+        folder = studio.settings.folder("temp") / secrets.token_hex(8) / f"report-{adapter_id}"
+        folder.parent.mkdir(mode=0o700)
+        studio.report(adapter_id, folder)
+        path = shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
+        return gr.update(value=path, visible=True)
+
+    button.click(write, chosen, download, api_visibility="private", show_progress_on=[button])
+    chosen.change(lambda: gr.update(value=None, visible=False), outputs=download, **OPTIONS)
 
 
 def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
@@ -160,14 +187,19 @@ def _shown_parts(
         judged.calibration(parts["calibration"]),
         join([section("Do the modalities help each other?", lead),
               judged.subsets(found, names)]),
-        judged_plots.by_missing(found["missing"], main),
+        _plot(judged_plots.by_missing(found["missing"], main)),
         judged.groups(parts["subgroups"]),
         judged.conformal(found["conformal"], found["task"] == "regression"),
-        judged_plots.learning(learned) if learned else None,
+        _plot(judged_plots.learning(learned) if learned else None),
         judged.budget(learned) if learned else empty(
             "This adapter was made without a learning curve. A new run has one."),
         join(listed),
     ]  # fmt: skip
+
+
+def _plot(figure: Any) -> Any:
+    """A figure in its place; no empty box where there is none."""
+    return gr.Plot(value=figure, visible=figure is not None)
 
 
 def _wire(
@@ -231,7 +263,7 @@ def _wire(
                 f"No threshold reaches a {name} of {asked:.1f} % on the validation patients.",
                 hint="Ask for less.",
             )
-        return (threshold, *_numbers(adapter_id, threshold, prevalence, wanted))
+        return (round(threshold, 3), *_numbers(adapter_id, threshold, prevalence, wanted))
 
     @shown
     def promised(adapter_id: str, ppv: float, npv: float, wanted: str | None) -> Html:
@@ -240,9 +272,11 @@ def _wire(
     @shown
     def together(adapter_id: str | None, also: list[str]) -> Html:
         also = [one for one in also or [] if one != adapter_id]
-        if not adapter_id or not also:
+        if not adapter_id:
             return NOTHING
         found = studio.compare([adapter_id, *also])
+        if len(found["adapters"]) < 2:
+            return NOTHING
         titles = {value: name for name, value in adapter_choices(studio)}
         return join([section("Side by side"), judged.side_by_side(found, titles)])
 
@@ -271,8 +305,8 @@ def _wire(
 def _word(found: Mapping[str, Any], wanted: str | None) -> str:
     """What a positive case is called in a sentence."""
     if found["task"] == "binary":
-        return f"'{found['labels'][-1]}'"
-    return f"'{wanted or next(iter(found['labels']))}'"
+        return outcome(found["labels"][-1], found["columns"][0] if found["columns"] else "")
+    return wanted or str(found["labels"][0])
 
 
 def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> list[Any]:
@@ -282,7 +316,8 @@ def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> lis
     points = parts["operating_points"]
     at = next((one for one in points["points"] if one["threshold"] is not None), points["half"])
     return [
-        at["threshold"], round(100 * at["prevalence"], 1), operating.at_threshold(at, word),
+        round(at["threshold"], 3), round(100 * at["prevalence"], 1),
+        operating.at_threshold(at, word),
         judged_plots.roc(parts["discrimination"], at),
         judged_plots.precision_recall(parts["discrimination"], at),
         judged_plots.decision(parts["decision_curve"]), operating.triage(parts["triage"]),
