@@ -66,10 +66,11 @@ def _evaluation(facts: Facts) -> list[Block]:
     )
     if found["triage"] is None:
         return [Heading("Evaluation", 3), Paragraph(text)]
+    chosen_on = found["operating_points"].get("chosen_on", "validation patients")
     more = (
         "Calibration is described by the error over 15 bins, and by slope and intercept of a "
         "logistic recalibration (Cox 1958; Van Calster et al. 2019). Thresholds for operating "
-        f"points were chosen on {found['operating_points'].get('chosen_on', 'validation patients')}. "
+        f"points were chosen on {chosen_on}. "
         "Net benefit follows Vickers and Elkin (2006). Rule-in and rule-out thresholds "
         "promise PPV and NPV by exact binomial bounds over a few sizes fixed in advance, with a "
         "Bonferroni correction (learn then test: Angelopoulos et al. 2021, arXiv 2110.01052). "
