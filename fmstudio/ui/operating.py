@@ -47,9 +47,9 @@ def at_threshold(found: Mapping[str, Any], label: str) -> Html:
 def _confusion(found: Mapping[str, Any], label: str) -> Html:
     counts = found["counts"]
     rows = [
-        [text(f"With {label}"), text(number(counts["true_positives"])),
+        [text(f"{label}: yes"), text(number(counts["true_positives"])),
          text(number(counts["false_negatives"]))],
-        [text(f"Without {label}"), text(number(counts["false_positives"])),
+        [text(f"{label}: no"), text(number(counts["false_positives"])),
          text(number(counts["true_negatives"]))],
     ]  # fmt: skip
     caption = f"The {number(found['n'])} held-out cases at this threshold"
@@ -83,7 +83,8 @@ def per_1000(found: Mapping[str, Any], label: str) -> Html:
     ]  # fmt: skip
     sick = numbers["true_positives"] + numbers["false_negatives"]
     sentence = (
-        f"Of 1,000 patients {sick:.0f} have {label}. The model flags {numbers['flagged']:.0f}: "
+        f"Of 1,000 patients {sick:.0f} have the outcome ({label}). The model flags "
+        f"{numbers['flagged']:.0f}: "
         f"{numbers['true_positives']:.0f} rightly and {numbers['false_positives']:.0f} wrongly. "
         f"It misses {numbers['false_negatives']:.0f}."
     )

@@ -49,7 +49,7 @@ def test_1000_patients_are_told_in_whole_numbers_that_add_up():
     at = at_threshold(drawn(2, 200), 0.4, 0.1)
     sentence = re.search(r"Of 1,000.*?misses \d+", words(operating.per_1000(at, "sepsis")))[0]
     sick, flagged, rightly, wrongly, missed = map(
-        int, re.search(r"(\d+) have.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)",
+        int, re.search(r"(\d+) have the outcome.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)",
                        sentence).groups()
     )  # fmt: skip
 

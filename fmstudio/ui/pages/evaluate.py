@@ -287,10 +287,11 @@ def _wire(
     chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
     at = [chosen, sliders.threshold, sliders.prevalence, label]
     drawn = [sliders.said, sliders.roc, sliders.pr]
-    sliders.threshold.release(moved, at, drawn, **OPTIONS)
-    sliders.prevalence.release(moved, at, drawn, **OPTIONS)
-    sliders.prevalence.release(
-        elsewhere, [chosen, sliders.prevalence, label], sliders.decision, **OPTIONS
+    sliding = OPTIONS | {"trigger_mode": "always_last"}  # a dragged slider moves many times
+    sliders.threshold.input(moved, at, drawn, **sliding)
+    sliders.prevalence.input(moved, at, drawn, **sliding)
+    sliders.prevalence.input(
+        elsewhere, [chosen, sliders.prevalence, label], sliders.decision, **sliding
     )
     sliders.find.click(
         found_threshold, [chosen, sliders.target, sliders.asked, sliders.prevalence, label],
@@ -298,7 +299,7 @@ def _wire(
     )  # fmt: skip
     asked = [chosen, sliders.ppv, sliders.npv, label]
     for slider in (sliders.ppv, sliders.npv):
-        slider.release(promised, asked, sliders.promised, **OPTIONS)
+        slider.input(promised, asked, sliders.promised, **sliding)
     gr.on([chosen.change, others.change], together, [chosen, others], compared, **OPTIONS)
 
 
