@@ -81,7 +81,8 @@ class HeldOut:
     """An adapter's answers to validation patients, where they are known, and to those it is judged
     on.
 
-    `temperature` is what its logits were divided by; `subsets` and `fusion` are what each subset of
+    `temperature` is what its logits were divided by before `shift` was added; `subsets` and
+    `fusion` are what each subset of
     the modalities is worth, and `missing` what it costs if some are hidden (see `fusion`). `ladder`
     are the outputs for the test cases of the simpler models that it was compared with, by name.
     """
@@ -95,6 +96,7 @@ class HeldOut:
     fusion: Mapping[str, Any] | None = None
     missing: tuple[Mapping[str, Any], ...] = ()
     ladder: Mapping[str, np.ndarray] = field(default_factory=dict)
+    shift: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -106,6 +108,7 @@ class HeldOut:
             "fusion": None if self.fusion is None else dict(self.fusion),
             "missing": [dict(one) for one in self.missing],
             "ladder": {name: outputs.tolist() for name, outputs in self.ladder.items()},
+            "shift": self.shift,
         }  # fmt: skip
 
     @classmethod
@@ -119,6 +122,7 @@ class HeldOut:
             stored["temperature"], tuple(stored["subsets"]), stored["fusion"],
             tuple(stored["missing"]),
             {name: np.array(outputs, float) for name, outputs in stored["ladder"].items()},
+            stored["shift"],
         )  # fmt: skip
 
 

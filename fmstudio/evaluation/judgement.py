@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from fmstudio.evaluation.answered import Answered, HeldOut, Question, questions
 from fmstudio.evaluation.benefit import decision_curve
@@ -20,7 +21,7 @@ from fmstudio.evaluation.metrics import evaluate
 from fmstudio.evaluation.numbers import calibration_of_numbers, subgroups_of_numbers
 from fmstudio.evaluation.operating import operating_points
 from fmstudio.evaluation.recalibration import recalibration
-from fmstudio.evaluation.reliability import calibration
+from fmstudio.evaluation.reliability import EDGE, calibration
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
 from fmstudio.types import TaskSpec
@@ -63,7 +64,9 @@ def _about_a_number(test: Answered) -> dict[str, Any]:
 
 def _about_chances(held: HeldOut) -> dict[str, Any]:
     def checked(question: Question, chosen_on: Question | None) -> dict[str, Any]:
-        return calibration(question) | {"recalibration": recalibration(question, chosen_on)}
+        before = None if held.task.kind == "multiclass" else _uncalibrated(held, question)
+        told = recalibration(question, chosen_on, before)
+        return calibration(question) | {"recalibration": told}
 
     parts: Mapping[str, Part] = {
         "discrimination": lambda question, _: discrimination(question),
@@ -74,6 +77,12 @@ def _about_chances(held: HeldOut) -> dict[str, Any]:
         "subgroups": lambda question, _: subgroups(question, held.test),
     }
     return {name: each_question(held, part) for name, part in parts.items()}
+
+
+def _uncalibrated(held: HeldOut, question: Question) -> np.ndarray:
+    """The chances (n) as they were before temperature and shift."""
+    score = logit(np.clip(question.chance, EDGE, 1 - EDGE))
+    return expit((score - held.shift) * held.temperature)
 
 
 def each_question(held: HeldOut, part: Part) -> dict[str, Any]:

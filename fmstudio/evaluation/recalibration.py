@@ -10,7 +10,7 @@ Shape letters: n cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from fmstudio.evaluation.resampling import intervals
 
 FOLDS = 5
 FEWEST = 20  # validation cases, and at least five of either answer, before anything is fitted
+UNCALIBRATED = "before calibration"
 Map = Callable[[np.ndarray], np.ndarray]
 
 
@@ -70,42 +71,64 @@ METHODS: Mapping[str, Callable[[np.ndarray, np.ndarray], Map]] = {
 """From the simplest to the most free."""
 
 
-def recalibration(judged: Question, validation: Question | None) -> dict[str, Any]:
+def recalibration(
+    judged: Question, validation: Question | None, uncalibrated: np.ndarray | None = None
+) -> dict[str, Any]:
     """Each map's figures on the judged cases, with the one that validation patients choose.
+
+    The first row, "before calibration", are the chances (n) as they were trained, if given.
 
     `chosen` is "as it is", with a `reason`, where validation patients are too few to fit anything.
     """
+    rows = [] if uncalibrated is None else [_row(UNCALIBRATED, judged, uncalibrated, None)]
     usable = validation is not None and _enough(validation)
     if validation is None or not usable:
-        rows = [_row("as it is", judged, judged.chance, None)]
+        rows += [_row("as it is", judged, judged.chance, None)]
         return {"n": len(judged), "n_validation": 0 if validation is None else len(validation),
                 "chosen": "as it is", "methods": rows,
                 "reason": f"Fewer than {FEWEST} validation patients, or fewer than five of either "
                 "answer: nothing was fitted."}  # fmt: skip
     losses = cross_validated(validation)
     chosen = choose(losses)
-    rows = []
     for name, method in METHODS.items():
         read = method(validation.chance, validation.truth)
         rows.append(_row(name, judged, read(judged.chance), float(losses[name].mean())))
     return {"n": len(judged), "n_validation": len(validation), "chosen": chosen, "methods": rows}
 
 
-def cross_validated(validation: Question) -> dict[str, np.ndarray]:
+def platt_beats_temperature(validation: Question) -> tuple[float, float] | None:
+    """Slope and intercept on the logit of the chances, where validation patients call for both.
+
+    None where a temperature is within one standard error, there are too few patients, or the fit
+    would turn ranks. Steps are no choice here: contributions need a curve without them.
+    """
+    if not _enough(validation):
+        return None
+    losses = cross_validated(validation, ("temperature", "Platt"))
+    if choose(losses) != "Platt":
+        return None
+    whole = np.ones((1, len(validation)))
+    cut, rise = logistic(validation.chance, validation.truth.astype(float), whole)[0]
+    return (float(rise), float(cut)) if np.isfinite(rise) and rise > 0 else None
+
+
+def cross_validated(
+    validation: Question, names: Sequence[str] = tuple(METHODS)
+) -> dict[str, np.ndarray]:
     """Each map's log loss (n) on validation cases, from fits that did not see the patient."""
-    losses = {name: np.zeros(len(validation)) for name in METHODS}
+    losses = {name: np.zeros(len(validation)) for name in names}
     folds = GroupKFold(min(FOLDS, len(set(validation.patients))), shuffle=True, random_state=0)
     for inner, outer in folds.split(validation.chance, groups=validation.patients):
-        for name, method in METHODS.items():
-            read = method(validation.chance[inner], validation.truth[inner])
+        for name in names:
+            read = METHODS[name](validation.chance[inner], validation.truth[inner])
             losses[name][outer] = _losses(read(validation.chance[outer]), validation.truth[outer])
     return losses
 
 
 def choose(losses: Mapping[str, np.ndarray]) -> str:
-    """The simplest map whose loss (n) is within one standard error of the best one's."""
+    """The first and so simplest map whose loss (n) is within one standard error of the best."""
     best = min(losses, key=lambda name: float(losses[name].mean()))
-    for name in METHODS:
+    for name in losses:
         worse = losses[name] - losses[best]
         if worse.mean() <= worse.std() / np.sqrt(len(worse)):
             return name

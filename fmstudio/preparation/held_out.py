@@ -89,4 +89,5 @@ def held_out(
         asked.task, tuple(names), test, asked.answered(before) if before else None,
         asked.readout.temperature, tuple(subsets_json(judged, compared, names)),
         fusion_json(judged, singles), tuple(missing_json(judged, shown, names)),
+        shift=asked.readout.shift,
     )  # fmt: skip

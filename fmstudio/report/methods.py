@@ -37,8 +37,8 @@ def _model(facts: Facts) -> list[Block]:
         f"{card.get('base_sha256')}) reads {looks_at}; a missing one gives no token. Low-rank "
         "adapters (LoRA: Hu et al. 2021, arXiv 2106.09685) were trained on it, starting from a "
         "linear probe on its frozen features (Kumar et al. 2022, arXiv 2202.10054). "
-        f"{card.get('reason', '')} Logits were divided by a temperature that validation patients "
-        "chose (Guo et al. 2017, arXiv 1706.04599)."
+        f"{card.get('reason', '')} Logits were calibrated on validation patients, by a temperature "
+        "(Guo et al. 2017, arXiv 1706.04599), with a shift where they called for one (Platt 1999)."
     )
     blocks: list[Block] = [Heading("Model and training", 3), Paragraph(text)]
     shown = {key: value for key, value in config.items() if value not in ("", [], {}, None)}

@@ -24,11 +24,12 @@ from fmstudio.adapters.lora import (
 )
 from fmstudio.adapters.readout import Readout, distances
 from fmstudio.contracts import pipeline
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.answered import HeldOut, Question
 from fmstudio.evaluation.baselines import table_baseline
-from fmstudio.evaluation.calibration import fit_temperature
+from fmstudio.evaluation.calibration import fit_temperature, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate, headline
+from fmstudio.evaluation.recalibration import platt_beats_temperature
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
@@ -199,7 +200,7 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
     validation = logits_of(model, material.prepared, material.ids("validation"))
-    temperature = fit_temperature(task, validation, material.targets["validation"])
+    temperature, cut = _calibrated(task, validation, material)
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)
     parts = head.parts(values, present).sum(0) / np.maximum(present.sum(0), 1)[:, None]
@@ -210,11 +211,26 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
         if present[:, m].any()
     }
     readout = Readout(
-        temperature.value, material.centre, material.spread,
-        tuple(tuple(map(float, row)) for row in parts), {}, guard,
+        temperature, material.centre, material.spread,
+        tuple(tuple(map(float, row)) for row in parts), {}, guard, cut,
     )  # fmt: skip
     outputs = readout.outputs(task, validation)
     return replace(readout, conformal=fit_conformal(task, outputs, material.true("validation")))
+
+
+def _calibrated(task: TaskSpec, logits: np.ndarray, material: Material) -> tuple[float, float]:
+    """The temperature, and the shift if validation patients call for one as well (Platt)."""
+    targets = material.targets["validation"]
+    temperature = fit_temperature(task, logits, targets).value
+    if task.kind == "binary":
+        _, patients = np.unique(material.patients("validation"), return_inverse=True)
+        chances = probabilities(task, logits, temperature)
+        rows = np.arange(len(targets))
+        question = Question(task.labels[-1], targets > 0.5, chances, patients, rows)
+        found = platt_beats_temperature(question)
+        if found is not None:
+            return temperature / found[0], found[1]
+    return temperature, 0.0
 
 
 def _reason(task: TaskSpec, material: Material, chosen: Rung, probe: Rung, lora: Rung) -> str:

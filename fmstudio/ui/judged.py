@@ -32,6 +32,7 @@ FIGURES = {
     "mae": "Mean error",
     "in_the_large": "Truth minus prediction",
 }
+MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
 KINDS = {
     "worst": ("Most surely wrong", "Look for a wrong label, a bad file, or what the model misses."),
     "uncertain": ("Most undecided", "Where a person's judgement counts most."),
@@ -131,7 +132,7 @@ def calibration(found: Mapping[str, Any]) -> Html:
     for one in own["methods"]:
         is_chosen = one["method"] == own["chosen"]
         chosen = badge("chosen on validation", "good") if is_chosen else NOTHING
-        first = "As it answers now" if one["method"] == "as it is" else one["method"].capitalize()
+        first = MAPS.get(one["method"], one["method"].capitalize())
         rows.append([
             join([text(first), Html(" "), chosen]), text(interval(one["ece"])),
             text(interval(one["slope"])), text(interval(one["intercept"])),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -74,6 +75,17 @@ def test_an_unknown_label_belongs_to_no_question():
 
     assert len(first) == 64
     assert len(second) == 80
+
+
+def test_calibration_is_told_before_and_after():
+    test = drawn(0, 400)
+    held = replace(held_out(test), temperature=2.0, shift=0.5)
+    fitted = fit_conformal(BINARY, test.chance, test.truth.astype(float))
+    before, now = judgement(held, fitted)["calibration"]["recalibration"]["methods"]
+
+    assert (before["method"], now["method"]) == ("before calibration", "as it is")
+    # logit before = 2 (score - 0.5): twice too extreme.
+    assert before["slope"]["value"] == pytest.approx(now["slope"]["value"] / 2, rel=1e-3)
 
 
 def test_what_is_kept_comes_back_from_json_as_it_was():

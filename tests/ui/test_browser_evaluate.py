@@ -50,7 +50,7 @@ def home(tmp_path, table) -> Path:
                 "task": task.as_dict(), "modalities": ["a", "b"], "temperature": 1.0,
                 "test": answered(cases, groups).as_dict(), "subsets": [], "fusion": None,
                 "validation": answered(before).as_dict(), "missing": [],
-                "ladder": {"probe": worse.chance.tolist()},
+                "shift": 0.0, "ladder": {"probe": worse.chance.tolist()},
             }  # fmt: skip
             studio.registry.keep_held_out(name, kept)
         studio.set_alias("adapter-one", "champion")
