@@ -121,8 +121,8 @@ class HeldOut:
             None if validation is None else Answered.from_dict(validation),
             stored["temperature"], tuple(stored["subsets"]), stored["fusion"],
             tuple(stored["missing"]),
-            {name: np.array(outputs, float) for name, outputs in stored["ladder"].items()},
-            stored["shift"],
+            {name: np.array(outputs, float) for name, outputs in stored.get("ladder", {}).items()},
+            stored.get("shift", 0.0),
         )  # fmt: skip
 
 

@@ -327,7 +327,7 @@ def _which(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
 def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
     """Adapters on the same cases, each against the first."""
     name = found["metric"]
-    first = found["adapters"][0]["adapter"]
+    others = [key for key in ("brier", "ece", "mae") if key in found["adapters"][0]["metrics"]]
     rows = []
     for one in found["adapters"]:
         figure = one["metrics"][name]
@@ -339,11 +339,10 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
         rows.append([
             text(_which(one, titles)), _whisker(figure, name),
             text(interval(figure)), against,
-            *[text(interval(one["metrics"][key])) for key in one["metrics"] if key != name],
+            *[text(interval(one["metrics"][key])) for key in others],
         ])  # fmt: skip
-    others = [f"#{metric(key)}" for key in found["adapters"][0]["metrics"] if key != name]
-    header = ["Adapter", metric(name), "#95 % interval", f"Minus {titles.get(first, first)}",
-              *others]  # fmt: skip
+    header = ["Model", metric(name), "#95 % interval", "Difference to the first, paired",
+              *(f"#{metric(key)}" for key in others)]  # fmt: skip
     caption = f"The {number(found['n'])} held-out cases that all of them were judged on, paired"
     return table(header, rows, caption)
 
