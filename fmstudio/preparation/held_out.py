@@ -19,7 +19,7 @@ from fmstudio.evaluation.fusion import (
 )
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.inputs import PreparedCases
-from fmstudio.preparation.outputs import logits_of
+from fmstudio.preparation.outputs import logits_of, logits_of_subsets
 from fmstudio.types import PatientCase, TaskSpec
 
 FEWEST = 2  # cases that have a whole subset, before it is judged
@@ -34,33 +34,29 @@ class Asked:
     readout: Readout
     prepared: PreparedCases
 
-    def outputs(self, ids: Sequence[str], only: Sequence[str] = ()) -> np.ndarray:
-        """Calibrated outputs of cases from all that they have, or from some modalities only."""
-        logits = logits_of(self.model, self.prepared, ids, only)
-        return self.readout.outputs(self.task, logits)
-
     def answered(self, cases: Sequence[PatientCase]) -> Answered:
-        """The cases with their outputs."""
-        return Answered.of(cases, self.outputs([case.case_id for case in cases]), self._has(cases))
+        """The cases with their calibrated outputs."""
+        logits = logits_of(self.model, self.prepared, [case.case_id for case in cases])
+        return Answered.of(cases, self.readout.outputs(self.task, logits), self._has(cases))
 
     def shown(self, cases: Sequence[PatientCase], whole: np.ndarray) -> list[Shown]:
         """Outputs with all but a subset of the modalities hidden, for each that enough cases have.
 
         `whole` are the outputs from all that the cases have: the same for those that have no more.
         """
-        has, names, found = self._has(cases), self.model.modalities, []
+        has, names = self._has(cases), self.model.modalities
+        rows, more = {}, {}
         for subset in every_subset(names):
             inside = np.isin(names, subset)
-            rows = np.flatnonzero(has[:, inside].all(axis=1))
-            if len(rows) < FEWEST:
-                continue
-            outputs = whole[rows].copy()
-            more = has[rows][:, ~inside].any(axis=1)
-            if more.any():
-                ids = [cases[row].case_id for row in rows[more]]
-                outputs[more] = self.outputs(ids, subset)
-            found.append(Shown(subset, rows, outputs))
-        return found
+            own = np.flatnonzero(has[:, inside].all(axis=1))
+            if len(own) >= FEWEST:
+                rows[subset], more[subset] = own, has[own][:, ~inside].any(axis=1)
+        asked = {subset: [cases[row].case_id for row in own[more[subset]]]
+                 for subset, own in rows.items() if more[subset].any()}  # fmt: skip
+        found = {subset: whole[own].copy() for subset, own in rows.items()}
+        for subset, logits in logits_of_subsets(self.model, self.prepared, asked).items():
+            found[subset][more[subset]] = self.readout.outputs(self.task, logits)
+        return [Shown(subset, rows[subset], outputs) for subset, outputs in found.items()]
 
     def _has(self, cases: Sequence[PatientCase]) -> np.ndarray:
         """Which case has which modality: (n, M)."""
