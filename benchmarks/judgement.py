@@ -126,8 +126,8 @@ def promises(n: int) -> dict[str, Any]:
             threshold = told[side]["threshold"]
             if threshold is None:
                 continue
-            beyond = everyone.chance >= threshold if side == "rule_in" else (
-                everyone.chance < threshold
+            beyond = (
+                everyone.chance >= threshold if side == "rule_in" else (everyone.chance < threshold)
             )
             counts[side]["given"] += 1
             counts[side]["share"] += told[side]["share"]["value"] / TRIAGE_SEEDS

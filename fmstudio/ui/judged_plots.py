@@ -198,6 +198,6 @@ def learning(found: Mapping[str, Any]) -> Figure | None:
     _line(figure, [one["cases"] for one in points], [one[name]["value"] for one in points],
           mode="markers", name="Measured", marker={"size": 10, "color": SECOND},
           hovertemplate="%{x} cases: %{y:.3f}<extra>measured</extra>")  # fmt: skip
-    figure.update_xaxes(type="log")
+    figure.update_xaxes(type="log", dtick="D2")
     figure.add_vline(x=points[-1]["cases"], line={"color": WORDS, "width": 1, "dash": "dot"})
     return _with_legend(figure)

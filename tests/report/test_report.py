@@ -34,7 +34,9 @@ CARD = {
 def facts(found, task: TaskSpec = BINARY) -> Facts:
     adapter = AdapterRecord("adapter-1", 1, None, "ill", CARD, NOW)
     project = ProjectRecord(1, "Ward <7>", task, NOW)
-    cohort = CohortRecord(1, 1, "2025", "m.csv", {}, "cd" * 32, {"cases": 350, "patients": 300}, NOW)
+    cohort = CohortRecord(
+        1, 1, "2025", "m.csv", {}, "cd" * 32, {"cases": 350, "patients": 300}, NOW
+    )
     return Facts({"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card",
                  {"m": "Films"})  # fmt: skip
 

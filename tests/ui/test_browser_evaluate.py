@@ -77,12 +77,11 @@ def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
         page.get_by_role("option", name="Specificity").click()
         page.locator("#find").click()
         expect(said).not_to_have_text(before, timeout=PATIENCE_MS)
+        page.wait_for_function(MARKED_LEFT, timeout=20_000)
         prevalence = page.locator("#prevalence input[type=number]")
         prevalence.fill("5")
         prevalence.press("Enter")
         expect(said).to_contain_text("Of 1,000 patients 50 have the outcome", timeout=PATIENCE_MS)
-
-        page.wait_for_function(MARKED_LEFT, timeout=PATIENCE_MS)
 
         page.get_by_label("Compare with").click()
         page.get_by_role("option", name="adapter-two").click()

@@ -170,9 +170,7 @@ def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
     return parts
 
 
-def _shown_parts(
-    studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]
-) -> list[Any]:
+def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Any]:
     """Values for `_rest`."""
     names = judged.labels_of(studio.pipelines())
     name = next(iter(found["metrics"]))
