@@ -23,7 +23,7 @@ FLOORS = (
     ("model", "cohort"),
     ("adapters",),
     ("preparation",),
-    ("training", "prediction", "report"),
+    ("training", "prediction", "publication"),
     ("pretraining",),
     ("runs", "doctor"),
     ("studio",),

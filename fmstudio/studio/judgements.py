@@ -162,8 +162,8 @@ class Judgements(Answers):
         The files, the HTML first. Raises InputError if the folder cannot be written to, else as
         `evaluate` does.
         """
-        from fmstudio.report.facts import Facts
-        from fmstudio.report.write import write_report
+        from fmstudio.publication.facts import Facts
+        from fmstudio.publication.write import write_report
 
         adapter = self.adapter(ref)
         project = self.project(adapter.project_id)

@@ -219,9 +219,7 @@ def _wire(
     )
     app.load(
         opened,
-        outputs=[
-            adapter, sample, asked_for_sample, asked_for_case, *[box.cells for box in tables]
-        ],
+        outputs=[adapter, sample, asked_for_sample, asked_for_case, *[box.cells for box in tables]],
         **OPTIONS,
     ).then(None, js=READY, **OPTIONS)
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Table
-from fmstudio.report.facts import Facts
+from fmstudio.publication.blocks import Block, Heading, Paragraph, Table
+from fmstudio.publication.facts import Facts
 
 
 def methods(facts: Facts) -> list[Block]:

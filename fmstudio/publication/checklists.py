@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fmstudio.report.facts import Facts, named, told
+from fmstudio.publication.facts import Facts, named, told
 
 OPEN = "open"
 Answer = str | Callable[[Facts], str]

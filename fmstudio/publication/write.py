@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Table
-from fmstudio.report.checklists import checklists
-from fmstudio.report.facts import Facts
-from fmstudio.report.figures import draw
-from fmstudio.report.html import html
-from fmstudio.report.methods import methods
-from fmstudio.report.pdf import pdf
-from fmstudio.report.results import results
+from fmstudio.publication.blocks import Block, Heading, Paragraph, Table
+from fmstudio.publication.checklists import checklists
+from fmstudio.publication.facts import Facts
+from fmstudio.publication.figures import draw
+from fmstudio.publication.html import html
+from fmstudio.publication.methods import methods
+from fmstudio.publication.pdf import pdf
+from fmstudio.publication.results import results
 
 CAUTION = (
     "For research and teaching. Not a medical device: nobody may be diagnosed or treated on the "

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Picture, Table
+from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
 
 INK, LINE, GREY = "#161c23", "#dfe4e9", "#4b5663"
 MARGIN = 48.0  # points

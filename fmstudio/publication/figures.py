@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.report.facts import Facts
+from fmstudio.publication.facts import Facts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

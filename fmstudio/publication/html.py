@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Picture, Table
+from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #161c23; max-width: 960px; margin: 40px auto;

@@ -14,9 +14,9 @@ from pypdf import PdfReader
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.judgement import judgement
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
-from fmstudio.report.checklists import CLAIM, TRIPOD_AI, checklists
-from fmstudio.report.facts import Facts
-from fmstudio.report.write import write_report
+from fmstudio.publication.checklists import CLAIM, TRIPOD_AI, checklists
+from fmstudio.publication.facts import Facts
+from fmstudio.publication.write import write_report
 from fmstudio.types import TaskSpec
 from tests.evaluation.made import BINARY, drawn, held_out
 from tests.evaluation.test_judgement import LABELS, NUMBER, judged

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Picture, Table
-from fmstudio.report.facts import NAMES, Facts, named, told
+from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
+from fmstudio.publication.facts import NAMES, Facts, named, told
 
 LADDER = {"lora": "LoRA adapter", "probe": "Probe on frozen features"}
 WORDS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
