@@ -23,7 +23,7 @@ FLOORS = (
     ("model", "cohort"),
     ("adapters",),
     ("preparation",),
-    ("training", "prediction"),
+    ("training", "prediction", "publication"),
     ("pretraining", "report"),
     ("runs", "doctor"),
     ("studio",),
@@ -45,6 +45,7 @@ NOT_A_MODALITY = {
     ("fmstudio/ui/previews.py", "audio"),
     ("fmstudio/ui/previews.py", "video"),
     ("fmstudio/evaluation/conformal.py", "notes"),
+    ("fmstudio/evaluation/coverage.py", "notes"),
 }
 
 

@@ -19,10 +19,11 @@ from fmstudio.types import TaskSpec
 class Readout:
     """How one adapter's logits are read.
 
-    `temperature` divides logits; `centre` and `spread` take regression from standard units to the
-    user's; `typical` (M, K) is the mean part of each modality over the training cases that have
-    it; `conformal` as `evaluation.conformal` fitted it; `guard` is, by modality, the distance from
-    the training inputs beyond which an input is called unlike them.
+    `temperature` divides logits, and `shift` is then added to those of a binary task; `centre` and
+    `spread` take regression from standard units to the user's; `typical` (M, K) is the mean part of
+    each modality over the training cases that have it; `conformal` as `evaluation.conformal` fitted
+    it; `guard` is, by modality, the distance from the training inputs beyond which an input is
+    called unlike them.
     """
 
     temperature: float = 1.0
@@ -31,6 +32,7 @@ class Readout:
     typical: tuple[tuple[float, ...], ...] = ()
     conformal: Mapping[str, Any] = field(default_factory=dict)
     guard: Mapping[str, float] = field(default_factory=dict)
+    shift: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
@@ -43,7 +45,7 @@ class Readout:
 
     def outputs(self, task: TaskSpec, logits: np.ndarray) -> np.ndarray:
         """Logits (n, K) to calibrated outputs: (n,) for binary and regression, else (n, K)."""
-        read = probabilities(task, logits, self.temperature)
+        read = probabilities(task, logits + self.shift * self.temperature, self.temperature)
         return read * self.spread + self.centre if task.kind == "regression" else read
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
 from fmstudio.cli import text
+from fmstudio.cli.judgement import comparison_text, judgement_text
 from fmstudio.errors import InputError, NotFound
 from fmstudio.model.adding import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
@@ -239,8 +240,16 @@ def run_resume(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
+    if args.report is not None:
+        if args.manifest is not None:
+            raise InputError(
+                "A report is written about an adapter's own held-out patients.",
+                hint="Give --report or --manifest, not both.",
+            )
+        files = studio.report(args.adapter, args.report)
+        return studio.evaluate(args.adapter), f"Wrote {files[0]} and {len(files) - 1} more files."
     result = studio.evaluate(args.adapter, args.manifest)
-    return result, text.result_text(result)
+    return result, judgement_text(result)
 
 
 def predict(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -295,6 +304,11 @@ def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:
     adapter = studio.set_alias(args.adapter, args.alias)
     project = studio.project(adapter.project_id)
     return adapter, f"{project.name}/{args.alias} is now {adapter.id}."
+
+
+def adapter_compare(studio: Studio, args: argparse.Namespace) -> Answer:
+    found = studio.compare([args.first, args.second])
+    return found, comparison_text(found)
 
 
 def export(studio: Studio, args: argparse.Namespace) -> Answer:

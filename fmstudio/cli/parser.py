@@ -240,6 +240,8 @@ def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
     )  # fmt: skip
     evaluate.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     evaluate.add_argument("--manifest", metavar="FILE", type=Path)
+    evaluate.add_argument("--report", metavar="DIR", type=Path,
+                          help="also write a report there: HTML, PDF, JSON, figures")  # fmt: skip
     predict = _command(commands_of, "predict", commands.predict, "predict one case or a manifest")
     predict.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     for modality in modalities:
@@ -267,6 +269,10 @@ def _add_adapter(commands_of: Any) -> None:
     alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
     alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
+    compare = _command(group, "compare", commands.adapter_compare,
+                       "compare two adapters on the same held-out patients")  # fmt: skip
+    compare.add_argument("first", metavar="A", help=ADAPTER_HELP)
+    compare.add_argument("second", metavar="B", help=ADAPTER_HELP)
     export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
     export.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     export.add_argument("file", metavar="FILE.zip", type=Path)

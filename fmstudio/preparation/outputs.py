@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -52,12 +52,39 @@ def features_of(
 
 
 @torch.inference_mode()
-def logits_of(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
-) -> np.ndarray:
-    """Logits (n, K) float64 of cases, in their order; `only` as for `features_of`."""
+def logits_of(model: SharedModel, cases: PreparedCases, ids: Sequence[str]) -> np.ndarray:
+    """Logits (n, K) float64 of cases, in their order."""
     logits = np.zeros((len(ids), model.config.outputs))
-    for rows, batch in _batches(model, cases, ids, only):
-        with autocast(model.device):
-            logits[rows] = model(inputs=batch).logits.float().cpu().numpy()
+    for rows, batch in _batches(model, cases, ids, None):
+        logits[rows] = _logits(model, batch)
+    return logits
+
+
+@torch.inference_mode()
+def logits_of_subsets(
+    model: SharedModel, cases: PreparedCases, rows: Mapping[tuple[str, ...], Sequence[str]]
+) -> dict[tuple[str, ...], np.ndarray]:
+    """For each subset of the modalities the logits (n, K) of its cases, given that and no more.
+
+    `rows` names for each subset the ids of cases that have all of it. As `logits_of` for one after
+    the other, but each case is read once.
+    """
+    model.eval()
+    place = {subset: {case: row for row, case in enumerate(ids)} for subset, ids in rows.items()}
+    found = {subset: np.zeros((len(ids), model.config.outputs)) for subset, ids in rows.items()}
+    everyone = list(dict.fromkeys(case for ids in rows.values() for case in ids))
+    for start in range(0, len(everyone), BATCH):
+        loaded = {case: cases.load(case) for case in everyone[start : start + BATCH]}
+        for subset, own in place.items():
+            chosen = [case for case in loaded if case in own]
+            if chosen:
+                given = [{name: loaded[case][name] for name in subset} for case in chosen]
+                batch = collate(given, model.device)
+                found[subset][[own[case] for case in chosen]] = _logits(model, batch)
+    return found
+
+
+def _logits(model: SharedModel, batch: Batch) -> np.ndarray:
+    with autocast(model.device):
+        logits: np.ndarray = model(inputs=batch).logits.float().cpu().numpy()
     return logits

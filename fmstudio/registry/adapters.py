@@ -15,7 +15,7 @@ from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import checked_name, find_project
-from fmstudio.registry.tables import Adapter, Alias, Prediction, Run
+from fmstudio.registry.tables import Adapter, Alias, HeldOut, Prediction, Run
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
@@ -75,6 +75,17 @@ class Adapters(Database):
             row = _find(session, adapter_id)
             _point(session, row.project_id, alias, row.id)
             return _records(session, [row])[0]
+
+    def keep_held_out(self, adapter_id: str, content: Mapping[str, Any]) -> None:
+        """Keep an adapter's answers to held-out cases, in the place of older ones."""
+        with self.writing() as session:
+            place_held_out(session, _find(session, adapter_id).id, content)
+
+    def held_out(self, adapter_id: str) -> dict[str, Any] | None:
+        """An adapter's answers to held-out cases; None where none are kept."""
+        with self.reading() as session:
+            row = session.get(HeldOut, _find(session, adapter_id).id)
+            return None if row is None else dict(row.content)
 
     def delete_adapter(self, adapter_id: str) -> None:
         """Forget an adapter, its aliases and predictions. Its files are not touched."""
@@ -140,6 +151,17 @@ def place_adapter(
         )
     )  # fmt: skip
     log_event(session, "adapter added", adapter_id, {"project": project_id, "run": run_id})
+
+
+def place_held_out(session: Session, adapter_id: str, content: Mapping[str, Any]) -> None:
+    """Write an adapter's answers to held-out cases in the session's transaction."""
+    row = session.get(HeldOut, adapter_id)
+    if row is None:
+        session.add(HeldOut(adapter_id=adapter_id, content=dict(content)))
+    else:
+        row.content = dict(content)
+    cases = len(content["test"]["case_ids"])
+    log_event(session, "held-out answers kept", adapter_id, {"cases": cases})
 
 
 def first_alias(session: Session, project_id: int, adapter_id: str) -> None:

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import Point, Progress, RunRecord
-from fmstudio.registry.adapters import first_alias, new_id, place_adapter
+from fmstudio.registry.adapters import first_alias, new_id, place_adapter, place_held_out
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import find_project
@@ -178,17 +178,20 @@ class Runs(Database):
 
     def finish_run(
         self, run_id: str, result: Mapping[str, Any], adapter_id: str, name: str,
-        card: Mapping[str, Any],
+        card: Mapping[str, Any], held_out: Mapping[str, Any] | None = None,
     ) -> RunRecord:  # fmt: skip
         """Register the adapter whose files are in place, and finish its run, all or nothing.
 
-        A project's first adapter becomes its champion, later ones its candidate.
+        A project's first adapter becomes its champion, later ones its candidate. `held_out` are its
+        answers to held-out cases.
         """
         with self.writing() as session:
             row = _find(session, run_id)
             place_adapter(session, adapter_id, row.project_id, run_id, name, card)
             first_alias(session, row.project_id, adapter_id)
             session.flush()
+            if held_out is not None:
+                place_held_out(session, adapter_id, held_out)
             _finish(session, row, {"adapter_id": adapter_id, "result": dict(result)})
             return row.record()
 

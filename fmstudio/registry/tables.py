@@ -1,7 +1,8 @@
 """The tables of the registry, one class each, and how a row becomes a record.
 
 They mirror the newest migration in `migrations/versions/`; a test compares the two.
-Nothing of a patient is kept but case ids and hashes.
+Nothing of a patient is kept but case ids, hashes, and what adapters are judged by: outcomes,
+answers and the groups to compare by.
 """
 
 from __future__ import annotations
@@ -205,6 +206,18 @@ class Prediction(Table):
         return PredictionRecord(
             self.id, self.adapter_id, self.case_id, self.inputs, self.output, self.created_at
         )
+
+
+class HeldOut(Table):
+    """An adapter's answers to held-out cases, by which it is judged."""
+
+    __tablename__ = "held_out"
+
+    adapter_id: Mapped[str] = mapped_column(
+        ForeignKey("adapters.id", ondelete="CASCADE"), primary_key=True
+    )
+    content: Mapped[dict[str, Any]]  # evaluation.answered.HeldOut
+    created_at: Mapped[datetime] = mapped_column(default=now)
 
 
 class Event(Table):

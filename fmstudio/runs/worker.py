@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fmstudio.errors import InputError, StudioError
+from fmstudio.evaluation.answered import HeldOut
 from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
 from fmstudio.registry import Registry
 from fmstudio.registry.opening import sync_folder
@@ -44,7 +45,8 @@ NICENESS = 5  # pages and predictions come first
 
 
 class Done(Protocol):
-    """What work hands back: the result's JSON, the adapter's files, and its card."""
+    """What work hands back: the result's JSON, the adapter's files, its card, and its answers to
+    held-out cases."""
 
     @property
     def result(self) -> dict[str, Any]: ...
@@ -52,6 +54,8 @@ class Done(Protocol):
     def adapter_folder(self) -> Path: ...
     @property
     def card(self) -> dict[str, Any]: ...
+    @property
+    def held_out(self) -> HeldOut: ...
 
 
 Work = Callable[[RunRecord, ProjectRecord, Cohort, Path, Settings, Reporter], Done]
@@ -146,7 +150,8 @@ def _finish(settings: Settings, registry: Registry, run_id: str, done: Done) -> 
     adapter_id = registry.new_adapter_id()
     _put_in_place(done.adapter_folder, settings.folder("adapters") / adapter_id)
     result = done.result | {"run": run_id, "adapter": adapter_id, "status": "finished"}
-    registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card)
+    held_out = done.held_out.as_dict()
+    registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card, held_out)
 
 
 def _leave(registry: Registry, run_id: str, pid: int, **changes: str) -> None:

@@ -1,7 +1,8 @@
 """The verbs that pages and command line call: the only door to everything below.
 
 verbs.py      Studio, the whole of it; the verbs on the studio itself
-answers.py    previews, predictions, evaluation      batch.py      a manifest's answers as CSV
+answers.py    previews, predictions                  batch.py      a manifest's answers as CSV
+judgements.py how good an adapter is
 adapters.py   adapters                               exchange.py   bundles out, checked, and in
 training.py   bases and runs                         waiting.py    waiting for a run
 catalogue.py  bases and encoders

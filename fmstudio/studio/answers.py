@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmstudio import contracts
 from fmstudio.errors import InputError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
 from fmstudio.studio.catalogue import Catalogue
-from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ Sources = Mapping[str, Sequence[Source]]
 
 
 class Answers(Catalogue):
-    """Previews, predictions and evaluations."""
+    """Previews and predictions."""
 
     def pipelines(self) -> list[contracts.Pipeline]:
         """One pipeline per modality, in the order of the pages."""
@@ -74,20 +73,6 @@ class Answers(Catalogue):
         """The newest predictions, of one adapter or all."""
         adapter_id = None if adapter_ref is None else self.adapter(adapter_ref).id
         return self.registry.predictions(adapter_id, limit)
-
-    def evaluate(self, adapter_ref: str, manifest: Path | None = None) -> dict[str, Any]:
-        """Metrics on the adapter's own held-out patients, or on another labelled manifest."""
-        load_libraries()
-        from fmstudio.prediction.judge import judge
-
-        adapter = self.adapter(adapter_ref)
-        cohort = (
-            manifests.held_out(self, adapter)
-            if manifest is None
-            else manifests.read_cases(self, adapter, Path(manifest), require_label=True)
-        )
-        cases = tuple(replace(case, split="test") for case in cohort.cases)
-        return judge(self.predictor(adapter_ref), replace(cohort, cases=cases))
 
 
 def _until(sources: Sequence[Source], hours: float) -> tuple[Source, ...]:

@@ -223,7 +223,7 @@ def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bo
 
 def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
     """Roles by column of the training cohort; of an imported adapter those that its card tells."""
-    record = _training_cohort(home, adapter)
+    record = training_cohort(home, adapter)
     if record is not None:
         return dict(record.roles)
     columns = adapter.card.get("columns", {})
@@ -231,19 +231,22 @@ def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
 
 
 def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
-    """The test cases of the cohort that an adapter was trained on. Raises NotFound."""
-    record = _training_cohort(home, adapter)
+    """The cohort that an adapter was trained on, for its held-out cases. Raises NotFound."""
+    record = training_cohort(home, adapter)
     if record is None:
         raise NotFound(
             f"The adapter {adapter.id} was imported: its held-out patients are not here.",
             hint="Give a labelled manifest with --manifest.",
         )
-    cohort = load(home.settings, home.registry.project(adapter.project_id), record)
-    return replace(cohort, cases=cohort.split("test"))
+    return load(home.settings, home.registry.project(adapter.project_id), record)
 
 
-def _training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
-    if adapter.run_id is None:
-        return None
-    cohort_id = home.registry.run(adapter.run_id).cohort_id
-    return None if cohort_id is None else home.registry.cohort(cohort_id)
+def training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
+    """The cohort of an adapter's run; of an imported one that of its project with the same
+    fingerprint, if the cohort came here too."""
+    if adapter.run_id is not None:
+        cohort_id = home.registry.run(adapter.run_id).cohort_id
+        return None if cohort_id is None else home.registry.cohort(cohort_id)
+    fingerprint = adapter.card.get("fingerprint")
+    known = home.registry.cohorts(adapter.project_id)
+    return next((one for one in known if one.fingerprint == fingerprint), None)

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.settings import Settings
-from fmstudio.studio.answers import Answers
+from fmstudio.studio.judgements import Judgements
 from fmstudio.studio.pretraining import Pretraining
 from fmstudio.studio.sample import Sample, make_sample, read_sample
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from fmstudio.registry import Registry
 
 
-class Studio(Answers, Pretraining):
-    """Every verb: those of Projects, Training, Pretraining, Adapters and Answers, and its own.
+class Studio(Judgements, Pretraining):
+    """Every verb: those of Projects, Training, Adapters, Answers, Judgements, Pretraining, its own.
 
     User faults raise a StudioError; anything else that is raised is a fault of ours.
     """

@@ -24,11 +24,14 @@ from fmstudio.adapters.lora import (
 )
 from fmstudio.adapters.readout import Readout, distances
 from fmstudio.contracts import pipeline
+from fmstudio.evaluation.answered import HeldOut, Question
 from fmstudio.evaluation.baselines import table_baseline
-from fmstudio.evaluation.calibration import fit_temperature
+from fmstudio.evaluation.calibration import fit_temperature, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate, headline
+from fmstudio.evaluation.recalibration import platt_beats_temperature
 from fmstudio.model.shared import token_means
+from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
@@ -38,11 +41,9 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.judge import (
     Rung,
     beats,
-    fusion_json,
     ladder_json,
     rung,
     single_probes,
-    subsets_json,
 )
 from fmstudio.training.loop import Loop
 from fmstudio.training.material import SPLITS, Material, prepare
@@ -61,11 +62,13 @@ GUARD_SHARE = 0.99  # of the training inputs that count as like the training inp
 
 @dataclass(frozen=True)
 class Finetuned:
-    """What a run leaves: the JSON of `finetune --json`, the adapter's folder, and its card."""
+    """What a run leaves: the JSON of `finetune --json`, the adapter's folder, its card, and its
+    answers to held-out patients."""
 
     result: dict[str, Any]
     adapter_folder: Path
     card: dict[str, Any]
+    held_out: HeldOut
 
 
 class _Middle:
@@ -106,7 +109,7 @@ def finetune(
     reporter.progress(Progress("Fitting the baseline and the probe", 0.5))
     with watch("baseline"):
         baseline = _baseline(task, material, config, settings)
-    head, probe, crossed = probe_rung(task, model, material, config, shift, watch)
+    head, probe, crossed, learned = probe_rung(task, model, material, config, shift, watch)
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
 
@@ -127,11 +130,11 @@ def finetune(
         if chosen is probe:
             load_trained_state(adapted, start)
         readout = finish(task, adapted, material, shift)
-        final = readout.outputs(
-            task, logits_of(shared_model(adapted), material.prepared, material.ids("test"))
-        )
+        asked = Asked(task, shared_model(adapted), readout, material.prepared)
+        held = held_out(asked, material.cases, singles)
         rungs = [*([baseline] if baseline else []), probe, lora]
-        figures = evaluate(task, material.true("test"), final, material.patients("test"))
+        held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
+        figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
         result = {
             "run": run.id,
             "status": "finished",
@@ -141,9 +144,11 @@ def finetune(
             "ladder": ladder_json(task, material, rungs),
             "chosen": chosen.name,
             "reason": _reason(task, material, chosen, probe, lora),
-            "subsets": subsets_json(task, material, singles, final),
-            "fusion": fusion_json(task, material, singles, final),
+            "subsets": list(held.subsets),
+            "fusion": held.fusion,
+            "missing": list(held.missing),
             "cross_validation": crossed,
+            "learning_curve": learned,
         }
     watch.seconds["train"] = trained.seconds
     result |= {
@@ -165,7 +170,7 @@ def finetune(
         result,
         settings,
     )
-    return Finetuned(result, folder / "adapter", card)
+    return Finetuned(result, folder / "adapter", card, held)
 
 
 def _baseline(
@@ -196,7 +201,7 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
     validation = logits_of(model, material.prepared, material.ids("validation"))
-    temperature = fit_temperature(task, validation, material.targets["validation"])
+    temperature, cut = _calibrated(task, validation, material)
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)
     parts = head.parts(values, present).sum(0) / np.maximum(present.sum(0), 1)[:, None]
@@ -207,11 +212,26 @@ def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarr
         if present[:, m].any()
     }
     readout = Readout(
-        temperature.value, material.centre, material.spread,
-        tuple(tuple(map(float, row)) for row in parts), {}, guard,
+        temperature, material.centre, material.spread,
+        tuple(tuple(map(float, row)) for row in parts), {}, guard, cut,
     )  # fmt: skip
     outputs = readout.outputs(task, validation)
     return replace(readout, conformal=fit_conformal(task, outputs, material.true("validation")))
+
+
+def _calibrated(task: TaskSpec, logits: np.ndarray, material: Material) -> tuple[float, float]:
+    """The temperature, and the shift if validation patients call for one as well (Platt)."""
+    targets = material.targets["validation"]
+    temperature = fit_temperature(task, logits, targets).value
+    if task.kind == "binary":
+        _, patients = np.unique(material.patients("validation"), return_inverse=True)
+        chances = probabilities(task, logits, temperature)
+        rows = np.arange(len(targets))
+        question = Question(task.labels[-1], targets > 0.5, chances, patients, rows)
+        found = platt_beats_temperature(question)
+        if found is not None:
+            return temperature / found[0], found[1]
+    return temperature, 0.0
 
 
 def _reason(task: TaskSpec, material: Material, chosen: Rung, probe: Rung, lora: Rung) -> str:

@@ -10,13 +10,15 @@ import numpy as np
 from sklearn.model_selection import GroupKFold
 
 from fmstudio.evaluation.calibration import probabilities
-from fmstudio.evaluation.metrics import evaluate, gain, headline, score, verdict
+from fmstudio.evaluation.fusion import Shown
+from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.model.shared import SharedModel, feature_groups
 from fmstudio.preparation.outputs import features_of
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
 from fmstudio.types import Interval, TaskSpec
 
+PROBE = "probe on this modality alone"
 FEWEST = 10  # training cases that a single modality must have to be judged alone
 
 
@@ -60,19 +62,6 @@ def beats(task: TaskSpec, material: Material, new: Rung, old: Rung) -> bool:
     return new.validation_loss < old.validation_loss and not figures[0] < figures[1]
 
 
-@dataclass(frozen=True)
-class Single:
-    """A probe on one modality alone: `rows` of the test split that have it, and its outputs."""
-
-    modality: str
-    rows: np.ndarray
-    outputs: np.ndarray
-
-    def figure(self, task: TaskSpec, material: Material) -> float:
-        """The headline figure on the test patients that have the modality."""
-        return score(task, material.true("test")[self.rows], self.outputs)
-
-
 def groups_of(model: SharedModel) -> list[list[list[slice]]]:
     """What the probe reads of each modality, in the model's order."""
     return [feature_groups(model.config, modality) for modality in model.modalities]
@@ -80,7 +69,7 @@ def groups_of(model: SharedModel) -> list[list[list[slice]]]:
 
 def single_probes(
     task: TaskSpec, model: SharedModel, material: Material, balance: bool
-) -> list[Single]:
+) -> list[Shown]:
     """For each modality a probe that sees nothing else, on the cases that have it."""
     found = []
     for modality in model.modalities:
@@ -98,8 +87,8 @@ def single_probes(
         groups = [feature_groups(model.config, modality)]
         head = fit_probe(task, sets["train"], patients, balance, groups)
         shift = prior_shift(task, sets["train"][2]) if balance else 0.0
-        outputs = _read(task, material, head, sets["test"], shift)
-        found.append(Single(modality, rows["test"], outputs))
+        outputs = read(task, material, head, sets["test"], shift)
+        found.append(Shown((modality,), rows["test"], outputs, PROBE))
     return found
 
 
@@ -107,11 +96,12 @@ def _varied(task: TaskSpec, targets: np.ndarray) -> bool:
     return task.kind == "multilabel" or len(np.unique(targets)) > 1
 
 
-def _read(
+def read(
     task: TaskSpec, material: Material, head: Head, part: Sequence[np.ndarray], shift: Any
 ) -> np.ndarray:
-    read = probabilities(task, head.logits(part[0], part[1]) + shift)
-    return read * _spread(task, material) + _centre(task, material)
+    """Outputs in the user's units of a head on values (n, M, F) and presence (n, M)."""
+    outputs = probabilities(task, head.logits(part[0], part[1]) + shift)
+    return outputs * _spread(task, material) + _centre(task, material)
 
 
 def cross_validation_json(
@@ -135,8 +125,8 @@ def cross_validation_json(
         train = values[inner], present[inner], targets[inner]
         head = fit_probe(task, train, [patients[row] for row in inner], balance, groups)
         shift = prior_shift(task, targets[inner]) if balance else 0.0
-        read = _read(task, material, head, (values[outer], present[outer]), shift)
-        outputs[outer] = read.reshape(len(outer), -1)
+        answered = read(task, material, head, (values[outer], present[outer]), shift)
+        outputs[outer] = answered.reshape(len(outer), -1)
     answers = outputs[:, 0] if task.kind in ("binary", "regression") else outputs
     true = targets * material.spread + material.centre
     figure = evaluate(task, true, answers, patients)[headline(task)]
@@ -160,53 +150,8 @@ def ladder_json(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> li
     ]
 
 
-def subsets_json(
-    task: TaskSpec, material: Material, singles: Sequence[Single], fused: np.ndarray
-) -> list[dict[str, Any]]:
-    """The headline figure on test patients of each modality alone, and of everything together."""
-    name = headline(task)
-    entries = [
-        {
-            "modalities": [one.modality],
-            "n": len(one.rows),
-            name: _figure(task, material, one.outputs, one.rows).as_dict(),
-            "model": "probe on this modality alone",
-        }
-        for one in singles
-    ]
-    whole = {
-        "modalities": list(material.cohort.modalities),
-        "n": len(fused),
-        name: _figure(task, material, fused).as_dict(),
-        "model": "adapter",
-    }
-    return [*entries, whole]
-
-
-def fusion_json(
-    task: TaskSpec, material: Material, singles: Sequence[Single], fused: np.ndarray
-) -> dict[str, Any] | None:
-    """Fused minus best single modality, paired on the same test patients.
-
-    Best is the one that did best on these patients: a gain is claimed only if it is there against
-    the strongest rival. The luck of the best of several makes the claim harder, never easier.
-    """
-    figures = {one.modality: one.figure(task, material) for one in singles}
-    usable = [one for one in singles if np.isfinite(figures[one.modality])]
-    if not usable or len(singles) < 2:
-        return None
-    best = max(usable, key=lambda one: figures[one.modality])
-    patients = [material.patients("test")[row] for row in best.rows]
-    found = gain(task, material.true("test")[best.rows], fused[best.rows], best.outputs, patients)
-    return {"best_single": best.modality, "gain": found.as_dict(), "verdict": verdict(found)}
-
-
-def _figure(
-    task: TaskSpec, material: Material, outputs: np.ndarray, rows: np.ndarray | None = None
-) -> Interval:
-    chosen = np.arange(len(outputs)) if rows is None else rows
-    patients = [material.patients("test")[row] for row in chosen]
-    return evaluate(task, material.true("test")[chosen], outputs, patients)[headline(task)]
+def _figure(task: TaskSpec, material: Material, outputs: np.ndarray) -> Interval:
+    return evaluate(task, material.true("test"), outputs, material.patients("test"))[headline(task)]
 
 
 def _number(value: float) -> float | None:

@@ -77,6 +77,8 @@ def _card(
         "reason",
         "subsets",
         "fusion",
+        "missing",
+        "learning_curve",
         "cross_validation",
         "seconds",
     )

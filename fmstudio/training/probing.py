@@ -9,6 +9,7 @@ import torch
 
 from fmstudio.model.shared import SharedModel, TaskHead
 from fmstudio.preparation.outputs import features_of
+from fmstudio.training.budget import label_budget
 from fmstudio.training.config import RunConfig
 from fmstudio.training.judge import Rung, cross_validation_json, groups_of, rung
 from fmstudio.training.material import SPLITS, Material
@@ -20,8 +21,9 @@ from fmstudio.types import TaskSpec
 def probe_rung(
     task: TaskSpec, model: SharedModel, material: Material, config: RunConfig, shift: np.ndarray,
     watch: Stopwatch,
-) -> tuple[Head, Rung, dict[str, Any] | None]:  # fmt: skip
-    """The probe's head, its rung, and its cross-validation if the run is to have folds.
+) -> tuple[Head, Rung, dict[str, Any] | None, dict[str, Any]]:  # fmt: skip
+    """The probe's head, its rung, its cross-validation if the run is to have folds, and what more
+    patients would bring.
 
     The features of all cases live in here only: they are the one thing that grows with the cohort.
     """
@@ -36,7 +38,9 @@ def probe_rung(
             crossed = cross_validation_json(
                 task, material, sets, config.folds, config.balance, groups_of(model)
             )
-    return head, rung("probe", task, material, logits, watch.seconds["probe"]), crossed
+    with watch("learning curve"):
+        learned = label_budget(task, material, sets, head, config.balance, groups_of(model))
+    return head, rung("probe", task, material, logits, watch.seconds["probe"]), crossed, learned
 
 
 def install(target: TaskHead, head: Head) -> None:

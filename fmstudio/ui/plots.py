@@ -22,8 +22,8 @@ BY_STEP = (TRAINING, *BY_PREFIX.values())
 # Told apart by lightness as well as hue, on white and on near-black alike.
 COLOURS = (ACCENT.c500, "#c2761b", NEUTRAL.c400, "#7a6bb3", "#5c9a5c", "#b85c7e")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star", "hexagon")
-_QUIET = "rgba(128, 140, 152, 0.25)"
-_WORDS = "rgb(125, 136, 148)"
+QUIET = "rgba(128, 140, 152, 0.25)"
+WORDS = "rgb(125, 136, 148)"
 
 
 def curves(points: Sequence[Point]) -> Figure | None:
@@ -66,9 +66,9 @@ def curves(points: Sequence[Point]) -> Figure | None:
             told.add(short(name))
         unit = "Step" if title in BY_STEP else "Epoch"
         figure.update_xaxes(title_text=unit, row=1, col=column)
-    figure.update_xaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
-    figure.update_yaxes(gridcolor=_QUIET, zeroline=False, linecolor=_QUIET)
-    figure.update_layout(**_layout())
+    figure.update_xaxes(gridcolor=QUIET, zeroline=False, linecolor=QUIET)
+    figure.update_yaxes(gridcolor=QUIET, zeroline=False, linecolor=QUIET)
+    figure.update_layout(**layout())
     if len(named) > len(panels):
         below = {"orientation": "h", "y": -0.35, "yanchor": "top", "x": 0}
         figure.update_layout(showlegend=True, legend=below, height=400)
@@ -103,8 +103,8 @@ def groups_map(groups: Mapping[str, Any]) -> Figure:
                 },
             )
         )
-    layout = _layout() | {"height": 420, "showlegend": True, "hovermode": "closest"}
-    figure.update_layout(**layout, legend={"orientation": "h", "y": -0.02, "yanchor": "top"})
+    shape = layout() | {"height": 420, "showlegend": True, "hovermode": "closest"}
+    figure.update_layout(**shape, legend={"orientation": "h", "y": -0.02, "yanchor": "top"})
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure
@@ -128,20 +128,20 @@ def thinned(line: Sequence[Point], most: int) -> list[Point]:
     return [line[round(place * stride)] for place in range(most)]
 
 
-def _layout() -> dict[str, Any]:
+def layout() -> dict[str, Any]:
     """No background and mid-grey words, so that a figure is right on light and dark pages."""
     return {
         "height": 290,
         "margin": {"l": 48, "r": 16, "t": 40, "b": 50},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": _WORDS},
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": WORDS},
         "showlegend": False,
         "hovermode": "x unified",
         "uirevision": "kept",  # a reader's zoom stays while new points come in
         "modebar": {
             "bgcolor": "rgba(0,0,0,0)",
-            "color": _WORDS,
+            "color": WORDS,
             "activecolor": ACCENT.c500,
             "remove": ["select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "pan2d", "toImage"],
         },

@@ -37,6 +37,8 @@ STATES: Mapping[str, tuple[str, str]] = {
 }
 """The run states, and the tone of their badge."""
 
+PLAIN_YES = frozenset(("1", "yes", "y", "true", "positive", "pos", "present", "case"))
+
 HEADLINES = ("auroc", "macro_auroc", "r2")
 """The metric by which each kind of task is judged first."""
 
@@ -139,6 +141,13 @@ def listed(names: list[str] | tuple[str, ...], last: str = "and") -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def outcome(label: str, column: str) -> str:
+    """What a positive case has, in a word: the label, or its column's name where that says more."""
+    if label.strip().lower() not in PLAIN_YES:
+        return label
+    return column.removeprefix("label_").replace("_", " ") or label
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

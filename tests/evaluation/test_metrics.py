@@ -184,7 +184,7 @@ def test_same_seed_same_intervals(random):
 def test_blocks_do_not_change_the_intervals(random, monkeypatch):
     truth, chance = random.integers(0, 2, 50), random.random(50)
     whole = evaluate(BINARY, truth, chance, own(50))
-    monkeypatch.setattr("fmstudio.evaluation.metrics.BLOCK", 50 * 7)
+    monkeypatch.setattr("fmstudio.evaluation.resampling.BLOCK", 50 * 7)
     assert evaluate(BINARY, truth, chance, own(50)) == whole
 
 

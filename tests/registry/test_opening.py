@@ -47,9 +47,13 @@ def later_version(folder: Path, more: str = "") -> Path:
     """The migrations of a studio that is one revision ahead."""
     shutil.copytree(MIGRATIONS, folder / "migrations")
     versions = folder / "migrations" / "versions"
-    head = max(path.name[:4] for path in versions.glob("[0-9]*.py"))
-    (versions / "9999_later.py").write_text(LATER.format(head=head, more=more))
+    (versions / "9999_later.py").write_text(LATER.format(head=newest(), more=more))
     return folder / "migrations"
+
+
+def newest() -> str:
+    """The revision of this studio."""
+    return max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def backups(settings: Settings) -> list[Path]:
@@ -145,7 +149,7 @@ def test_an_older_registry_is_copied_and_then_brought_up_to_date(settings, file,
     [copy] = backups(settings)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as kept:
-        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (newest(),)
         assert kept.execute("SELECT name FROM projects").fetchall() == [("Sepsis",)]
 
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fmstudio.evaluation.answered import Answered, HeldOut
 from fmstudio.records import Point, Progress, ProjectRecord, RunRecord
 from fmstudio.runs.worker import execute
 from fmstudio.settings import Settings
@@ -26,6 +29,14 @@ class Counted:
     result: dict[str, Any]
     adapter_folder: Path
     card: dict[str, Any]
+    held_out: HeldOut
+
+
+def answers(cohort: Cohort) -> HeldOut:
+    """One half for every test case."""
+    cases = cohort.split("test")
+    outputs, present = np.full(len(cases), 0.5), np.ones((len(cases), 1), bool)
+    return HeldOut(cohort.task, cohort.modalities, Answered.of(cases, outputs, present))
 
 
 def count(
@@ -48,7 +59,7 @@ def count(
     (made / "adapter").mkdir(parents=True)
     (made / "adapter" / "adapter_config.json").write_text("{}")
     result = {"began_at": first, "cases": len(cohort.cases)}
-    return Counted(result, made, {"name": f"{project.name} counted"})
+    return Counted(result, made, {"name": f"{project.name} counted"}, answers(cohort))
 
 
 if __name__ == "__main__":

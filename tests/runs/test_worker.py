@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from fmstudio.errors import InputError
+from fmstudio.evaluation.answered import HeldOut
 from fmstudio.records import Point, Progress
 from fmstudio.runs import reconcile, reporting, stop
 from fmstudio.runs.worker import execute, explain, main
 from fmstudio.training.reporter import Stopped
+from tests.runs.counting import answers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +24,7 @@ class Done:
     result: dict
     adapter_folder: Path
     card: dict
+    held_out: HeldOut
 
 
 def small_work(run, project, cohort, folder, settings, reporter):
@@ -30,7 +33,8 @@ def small_work(run, project, cohort, folder, settings, reporter):
     reporter.points([Point("loss", 1, 0.7), Point("loss", 2, 0.6)])
     (folder / "adapter").mkdir()
     (folder / "adapter" / "card.json").write_text("{}")
-    return Done({"metrics": {"auroc": 0.9}}, folder / "adapter", {"name": "Sepsis by lactate"})
+    card = {"name": "Sepsis by lactate"}
+    return Done({"metrics": {"auroc": 0.9}}, folder / "adapter", card, answers(cohort))
 
 
 def counting(settings, run_id) -> subprocess.Popen:
@@ -52,6 +56,8 @@ def test_a_run_leaves_its_adapter_its_curve_and_its_result(settings, registry, r
     assert (adapter.id, adapter.name) == (done.adapter_id, "Sepsis by lactate")
     assert (settings.home / "adapters" / adapter.id / "card.json").read_text() == "{}"
     assert not (settings.home / "runs" / run.id / "adapter").exists()
+    kept = HeldOut.from_dict(registry.held_out(adapter.id))
+    assert kept.test.outputs.tolist() == [0.5] * len(kept.test)
 
 
 def test_work_gets_the_cohort_as_it_was_added(settings, registry, run):

@@ -49,6 +49,7 @@ CONTRACT = [
     "run stop RUN",
     "run resume RUN",
     "evaluate ADAPTER --manifest FILE",
+    "evaluate ADAPTER --report DIR",
     "predict ADAPTER --radiology a b --ehr FILE --notes TEXT --device-logs a b --audio a --video a "
     "--set COLUMN=VALUE --set OTHER=VALUE",
     "predict ADAPTER --manifest FILE --out FILE.csv",
@@ -56,6 +57,7 @@ CONTRACT = [
     "adapter list",
     "adapter show ADAPTER",
     "adapter alias ADAPTER NAME",
+    "adapter compare A B",
     "export ADAPTER FILE.zip",
     "verify FILE.zip",
     "import FILE.zip --project NAME",

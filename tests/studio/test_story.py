@@ -78,6 +78,37 @@ def test_evaluating_on_held_out_patients_gives_the_figures_of_the_run(story):
     assert again["adapter"] == result["adapter"]
     for name, figure in result["metrics"].items():
         assert again["metrics"][name]["value"] == pytest.approx(figure["value"], abs=1e-4)
+    parts = ("calibration", "operating_points", "decision_curve", "triage", "conformal",
+             "subgroups", "learning_curve")  # fmt: skip
+    assert {part: again[part]["n"] for part in parts} == dict.fromkeys(parts, 8)
+    assert again["subsets"] == result["subsets"]
+    assert again["fusion"] == result["fusion"]
+    assert again["learning_curve"] == result["learning_curve"]
+    assert set(again["calibration"]["slope"]) == FIGURE
+
+
+def test_another_manifest_is_judged_with_thresholds_from_the_validation_patients(story):
+    home, manifest, _ = story
+    found = fmstudio(home, "evaluate", "ill/champion", "--manifest", manifest)
+    assert found["n"] == 40
+    assert found["operating_points"]["chosen_on"] == "validation patients"
+    assert found["operating_points"]["n_chosen_on"] == 8
+
+
+def test_an_adapter_is_compared_with_its_simpler_rivals_and_reported_on(story, tmp_path, capsys):
+    home, _, result = story
+    found = fmstudio(home, "adapter", "compare", "ill/champion", "ill/champion")
+    models = [one["model"] for one in found["adapters"]]
+    assert models[0] == "adapter"
+    assert "baseline: gradient boosting on table" in models
+    assert result["chosen"] not in models
+    assert found["adapters"][1]["verdict"] in ("better", "worse", "no evidence")
+    fmstudio(home, "evaluate", "ill/champion", "--report", tmp_path / "report")
+    assert (tmp_path / "report" / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert main(["evaluate", "ill/champion", "--home", str(home)]) == 0
+    told = capsys.readouterr().out
+    assert "Cannot promise a PPV" in told
+    assert "Subgroups: the cohort has no group columns." in told
 
 
 def test_an_answer_adds_up_and_says_what_was_missing(story):

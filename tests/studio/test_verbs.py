@@ -7,9 +7,12 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fmstudio.errors import InputError, NotFound, ResourceError, RunFailed, StudioError
+from fmstudio.evaluation.answered import Answered, HeldOut
+from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.records import Progress
 from fmstudio.studio import Studio, sample, starting
 from fmstudio.training.config import RunConfig
@@ -183,15 +186,90 @@ def test_a_file_given_without_its_column_bears_the_only_one_that_the_adapter_kno
     assert named("audio", [sound], adapter) == (sound,)
 
 
+def calibrated(studio, adapter):
+    """Puts in place what of the adapter's files a judgement reads."""
+    folder = studio.adapter_folder(adapter.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    chances, truth = np.linspace(0.01, 0.99, 40), np.tile([0.0, 1.0], 20)
+    fitted = fit_conformal(studio.project("ill").task, chances, truth)
+    (folder / "calibration.json").write_text(json.dumps({"conformal": fitted}))
+
+
+def by_age(predictor, cohort):
+    """What `judge` gives where the probability is the age in hundreds."""
+    parts = {}
+    for split in ("validation", "test"):
+        cases = cohort.split(split)
+        ages = [next(float(s.text) for s in c.sources["ehr"] if s.name == "age") for c in cases]
+        parts[split] = Answered.of(cases, np.array(ages) / 100, np.ones((len(cases), 1), bool))
+    before = parts["validation"] if len(parts["validation"]) else None
+    return HeldOut(cohort.task, ("ehr",), parts["test"], before)
+
+
+def judged_adapter(studio, adapter, table, monkeypatch, **columns):
+    """The adapter as made from the project's cohort, so that its held-out patients are known."""
+    record = studio.add_cohort("ill", table("own/manifest.csv", 120, **columns))
+    card = {**adapter.card, "fingerprint": record.fingerprint}
+    project = studio.project("ill").id
+    made = studio.registry.add_adapter(
+        studio.registry.new_adapter_id(), project, None, "judged", card
+    )
+    calibrated(studio, made)
+    monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
+    return made
+
+
+def test_an_adapter_is_asked_once_about_its_held_out_patients_and_judged_from_what_is_kept(
+    studio, adapter, table, monkeypatch
+):
+    made = judged_adapter(studio, adapter, table, monkeypatch)
+    first = studio.evaluate(made.id)
+    monkeypatch.setattr("fmstudio.prediction.judge.judge", None)
+    studio._judged.clear()
+
+    assert studio.evaluate(made.id) == first
+    assert first["n"] == len(studio.held_out(made.id).test) > 10
+    assert studio.held_out(made.id).validation is not None
+    kept = json.dumps(studio.registry.held_out(made.id))
+    assert "patient_id" not in kept
+    assert '"p1"' not in kept
+
+
+def test_sliders_recompute_from_what_is_kept(studio, adapter, table, monkeypatch):
+    made = judged_adapter(studio, adapter, table, monkeypatch)
+    threshold = studio.threshold_for(made.id, "sensitivity", 0.9)
+    here, there = (studio.at_threshold(made.id, threshold, p) for p in (None, 0.02))
+
+    assert here["sensitivity"] == there["sensitivity"]
+    assert there["ppv"]["value"] < here["ppv"]["value"]
+    assert there["prevalence"] == 0.02
+    assert studio.decision_curve(made.id, 0.02)["prevalence"] == 0.02
+    assert studio.triage(made.id, 0.5, 0.5)["rule_in"]["target"] == 0.5
+    with pytest.raises(InputError, match="no question 'other'"):
+        studio.at_threshold(made.id, 0.5, label="other")
+
+
+def test_adapters_are_compared_on_the_same_cases(studio, adapter, table, monkeypatch):
+    one = judged_adapter(studio, adapter, table, monkeypatch)
+    two = judged_adapter(studio, adapter, table, monkeypatch)
+    found = studio.compare([one.id, two.id])
+
+    assert found["adapters"][1]["differences"]["auroc"] == {"value": 0, "low": 0, "high": 0}
+    assert found["adapters"][1]["verdict"] == "no evidence"
+    assert len(studio.compare([one.id, one.id])["adapters"]) == 1
+    other = [f"x{i}" for i in range(120)]
+    strange = judged_adapter(studio, adapter, table, monkeypatch, case_id=other)
+    with pytest.raises(InputError, match="not judged on the same patients"):
+        studio.compare([one.id, strange.id])
+
+
 def test_evaluation_takes_all_cases_of_another_manifest_and_needs_their_label(
     studio, adapter, table, monkeypatch
 ):
-    seen = []
-    monkeypatch.setattr(
-        "fmstudio.prediction.judge.judge", lambda predictor, cohort: seen.append(cohort) or {}
-    )
-    studio.evaluate(adapter.id, table("new/manifest.csv"))
-    assert len(seen[0].cases) == 30
+    calibrated(studio, adapter)
+    monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
+    found = studio.evaluate(adapter.id, table("new/manifest.csv"))
+    assert found["n"] == 30
     with pytest.raises(InputError, match="label_ill"):
         studio.evaluate(adapter.id, table("bare/manifest.csv", label_ill=None))
     with pytest.raises(NotFound, match="imported"):

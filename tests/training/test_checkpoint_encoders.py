@@ -135,7 +135,7 @@ def test_a_case_has_the_answer_alone_that_it_has_among_others(finished, seen, se
         alone = [predictor.predict(case.sources).probabilities[positive] for case in held_out.cases]
 
     assert alone == pytest.approx(list(together), abs=1e-5)
-    assert judged["metrics"]["auroc"] == finished.result["metrics"]["auroc"]
+    assert judged.test.outputs == pytest.approx(finished.held_out.test.outputs, abs=1e-5)
 
 
 def test_stock_peft_loads_adapter_head_and_bridges(finished, settings):

@@ -90,12 +90,19 @@ def test_an_adapter_for_another_base_is_refused(finished, settings, tmp_path):
 
 
 def test_one_case_gets_the_answer_it_has_in_the_evaluation(finished, predictor, cohort):
-    held_out = dataclasses.replace(cohort, cases=cohort.split("test"))
+    held = judge(predictor, cohort)
 
-    judged = judge(predictor, held_out)
-
-    assert judged["metrics"]["auroc"] == finished.result["metrics"]["auroc"]
-    case = held_out.cases[0]
+    assert held.test.outputs == pytest.approx(finished.held_out.test.outputs, abs=1e-6)
+    assert held.validation.outputs == pytest.approx(finished.held_out.validation.outputs, abs=1e-6)
+    assert held.missing == finished.held_out.missing
+    alone = {tuple(e["modalities"]): e for e in held.subsets}
+    assert len(alone) == 2 ** len(cohort.modalities) - 1
+    name = cohort.modalities[0]
+    has = [c.case_id for c in cohort.split("test") if name in c.sources]
+    assert alone[name,]["n"] == len(has)
+    case = cohort.split("test")[0]
+    answer = predictor.predict(case.sources).probabilities[cohort.task.labels[1]]
+    assert answer == pytest.approx(held.test.outputs[0], abs=1e-5)
     assert predictor.predict(case.sources).probabilities == pytest.approx(
         predictor.predict(case.sources).probabilities, abs=0
     )

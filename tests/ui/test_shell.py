@@ -17,7 +17,9 @@ from fmstudio.studio import Studio
 from fmstudio.ui.guard import Guard
 from fmstudio.ui.shell import application, build, launch_options, serve
 
-PAGES = ["", "data", "finetune", "pretrain", "runs", "predict", "adapters", "bases"]
+PAGES = [
+    "", "data", "finetune", "pretrain", "runs", "evaluate", "predict", "adapters", "bases",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -190,6 +190,7 @@ def _wire(
             gr.Dropdown(choices=labels, value=value),
             gr.update(visible=any(project.sample for project in studio.projects())),
             "yes" if asked.get("sample") else "",
+            asked.get("case") or "",
             *[rows(known(studio, value, box), {}) for box in tables],
         )
 
@@ -202,10 +203,23 @@ def _wire(
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
         return found.adapter, found.case_id, note, *values
 
-    asked_for_sample = hidden()
+    @shown
+    def fill_case(adapter_id: str | None, asked_case: str) -> tuple[Any, ...]:
+        if not (adapter_id and asked_case):
+            return (gr.skip(),) * (2 + len(everything))
+        found = studio.held_out_case(adapter_id, asked_case)
+        values = _fill(studio, adapter_id, boxes, found.sources)
+        told = f"The held-out case {found.case_id} is filled in."
+        note = notice(told, "Press Predict.", "accent")
+        return found.case_id, note, *values
+
+    asked_for_sample, asked_for_case = hidden(), hidden()
+    asked_for_case.change(
+        fill_case, [adapter, asked_for_case], [case_id, result, *everything], **OPTIONS
+    )
     app.load(
         opened,
-        outputs=[adapter, sample, asked_for_sample, *[box.cells for box in tables]],
+        outputs=[adapter, sample, asked_for_sample, asked_for_case, *[box.cells for box in tables]],
         **OPTIONS,
     ).then(None, js=READY, **OPTIONS)
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")

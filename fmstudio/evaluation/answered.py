@@ -1,0 +1,175 @@
+"""Labelled cases with what an adapter answered them: all that a judgement is made from.
+
+Kept in the registry, so that a threshold can be moved without asking the model again. Of a patient
+there are the case ids, numbers and the groups to compare by, and nothing else: patients are counted
+from 0, files and values are not there.
+
+Shape letters: n cases, M modalities, K classes or labels. Targets and outputs as in `metrics`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from fmstudio.types import PatientCase, TaskSpec, target_array
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Cases of one split: whose they are (n), targets, calibrated outputs, what they had (n, M).
+
+    `groups` gives for each group column the value of each case, "" where it has none.
+    """
+
+    case_ids: tuple[str, ...]
+    patients: np.ndarray
+    targets: np.ndarray
+    outputs: np.ndarray
+    present: np.ndarray
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.case_ids)
+
+    @classmethod
+    def of(cls, cases: Sequence[PatientCase], outputs: np.ndarray, present: np.ndarray) -> Answered:
+        """Labelled cases with their outputs."""
+        _, patients = np.unique([case.patient_id for case in cases], return_inverse=True)
+        columns = sorted({column for case in cases for column in case.groups})
+        groups = {c: tuple(case.groups.get(c, "") for case in cases) for c in columns}
+        ids = tuple(case.case_id for case in cases)
+        return cls(ids, patients, target_array(cases), np.asarray(outputs, float),
+                   np.asarray(present, bool), groups)  # fmt: skip
+
+    def take(self, rows: np.ndarray) -> Answered:
+        """Some of the cases, by their row numbers."""
+        groups = {c: tuple(values[row] for row in rows) for c, values in self.groups.items()}
+        ids = tuple(self.case_ids[row] for row in rows)
+        return Answered(ids, self.patients[rows], self.targets[rows], self.outputs[rows],
+                        self.present[rows], groups)  # fmt: skip
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON; an unknown label is null."""
+        targets = [
+            [None if np.isnan(v) else v for v in row] if isinstance(row, list) else row
+            for row in self.targets.tolist()
+        ]
+        return {
+            "case_ids": list(self.case_ids), "patients": self.patients.tolist(),
+            "targets": targets, "outputs": self.outputs.tolist(),
+            "present": self.present.astype(int).tolist(),
+            "groups": {column: list(values) for column, values in self.groups.items()},
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Answered:
+        """What `as_dict` wrote."""
+        return cls(
+            tuple(stored["case_ids"]), np.array(stored["patients"], int),
+            np.array(stored["targets"], float), np.array(stored["outputs"], float),
+            np.array(stored["present"], bool),
+            {column: tuple(values) for column, values in stored["groups"].items()},
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """An adapter's answers to validation patients, where they are known, and to those it is judged
+    on.
+
+    `temperature` is what its logits were divided by before `shift` was added; `subsets` and
+    `fusion` are what each subset of
+    the modalities is worth, and `missing` what it costs if some are hidden (see `fusion`). `ladder`
+    are the outputs for the test cases of the simpler models that it was compared with, by name.
+    """
+
+    task: TaskSpec
+    modalities: tuple[str, ...]
+    test: Answered
+    validation: Answered | None = None
+    temperature: float = 1.0
+    subsets: tuple[Mapping[str, Any], ...] = ()
+    fusion: Mapping[str, Any] | None = None
+    missing: tuple[Mapping[str, Any], ...] = ()
+    ladder: Mapping[str, np.ndarray] = field(default_factory=dict)
+    shift: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "task": self.task.as_dict(), "modalities": list(self.modalities),
+            "test": self.test.as_dict(),
+            "validation": None if self.validation is None else self.validation.as_dict(),
+            "temperature": self.temperature, "subsets": [dict(one) for one in self.subsets],
+            "fusion": None if self.fusion is None else dict(self.fusion),
+            "missing": [dict(one) for one in self.missing],
+            "ladder": {name: outputs.tolist() for name, outputs in self.ladder.items()},
+            "shift": self.shift,
+        }  # fmt: skip
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> HeldOut:
+        """What `as_dict` wrote."""
+        validation = stored["validation"]
+        return cls(
+            TaskSpec.from_dict(stored["task"]), tuple(stored["modalities"]),
+            Answered.from_dict(stored["test"]),
+            None if validation is None else Answered.from_dict(validation),
+            stored["temperature"], tuple(stored["subsets"]), stored["fusion"],
+            tuple(stored["missing"]),
+            {name: np.array(outputs, float) for name, outputs in stored.get("ladder", {}).items()},
+            stored.get("shift", 0.0),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Question:
+    """One yes-or-no question: a binary task, a label, or a class against the others.
+
+    `truth` (n) is True where the answer is yes, `chance` (n) its probability; `rows` are the cases
+    of `Answered` that have an answer.
+    """
+
+    label: str
+    truth: np.ndarray
+    chance: np.ndarray
+    patients: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def positives(self) -> int:
+        """How many cases the answer is yes for."""
+        return int(self.truth.sum())
+
+    @property
+    def both(self) -> bool:
+        """True if there are cases of either answer."""
+        return 0 < self.positives < len(self)
+
+    def take(self, rows: np.ndarray) -> Question:
+        """Some of the cases, by their row numbers or a mask."""
+        return Question(self.label, self.truth[rows], self.chance[rows], self.patients[rows],
+                        self.rows[rows])  # fmt: skip
+
+
+def questions(task: TaskSpec, answered: Answered) -> Iterator[Question]:
+    """The yes-or-no questions of a task that is none about a number."""
+    everyone = np.arange(len(answered))
+    if task.kind == "binary":
+        yield Question(task.labels[-1], answered.targets > 0.5, answered.outputs,
+                       answered.patients, everyone)  # fmt: skip
+        return
+    for k, label in enumerate(task.labels if task.kind != "regression" else ()):
+        if task.kind == "multiclass":
+            rows, truth = everyone, answered.targets == k
+        else:
+            rows = np.flatnonzero(~np.isnan(answered.targets[:, k]))
+            truth = answered.targets[rows, k] > 0.5
+        yield Question(label, truth, answered.outputs[rows, k], answered.patients[rows], rows)

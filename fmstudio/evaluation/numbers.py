@@ -1,0 +1,83 @@
+"""Judging answers that are numbers: whether they are right on average, and for each group.
+
+Shape letters: n cases, R resamples.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fmstudio.evaluation.answered import Answered
+from fmstudio.evaluation.reliability import FEWEST_IN_BIN, MOST_BINS
+from fmstudio.evaluation.resampling import Figure, intervals, ratio
+
+SMALLEST = 20  # cases of a group whose figures are told
+
+
+def calibration_of_numbers(answered: Answered) -> dict[str, Any]:
+    """Slope and intercept of truth on answer by least squares, mean difference, and bins.
+
+    Slope 1 and intercept 0 are right; a slope below 1 says that answers are too extreme.
+    """
+    truth, answer = answered.targets, answered.outputs
+
+    def slope(weights: np.ndarray) -> np.ndarray:
+        total = weights.sum(axis=1)
+        mean_x, mean_y = ratio(weights @ answer, total), ratio(weights @ truth, total)
+        spread = ratio(weights @ answer**2, total) - mean_x**2
+        shared = ratio(weights @ (answer * truth), total) - mean_x * mean_y
+        return ratio(shared, np.where(spread > 1e-12, spread, 0.0))
+
+    def intercept(weights: np.ndarray) -> np.ndarray:
+        total = weights.sum(axis=1)
+        return ratio(weights @ truth, total) - slope(weights) * ratio(weights @ answer, total)
+
+    figures = {"slope": slope, "intercept": intercept, **_errors(answered)}
+    found = intervals(figures, len(answered), answered.patients)
+    return {
+        "n": len(answered), "bins": _bins(answered),
+        **{name: figure.as_dict() for name, figure in found.items()},
+    }  # fmt: skip
+
+
+def subgroups_of_numbers(answered: Answered) -> dict[str, Any]:
+    """Mean error and mean difference of each group of at least 20 cases; others are named.
+
+    Intervals are of each group alone; nothing is tested.
+    """
+    groups: list[dict[str, Any]] = []
+    small: list[dict[str, Any]] = []
+    for column, values in answered.groups.items():
+        for value in sorted(set(values) - {""}):
+            rows = np.flatnonzero(np.array(values) == value)
+            entry = {"group": {column: value}, "n": len(rows)}
+            if len(rows) < SMALLEST:
+                small.append(entry)
+                continue
+            own = answered.take(rows)
+            found = intervals(_errors(own), len(own), own.patients)
+            groups.append(entry | {"figures": {k: f.as_dict() for k, f in found.items()}})
+    return {"n": len(answered), "groups": groups, "small": small, "tests": 0, "gaps": []}
+
+
+def _errors(answered: Answered) -> dict[str, Figure]:
+    left = answered.targets - answered.outputs
+    return {
+        "mae": lambda w: ratio(w @ np.abs(left), w.sum(axis=1)),
+        "in_the_large": lambda w: ratio(w @ left, w.sum(axis=1)),
+    }
+
+
+def _bins(answered: Answered) -> list[dict[str, Any]]:
+    """Truth among cases of like answers, with intervals over resampled patients."""
+    count = max(1, min(MOST_BINS, len(answered) // FEWEST_IN_BIN))
+    found = []
+    for rows in np.array_split(np.argsort(answered.outputs, kind="stable"), count):
+        truth = answered.targets[rows]
+        mean = {"mean": lambda w, truth=truth: ratio(w @ truth, w.sum(axis=1))}
+        observed = intervals(mean, len(rows), answered.patients[rows])["mean"]
+        found.append({"n": len(rows), "predicted": float(answered.outputs[rows].mean()),
+                      "observed": observed.as_dict()})  # fmt: skip
+    return found

@@ -1,0 +1,165 @@
+"""Recalibration: which of a few simple maps makes chances mean what they say, and by how much.
+
+No map, temperature (Guo et al. 2017, arXiv 1706.04599), Platt's slope and intercept (Platt 1999)
+and isotonic regression (Zadrozny and Elkan 2002), all fitted on validation patients. The choice
+falls by cross-validated log loss over validation patients, to the simplest map within one standard
+error of the best; what it does is then looked at on other patients.
+
+Shape letters: n cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
+from sklearn.model_selection import GroupKFold
+
+from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.metrics import calibration_error
+from fmstudio.evaluation.reliability import EDGE, intercept, logistic, slope
+from fmstudio.evaluation.resampling import intervals
+
+FOLDS = 5
+FEWEST = 20  # validation cases, and at least five of either answer, before anything is fitted
+UNCALIBRATED = "before calibration"
+Map = Callable[[np.ndarray], np.ndarray]
+
+
+def as_it_is(chance: np.ndarray, truth: np.ndarray) -> Map:
+    """No map."""
+    return lambda given: given
+
+
+def temperature(chance: np.ndarray, truth: np.ndarray) -> Map:
+    """Logits divided by the number of least log loss."""
+    score = _score(chance)
+
+    def lost(log_value: float) -> float:
+        return _losses(expit(score / np.exp(log_value)), truth).mean()
+
+    value = float(np.exp(minimize_scalar(lost, bounds=(-2.0, 3.0), method="bounded").x))
+    return lambda given: expit(_score(given) / value)
+
+
+def platt(chance: np.ndarray, truth: np.ndarray) -> Map:
+    """A logistic regression on the logit. Where it has no finite fit, or turns ranks: no map."""
+    found = logistic(chance, truth.astype(float), np.ones((1, len(chance))))[0]
+    if np.isnan(found).any() or found[1] <= 0:
+        return as_it_is(chance, truth)
+    return lambda given: expit(found[0] + found[1] * _score(given))
+
+
+def isotonic(chance: np.ndarray, truth: np.ndarray) -> Map:
+    """The rising steps of least squares, drawn in by one case at either end.
+
+    Without the latter a step without any positive case would be sure to be negative.
+    """
+    edge = 1 / (len(chance) + 2)
+    fitted = IsotonicRegression(out_of_bounds="clip", y_min=edge, y_max=1 - edge)
+    fitted.fit(chance, truth.astype(float))
+    return lambda given: fitted.predict(given)
+
+
+METHODS: Mapping[str, Callable[[np.ndarray, np.ndarray], Map]] = {
+    "as it is": as_it_is, "temperature": temperature, "Platt": platt, "isotonic": isotonic,
+}  # fmt: skip
+"""From the simplest to the most free."""
+
+
+def recalibration(
+    judged: Question, validation: Question | None, uncalibrated: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Each map's figures on the judged cases, with the one that validation patients choose.
+
+    The first row, "before calibration", are the chances (n) as they were trained, if given.
+
+    `chosen` is "as it is", with a `reason`, where validation patients are too few to fit anything.
+    """
+    rows = [] if uncalibrated is None else [_row(UNCALIBRATED, judged, uncalibrated, None)]
+    usable = validation is not None and _enough(validation)
+    if validation is None or not usable:
+        rows += [_row("as it is", judged, judged.chance, None)]
+        return {"n": len(judged), "n_validation": 0 if validation is None else len(validation),
+                "chosen": "as it is", "methods": rows,
+                "reason": f"Fewer than {FEWEST} validation patients, or fewer than five of either "
+                "answer: nothing was fitted."}  # fmt: skip
+    losses = cross_validated(validation)
+    chosen = choose(losses)
+    for name, method in METHODS.items():
+        read = method(validation.chance, validation.truth)
+        rows.append(_row(name, judged, read(judged.chance), float(losses[name].mean())))
+    return {"n": len(judged), "n_validation": len(validation), "chosen": chosen, "methods": rows}
+
+
+def platt_beats_temperature(validation: Question) -> tuple[float, float] | None:
+    """Slope and intercept on the logit of the chances, where validation patients call for both.
+
+    None where a temperature is within one standard error, there are too few patients, or the fit
+    would turn ranks. Steps are no choice here: contributions need a curve without them.
+    """
+    if not _enough(validation):
+        return None
+    losses = cross_validated(validation, ("temperature", "Platt"))
+    if choose(losses) != "Platt":
+        return None
+    whole = np.ones((1, len(validation)))
+    cut, rise = logistic(validation.chance, validation.truth.astype(float), whole)[0]
+    return (float(rise), float(cut)) if np.isfinite(rise) and rise > 0 else None
+
+
+def cross_validated(
+    validation: Question, names: Sequence[str] = tuple(METHODS)
+) -> dict[str, np.ndarray]:
+    """Each map's log loss (n) on validation cases, from fits that did not see the patient."""
+    losses = {name: np.zeros(len(validation)) for name in names}
+    folds = GroupKFold(min(FOLDS, len(set(validation.patients))), shuffle=True, random_state=0)
+    for inner, outer in folds.split(validation.chance, groups=validation.patients):
+        for name in names:
+            read = METHODS[name](validation.chance[inner], validation.truth[inner])
+            losses[name][outer] = _losses(read(validation.chance[outer]), validation.truth[outer])
+    return losses
+
+
+def choose(losses: Mapping[str, np.ndarray]) -> str:
+    """The first and so simplest map whose loss (n) is within one standard error of the best."""
+    best = min(losses, key=lambda name: float(losses[name].mean()))
+    for name in losses:
+        worse = losses[name] - losses[best]
+        if worse.mean() <= worse.std() / np.sqrt(len(worse)):
+            return name
+    return best
+
+
+def _enough(validation: Question) -> bool:
+    fewer = min(validation.positives, len(validation) - validation.positives)
+    return len(validation) >= FEWEST and fewer >= 5 and len(set(validation.patients)) >= FOLDS
+
+
+def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) -> dict[str, Any]:
+    truth = judged.truth.astype(float)
+    found = intervals(
+        {
+            "ece": lambda weights: calibration_error(truth, chance, weights),
+            "slope": lambda weights: slope(chance, truth, weights),
+            "intercept": lambda weights: intercept(chance, truth, weights),
+            "brier": lambda weights: weights @ (chance - truth) ** 2 / weights.sum(axis=1),
+        },
+        len(judged), judged.patients,
+    )  # fmt: skip
+    return {"method": name, "validation_loss": loss,
+            **{key: figure.as_dict() for key, figure in found.items()}}  # fmt: skip
+
+
+def _score(chance: np.ndarray) -> np.ndarray:
+    return logit(np.clip(chance, EDGE, 1 - EDGE))
+
+
+def _losses(chance: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Log loss of each case."""
+    sure = np.clip(np.where(truth, chance, 1 - chance), EDGE, 1)
+    return -np.log(sure)

@@ -1,0 +1,1 @@
+"""A report on an adapter: methods, results, checklists, figures, as HTML, PDF and JSON."""

@@ -1,0 +1,68 @@
+"""What a report is written from: the judgement, the adapter's card, its project, cohort and run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.types import Interval
+
+NAMES = {
+    "auroc": "AUROC", "macro_auroc": "Macro AUROC", "auprc": "AUPRC", "brier": "Brier score",
+    "ece": "Calibration error", "accuracy": "Accuracy", "mae": "Mean absolute error",
+    "rmse": "Root mean square error", "r2": "R²",
+}  # fmt: skip
+QUESTION_PARTS = ("discrimination", "calibration", "operating_points", "decision_curve", "triage",
+                  "subgroups")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is known. `labels` are what people call the modalities."""
+
+    judgement: Mapping[str, Any]
+    adapter: AdapterRecord
+    project: ProjectRecord
+    cohort: CohortRecord | None
+    run: RunRecord | None
+    model_card: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """The adapter's card."""
+        return self.adapter.card
+
+    def modality(self, name: str) -> str:
+        """What people call a modality."""
+        return self.labels.get(name, name)
+
+    def questions(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """(label, the parts of the judgement about it) for each yes-or-no question."""
+        found = self.judgement
+        if found["triage"] is None:
+            return
+        if "by_label" not in found["triage"]:
+            yield found["labels"][-1], {part: found[part] for part in QUESTION_PARTS}
+            return
+        for label in found["triage"]["by_label"]:
+            yield label, {part: found[part]["by_label"][label] for part in QUESTION_PARTS}
+
+
+def told(figure: Mapping[str, Any] | Interval | None, digits: int = 3) -> str:
+    """'0.812 (0.745 to 0.871)'; '–' where it cannot be computed."""
+    values = figure.as_dict() if isinstance(figure, Interval) else figure
+    if not values or values.get("value") is None:
+        return "–"
+    if values.get("low") is None or values.get("high") is None:
+        return f"{values['value']:.{digits}f}"
+    return (
+        f"{values['value']:.{digits}f} ({values['low']:.{digits}f} to {values['high']:.{digits}f})"
+    )
+
+
+def named(group: Mapping[str, str]) -> str:
+    """'sex F, site A'."""
+    return ", ".join(f"{column} {value}" for column, value in group.items())

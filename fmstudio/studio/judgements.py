@@ -1,0 +1,192 @@
+"""Verbs that judge adapters, from the answers to held-out patients that the registry keeps."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.errors import InputError, NotFound
+from fmstudio.records import AdapterRecord
+from fmstudio.studio import manifests, uploads
+from fmstudio.studio.answers import Answers
+from fmstudio.studio.libraries import load_libraries
+from fmstudio.types import PatientCase
+
+if TYPE_CHECKING:
+    from fmstudio.evaluation.answered import HeldOut, Question
+    from fmstudio.registry import Registry
+    from fmstudio.settings import Settings
+
+
+class Judgements(Answers):
+    """Judgements, comparisons and what the sliders of the page Evaluate ask."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        super().__init__(settings, registry)
+        self._judged: dict[str, dict[str, Any]] = {}
+        self._judging = threading.Lock()
+
+    def held_out(self, ref: str) -> HeldOut:
+        """An adapter's answers to its held-out patients: kept ones, else asked for and kept now.
+
+        Raises NotFound for an imported adapter whose cohort is not here, InputError if the cohort's
+        files have changed.
+        """
+        from fmstudio.evaluation.answered import HeldOut
+
+        adapter = self.adapter(ref)
+        kept = self.registry.held_out(adapter.id)
+        if kept is not None:
+            return HeldOut.from_dict(kept)
+        load_libraries()
+        from fmstudio.prediction.judge import judge
+
+        found = judge(self.predictor(adapter.id), manifests.held_out(self, adapter))
+        self.registry.keep_held_out(adapter.id, found.as_dict())
+        return found
+
+    def evaluate(self, ref: str, manifest: Path | None = None) -> dict[str, Any]:
+        """The JSON of `evaluate`: an adapter judged on its held-out patients, or on all labelled
+        cases of another manifest, with thresholds from its validation patients.
+
+        Raises as `held_out` does; InputError for a manifest without labels or usable cases.
+        """
+        adapter = self.adapter(ref)
+        if manifest is not None:
+            return self._judge(adapter, self._of_manifest(adapter, Path(manifest)))
+        with self._judging:  # two pages that open at once wait for one judgement
+            if adapter.id not in self._judged:
+                self._judged[adapter.id] = self._judge(adapter, self.held_out(adapter.id))
+            return self._judged[adapter.id]
+
+    def _judge(self, adapter: AdapterRecord, held: HeldOut) -> dict[str, Any]:
+        from fmstudio.evaluation.judgement import judgement
+
+        stored = self.adapter_folder(adapter.id) / "calibration.json"
+        conformal = json.loads(stored.read_text(encoding="utf-8"))["conformal"]
+        found = judgement(held, conformal, adapter.card.get("learning_curve"))
+        return {"adapter": adapter.id, **found}
+
+    def _of_manifest(self, adapter: AdapterRecord, manifest: Path) -> HeldOut:
+        """Answers to all labelled cases of a manifest, beside the adapter's validation patients."""
+        load_libraries()
+        from fmstudio.evaluation.answered import HeldOut
+        from fmstudio.prediction.judge import judge
+
+        cohort = manifests.read_cases(self, adapter, manifest, require_label=True)
+        cases = tuple(replace(case, split="test") for case in cohort.cases)
+        found = judge(self.predictor(adapter.id), replace(cohort, cases=cases))
+        kept = self.registry.held_out(adapter.id)
+        return replace(found, validation=HeldOut.from_dict(kept).validation if kept else None)
+
+    def compare(self, refs: Sequence[str]) -> dict[str, Any]:
+        """Adapters side by side on the held-out patients that all of them have, paired, with the
+        simpler models that the first was compared with.
+
+        Raises InputError if they do not answer the same question about some of the same cases.
+        """
+        from fmstudio.evaluation.comparison import comparison
+
+        ids = list(dict.fromkeys(self.adapter(ref).id for ref in refs))
+        return comparison({adapter: self.held_out(adapter) for adapter in ids})
+
+    def held_out_case(self, ref: str, case_id: str) -> PatientCase:
+        """A case that an adapter was judged on, with its files. Raises NotFound, or InputError if
+        the cohort's files have changed."""
+        adapter = self.adapter(ref)
+        for case in manifests.held_out(self, adapter).cases:
+            if case.case_id == case_id and case.split != "train":
+                return case
+        raise NotFound(
+            f"The adapter {adapter.id} was not judged on a case '{case_id}'.",
+            hint="Choose a case from the page Evaluate.",
+        )
+
+    def question(self, ref: str, label: str | None = None) -> tuple[Question, Question | None]:
+        """One yes-or-no question about held-out and validation patients. Raises InputError."""
+        from fmstudio.evaluation.answered import questions
+
+        held = self.held_out(ref)
+        found = {question.label: question for question in questions(held.task, held.test)}
+        if not found or label not in {None, *found}:
+            raise InputError(
+                f"The adapter {ref} has no question '{label}'." if found
+                else f"The adapter {ref} answers with a number: it has no threshold.",
+                hint=f"Use one of: {', '.join(found)}." if found else "Choose another adapter.",
+            )  # fmt: skip
+        chosen = label or next(iter(found))
+        before = questions(held.task, held.validation) if held.validation else ()
+        return found[chosen], next((one for one in before if one.label == chosen), None)
+
+    def at_threshold(
+        self, ref: str, threshold: float, prevalence: float | None = None, label: str | None = None
+    ) -> dict[str, Any]:
+        """What a threshold does to held-out patients, at their or another prevalence."""
+        from fmstudio.evaluation.operating import at_threshold
+
+        return at_threshold(self.question(ref, label)[0], threshold, prevalence)
+
+    def threshold_for(
+        self, ref: str, target: str, value: float, prevalence: float | None = None,
+        label: str | None = None,
+    ) -> float | None:  # fmt: skip
+        """The threshold at which validation patients reach a target, or None.
+
+        `target` is sensitivity, specificity, ppv or npv. Without validation patients the held-out
+        ones are used.
+        """
+        from fmstudio.evaluation.operating import threshold_for
+
+        judged, before = self.question(ref, label)
+        chosen_on = before if before is not None and before.both else judged
+        return threshold_for(chosen_on, target, value, prevalence)
+
+    def decision_curve(
+        self, ref: str, prevalence: float | None = None, label: str | None = None
+    ) -> dict[str, Any]:
+        """Net benefit on held-out patients at their or another prevalence."""
+        from fmstudio.evaluation.benefit import decision_curve
+
+        return decision_curve(self.question(ref, label)[0], prevalence)
+
+    def triage(self, ref: str, ppv: float, npv: float, label: str | None = None) -> dict[str, Any]:
+        """Rule-in and rule-out with a promise on PPV and NPV."""
+        from fmstudio.evaluation.triage import triage
+
+        return triage(self.question(ref, label)[0], ppv, npv)
+
+    def report(self, ref: str, folder: Path) -> list[Path]:
+        """Write a report on an adapter into a folder: HTML, PDF, JSON, model card, figures.
+
+        The files, the HTML first. Raises InputError if the folder cannot be written to, else as
+        `evaluate` does.
+        """
+        from fmstudio.publication.facts import Facts
+        from fmstudio.publication.write import write_report
+
+        adapter = self.adapter(ref)
+        project = self.project(adapter.project_id)
+        card = self.adapter_folder(adapter.id) / "README.md"
+        facts = Facts(
+            self.evaluate(adapter.id), adapter, project, manifests.training_cohort(self, adapter),
+            None if adapter.run_id is None else self.run(adapter.run_id),
+            card.read_text(encoding="utf-8") if card.is_file() else "",
+            {pipeline.name: pipeline.label for pipeline in self.pipelines()},
+        )  # fmt: skip
+        uploads.check_folder_of(folder)
+        try:
+            return write_report(facts, folder)
+        except OSError as fault:
+            raise InputError(
+                f"The report cannot be written to '{folder.name}': {fault.strerror}.",
+                hint="Choose another folder.",
+            ) from fault
+
+    def delete_adapter(self, ref: str) -> None:
+        """Delete an adapter, its files and its judgement."""
+        self._judged.pop(self.adapter(ref).id, None)
+        super().delete_adapter(ref)

@@ -1,0 +1,71 @@
+"""The label budget: the probe fitted again to fewer patients, to see what more of them would bring.
+
+Shape letters: n cases, M modalities, F features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fmstudio.evaluation.learning import Refit, learning_curve
+from fmstudio.training.judge import read
+from fmstudio.training.material import Material
+from fmstudio.training.probe import Head, fit_probe, prior_shift
+from fmstudio.types import TaskSpec
+
+SHARES = (0.125, 0.25, 0.5)
+ORDERS = 3  # in which patients are added; each subset holds the smaller ones of its order
+FEWEST = 12  # cases of a subset
+
+Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
+
+
+def label_budget(
+    task: TaskSpec, material: Material, features: Features, head: Head, balance: bool,
+    groups: Sequence[Sequence[slice]],
+) -> dict[str, Any]:  # fmt: skip
+    """The learning curve of the probe on test patients, see `learning_curve`.
+
+    `features` are values (n, M, F) and presence (n, M) by split; `head` is the probe of all
+    training cases, `groups` as for `fit_probe`.
+    """
+    targets, patients = material.targets["train"], np.array(material.patients("train"))
+    test = features["test"]
+
+    def answers(fitted: Head, own: np.ndarray) -> np.ndarray:
+        shift = prior_shift(task, own) if balance else np.zeros(1)
+        outputs = read(task, material, fitted, test, shift)
+        return outputs.reshape(len(outputs)) if task.kind in ("binary", "regression") else outputs
+
+    refits = []
+    for share in SHARES:
+        parts = [_rows(patients, share, seed) for seed in range(ORDERS)]
+        if min(map(len, parts)) < FEWEST:
+            continue
+        outputs = []
+        for rows in parts:
+            train = features["train"][0][rows], features["train"][1][rows], targets[rows]
+            outputs.append(answers(fit_probe(task, train, list(patients[rows]), balance, groups),
+                                   targets[rows]))  # fmt: skip
+        counted = np.mean([_positives(task, targets[rows]) for rows in parts])
+        refits.append(Refit(float(np.mean([*map(len, parts)])), float(counted), outputs))
+    whole = Refit(float(len(targets)), _positives(task, targets), [answers(head, targets)])
+    found = learning_curve(task, material.true("test"), material.patients("test"), [*refits, whole])
+    return found | {"model": "probe"}
+
+
+def _rows(patients: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The cases of the first `share` of the patients in a random order."""
+    everyone = np.unique(patients)
+    order = np.random.default_rng(seed).permutation(everyone)
+    return np.flatnonzero(np.isin(patients, order[: round(share * len(everyone))]))
+
+
+def _positives(task: TaskSpec, targets: np.ndarray) -> float:
+    """How many cases a label has, on average over labels or classes; all for a number."""
+    if task.kind in ("binary", "multilabel"):
+        return float(np.mean(np.nansum(targets.reshape(len(targets), -1), axis=0)))
+    return len(targets) / max(1, task.outputs)

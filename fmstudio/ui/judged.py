@@ -1,0 +1,352 @@
+"""A judgement in words and tables: at a glance, calibration, sets, groups, subsets, cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fmstudio.contracts import Pipeline
+from fmstudio.ui.fragments import (  # fmt: skip
+    NOTHING,
+    Html,
+    badge,
+    bullets,
+    join,
+    link,
+    notice,
+    section,
+    table,
+    tag,
+    text,
+    whisker,
+)
+from fmstudio.ui.operating import share
+from fmstudio.ui.results import RANGES, STAGES, VERDICTS
+from fmstudio.ui.wording import headline, interval, listed, metric, number, plural
+
+FIGURES = {
+    "sensitivity": "Sensitivity",
+    "false_positive_rate": "False positive rate",
+    "auroc": "AUROC",
+    "calibration": "Truth minus prediction",
+    "mae": "Mean error",
+    "in_the_large": "Truth minus prediction",
+}
+MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
+KINDS = {
+    "worst": ("Most surely wrong", "Look for a wrong label, a bad file, or what the model misses."),
+    "uncertain": ("Most undecided", "Where a person's judgement counts most."),
+    "best": ("Most surely right", "What the model finds easy."),
+}
+
+
+def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """What a reader must know before anything else, each with its tone."""
+    name, figure = headline(found["metrics"]) or ("", None)
+    lines = [_strength(name, figure, found["n"])]
+    calibration = question.get("calibration")
+    if calibration and found["task"] != "regression":
+        lines.append(_calibrated(calibration))
+    if found.get("fusion"):
+        verdict = found["fusion"]
+        words, tone = VERDICTS[verdict["verdict"]]
+        best = names.get(verdict["best_single"], verdict["best_single"])
+        lines.append((words, f"Gain over {best} alone: {interval(verdict['gain'])}.", tone))
+    if question.get("decision_curve"):
+        lines.append(_useful(question["decision_curve"]["better"]))
+    if question.get("subgroups"):
+        lines.append(_alike(question["subgroups"]))
+    rows = [
+        [badge({"good": "Good", "warning": "Look", "stop": "Poor"}.get(tone, "Open"), tone),
+         join([tag("strong", text(words)), Html(" "), tag("small", text(more))])]
+        for words, more, tone in lines
+    ]  # fmt: skip
+    return table(["", "In short"], rows)
+
+
+def _strength(name: str, figure: Any, n: int) -> tuple[str, str, str]:
+    told = f"{metric(name)} {interval(figure)} on {plural(n, 'held-out case')}."
+    low = figure.get("low") if isinstance(figure, Mapping) else None
+    middle = sum(RANGES[name]) / 2 if name in RANGES else None
+    if low is None or middle is None:
+        return "How well it tells cases apart cannot be said.", told, "plain"
+    if low <= middle:
+        return "No evidence that it does better than guessing.", told, "stop"
+    wide = figure["high"] - low > 0.2
+    more = " The interval is wide: more held-out patients would tell more." if wide else ""
+    return "It tells cases apart better than guessing.", told + more, "warning" if wide else "good"
+
+
+def _calibrated(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    slope, shift = found["slope"], found["intercept"]
+    told = f"Slope {interval(slope)} (1 is right), intercept {interval(shift)} (0 is right)."
+    if slope["low"] is None or shift["low"] is None:
+        return "Whether its chances can be taken at their word cannot be said.", told, "plain"
+    faults = []
+    if slope["high"] < 1:
+        faults.append("too extreme")
+    if slope["low"] > 1:
+        faults.append("too timid")
+    if shift["low"] > 0:
+        faults.append("too low")
+    if shift["high"] < 0:
+        faults.append("too high")
+    if faults:
+        return f"Its chances are {listed(faults)}.", told, "warning"
+    return "No evidence that its chances are off.", told, "good"
+
+
+def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
+    if not better:
+        return (
+            "No evidence that acting on it beats treating all or none.",
+            "See the decision curve.", "warning",
+        )  # fmt: skip
+    spans = listed([f"{low:.0%} to {high:.0%}" for low, high in better])
+    return (
+        f"Acting on it is better than treating all or none for thresholds of {spans}.",
+        "By the 95 % interval of net benefit.", "good",
+    )  # fmt: skip
+
+
+def _alike(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    if not found["groups"]:
+        return ("Groups of patients were not compared.",
+                "The cohort has no group column with groups of 20 or more.", "plain")  # fmt: skip
+    if found["gaps"]:
+        return (f"{plural(len(found['gaps']), 'gap')} between groups of patients.",
+                "See the table of groups.", "warning")  # fmt: skip
+    return (f"No evidence that it treats {plural(len(found['groups']), 'group')} differently.",
+            f"{plural(found['tests'], 'comparison')}, taken together.", "good")  # fmt: skip
+
+
+def calibration(found: Mapping[str, Any]) -> Html:
+    """Slope and intercept, and what recalibration would do."""
+    if "recalibration" not in found:
+        rows = [[text(label), text(interval(found[key]))] for key, label in
+                (("slope", "Slope (1 is right)"), ("intercept", "Intercept (0 is right)"),
+                 ("mae", "Mean error"), ("in_the_large", "Truth minus prediction"))]  # fmt: skip
+        return table(["", "#95 % interval"], rows, f"{number(found['n'])} held-out cases")
+    own = found["recalibration"]
+    rows = []
+    for one in own["methods"]:
+        is_chosen = one["method"] == own["chosen"]
+        chosen = badge("chosen on validation", "good") if is_chosen else NOTHING
+        first = MAPS.get(one["method"], one["method"].capitalize())
+        rows.append([
+            join([text(first), Html(" "), chosen]), text(interval(one["ece"])),
+            text(interval(one["slope"])), text(interval(one["intercept"])),
+        ])  # fmt: skip
+    header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept"]
+    told = own.get("reason") or (
+        f"Each map was fitted on {number(own['n_validation'])} validation cases and looked at on "
+        f"{number(own['n'])} held-out ones. The simplest within one standard error of the best is "
+        "chosen. Predictions are not changed by this table."
+    )
+    return join([table(header, rows), tag("p", text(told), "fm-note")])
+
+
+def conformal(found: Mapping[str, Any], regression: bool) -> Html:
+    """Coverage asked and reached at each level, and by group."""
+    size = "Mean width" if regression else "Mean size"
+    rows = [
+        [text(f"{100 * one['asked']:.0f} %"), text(share(one["reached"])),
+         text(interval(one["mean_size"])), text(_sizes(one))]
+        for one in [*found["levels"]] or [found]
+    ]  # fmt: skip
+    parts = [table(["Asked", "#Reached", f"#{size}", "Answers by number of labels"], rows)]
+    if found["groups"]:
+        own = [
+            [text(_named(one["group"])), text(number(one["n"])),
+             text("too few to say" if one["reached"] is None else share(one["reached"]))]
+            for one in found["groups"]
+        ]  # fmt: skip
+        asked = f"Reached by group where {found['asked']:.0%} were asked"
+        parts.append(table(["Group", "#Cases", "#Reached"], own, asked))
+    return tag("div", join([*parts, bullets(found["remarks"])]), "fm-answer")
+
+
+def _sizes(one: Mapping[str, Any]) -> str:
+    sizes = one.get("sizes")
+    if not sizes:
+        return "–"
+    return ", ".join(f"{number(n)} with {size}" for size, n in sizes.items())
+
+
+def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """Every subset of the modalities with its interval, singles and all first."""
+    name = (headline(found["metrics"]) or ("",))[0]
+    most = len(found["modalities"])
+    told, rest = [], []
+    for one in found["subsets"]:
+        size = len(one["modalities"])
+        label = "All together" if size == most > 1 else " + ".join(
+            names.get(key, key) for key in one["modalities"]
+        )  # fmt: skip
+        gain = text(interval(one["gain"])) if one.get("gain") else NOTHING
+        row = [text(label), _whisker(one[name], name), text(interval(one[name])),
+               text(number(one["n"])), gain]  # fmt: skip
+        (told if size in (1, most) else rest).append(row)
+    header = ["Given", metric(name), "#95 % interval", "#Cases", "#Gain of everything"]
+    parts = [table(header, told)]
+    if found["fusion"]:
+        parts.append(_fusion(found["fusion"], names))
+    if rest:
+        inside = join([tag("summary", text(f"The other {len(rest)} combinations")),
+                       table(header, rest)])  # fmt: skip
+        parts.append(tag("details", inside, "fm-details"))
+    return join(parts)
+
+
+def _fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+    """The verdict with its paired interval."""
+    words, tone = VERDICTS[found["verdict"]]
+    best = names.get(found["best_single"], found["best_single"])
+    gain = f"Gain over the best single modality ({best}), paired on {plural(found['n'], 'case')}"
+    return notice(words, f"{gain}: {interval(found['gain'])}.", tone)
+
+
+def _whisker(figure: Mapping[str, Any], name: str) -> Html:
+    if name not in RANGES or any(figure.get(key) is None for key in ("value", "low", "high")):
+        return NOTHING
+    return whisker(figure["value"], figure["low"], figure["high"], *RANGES[name])
+
+
+def groups(found: Mapping[str, Any]) -> Html:
+    """Figures of each group; real gaps marked; small groups named."""
+    if not found["groups"] and not found["small"]:
+        return notice("The cohort has no group column.",
+                      "Give a column such as sex, age band or site the role 'group' on the page "
+                      "Data.")  # fmt: skip
+    parts = []
+    if found["groups"]:
+        keys = [key for key in FIGURES if key in found["groups"][0]["figures"]]
+        rows = []
+        for one in found["groups"]:
+            cells = [text(_named(one["group"])), text(_counted(one))]
+            rows.append([*cells, *[_cell(one["figures"][key], key) for key in keys]])
+        at = found.get("threshold")
+        caption = f"Sensitivity and false positive rate at a threshold of {at:.2f}" if at else ""
+        header = ["Group", "#Cases", *(f"#{FIGURES[key]}" for key in keys)]
+        parts.append(table(header, rows, caption))
+    if found["small"]:
+        small = ", ".join(f"{_named(one['group'])} ({one['n']})" for one in found["small"])
+        parts.append(tag("p", text(f"Too small to compare (fewer than 20): {small}."), "fm-note"))
+    return tag("div", join(parts), "fm-answer")
+
+
+def _counted(one: Mapping[str, Any]) -> str:
+    ill = f" ({number(one['positives'])} positive)" if "positives" in one else ""
+    return number(one["n"]) + ill
+
+
+def _cell(own: Mapping[str, Any], key: str) -> Html:
+    """A figure, its interval below, and a mark if its gap to all others is real."""
+    parts = [text(number(own["value"], 2))]
+    if own["low"] is not None:
+        parts.append(tag("div", tag("small", text(f"{number(own['low'], 2)} to "
+                                                  f"{number(own['high'], 2)}"))))  # fmt: skip
+    if own.get("different"):
+        gap = f"{own['gap']['value']:+.2f} against others, P = {own['p']:.3f}"
+        parts.append(tag("div", badge(gap, "warning")))
+    return join(parts)
+
+
+def _named(group: Mapping[str, str]) -> str:
+    return ", ".join(f"{column.replace('_', ' ')}: {value}" for column, value in group.items())
+
+
+def budget(found: Mapping[str, Any]) -> Html:
+    """How many more patients a better model would take."""
+    if found.get("reason"):
+        return notice("No forecast.", found["reason"])
+    lines = []
+    for one in found["forecast"]:
+        more = one["more_positives"]
+        if more["value"] is None:
+            lines.append(f"{metric(found['metric'])} {one['target']:.2f}: not within eight times "
+                         "these patients.")  # fmt: skip
+            continue
+        low, high = (
+            "far more" if value is None else f"{value:,}" for value in (more["low"], more["high"])
+        )
+        lines.append(
+            f"{metric(found['metric'])} {one['target']:.2f}: about {more['value']:,} more "
+            f"positives (95 % band {low} to {high}), {one['more_cases']['value']:,} more cases."
+        )
+    return bullets(lines or ["The model is as good as it can be told here."])
+
+
+def case_list(
+    found: Mapping[str, Any], kind: str, labels: Sequence[str], adapter: str, task: str
+) -> Html:
+    """Cases to look at, each with the way to its prediction."""
+    rows = [
+        [text(one["case_id"]), text(_told(one["answer"], labels, task)),
+         text(_true(one["truth"], labels, task)),
+         link("Open", f"/predict?adapter={adapter}&case={_address(one['case_id'])}")]
+        for one in found["cases"].get(kind, ())
+    ]  # fmt: skip
+    if not rows:
+        return NOTHING
+    title, lead = KINDS[kind]
+    return join([section(title, lead), table(["Case", "Answer", "Truth", ""], rows)])
+
+
+def _address(case_id: str) -> str:
+    from urllib.parse import quote
+
+    return quote(case_id, safe="")
+
+
+def _told(answer: Any, labels: Sequence[str], task: str) -> str:
+    if task == "binary":
+        return f"{100 * answer:.0f} %"
+    if task == "regression":
+        return number(answer)
+    return ", ".join(f"{name} {value:.0%}" for name, value in zip(labels, answer, strict=True))
+
+
+def _true(truth: Any, labels: Sequence[str], task: str) -> str:
+    if task in ("binary", "multiclass"):
+        return labels[int(truth)]
+    if task == "regression":
+        return number(truth)
+    there = [name for name, value in zip(labels, truth, strict=True) if value]
+    return listed(there) or "none of them"
+
+
+def _which(one: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """An adapter, or a simpler model that it was compared with."""
+    if one["model"] == "adapter":
+        return titles.get(one["adapter"], one["adapter"])
+    model = str(one["model"])
+    return STAGES.get(model, model[:1].upper() + model[1:])
+
+
+def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
+    """Adapters on the same cases, each against the first."""
+    name = found["metric"]
+    others = [key for key in ("brier", "ece", "mae") if key in found["adapters"][0]["metrics"]]
+    rows = []
+    for one in found["adapters"]:
+        figure = one["metrics"][name]
+        against = NOTHING
+        if "differences" in one:
+            tone = {"better": "good", "worse": "warning"}.get(one["verdict"], "plain")
+            against = join([text(interval(one["differences"][name])), Html(" "),
+                            badge(one["verdict"], tone)])  # fmt: skip
+        rows.append([
+            text(_which(one, titles)), _whisker(figure, name),
+            text(interval(figure)), against,
+            *[text(interval(one["metrics"][key])) for key in others],
+        ])  # fmt: skip
+    header = ["Model", metric(name), "#95 % interval", "Difference to the first, paired",
+              *(f"#{metric(key)}" for key in others)]  # fmt: skip
+    caption = f"The {number(found['n'])} held-out cases that all of them were judged on, paired"
+    return table(header, rows, caption)
+
+
+def labels_of(pipelines: Sequence[Pipeline]) -> dict[str, str]:
+    """What people call each modality."""
+    return {pipeline.name: pipeline.label for pipeline in pipelines}

@@ -1,0 +1,326 @@
+"""Evaluate: how good an adapter is on held-out patients, and what it would do in use."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.errors import InputError
+from fmstudio.ui import judged, judged_plots, operating
+from fmstudio.ui.chooser import REMEMBER
+from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
+from fmstudio.ui.message import shown
+from fmstudio.ui.page import READY, Page
+from fmstudio.ui.pages.predict import adapter_choices, preferred
+from fmstudio.ui.results import metrics
+from fmstudio.ui.wording import outcome
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+
+OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+TARGETS = [("Sensitivity", "sensitivity"), ("Specificity", "specificity"), ("PPV", "ppv"),
+           ("NPV", "npv")]  # fmt: skip
+PARTS = ("discrimination", "calibration", "operating_points", "decision_curve", "triage",
+         "subgroups")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sliders:
+    """What a reader can move, and where what follows from it appears."""
+
+    threshold: gr.Slider
+    prevalence: gr.Slider
+    target: gr.Dropdown
+    asked: gr.Slider
+    find: gr.Button
+    said: gr.HTML
+    roc: gr.Plot
+    pr: gr.Plot
+    decision: gr.Plot
+    ppv: gr.Slider
+    npv: gr.Slider
+    promised: gr.HTML
+
+
+def build(app: gr.Blocks, studio: Studio) -> None:
+    """The page."""
+    area(heading("Evaluate", "How good an adapter is on patients that it never saw, and what it "
+                 "would do in your clinic."))  # fmt: skip
+    with gr.Row():
+        chosen = gr.Dropdown(label="Adapter", choices=[], value=None, scale=3, elem_id="judged")
+        label = gr.Dropdown(label="About", choices=[], value=None, scale=2, visible=False)
+        others = gr.Dropdown(
+            label="Compare with", choices=[], value=[], multiselect=True, scale=3,
+            elem_id="compared",
+        )  # fmt: skip
+    glance = area(empty("There is no adapter to judge yet.", "Fine-tune a model", "/finetune"),
+                  elem_id="glance")  # fmt: skip
+    compared = area(elem_id="side-by-side")
+    with gr.Column(visible=False) as body:
+        with gr.Column(visible=True) as thresholds:
+            sliders = _thresholds()
+        shown_parts = _rest()
+        _report(studio, chosen)
+    outputs = [glance, body, thresholds, label, *shown_parts, *_moved(sliders)]
+    _wire(app, studio, chosen, label, others, compared, sliders, outputs)
+
+
+def _thresholds() -> Sliders:
+    """Discrimination, thresholds, decision curve and triage: all that needs a yes or no."""
+    area(section("Telling cases apart", "Each point of a curve is a threshold; the shaded band is "
+                 "where the curve would mostly lie with other patients like these."))  # fmt: skip
+    with gr.Row():
+        roc = gr.Plot(show_label=False, elem_id="roc")
+        pr = gr.Plot(show_label=False, elem_id="pr")
+    area(section("A threshold, and what it does to patients", "Move the threshold, or say what you "
+                 "need and let validation patients find it. Set the prevalence of your own clinic: "
+                 "PPV, NPV and net benefit depend on it."))  # fmt: skip
+    with gr.Row():
+        threshold = gr.Slider(0, 1, 0.5, step=0.001, label="Threshold: flag from this chance on",
+                              elem_id="threshold")  # fmt: skip
+        prevalence = gr.Slider(
+            0.1, 99.9, 50, step=0.1, label="Prevalence in your clinic, %", elem_id="prevalence"
+        )
+    with gr.Row(equal_height=True):
+        target = gr.Dropdown(TARGETS, value="sensitivity", label="I need", min_width=140)
+        asked = gr.Slider(50, 99.5, 90, step=0.5, label="of at least, %")
+        find = gr.Button("Find the threshold", min_width=180, elem_id="find")
+    said = area(elem_id="at-threshold")
+    area(section("Is acting on it worth while?", "Net benefit counts those rightly treated, minus "
+                 "those wrongly treated at the weight that your threshold gives them. Where the "
+                 "model's curve is highest, acting on it does best."))  # fmt: skip
+    decision = gr.Plot(show_label=False, elem_id="decision")
+    area(section("Rule in, rule out, defer", "How many could be answered with a promise, and how "
+                 "many must be left to a person."))  # fmt: skip
+    with gr.Row():
+        ppv = gr.Slider(50, 99, 90, step=1, label="Promise a PPV of at least, %")
+        npv = gr.Slider(50, 99, 95, step=1, label="Promise an NPV of at least, %")
+    promised = area(elem_id="triage")
+    return Sliders(threshold, prevalence, target, asked, find, said, roc, pr, decision, ppv, npv,
+                   promised)  # fmt: skip
+
+
+def _rest() -> list[gr.components.Component]:
+    """What no slider moves, in the order in which `_shown_parts` fills it."""
+    area(section("Can its chances be taken at their word?", "Of cases that it gives 70 %, 7 of 10 "
+                 "should have it. Each point is a tenth of the cases, the bar its exact 95 % "
+                 "interval."))  # fmt: skip
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=420):
+            reliability = gr.Plot(show_label=False, elem_id="reliability")
+        with gr.Column(min_width=560):
+            calibration = area(elem_id="calibration")
+    fusion = area(elem_id="fusion")
+    missing = gr.Plot(label="By how many modalities are hidden from it", elem_id="missing")
+    area(section("Does it treat groups of patients alike?", "Each group against all others. A gap "
+                 "is marked only if it holds against all comparisons taken together, so that equal "
+                 "groups are called different in at most 5 % of cohorts."))  # fmt: skip
+    groups = area(elem_id="groups")
+    area(section("Sets that hold the truth", "The labels that cannot be excluded for a case, so "
+                 "that the truth is among them as often as asked."))  # fmt: skip
+    conformal = area(elem_id="conformal")
+    area(section("Would more patients help?", "Refits on fewer of the training patients, and the "
+                 "power law through them. A forecast, not a promise."))  # fmt: skip
+    learning = gr.Plot(show_label=False, elem_id="learning")
+    budget = area(elem_id="budget")
+    cases = area(elem_id="cases")
+    return [reliability, calibration, fusion, missing, groups, conformal, learning, budget, cases]
+
+
+def _moved(sliders: Sliders) -> list[gr.components.Component]:
+    return [sliders.threshold, sliders.prevalence, sliders.said, sliders.roc, sliders.pr,
+            sliders.decision, sliders.promised]  # fmt: skip
+
+
+def _report(studio: Studio, chosen: gr.Dropdown) -> None:
+    """The report on an adapter as a ZIP to download."""
+    area(section("Report", "Methods and results as they were, TRIPOD+AI and CLAIM with what is "
+                 "known filled in and what only you know marked open, the model card, figures as "
+                 "files, and everything as JSON. HTML and PDF."))  # fmt: skip
+    with gr.Row():
+        button = gr.Button("Write the report", variant="primary", elem_id="report")
+        download = gr.File(label="Report (ZIP)", visible=False, interactive=False)
+
+    @shown
+    def write(adapter_id: str) -> dict[str, Any]:
+        folder = studio.settings.folder("temp") / secrets.token_hex(8) / f"report-{adapter_id}"
+        folder.parent.mkdir(mode=0o700)
+        studio.report(adapter_id, folder)
+        path = shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
+        return gr.update(value=path, visible=True)
+
+    button.click(write, chosen, download, api_visibility="private", show_progress_on=[button])
+    chosen.change(lambda: gr.update(value=None, visible=False), outputs=download, **OPTIONS)
+
+
+def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
+    """The parts of a judgement that are about one question."""
+    parts = {}
+    for name in PARTS:
+        part = found[name]
+        if part and "by_label" in part:
+            part = part["by_label"].get(label) or next(iter(part["by_label"].values()))
+        parts[name] = part
+    return parts
+
+
+def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Any]:
+    """Values for `_rest`."""
+    names = judged.labels_of(studio.pipelines())
+    name = next(iter(found["metrics"]))
+    main = next((k for k in ("auroc", "macro_auroc", "r2") if k in found["metrics"]), name)
+    learned = found["learning_curve"]
+    lead = "Everything it is given against any subset, on the same cases; intervals are paired."
+    kinds = ("worst", "uncertain", "best")
+    listed = [judged.case_list(found, kind, found["labels"], found["adapter"], found["task"])
+              for kind in kinds]  # fmt: skip
+    return [
+        judged_plots.reliability(parts["calibration"]),
+        judged.calibration(parts["calibration"]),
+        join([section("Do the modalities help each other?", lead),
+              judged.subsets(found, names)]),
+        _plot(judged_plots.by_missing(found["missing"], main)),
+        judged.groups(parts["subgroups"]),
+        judged.conformal(found["conformal"], found["task"] == "regression"),
+        _plot(judged_plots.learning(learned) if learned else None),
+        judged.budget(learned) if learned else empty(
+            "This adapter was made without a learning curve. A new run has one."),
+        join(listed),
+    ]  # fmt: skip
+
+
+def _plot(figure: Any) -> Any:
+    """A figure in its place; no empty box where there is none."""
+    return gr.Plot(value=figure, visible=figure is not None)
+
+
+def _wire(
+    app: gr.Blocks, studio: Studio, chosen: gr.Dropdown, label: gr.Dropdown, others: gr.Dropdown,
+    compared: gr.HTML, sliders: Sliders, outputs: Sequence[gr.components.Component],
+) -> None:  # fmt: skip
+    """Opening the page, another adapter, every slider."""
+
+    @shown
+    def opened(request: gr.Request) -> tuple[gr.Dropdown, gr.Dropdown]:
+        labels = adapter_choices(studio)
+        ids = [value for _, value in labels]
+        asked = request.query_params.get("adapter")
+        value = asked if asked in ids else preferred(
+            studio, request.query_params.get("project"), ids
+        )  # fmt: skip
+        return gr.Dropdown(choices=labels, value=value), gr.Dropdown(choices=labels, value=[])
+
+    @shown
+    def show(adapter_id: str | None, wanted: str | None) -> tuple[Any, ...]:
+        if not adapter_id:
+            return (gr.skip(),) * len(outputs)
+        found = studio.evaluate(adapter_id)
+        parts = question_of(found, wanted)
+        by_label = (found["triage"] or {}).get("by_label") or {}
+        about = wanted if wanted in by_label else next(iter(by_label), None)
+        asks = gr.Dropdown(choices=list(by_label), value=about, visible=bool(by_label))
+        names = judged.labels_of(studio.pipelines())
+        top = join([metrics(found["metrics"]), judged.glance(found, parts, names)])
+        rest = _shown_parts(studio, found, parts)
+        return (
+            top, gr.update(visible=True), gr.update(visible=found["triage"] is not None), asks,
+            *rest, *_first(found, parts, _word(found, wanted)),
+        )  # fmt: skip
+
+    def _numbers(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
+        found = studio.evaluate(adapter_id)
+        at = studio.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
+        parts = question_of(found, wanted)["discrimination"]
+        return (
+            operating.at_threshold(at, _word(found, wanted)), judged_plots.roc(parts, at),
+            judged_plots.precision_recall(parts, at),
+        )  # fmt: skip
+
+    @shown
+    def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
+        return _numbers(adapter_id, threshold, prevalence, wanted)
+
+    @shown
+    def elsewhere(adapter_id: str, prevalence: float, wanted: str | None):
+        return judged_plots.decision(studio.decision_curve(adapter_id, prevalence / 100, wanted))
+
+    @shown
+    def found_threshold(
+        adapter_id: str, target: str, asked: float, prevalence: float, wanted: str | None
+    ):
+        threshold = studio.threshold_for(adapter_id, target, asked / 100, prevalence / 100, wanted)
+        if threshold is None:
+            name = next(name for name, key in TARGETS if key == target)
+            raise InputError(
+                f"No threshold reaches a {name} of {asked:.1f} % on the validation patients.",
+                hint="Ask for less.",
+            )
+        return (round(threshold, 3), *_numbers(adapter_id, threshold, prevalence, wanted))
+
+    @shown
+    def promised(adapter_id: str, ppv: float, npv: float, wanted: str | None) -> Html:
+        return operating.triage(studio.triage(adapter_id, ppv / 100, npv / 100, wanted))
+
+    @shown
+    def together(adapter_id: str | None, also: list[str]) -> Html:
+        also = [one for one in also or [] if one != adapter_id]
+        if not adapter_id:
+            return NOTHING
+        found = studio.compare([adapter_id, *also])
+        if len(found["adapters"]) < 2:
+            return NOTHING
+        titles = {value: name for name, value in adapter_choices(studio)}
+        return join([section("Side by side"), judged.side_by_side(found, titles)])
+
+    app.load(opened, outputs=[chosen, others], **OPTIONS).then(None, js=READY, **OPTIONS)
+    waiting = OPTIONS | {"show_progress": "minimal", "show_progress_on": [outputs[0]]}
+    chosen.change(show, [chosen, label], list(outputs), **waiting)
+    label.input(show, [chosen, label], list(outputs), **OPTIONS)
+    chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
+    at = [chosen, sliders.threshold, sliders.prevalence, label]
+    drawn = [sliders.said, sliders.roc, sliders.pr]
+    sliding = OPTIONS | {"trigger_mode": "always_last"}  # a dragged slider moves many times
+    sliders.threshold.input(moved, at, drawn, **sliding)
+    sliders.prevalence.input(moved, at, drawn, **sliding)
+    sliders.prevalence.input(
+        elsewhere, [chosen, sliders.prevalence, label], sliders.decision, **sliding
+    )
+    sliders.find.click(
+        found_threshold, [chosen, sliders.target, sliders.asked, sliders.prevalence, label],
+        [sliders.threshold, *drawn], **OPTIONS,
+    )  # fmt: skip
+    asked = [chosen, sliders.ppv, sliders.npv, label]
+    for slider in (sliders.ppv, sliders.npv):
+        slider.input(promised, asked, sliders.promised, **sliding)
+    gr.on([chosen.change, others.change], together, [chosen, others], compared, **OPTIONS)
+
+
+def _word(found: Mapping[str, Any], wanted: str | None) -> str:
+    """What a positive case is called in a sentence."""
+    if found["task"] == "binary":
+        return outcome(found["labels"][-1], found["columns"][0] if found["columns"] else "")
+    return wanted or str(found["labels"][0])
+
+
+def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> list[Any]:
+    """Values for `_moved` as an adapter is chosen: the threshold for the first target."""
+    if found["triage"] is None:
+        return [gr.skip()] * 2 + [NOTHING, None, None, None, NOTHING]
+    points = parts["operating_points"]
+    at = next((one for one in points["points"] if one["threshold"] is not None), points["half"])
+    return [
+        round(at["threshold"], 3), round(100 * at["prevalence"], 1),
+        operating.at_threshold(at, word),
+        judged_plots.roc(parts["discrimination"], at),
+        judged_plots.precision_recall(parts["discrimination"], at),
+        judged_plots.decision(parts["decision_curve"]), operating.triage(parts["triage"]),
+    ]  # fmt: skip
+
+
+PAGE = Page("evaluate", "evaluate", "Evaluate", order=4, build=build)

@@ -1,0 +1,38 @@
+"""Cases whose truth follows from a chance, for tests of what judges chances."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit
+
+from fmstudio.evaluation.answered import Answered, HeldOut, Question
+from fmstudio.types import TaskSpec
+
+BINARY = TaskSpec("binary", ("ill",), ("no", "yes"), "yes")
+
+
+def question(truth, chance, patients=None) -> Question:
+    """A question about one case of each patient, or of the patients given."""
+    n = len(truth)
+    own = np.arange(n) if patients is None else np.array(patients)
+    return Question("yes", np.array(truth, bool), np.array(chance, float), own, np.arange(n))
+
+
+def drawn(seed: int, n: int, steep: float = 1.0, shift: float = 0.0) -> Question:
+    """Chances that are right where `steep` is 1 and `shift` 0; too extreme where it is above 1."""
+    random = np.random.default_rng(seed)
+    score = random.normal(-0.8, 1.5, n)
+    return question(random.random(n) < expit(score), expit(steep * score + shift))
+
+
+def answered(given: Question, groups=None, modalities: int = 2) -> Answered:
+    """The same as answered cases."""
+    n = len(given)
+    return Answered(tuple(f"c{i}" for i in range(n)), given.patients, given.truth.astype(float),
+                    given.chance, np.ones((n, modalities), bool), groups or {})  # fmt: skip
+
+
+def held_out(test: Question, validation: Question | None = None, groups=None) -> HeldOut:
+    """The same as what the registry keeps."""
+    before = None if validation is None else answered(validation)
+    return HeldOut(BINARY, ("a", "b"), answered(test, groups), before)

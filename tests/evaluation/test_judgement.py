@@ -1,0 +1,110 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+
+from fmstudio.evaluation.answered import Answered, HeldOut, questions
+from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.judgement import cases, judgement
+from fmstudio.types import TaskSpec
+from tests.evaluation.made import BINARY, drawn, held_out
+
+CLASSES = TaskSpec("multiclass", ("kind",), ("a", "b", "c"))
+LABELS = TaskSpec("multilabel", ("x", "y"), ("x", "y"))
+NUMBER = TaskSpec("regression", ("days",), ("days",))
+PARTS = ("calibration", "operating_points", "decision_curve", "triage", "conformal", "subgroups")
+
+
+def made(task, seed, n=80):
+    random = np.random.default_rng(seed)
+    score = random.normal(size=(n, len(task.labels)))
+    if task.kind == "multilabel":
+        outputs = expit(score)
+        targets = (random.random(score.shape) < outputs).astype(float)
+        targets[::5, 0] = np.nan
+    elif task.kind == "multiclass":
+        outputs = softmax(score, axis=1)
+        targets = np.array([random.choice(3, p=p) for p in outputs], float)
+    else:
+        outputs = score[:, 0]
+        targets = outputs + random.normal(size=n)
+    groups = {"sex": tuple(random.choice(["F", "M"], n).tolist())}
+    return Answered(tuple(f"c{i}" for i in range(n)), np.arange(n), targets, outputs,
+                    np.ones((n, 2), bool), groups)  # fmt: skip
+
+
+def judged(task, seed=0):
+    test, validation = made(task, seed), made(task, seed + 1, 60)
+    held = HeldOut(task, ("m", "n"), test, validation)
+    return judgement(held, fit_conformal(task, validation.outputs, validation.targets))
+
+
+def test_a_binary_task_has_every_part_with_its_n():
+    test, before = drawn(0, 90), drawn(1, 60)
+    fitted = fit_conformal(BINARY, before.chance, before.truth.astype(float))
+    found = judgement(held_out(test, before), fitted, {"n": 90, "points": []})
+
+    assert [found[part]["n"] for part in PARTS[:3]] == [90, 90, 90]
+    assert found["learning_curve"]["n"] == 90
+    assert set(found) >= {"metrics", "subsets", "fusion", *PARTS}
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("task", [CLASSES, LABELS], ids=lambda task: task.kind)
+def test_several_questions_are_answered_one_by_one(task):
+    found = judged(task)
+
+    for part in ("calibration", "operating_points", "decision_curve", "triage", "subgroups"):
+        assert list(found[part]["by_label"]) == list(task.labels)
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_number_has_no_threshold():
+    found = judged(NUMBER)
+
+    assert found["decision_curve"] is None
+    assert found["calibration"]["slope"]["low"] < 1 < found["calibration"]["slope"]["high"]
+    assert found["subgroups"]["groups"][0]["figures"]["mae"]["value"] > 0
+    json.dumps(found, allow_nan=False)
+
+
+def test_an_unknown_label_belongs_to_no_question():
+    first, second = questions(LABELS, made(LABELS, 0))
+
+    assert len(first) == 64
+    assert len(second) == 80
+
+
+def test_calibration_is_told_before_and_after():
+    test = drawn(0, 400)
+    held = replace(held_out(test), temperature=2.0, shift=0.5)
+    fitted = fit_conformal(BINARY, test.chance, test.truth.astype(float))
+    before, now = judgement(held, fitted)["calibration"]["recalibration"]["methods"]
+
+    assert (before["method"], now["method"]) == ("before calibration", "as it is")
+    # logit before = 2 (score - 0.5): twice too extreme.
+    assert before["slope"]["value"] == pytest.approx(now["slope"]["value"] / 2, rel=1e-3)
+
+
+def test_what_is_kept_comes_back_from_json_as_it_was():
+    test = made(LABELS, 0)
+    held = HeldOut(LABELS, ("m", "n"), test, None, 1.5, ({"n": 3},), None, ())
+    again = HeldOut.from_dict(json.loads(json.dumps(held.as_dict(), allow_nan=False)))
+
+    assert np.array_equal(again.test.targets, test.targets, equal_nan=True)
+    assert np.array_equal(again.test.outputs, test.outputs)
+    assert again.test.groups == test.groups
+    assert (again.task, again.temperature, again.subsets) == (LABELS, 1.5, ({"n": 3},))
+
+
+def test_cases_to_look_at_are_the_surest_right_and_wrong_and_the_undecided():
+    test = Answered(("right", "wrong", "open"), np.arange(3), np.array([1.0, 0.0, 1.0]),
+                    np.array([0.95, 0.9, 0.52]), np.ones((3, 1), bool))  # fmt: skip
+    found = cases(BINARY, test)
+
+    assert found["best"][0]["case_id"] == "right"
+    assert found["worst"][0]["case_id"] == "wrong"
+    assert found["uncertain"][0]["case_id"] == "open"
+    assert found["worst"][0]["sureness"] == pytest.approx(0.1)

@@ -1,0 +1,99 @@
+"""The page Evaluate in a real browser: sliders, comparison, report, from kept answers alone."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.studio import Studio
+from tests.evaluation.made import answered, drawn, question
+from tests.ui.test_browser_story import CHROMIUM, browser, keep, opened, served
+
+playwright = pytest.importorskip("playwright.sync_api")
+from playwright.sync_api import expect  # noqa: E402
+
+__all__ = ["browser", "keep"]  # fixtures
+PATIENCE_MS = 120_000
+MARKED_LEFT = """() => {
+  const traces = document.querySelector("#roc .js-plotly-plot").data;
+  return traces[traces.length - 1].x[0] < 0.25;
+}"""  # a specificity of 90 % has few false positives, the sensitivity of the start had many
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed"),
+]
+
+
+@pytest.fixture
+def home(tmp_path, table) -> Path:
+    """A home with two adapters of one project and their kept answers; no model is there."""
+    home = tmp_path / "home"
+    random = np.random.default_rng(0)
+    groups = {"sex": tuple(random.choice(["F", "M"], 200).tolist())}
+    test, before = drawn(0, 200), drawn(1, 120)
+    worse = question(test.truth, np.clip(test.chance + random.normal(0, 0.3, 200), 0.01, 0.99))
+    with Studio.open(home) as studio:
+        project = studio.create_project("Pneumonia", "binary")
+        studio.add_cohort("Pneumonia", table())
+        task = studio.project("Pneumonia").task
+        for name, cases in (("adapter-one", test), ("adapter-two", worse)):
+            card = {"name": "Pneumonia", "task": task.as_dict(), "modalities": [], "metrics": {}}
+            studio.registry.add_adapter(name, project.id, None, "Pneumonia", card)
+            folder = studio.adapter_folder(name)
+            folder.mkdir(parents=True)
+            fitted = fit_conformal(task, before.chance, before.truth.astype(float))
+            (folder / "calibration.json").write_text(json.dumps({"conformal": fitted}))
+            kept = {
+                "task": task.as_dict(), "modalities": ["a", "b"], "temperature": 1.0,
+                "test": answered(cases, groups).as_dict(), "subsets": [], "fusion": None,
+                "validation": answered(before).as_dict(), "missing": [],
+                "shift": 0.0, "ladder": {"probe": worse.chance.tolist()},
+            }  # fmt: skip
+            studio.registry.keep_held_out(name, kept)
+        studio.set_alias("adapter-one", "champion")
+    return home
+
+
+def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
+    with served(home) as address, opened(browser, address) as page:
+        page.goto(f"{address}/evaluate")
+        glance = page.locator("#glance")
+        expect(glance).to_contain_text("better than guessing", timeout=PATIENCE_MS)
+        expect(page.locator("#side-by-side")).to_contain_text("Probe", timeout=PATIENCE_MS)
+        for plot in ("roc", "pr", "decision", "reliability"):
+            expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
+        keep(page, "evaluate")
+
+        said = page.locator("#at-threshold")
+        before = said.inner_text()
+        page.get_by_label("I need").click()
+        page.get_by_role("option", name="Specificity").click()
+        page.locator("#find").click()
+        expect(said).not_to_have_text(before, timeout=PATIENCE_MS)
+        page.wait_for_function(MARKED_LEFT, timeout=20_000)
+        prevalence = page.locator("#prevalence input[type=number]")
+        prevalence.fill("5")
+        prevalence.press("Enter")
+        expect(said).to_contain_text("Of 1,000 patients 50 have the outcome", timeout=PATIENCE_MS)
+
+        page.get_by_label("Compare with").click()
+        page.get_by_role("option", name="adapter-two").click()
+        page.keyboard.press("Escape")
+        expect(page.locator("#side-by-side")).to_contain_text("worse", timeout=PATIENCE_MS)
+        keep(page, "evaluate-compared")
+
+        page.locator("#report").click()
+        link = page.locator("a[download]").first
+        expect(link).to_be_visible(timeout=PATIENCE_MS)
+        with page.expect_download() as loading:
+            link.click()
+        with zipfile.ZipFile(loading.value.path()) as archive:
+            names = {Path(name).name for name in archive.namelist()}
+        assert {"report.html", "report.pdf", "report.json", "roc.svg"} <= names

@@ -1,0 +1,111 @@
+"""A judgement in words: what is claimed follows from the intervals, and nothing more."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.judgement import judgement
+from fmstudio.evaluation.operating import at_threshold
+from fmstudio.evaluation.triage import triage
+from fmstudio.ui import judged, judged_plots, operating
+from fmstudio.ui.pages.evaluate import question_of
+from fmstudio.ui.wording import outcome
+from tests.evaluation.made import BINARY, drawn, held_out, question
+from tests.evaluation.test_judgement import CLASSES, NUMBER
+from tests.evaluation.test_judgement import judged as made
+
+
+@pytest.fixture(scope="module")
+def found():
+    test, before = drawn(0, 150, steep=3.0), drawn(1, 100, steep=3.0)
+    fitted = fit_conformal(BINARY, before.chance, before.truth.astype(float))
+    groups = {"sex": tuple(np.random.default_rng(0).choice(["F", "<M>"], 150).tolist())}
+    return {"adapter": "adapter-1", **judgement(held_out(test, before, groups), fitted)}
+
+
+def words(fragment: str) -> str:
+    return re.sub(r"<[^>]+>", " ", fragment)
+
+
+def test_at_a_glance_says_what_the_intervals_allow(found):
+    shown = words(judged.glance(found, question_of(found, None), {}))
+
+    assert "better than guessing" in shown
+    assert "Its chances are too extreme" in shown
+    noise = np.random.default_rng(0)
+    useless = question(noise.random(60) < 0.4, noise.random(60))
+    fitted = fit_conformal(BINARY, useless.chance, useless.truth.astype(float))
+    poor = judgement(held_out(useless), fitted)
+    assert "No evidence that it does better than guessing" in words(
+        judged.glance(poor, question_of(poor, None), {})
+    )
+
+
+def test_1000_patients_are_told_in_whole_numbers_that_add_up():
+    at = at_threshold(drawn(2, 200), 0.4, 0.1)
+    sentence = re.search(r"Of 1,000.*?misses \d+", words(operating.per_1000(at, "sepsis")))[0]
+    sick, flagged, rightly, wrongly, missed = map(
+        int, re.search(r"(\d+) have the outcome.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)",
+                       sentence).groups()
+    )  # fmt: skip
+
+    assert sick == 100
+    assert abs(rightly + missed - sick) <= 1
+    assert abs(rightly + wrongly - flagged) <= 1
+
+
+def test_what_cannot_be_promised_is_said_with_its_number_of_patients():
+    shown = words(operating.triage(triage(drawn(3, 50))))
+
+    assert "Cannot promise a PPV of 90% with n = 50" in shown
+    assert "Deferred to a person: 100 %" in shown
+
+
+def test_names_of_groups_are_text(found):
+    shown = judged.groups(question_of(found, None)["subgroups"])
+
+    assert "&lt;M&gt;" in shown
+    assert "<M>" not in shown
+
+
+def test_each_case_has_its_way_to_the_page_predict(found):
+    shown = judged.case_list(found, "worst", ["no", "yes"], "adapter-1", "binary")
+
+    first = found["cases"]["worst"][0]["case_id"]
+    assert f'href="/predict?adapter=adapter-1&amp;case={first}"' in shown
+
+
+@pytest.mark.parametrize("task", [CLASSES, NUMBER], ids=lambda task: task.kind)
+def test_every_task_can_be_shown(task):
+    found = {"adapter": "adapter-1", **made(task)}
+    parts = question_of(found, "b")
+
+    assert judged.glance(found, parts, {})
+    assert judged.calibration(parts["calibration"])
+    assert judged.conformal(found["conformal"], task is NUMBER)
+    assert judged_plots.reliability(parts["calibration"]) is not None
+    assert bool(parts["triage"]) == (task is CLASSES)
+
+
+def test_curves_hold_the_model_its_band_and_the_threshold(found):
+    parts = question_of(found, None)
+    at = at_threshold(drawn(0, 150, steep=3.0), 0.5)
+    names = [trace.name for trace in judged_plots.roc(parts["discrimination"], at).data]
+
+    assert names == ["95 % interval", "Guessing", "Model", "Your threshold"]
+    assert [trace.name for trace in judged_plots.decision(parts["decision_curve"]).data][1:] == [
+        "Treat all", "Treat none", "Use the model",
+    ]  # fmt: skip
+    assert judged_plots.roc({"roc": None}) is None
+    assert judged_plots.by_missing([], "auroc") is None
+
+
+def test_a_label_that_says_nothing_is_named_by_its_column():
+    assert outcome("1", "label_deterioration") == "deterioration"
+    assert outcome("yes", "pulmonary_embolism") == "pulmonary embolism"
+    assert outcome("sepsis", "diagnosis") == "sepsis"
+    assert outcome("1", "") == "1"
