@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "data_samples" / "cohort" / "manifest.csv"
 BUNDLE = ROOT / "assets" / "sample_adapter.zip"
+# What the adapter answered to the made-up patients that it was judged on, for the page Evaluate: a
+# bundle holds nothing of single patients.
+ANSWERS = ROOT / "assets" / "sample_held_out.json"
 NAME = "Sample"
 QUESTION = "Made-up patients: will this one get worse within 48 hours?"
 ROLES = {"site": "group", "age_band": "group"}
@@ -35,7 +39,7 @@ class Sample:
 
 def make_sample(studio: Studio) -> None:
     """Make what is not there yet: project, cohort, adapter. Raises NotFound for missing files."""
-    for path in (MANIFEST, BUNDLE):
+    for path in (MANIFEST, BUNDLE, ANSWERS):
         if not path.is_file():
             raise NotFound(
                 f"The sample's file {path.parent.name}/{path.name} is missing.",
@@ -47,7 +51,9 @@ def make_sample(studio: Studio) -> None:
     if studio.cohort(project.id) is None:
         studio.add_cohort(project.id, MANIFEST, ROLES, name="Sample cohort")
     if not studio.adapters(project.id):
-        studio.import_bundle(BUNDLE, project.id)
+        adapter = studio.import_bundle(BUNDLE, project.id)
+        answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
+        studio.registry.keep_held_out(adapter.id, answers)
 
 
 def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:

@@ -285,6 +285,19 @@ def test_a_sample_without_its_files_says_so_and_makes_nothing(studio, monkeypatc
     assert studio.sample() is None
 
 
+def test_the_samples_adapter_comes_with_what_it_answered_to_those_it_was_judged_on(studio):
+    studio.demo()
+    shown = studio.sample()
+    assert shown is not None
+
+    found = studio.evaluate(shown.adapter)
+
+    card = studio.adapter(shown.adapter).card
+    assert found["n"] == card["n"]["test"]
+    stated = card["metrics"]["auroc"]["value"]
+    assert found["metrics"]["auroc"]["value"] == pytest.approx(stated, abs=1e-4)
+
+
 def test_the_first_start_goes_on_after_a_fault_and_a_deleted_sample_stays_deleted(
     studio, monkeypatch, caplog
 ):
