@@ -93,7 +93,8 @@ def _calibrated(found: Mapping[str, Any]) -> tuple[str, str, str]:
         faults.append("too high")
     if faults:
         return f"Its chances are {listed(faults)}.", told, "warning"
-    return "No evidence that its chances are off.", told, "good"
+    # Few patients hide much: to see nothing wrong is not to have shown that all is right.
+    return "No evidence that its chances are off.", told, "plain"
 
 
 def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
@@ -117,7 +118,7 @@ def _alike(found: Mapping[str, Any]) -> tuple[str, str, str]:
         return (f"{plural(len(found['gaps']), 'gap')} between groups of patients.",
                 "See the table of groups.", "warning")  # fmt: skip
     return (f"No evidence that it treats {plural(len(found['groups']), 'group')} differently.",
-            f"{plural(found['tests'], 'comparison')}, taken together.", "good")  # fmt: skip
+            f"{plural(found['tests'], 'comparison')}, taken together.", "plain")  # fmt: skip
 
 
 def calibration(found: Mapping[str, Any]) -> Html:

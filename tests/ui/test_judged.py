@@ -45,6 +45,15 @@ def test_at_a_glance_says_what_the_intervals_allow(found):
     )
 
 
+def test_that_nothing_was_seen_to_be_wrong_is_not_called_good():
+    even = drawn(3, 120, steep=1.0)
+    fitted = fit_conformal(BINARY, even.chance, even.truth.astype(float))
+    told = judgement(held_out(even), fitted)
+    shown = words(judged.glance(told, question_of(told, None), {}))
+
+    assert re.search(r"Open\s+No evidence that its chances are off", shown)
+
+
 def test_1000_patients_are_told_in_whole_numbers_that_add_up():
     at = at_threshold(drawn(2, 200), 0.4, 0.1)
     sentence = re.search(r"Of 1,000.*?misses \d+", words(operating.per_1000(at, "sepsis")))[0]
