@@ -32,12 +32,16 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
 
 def section(found: Mapping[str, Any]) -> str:
     """The part's page."""
+    singles = [one for one in found["subsets"] if len(one["modalities"]) == 1]
+    whole = max(found["subsets"], key=lambda one: len(one["modalities"]))
     rows = [
-        f"| {' + '.join(one['modalities']) if len(one['modalities']) == 1 else 'all together'} "
-        f"| {_interval(one['auroc'])} | {one['n']} |"
-        for one in found["subsets"]
+        f"| {name} | {_interval(one['auroc'])} | {one['n']} |"
+        for name, one in [
+            *((one["modalities"][0], one) for one in singles),
+            ("all together", whole),
+        ]
     ]
-    single = max(one["auroc"]["value"] for one in found["subsets"][:-1])
+    single = max(one["auroc"]["value"] for one in singles)
     fused = found["metrics"]["auroc"]["value"]
     best = ", ".join(f"{name} {value:.3f}" for name, value in found["best"].items())
     ladder = ", ".join(f"{one['name']} {one['auroc']['value']:.3f}" for one in found["ladder"])

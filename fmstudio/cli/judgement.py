@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fmstudio.cli.text import figure, result_text, table
@@ -12,7 +12,7 @@ PARTS = ("calibration", "operating_points", "decision_curve", "triage", "subgrou
 
 def judgement_text(found: Mapping[str, Any]) -> str:
     """The figures, then what they mean for use; everything is in the JSON."""
-    lines = [result_text(dict(found) | {"subsets": _few(found["subsets"], found["modalities"])})]
+    lines = [result_text(found)]
     for label, parts in _questions(found):
         lines += ["", f"About '{label}'" if label else "In use", *_question_lines(parts)]
     sets = found["conformal"]
@@ -23,12 +23,6 @@ def judgement_text(found: Mapping[str, Any]) -> str:
     if found["learning_curve"]:
         lines += _learning_lines(found["learning_curve"])
     return "\n".join(lines)
-
-
-def _few(subsets: Sequence[Mapping[str, Any]], modalities: Sequence[str]) -> list[Any]:
-    """Single modalities, all but one, and all: with six there are 63 subsets."""
-    told = (1, len(modalities) - 1, len(modalities))
-    return [one for one in subsets if len(one["modalities"]) in told]
 
 
 def _questions(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

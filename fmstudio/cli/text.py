@@ -194,7 +194,10 @@ def result_text(result: Mapping[str, Any]) -> str:
         lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
         lines += [f"Chosen: {result.get('chosen', '-')}"]
     if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
-        rows = [(" + ".join(s["modalities"]), s["n"], _score(s)) for s in result["subsets"]]
+        most = max(len(s["modalities"]) for s in result["subsets"])
+        told = (1, most - 1, most)  # with six modalities there are 63 subsets
+        few = [s for s in result["subsets"] if len(s["modalities"]) in told]
+        rows = [(" + ".join(s["modalities"]), s["n"], _score(s)) for s in few]
         lines += ["", table(("modalities", "cases", "score"), rows)]
     if result.get("fusion"):
         fusion = result["fusion"]

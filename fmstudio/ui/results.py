@@ -136,7 +136,7 @@ def reason(chosen: str | None) -> str:
 
 
 def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
-    """How well each modality does alone, and all together."""
+    """How well each modality does alone, and all together; the page Evaluate has all others."""
     each = found.get("subsets") or []
     if not each:
         return NOTHING
@@ -145,10 +145,10 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     if most < 2:
         return NOTHING  # one modality is no comparison: its figure stands above
     rows = []
-    for subset in each:
+    for subset in (one for one in each if len(one["modalities"]) in (1, most)):
         labels = [names.get(key, key) for key in subset["modalities"]]
         whole = len(labels) > 1
-        label = _together(labels, most) if whole else labels[0]
+        label = _together(labels) if whole else labels[0]
         figure = subset.get(name) if name else None
         cells = [tag("strong", text(label)) if whole else text(label), _whisker(figure, name),
                  text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
@@ -157,9 +157,8 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     return join([section("What each modality carries"), table(header, rows)])
 
 
-def _together(labels: list[str], most: int) -> str:
-    """Several modalities in words; all of them where they are the most there are."""
-    return f"All {most} together" if len(labels) == most > 2 else f"Together: {listed(labels)}"
+def _together(labels: list[str]) -> str:
+    return f"All {len(labels)} together" if len(labels) > 2 else f"Together: {listed(labels)}"
 
 
 def fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
