@@ -56,11 +56,11 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
         + ", ".join(f"{low:.0%} to {high:.0%}" for low, high in better) + "." if better
         else "No evidence at any threshold that the model is better than treating all or none."
     ]  # fmt: skip
-    for side, name in (("rule_in", "Rule-in"), ("rule_out", "Rule-out")):
+    for side, name, beyond in (("rule_in", "Rule-in", "from"), ("rule_out", "Rule-out", "below")):
         own = parts["triage"][side]
         lines += [
             f"{name}: {own['reason']}" if own["threshold"] is None
-            else f"{name}: from {own['threshold']:.3f}, {own['share']['value']:.0%} of patients."
+            else f"{name}: {beyond} {own['threshold']:.3f}, {own['share']['value']:.0%} of patients."
         ]  # fmt: skip
     lines += [f"Deferred: {figure(parts['triage']['deferred'])}."]
     return lines + _subgroup_lines(parts["subgroups"])

@@ -53,7 +53,9 @@ def triage(
     lower = _side("NPV", ~truth[::-1], npv, confidence, len(own) - upper["k"])
     n = len(own)
     upper["threshold"] = _between(ranked, upper["k"])
-    lower["threshold"] = _between(ranked, n - lower["k"]) if lower["k"] else None
+    # Where the outcome is rare enough, everybody is ruled out: no chance is too high.
+    everybody = 1.0 if lower["k"] else None
+    lower["threshold"] = _between(ranked, n - lower["k"]) if 0 < lower["k"] < n else everybody
     deferred = n - upper["k"] - lower["k"]
     return {
         "n": n, "positives": own.positives, "confidence": confidence,

@@ -77,3 +77,13 @@ def test_two_cases_of_a_patient_count_once():
 
     assert triage(twice)["n"] == 200
     assert triage(twice)["rule_in"]["answered"] == triage(one)["rule_in"]["answered"]
+
+
+def test_a_rare_outcome_lets_everybody_be_ruled_out():
+    draw = np.random.default_rng(0)
+    rare = question(np.arange(300) < 2, draw.random(300) * 0.05)
+
+    side = triage(rare, npv=0.95)["rule_out"]
+
+    assert (side["answered"], side["share"]["value"]) == (300, 1.0)
+    assert side["threshold"] > rare.chance.max()
