@@ -60,7 +60,8 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
         own = parts["triage"][side]
         lines += [
             f"{name}: {own['reason']}" if own["threshold"] is None
-            else f"{name}: {beyond} {own['threshold']:.3f}, {own['share']['value']:.0%} of patients."
+            else f"{name}: {beyond} {own['threshold']:.3f}, "
+                 f"{own['share']['value']:.0%} of patients."
         ]  # fmt: skip
     lines += [f"Deferred: {figure(parts['triage']['deferred'])}."]
     return lines + _subgroup_lines(parts["subgroups"])
