@@ -3,19 +3,23 @@
 Gradio closes the stream of a page's answers as soon as nothing is asked, and the page opens it
 anew with its next question. A question that arrives between the two is registered on a stream
 that has already ended, so its answer never comes and the page waits for ever. Here the farewell
-is held back for a moment; if a question has come by then, the stream goes on instead.
+is held back for longer than a page that watches a run waits between two looks; if a question has
+come by then, the stream goes on instead. And the receipt of a question that crosses the farewell
+on its way is held back until the page must have read the farewell, so that it opens a new stream.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 from urllib.parse import parse_qs
 
 from fmstudio.ui.guard import App, Message, Receive, Scope, Send
 
 FAREWELL = b'"msg":"close_stream"'
-LINGER_SECONDS = 1.0
+LINGER_SECONDS = 5.0
+CROSSING_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
 
 
@@ -28,12 +32,30 @@ class Stream:
     def __init__(self, inner: App, queue: Any) -> None:
         self.inner = inner
         self.queue = queue
+        self._farewell = float("-inf")  # when the last one was sent, on the monotonic clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on, but hold back the end of a stream while it may yet be needed."""
-        if scope["type"] != "http" or not scope["path"].endswith("/queue/data"):
+        """Pass everything on, but for what could cross the end of a stream of answers."""
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.endswith("/queue/data"):
+            await self._answers(scope, receive, send)
+        elif path.endswith("/queue/join"):
+            await self._question(scope, receive, send)
+        else:
             await self.inner(scope, receive, send)
-            return
+
+    async def _question(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take a question; its receipt follows the farewell by a moment, if there was one."""
+
+        async def after_farewell(message: Message) -> None:
+            while (wait := self._farewell + CROSSING_SECONDS - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            await send(message)
+
+        await self.inner(scope, receive, after_farewell)
+
+    async def _answers(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send a page's answers, and the end of their stream only once nothing is asked."""
         session = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])[0]
         begun = False
         while True:
@@ -53,13 +75,15 @@ class Stream:
             await self.inner(scope, receive, pass_on)
             if not end or not await self._asked(session):
                 break
+        self._farewell = time.monotonic()
         for message in end:
             await send(message)
 
     async def _asked(self, session: str) -> bool:
         """Whether the page asks something else before the moment is over."""
-        for _ in range(round(LINGER_SECONDS / _LOOK_SECONDS)):
-            if self.queue.pending_event_ids_session.get(session):
-                return True
+        until = time.monotonic() + LINGER_SECONDS
+        while not self.queue.pending_event_ids_session.get(session):
+            if time.monotonic() > until:
+                return False
             await asyncio.sleep(_LOOK_SECONDS)
-        return False
+        return True

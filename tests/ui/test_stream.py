@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import gradio as gr
@@ -13,12 +15,14 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from fmstudio.ui import stream
 from fmstudio.ui.stream import Stream
 
 
 @pytest.fixture
-def address() -> Iterator[str]:
-    """A page that doubles numbers, served on a free port."""
+def address(monkeypatch) -> Iterator[str]:
+    """A page that doubles numbers, served on a free port; its streams end soon."""
+    monkeypatch.setattr(stream, "LINGER_SECONDS", 0.2)
     with gr.Blocks() as page:
         number = gr.Number()
         number.change(lambda value: value * 2, number, number)
@@ -57,3 +61,37 @@ def test_a_stream_that_nobody_asks_anything_of_ends(address):
     with httpx.stream("GET", f"{address}/queue/data", params={"session_hash": "s"}) as answers:
         last = [line for line in answers.iter_lines() if line][-1]
     assert "close_stream" in last
+
+
+class Page:
+    """What Gradio's script does: a stream is opened with a question unless one is open."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.open = False
+        self.answers: queue.Queue[int] = queue.Queue()
+
+    def ask(self, value: int) -> None:
+        ask(self.address, value)
+        if not self.open:
+            self.open = True
+            threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        where = f"{self.address}/queue/data"
+        with httpx.stream("GET", where, params={"session_hash": "s"}, timeout=30) as answers:
+            for line in answers.iter_lines():
+                message = json.loads(line.removeprefix("data: ")) if line else {}
+                if message.get("msg") == "process_completed":
+                    self.answers.put(message["output"]["data"][0])
+                elif message.get("msg") == "close_stream":
+                    self.open = False
+                    return
+
+
+def test_questions_around_the_end_of_the_stream_are_all_answered(address):
+    page = Page(address)
+    for value in range(25):
+        page.ask(value)
+        assert page.answers.get(timeout=10) == 2 * value
+        time.sleep(0.15 + 0.004 * value)
