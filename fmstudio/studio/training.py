@@ -90,6 +90,16 @@ class Training(Projects):
         record, cohort = self.project(project), self._newest_cohort(project)
         return recipes.plan(recipes.read(Path(file)), changes or {}, record, cohort, self.settings)
 
+    def plan_again(self, run_id: str) -> Planned:
+        """The settings of an earlier run for the newest cohort of its project.
+
+        Raises InputError where something is not here as it was then.
+        """
+        run = self.run(run_id)
+        recipe = recipes.recipe_of(run, self.settings, self.registry)
+        record, cohort = self.project(run.project_id), self._newest_cohort(run.project_id)
+        return recipes.plan(recipe, {}, record, cohort, self.settings)
+
     def _with_kept_encoders(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
         """The config with the names of kept checkpoints, if memory is free for them."""
         from fmstudio.model.memory import check_free

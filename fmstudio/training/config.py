@@ -2,7 +2,7 @@
 
 Each field's metadata says how to show it: `label`, `help`, `group`, and `low`/`high` or `choices`;
 `idle` says for other settings and a task's kind why it does not act there; `searched` marks where
-a search starts from.
+a search starts from, `off` is the value that means none, `step` that of a number's widget.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ class RunConfig:
         "Share of adapter inputs dropped in training.",
         low=0.0,
         high=0.8,
+        step=0.05,
         group=ADAPTER,
     )
     scope: str = _shown(
@@ -114,7 +115,7 @@ class RunConfig:
     )  # fmt: skip
     learning_rate: float = _shown(
         3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
-        low=1e-6, high=1e-1, group=TRAINING, searched=True,
+        low=1e-6, high=1e-1, step=1e-4, group=TRAINING, searched=True,
     )  # fmt: skip
     weight_decay: float = _shown(
         0.01,
@@ -122,6 +123,7 @@ class RunConfig:
         "Pull of weights to zero.",
         low=0.0,
         high=1.0,
+        step=0.01,
         group=TRAINING,
     )
     epochs: int = _shown(
@@ -136,7 +138,7 @@ class RunConfig:
         0.2, "Modality dropout",
         "Chance that a modality is hidden from a training case, so that the model learns to do "
         "without.",
-        low=0.0, high=0.9, group=TRAINING, searched=True, idle=_needs_several,
+        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True, idle=_needs_several,
     )  # fmt: skip
     balance: bool = _shown(
         True,
@@ -149,7 +151,7 @@ class RunConfig:
         1, "Folds",
         "With 2 or more, the probe is also judged by cross-validation over all patients: a "
         "steadier figure than one held-out split of a small cohort.",
-        low=1, high=20, group=JUDGING,
+        low=1, high=20, off=1, group=JUDGING,
     )  # fmt: skip
     seeds: int = _shown(
         1, "Seeds",
@@ -161,7 +163,7 @@ class RunConfig:
         0.0, "Minutes of search",
         "Tries other ranks, learning rates, modality dropouts and depths for so long, judged on "
         "validation patients; the best is trained. 0 means none.",
-        low=0.0, high=1440.0, group=JUDGING,
+        low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING,
     )  # fmt: skip
     seed: int = _shown(
         0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1, group=JUDGING

@@ -6,8 +6,8 @@ cheap to ask as each of them and often better: the uniform soup of Wortsman et a
 
 LoRA changes a layer by B·A, so what has to be averaged is that product: the mean of the Bs times
 the mean of the As is another matrix, and meaningless where the As began apart. The mean product
-of k adapters has up to k times their rank; its best approximation of the old rank (Eckart & Young
-1936, by singular values, as in FlexLoRA: Bai et al. 2024, arXiv 2402.11505) is the averaged adapter.
+of k adapters has up to k times their rank; its best approximation of the old rank, by singular
+values (Eckart & Young 1936; as in FlexLoRA, Bai et al. 2024, arXiv 2402.11505), is the average.
 """
 
 from __future__ import annotations
