@@ -84,12 +84,6 @@ def test_settings_are_found_changed_marked_and_put_back(browser, keep, home):
         expect(rank).to_be_visible(timeout=PATIENCE_MS)
         expect(page.get_by_label("LoRA rank")).to_have_value("3")
 
-        page.get_by_label("Epochs").fill("0")
-        standing(page, "Epochs: from 1 to 1,000.")
-        press(page, "Review")
-        expect(page.locator("#setting-epochs")).to_contain_text("Epochs: from 1 to 1,000.")
-        keep(page, "settings-2-out-of-range")
-
         page.get_by_label("Balanced").check()
         standing(page, "All settings are those of Balanced.")
         page.get_by_label("Epochs").fill("7")
@@ -97,6 +91,21 @@ def test_settings_are_found_changed_marked_and_put_back(browser, keep, home):
         press(page, "Back to the preset")
         standing(page, "All settings are those of Balanced.")
         expect(page.get_by_label("Epochs")).to_have_value("40")
+
+
+def test_a_value_out_of_range_is_said_at_its_field_whatever_is_searched_for(browser, keep, home):
+    with served(home) as address:
+        page = browser.new_page()  # Gradio answers a value that is not valid with status 422
+        page.goto(f"{address}/finetune?project=2")
+        to_settings(page)
+        page.get_by_label("Epochs").fill("0")
+        standing(page, "Epochs: from 1 to 1,000.")
+        page.get_by_label("Search", exact=True).fill("rank")
+        expect(page.locator("#setting-batch_size")).to_be_hidden(timeout=PATIENCE_MS)
+        press(page, "Review")
+        expect(page.locator("#setting-epochs")).to_contain_text("Epochs: from 1 to 1,000.")
+        expect(page.locator("#review")).to_be_hidden()
+        keep(page, "settings-2-out-of-range")
 
 
 def test_a_recipe_is_saved_loaded_and_a_run_is_set_up_again_with_changes(
