@@ -1,8 +1,8 @@
 """The settings of a fine-tuning run: one frozen dataclass, read by page and command line alike.
 
 Each field's metadata says how to show it: `label`, `help`, `group`, and `low`/`high` or `choices`;
-`idle` says for other settings and a task's kind why it does not act there; `searched` marks where
-a search starts from, `off` is the value that means none, `step` that of a number's widget.
+`idle` are conditions that say why it does not act with other settings or a task's kind; `searched`
+marks where a search starts from, `off` is the value that means none, `step` that of a widget.
 """
 
 from __future__ import annotations
@@ -41,6 +41,12 @@ def _needs_classes(values: Mapping[str, Any], task: str) -> str:
 
 def _needs_several(values: Mapping[str, Any], task: str) -> str:
     return "there is one modality, which always stays" if len(values["modalities"]) == 1 else ""
+
+
+def why_idle(item: Field[Any], values: Mapping[str, Any], task: str) -> str:
+    """Why a setting does not act with these values of all and this kind of task; "" if it acts."""
+    conditions = item.metadata.get("idle", ())
+    return next(filter(None, (condition(values, task) for condition in conditions)), "")
 
 
 def expected(item: Field[Any], value: Any) -> str:
@@ -138,14 +144,14 @@ class RunConfig:
         0.2, "Modality dropout",
         "Chance that a modality is hidden from a training case, so that the model learns to do "
         "without.",
-        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True, idle=_needs_several,
+        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True, idle=(_needs_several,),
     )  # fmt: skip
     balance: bool = _shown(
         True,
         "Balance classes",
         "Weigh cases so that rare classes count as much as common ones.",
         group=TRAINING,
-        idle=_needs_classes,
+        idle=(_needs_classes,),
     )
     folds: int = _shown(
         1, "Folds",

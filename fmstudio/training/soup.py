@@ -69,8 +69,10 @@ def average(states: Sequence[State]) -> dict[str, Tensor]:
     for name, first in states[0].items():
         if _A in name or _B in name:
             continue
-        stacked = torch.stack([state[name].double() for state in states])
-        mean[name] = stacked.mean(0).to(first.dtype)
+        given = [state[name] for state in states]
+        same = all(torch.equal(first, other) for other in given)  # what is fitted once stays exact
+        mean[name] = first if same else torch.stack([one.double() for one in given]).mean(0)
+        mean[name] = mean[name].to(first.dtype)
     for name in (name for name in states[0] if _A in name):
         pair = name.replace(_A, _B)
         factors = mean_product([(state[name], state[pair]) for state in states])

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from fmstudio.training.config import GROUPS, PRESETS, RunConfig
+from fmstudio.training.config import GROUPS, PRESETS, RunConfig, why_idle
 from fmstudio.ui import forms
 from fmstudio.ui.fragments import Html, area, badge, join, notice, tag, text
 from fmstudio.ui.wording import listed, plural
@@ -109,9 +109,7 @@ def stand(
     given = {item.name: value for item, value in zip(items, values, strict=True)}
     usual = RunConfig.from_preset(preset)
     facts = {**given, "modalities": tuple(modalities)}
-    reasons = {
-        item.name: item.metadata["idle"](facts, task) for item in items if "idle" in item.metadata
-    }
+    reasons = {item.name: why_idle(item, facts, task) for item in items}
     complaints = {item.name: forms.complaint(item, given[item.name]) for item in items}
     return Standing(
         {name: words for name, words in complaints.items() if words},
@@ -145,7 +143,10 @@ def told(standing: Standing, preset: str, wanted: str = "") -> Html:
     lines.append(tag("p", text(first), "fm-note"))
     if standing.idle:
         count = len(standing.idle)
-        which = "; ".join(f"{items[n]['label']}: {why}" for n, why in standing.idle.items())
+        of: dict[str, list[str]] = {}
+        for name, why in standing.idle.items():
+            of.setdefault(why, []).append(items[name]["label"])
+        which = "; ".join(f"{why}: {listed(labels)}" for why, labels in of.items())
         lines.append(tag("p", text(
             f"{plural(count, 'setting')} that {'does' if count == 1 else 'do'} not act here "
             f"{'is' if count == 1 else 'are'} hidden ({which})."

@@ -80,7 +80,7 @@ def test_settings_that_do_not_act_are_hidden_and_said():
 
     assert set(standing.idle) == {"balance", "modality_dropout"}
     assert "2 settings that do not act here are hidden" in told
-    assert "Balance classes: a number is predicted" in told
+    assert "a number is predicted, so there are no classes: Balance classes" in told
     hidden = next(line for line in told.splitlines() if "display: none" in line)
     assert "#setting-balance" in hidden
     assert "#setting-modality_dropout" in hidden

@@ -103,7 +103,9 @@ def test_a_value_out_of_range_is_said_at_its_field_whatever_is_searched_for(brow
         page.get_by_label("Search", exact=True).fill("rank")
         expect(page.locator("#setting-batch_size")).to_be_hidden(timeout=PATIENCE_MS)
         press(page, "Review")
-        expect(page.locator("#setting-epochs")).to_contain_text("Epochs: from 1 to 1,000.")
+        told = page.locator("#setting-epochs").get_by_text("Epochs: from 1 to 1,000.")
+        expect(told).to_be_in_viewport(timeout=PATIENCE_MS)
+        assert told.bounding_box()["height"] > 10  # seen, not only read out
         expect(page.locator("#review")).to_be_hidden()
         keep(page, "settings-2-out-of-range")
 
