@@ -14,7 +14,7 @@ import gradio as gr
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.fragments import Html, join, table, tag, text
-from fmstudio.ui.wording import number
+from fmstudio.ui.wording import listed, number
 
 # Chosen in steps of their own.
 ELSEWHERE = ("base", "modalities", "encoders", "preset")
@@ -86,6 +86,14 @@ def config(
     return RunConfig.from_preset(
         preset, base=base, modalities=tuple(modalities), encoders=encoders, **given
     )
+
+
+def preset_in_words(given: RunConfig) -> str:
+    """'Balanced', or 'Balanced, but for LoRA rank and Epochs'."""
+    usual = RunConfig.from_preset(given.preset)
+    items = [i for i in shown_fields() if getattr(given, i.name) != getattr(usual, i.name)]
+    labels = [item.metadata["label"] for item in items]
+    return given.preset.capitalize() + (f", but for {listed(labels)}" if labels else "")
 
 
 def settings_table(given: RunConfig | PretrainConfig) -> Html:

@@ -136,9 +136,7 @@ def test_a_recipe_is_saved_loaded_and_a_run_is_set_up_again_with_changes(
         press(page, "Review")
         review = page.locator("#review")
         expect(review).to_contain_text("estimated time", timeout=PATIENCE_MS)
-        expect(review).to_contain_text(
-            "Looks at Doctor's notes Preset Balanced", use_inner_text=True
-        )
+        expect(review).to_contain_text("Balanced, but for LoRA rank and Learning rate")
 
         saved["settings"] |= {"rank": 16, "folds": 7}
         recipe.write_text(json.dumps(saved | {"cohort": "0" * 64}), encoding="utf-8")

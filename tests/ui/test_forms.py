@@ -51,6 +51,12 @@ def test_a_preset_fills_the_form_and_the_form_gives_the_preset_back(preset):
     assert made == RunConfig.from_preset(preset, modalities=("notes",))
 
 
+def test_a_preset_is_told_with_what_was_changed():
+    assert forms.preset_in_words(RunConfig.from_preset("balanced")) == "Balanced"
+    changed = RunConfig.from_preset("quick", rank=3, epochs=5)
+    assert forms.preset_in_words(changed) == "Quick, but for LoRA rank and Epochs"
+
+
 def test_a_value_out_of_range_is_said_at_its_own_field():
     names = [item.name for item in forms.shown_fields()]
     values = forms.of_preset("quick")

@@ -279,7 +279,7 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
         ("Base model", config.base),
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
         *encoder_facts(studio, config, names),
-        ("Preset", config.preset.capitalize()),
+        ("Preset", forms.preset_in_words(config)),
     ]  # fmt: skip
     steps = [
         "Inputs are read and prepared once, then kept.",
