@@ -26,6 +26,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from fmstudio.contracts import discover
 from fmstudio.encoders.blocks import Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.model.head import Features, TaskHead
+from fmstudio.types import COLUMNS
 
 SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
 SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
@@ -37,6 +39,9 @@ class SharedModelConfig(PretrainedConfig):
     `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
     how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
     input; an encoder's own are in its config.
+
+    `columns`: {modality: how many columns its cases have as a row}, and `trees`: {modality: number
+    of trees on them in the task head, and of nodes of each}, where there are any.
 
     `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
     added to this machine and no part of the base; `routes`: {modality: key of its encoder};
@@ -57,11 +62,15 @@ class SharedModelConfig(PretrainedConfig):
         outputs: int = 1,
         readings: int = 0,
         whole: int = 0,
+        columns: Mapping[str, int] | None = None,
+        trees: Mapping[str, Sequence[int]] | None = None,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
         self.readings = readings
         self.whole = whole
+        self.columns = dict(columns or {})
+        self.trees = {modality: list(shape) for modality, shape in (trees or {}).items()}
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
         self.modalities = list(modalities or self.routes)
@@ -90,45 +99,19 @@ class Batch:
     modalities: dict[str, ModalityBatch]
 
 
-@dataclass
-class Features:
-    """What the task head sees: (B, M, F) features, and (B, M) which modalities are there."""
-
-    values: Tensor
-    present: Tensor
-
-
-class TaskHead(nn.Module):
-    """A linear reading of each modality's features, summed over the modalities that are there.
-
-    logits = bias + Σ_m present_m · (weight_m · standardized features_m + offset_m)
-
-    `mean` and `scale` (M, F) standardize features by the training patients. The sum makes each
-    modality's part of the logit exact, and a missing one adds nothing.
-    """
-
-    def __init__(self, modalities: int, features: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(modalities, features, outputs))
-        self.offset = nn.Parameter(torch.zeros(modalities, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("mean", torch.zeros(modalities, features))
-        self.register_buffer("scale", torch.ones(modalities, features))
-
-    def parts(self, features: Features) -> Tensor:
-        """Each modality's part of the logits (B, M, K); zero where it is absent."""
-        standardized = (features.values - self.mean) / self.scale
-        parts = torch.einsum("bmf,mfk->bmk", standardized, self.weight) + self.offset
-        return parts * features.present[..., None]
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (B, K)."""
-        return self.parts(features).sum(1) + self.bias
-
-
 def feature_count(config: SharedModelConfig) -> int:
     """F, the features of each modality that the task head sees."""
     return config.readings + (config.whole + SUMMARY + 1) * config.width
+
+
+def column_count(config: SharedModelConfig) -> int:
+    """C, the most columns that any modality's row has."""
+    return max(config.columns.values(), default=0)
+
+
+def tree_shapes(config: SharedModelConfig) -> dict[int, Sequence[int]]:
+    """Number of trees and of nodes by the modality's place among the features."""
+    return {config.modalities.index(name): shape for name, shape in config.trees.items()}
 
 
 def whole_tokens(config: SharedModelConfig, key: str) -> int:
@@ -143,12 +126,19 @@ def token_means(config: SharedModelConfig) -> slice:
     return slice(first, first + config.width)
 
 
-def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]]:
+@dataclass(frozen=True)
+class ByTrees:
+    """The columns of a modality, which boosted trees read; they stand behind the F features."""
+
+    columns: slice
+
+
+def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice] | ByTrees]:
     """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
 
-    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; the
-    other the tokens of the whole input. What the trunk makes of them is for fine-tuning to use;
-    read by the probe it costs more in noise than it tells.
+    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
+    the tokens of the whole input; a third, by boosted trees, the columns of a table. What the trunk
+    makes of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
     """
     groups: list[slice] = []
     start = 0
@@ -159,9 +149,11 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]
         start += size
     first, width = config.readings, config.width
     last = first + config.whole * width
-    fits = [[*groups, slice(last, last + SUMMARY * width)]]
+    fits: list[list[slice] | ByTrees] = [[*groups, slice(last, last + SUMMARY * width)]]
     if whole := whole_tokens(config, config.routes[modality]):
         fits.append([slice(first, first + whole * width)])
+    if count := config.columns.get(modality):
+        fits.append(ByTrees(slice(feature_count(config), feature_count(config) + count)))
     return fits
 
 
@@ -200,7 +192,9 @@ class SharedModel(PreTrainedModel):
             self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
-        self.task_head = TaskHead(len(config.routes), feature_count(config), config.outputs)
+        self.task_head = TaskHead(
+            len(config.routes), feature_count(config), config.outputs, tree_shapes(config)
+        )
         self.post_init()
 
     @classmethod
@@ -292,6 +286,12 @@ class SharedModel(PreTrainedModel):
         mixed = self.trunk(torch.cat([part for _, part in sequence], 1), torch.cat(masks, 1))
         values = mixed.new_zeros(size, len(self.modalities), feature_count(self.config))
         present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
+        columns = torch.zeros(size, len(self.modalities), column_count(self.config), device=device)
+        for modality, count in self.config.columns.items():
+            if modality in batch.modalities:
+                given = batch.modalities[modality]
+                place = self.modalities.index(modality)
+                columns[given.rows, place, :count] = given.arrays[COLUMNS][:, 0]
         start = 0
         for (index, part), mask in zip(sequence, masks, strict=True):
             rows, before = raw[index]
@@ -300,7 +300,7 @@ class SharedModel(PreTrainedModel):
             values[rows, index] = joined.to(values.dtype)
             present[rows, index] = 1.0
             start += part.shape[1]
-        return Features(values, present)
+        return Features(values, present, columns)
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
         """The features (R, F - D) that are there before any modality has heard of another."""

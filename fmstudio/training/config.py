@@ -13,9 +13,10 @@ from typing import Any
 
 from fmstudio.errors import InputError
 
+SCOPES = ("upper trunk", "trunk", "trunk and encoders")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "scope": "upper trunk", "rank": 8, "epochs": 12, "patience": 4,
+        "scope": "trunk", "rank": 8, "epochs": 12, "patience": 4,
         "folds": 1, "seeds": 1, "search_minutes": 0.0,
     },
     "balanced": {
@@ -33,6 +34,15 @@ GROUPS = (ADAPTER, TRAINING, JUDGING)
 
 def _shown(default: Any, label: str, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"label": label, "help": help, **limits})
+
+
+def _needs_lora(values: Mapping[str, Any], task: str) -> str:
+    kept = {"boosting": "boosting", "probe": "the probe"}.get(values["keep"])
+    return f"no LoRA is trained where {kept} is to be kept" if kept else ""
+
+
+def _needs_depth(values: Mapping[str, Any], task: str) -> str:
+    return "there is no lesser depth to begin with" if values["scope"] == SCOPES[0] else ""
 
 
 def _needs_classes(values: Mapping[str, Any], task: str) -> str:
@@ -98,11 +108,12 @@ class RunConfig:
         low=1,
         high=128,
         group=ADAPTER,
+        idle=(_needs_lora,),
         searched=True,
     )
     alpha: float = _shown(
         16.0, "LoRA alpha", "How strongly the adapter acts: its scale is alpha / rank.",
-        low=1.0, high=512.0, group=ADAPTER,
+        low=1.0, high=512.0, group=ADAPTER, idle=(_needs_lora,),
     )  # fmt: skip
     lora_dropout: float = _shown(
         0.0,
@@ -112,16 +123,28 @@ class RunConfig:
         high=0.8,
         step=0.05,
         group=ADAPTER,
+        idle=(_needs_lora,),
     )
     scope: str = _shown(
-        "upper trunk", "What to adapt",
+        "upper trunk", "How deep LoRA goes",
         "The trunk alone is fast, for the encoders run once; its upper half faster still. "
         "Adapting the encoders too costs several times as much and pays on larger cohorts.",
-        choices=("upper trunk", "trunk", "trunk and encoders"), group=ADAPTER, searched=True,
+        choices=SCOPES, group=ADAPTER, idle=(_needs_lora,), searched=True,
+    )  # fmt: skip
+    ladder: bool = _shown(
+        True, "Climb to that depth",
+        "Trains at every lesser depth first, so that a deeper adapter has to beat a simpler one.",
+        group=ADAPTER, idle=(_needs_lora, _needs_depth),
+    )  # fmt: skip
+    keep: str = _shown(
+        "simplest", "Which model is kept",
+        "The simplest within one standard error of the best on validation patients; or boosting on "
+        "the table, the probe or LoRA, whatever the figures say.",
+        choices=("simplest", "boosting", "probe", "lora"), group=JUDGING,
     )  # fmt: skip
     learning_rate: float = _shown(
         3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
-        low=1e-6, high=1e-1, step=1e-4, group=TRAINING, searched=True,
+        low=1e-6, high=1e-1, step=1e-4, group=TRAINING, idle=(_needs_lora,), searched=True,
     )  # fmt: skip
     weight_decay: float = _shown(
         0.01,
@@ -131,20 +154,30 @@ class RunConfig:
         high=1.0,
         step=0.01,
         group=TRAINING,
+        idle=(_needs_lora,),
     )
     epochs: int = _shown(
-        12, "Epochs", "Passes over the training patients.", low=1, high=1000, group=TRAINING
+        12,
+        "Epochs",
+        "Passes over the training patients.",
+        low=1,
+        high=1000,
+        group=TRAINING,
+        idle=(_needs_lora,),
     )
-    batch_size: int = _shown(16, "Batch size", "Cases per step.", low=1, high=512, group=TRAINING)
+    batch_size: int = _shown(
+        16, "Batch size", "Cases per step.", low=1, high=512, group=TRAINING, idle=(_needs_lora,)
+    )
     patience: int = _shown(
         4, "Patience", "Stop after so many epochs without a better validation score.",
-        low=1, high=1000, group=TRAINING,
+        low=1, high=1000, group=TRAINING, idle=(_needs_lora,),
     )  # fmt: skip
     modality_dropout: float = _shown(
         0.2, "Modality dropout",
         "Chance that a modality is hidden from a training case, so that the model learns to do "
         "without.",
-        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True, idle=(_needs_several,),
+        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True,
+        idle=(_needs_lora, _needs_several),
     )  # fmt: skip
     balance: bool = _shown(
         True,
@@ -163,13 +196,13 @@ class RunConfig:
         1, "Seeds",
         "With 2 or more, LoRA is trained from so many seeds and the trained weights are averaged; "
         "the average is kept only where it is no worse on validation patients than the best one.",
-        low=1, high=10, group=JUDGING,
+        low=1, high=10, group=JUDGING, idle=(_needs_lora,),
     )  # fmt: skip
     search_minutes: float = _shown(
         0.0, "Minutes of search",
         "Tries other ranks, learning rates, modality dropouts and depths for so long, judged on "
         "validation patients; the best is trained. 0 means none.",
-        low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING,
+        low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING, idle=(_needs_lora,),
     )  # fmt: skip
     seed: int = _shown(
         0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1, group=JUDGING
@@ -179,6 +212,13 @@ class RunConfig:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "encoders", dict(self.encoders))
         check_ranges(self)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """How deep LoRA goes on each rung that trains, least first; none if none is asked for."""
+        if self.keep in ("boosting", "probe"):
+            return ()
+        return SCOPES[: SCOPES.index(self.scope) + 1] if self.ladder else (self.scope,)
 
     @property
     def encoders_frozen(self) -> bool:
@@ -207,6 +247,10 @@ class RunConfig:
     def with_encoders(self, encoders: Mapping[str, str]) -> RunConfig:
         """The same config with other encoders."""
         return replace(self, encoders=encoders)
+
+    def at_scope(self, scope: str) -> RunConfig:
+        """The same config for a rung that goes so deep."""
+        return replace(self, scope=scope)
 
     def with_modalities(self, modalities: tuple[str, ...]) -> RunConfig:
         """The same config with `modalities` filled in."""

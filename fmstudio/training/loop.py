@@ -7,7 +7,7 @@ run resumed from its last checkpoint sees the same batches and the same dropout.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.probe import case_weights
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
-from fmstudio.types import TaskSpec
+from fmstudio.types import Prepared, TaskSpec
 
 HEAD_PACE = 0.1  # learning rate of what was fitted before (head, bridges), as a share
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
@@ -71,7 +71,12 @@ def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor) 
 
 
 class Loop:
-    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation."""
+    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation.
+
+    `shift` (K) takes logits of even classes to the true shares; `unlearned` (n, M, K) is what the
+    trees of the head say too much of the training cases, for they were grown on them. `name` tells
+    the curves of several loops of one run apart.
+    """
 
     def __init__(
         self,
@@ -82,12 +87,15 @@ class Loop:
         train: Part,
         validation: Part,
         shift: np.ndarray,
+        unlearned: np.ndarray,
         folder: Path,
         reporter: Reporter,
+        name: str = "lora",
     ) -> None:
         self.adapted, self.task, self.config, self.cases = adapted, task, config, cases
         self.train_part, self.validation_part, self.shift = train, validation, shift
-        self.folder, self.reporter = folder, reporter
+        self.unlearned, self.folder, self.reporter = unlearned, folder, reporter
+        self.told = "".join(f", {part}" for part in name.split(": ")[1:])
         self.device = adapted.device
         weights = case_weights(task, train.targets) if config.balance else None
         self.weights = np.ones_like(train.targets) if weights is None else weights
@@ -164,12 +172,19 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
             logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
+        logits = logits + self._tensor(self._unlearned(cases, chosen))
         weights = self._tensor(self.weights[chosen])
         value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         return float(value.detach())
+
+    def _unlearned(self, cases: Sequence[Mapping[str, Prepared]], chosen: np.ndarray) -> np.ndarray:
+        """What to add to the logits (n, K), by the modalities that the cases are shown with."""
+        names = shared_model(self.adapted).modalities
+        shown = np.array([[name in case for name in names] for case in cases])
+        return (self.unlearned[chosen] * shown[..., None]).sum(1)
 
     def _hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
         """The modalities that this case does without in this step; one always stays."""
@@ -202,10 +217,12 @@ class Loop:
         lost, figure = self._validation_loss()
         epoch = state.epoch + 1
         first = state.epoch * self.steps_per_epoch
-        points = [Point("train loss", first + i + 1, value) for i, value in enumerate(losses)]
-        points.append(Point("validation loss", epoch, lost))
+        points = [
+            Point(f"train loss{self.told}", first + i + 1, value) for i, value in enumerate(losses)
+        ]
+        points.append(Point(f"validation loss{self.told}", epoch, lost))
         if np.isfinite(figure):
-            points.append(Point(f"validation {headline(self.task)}", epoch, figure))
+            points.append(Point(f"validation {headline(self.task)}{self.told}", epoch, figure))
         now = trained_state(self.adapted)
         better = lost < state.best_loss
         return Checkpoint(
@@ -225,7 +242,7 @@ class Loop:
         left = (self.config.epochs - state.epoch) * state.seconds / state.epoch
         self.reporter.progress(
             Progress(
-                "Fine-tuning",
+                f"Fine-tuning{self.told}",
                 state.epoch / self.config.epochs,
                 state.epoch,
                 self.config.epochs,
