@@ -12,6 +12,7 @@ values (Eckart & Young 1936; as in FlexLoRA, Bai et al. 2024, arXiv 2402.11505),
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -41,7 +42,7 @@ class Soup:
         """As JSON, for the run's result."""
         return {
             "losses": list(self.losses),
-            "averaged_loss": self.averaged_loss,
+            "averaged_loss": self.averaged_loss if math.isfinite(self.averaged_loss) else None,
             "averaged": self.averaged,
         }
 

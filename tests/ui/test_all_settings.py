@@ -87,6 +87,17 @@ def test_settings_that_do_not_act_are_hidden_and_said():
     assert stand(task="multilabel").idle == {}
 
 
+def test_where_no_lora_is_trained_its_settings_are_hidden_with_one_reason():
+    standing = stand(keep="probe")
+    told = all_settings.told(standing, "quick")
+
+    assert {"rank", "learning_rate", "seeds", "search_minutes", "scope"} <= set(standing.idle)
+    assert not {"keep", "folds", "balance", "seed"} & set(standing.idle)
+    assert told.count("no LoRA is trained where the probe is to be kept") == 1
+    assert "ladder" in stand(scope="upper trunk").idle
+    assert "ladder" not in stand(scope="trunk").idle
+
+
 def test_a_value_out_of_range_is_seen_whatever_is_searched_for():
     standing = stand(wanted="rank", epochs=0, modality_dropout=7.0, modalities=("a",))
     told = all_settings.told(standing, "quick", "rank")

@@ -11,16 +11,14 @@ from fmstudio.errors import InputError
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms, recipes, settings_step
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
-from fmstudio.ui.encoders import encoder_choice, encoder_facts
+from fmstudio.ui.encoders import encoder_choice
 from fmstudio.ui.findings import findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     area,
-    bullets,
     empty,
     facts,
-    figures,
     heading,
     hidden,
     join,
@@ -32,8 +30,9 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.reports import in_brief, modalities, stops
+from fmstudio.ui.review import review_step
 from fmstudio.ui.watching import watch
-from fmstudio.ui.wording import TASKS, duration, listed, number
+from fmstudio.ui.wording import TASKS, number
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -263,35 +262,6 @@ def _base(
     base.change(describe, base, words, **OPTIONS)
     project.change(offer_modalities, project, chosen, **OPTIONS)
     return base, chosen, encoders
-
-
-def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
-    """What will be done, and what it will cost."""
-    if not config.modalities:
-        raise InputError("No modality is chosen.", hint="Choose at least one in step 3.")
-    record = studio.project(project)
-    cohort = studio.cohort(project)
-    names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
-    cost = studio.estimate(project, config)
-    pairs = [
-        ("Project", record.name), ("Question", record.task.description or "–"),
-        ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
-        ("Base model", config.base),
-        ("Looks at", listed([names.get(name, name) for name in config.modalities])),
-        *encoder_facts(studio, config, names),
-        ("Preset", forms.preset_in_words(config)),
-    ]  # fmt: skip
-    steps = [
-        "Inputs are read and prepared once, then kept.",
-        "Two simpler models are made first: boosting on the table, and a probe on the frozen base.",
-        "LoRA starts from the probe and is kept only if it does better on validation patients.",
-        "Everything is judged on held-out patients, with 95 % intervals.",
-    ]
-    return join([
-        figures([("estimated time", f"about {duration(cost.seconds)}"),
-                 ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
-        facts(pairs), section("What will happen"), bullets(steps), forms.settings_table(config),
-    ])  # fmt: skip
 
 
 PAGE = Page("finetune", "finetune", "Fine-tune", order=2, build=build)
