@@ -54,15 +54,19 @@ def choose(
     and boosting, which reads the table alone, is left out. Raises InputError where the ladder has
     none of the kind that is asked for.
     """
-    everything = rungs
-    if len(set(material.patients("validation"))) < FEWEST:
+    everything, left_out, patients = rungs, "", len(set(material.patients("validation")))
+    if patients < FEWEST and keep == SIMPLEST and any(rung.name == BOOSTING for rung in rungs):
         rungs = [rung for rung in rungs if rung.name != BOOSTING]
+        left_out = (
+            f" Boosting, which reads the table alone, was not weighed: {patients} validation "
+            "patients are too few for that."
+        )
     figures = [rung.validation(task, material) for rung in rungs]
     best = rungs[int(np.nanargmax(figures))] if not np.isnan(figures).all() else rungs[0]
     behind = {rung.name: _behind(task, material, rung, best) for rung in rungs}
     chosen = next(r for r in rungs if r is best or behind[r.name].as_good)
     if keep == SIMPLEST:
-        return chosen, _reason(task, material, chosen, best, rungs, behind)
+        return chosen, _reason(task, material, chosen, best, rungs, behind) + left_out
     asked = [rung for rung in everything if kind_of(rung) == keep]
     if not asked:
         raise InputError(
