@@ -20,8 +20,10 @@ from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, tr
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.batching import collate
+from fmstudio.model.shared import Batch, Started
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.preparation.outputs import autocast, logits_of
+from fmstudio.preparation.prefix import Prefix, frozen_depth
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
@@ -89,6 +91,8 @@ class Loop:
         self.train_part, self.validation_part, self.shift = train, validation, shift
         self.folder, self.reporter = folder, reporter
         self.device = adapted.device
+        depth = frozen_depth(shared_model(adapted))
+        self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
         weights = case_weights(task, train.targets) if config.balance else None
         self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
@@ -125,7 +129,16 @@ class Loop:
 
     def predict(self, ids: Sequence[str]) -> np.ndarray:
         """Logits (n, K) of prepared cases, with the shift back to true class shares."""
-        return logits_of(shared_model(self.adapted), self.cases, ids) + self.shift
+        model = shared_model(self.adapted)
+        given = None if self.prefix is None else self.prefix.batch
+        return logits_of(model, self.cases, ids, given) + self.shift
+
+    def _inputs(self, ids: Sequence[str], hidden: Sequence[set[str]]) -> Batch | Started:
+        """Cases for the model, each without its hidden modalities."""
+        if self.prefix is not None:
+            return self.prefix.batch(ids, hidden)
+        pairs = zip(ids, hidden, strict=True)
+        return collate([self.cases.load(case_id, own) for case_id, own in pairs], self.device)
 
     def _start(self) -> Checkpoint:
         state = load_checkpoint(self.folder, self.parameters, self.optimizer)
@@ -154,16 +167,14 @@ class Loop:
     def _step(self, step: int, chosen: np.ndarray) -> float:
         draw = np.random.default_rng([self.config.seed, 1, step])
         torch.manual_seed(int(draw.integers(2**31)))
-        cases = [
-            self.cases.load(self.train_part.ids[i], self._hidden(self.train_part.ids[i], draw))
-            for i in chosen
-        ]
+        ids = [self.train_part.ids[i] for i in chosen]
+        hidden = [self._hidden(case_id, draw) for case_id in ids]
         targets = self._tensor(self.train_part.targets[chosen])
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._pace(step) * group["pace"]
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
-            logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
+            logits = shared_model(self.adapted)(inputs=self._inputs(ids, hidden)).logits
         weights = self._tensor(self.weights[chosen])
         value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
