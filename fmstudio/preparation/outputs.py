@@ -12,7 +12,7 @@ from fmstudio.model.batching import collate
 from fmstudio.model.shared import Batch, SharedModel, Started, feature_count
 from fmstudio.preparation.inputs import PreparedCases
 
-BATCH = 32
+BATCH = 16
 
 # Ids of cases, and what is hidden of each, to the cases after the layers that were run before.
 Made = Callable[[Sequence[str], Sequence[set[str]]], Started]

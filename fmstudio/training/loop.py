@@ -168,7 +168,7 @@ class Loop:
         draw = np.random.default_rng([self.config.seed, 1, step])
         torch.manual_seed(int(draw.integers(2**31)))
         ids = [self.train_part.ids[i] for i in chosen]
-        hidden = [self._hidden(case_id, draw) for case_id in ids]
+        hidden = [self.hidden(case_id, draw) for case_id in ids]
         targets = self._tensor(self.train_part.targets[chosen])
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._pace(step) * group["pace"]
@@ -182,7 +182,7 @@ class Loop:
         self.optimizer.step()
         return float(value.detach())
 
-    def _hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
+    def hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
         """The modalities that this case does without in this step; one always stays."""
         there = list(self.cases.keys[case_id])
         hidden = [name for name in there if draw.random() < self.config.modality_dropout]
