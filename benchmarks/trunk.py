@@ -77,7 +77,7 @@ def loop_of(home: str, project: str, preset: str, folder: Path) -> Loop:
     model, _, material = prepare(config, cohort, settings, Silent())
     return Loop(
         attach(model, config), cohort.task, config, material.prepared, material.part("train"),
-        material.part("validation"), np.zeros(1), folder, Silent(),
+        material.part("validation"), np.zeros(1), np.zeros(1), folder, Silent(),
     )  # fmt: skip
 
 

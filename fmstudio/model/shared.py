@@ -26,6 +26,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 from fmstudio.contracts import discover
 from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.model.head import Features, TaskHead
+from fmstudio.types import COLUMNS
 
 SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
 SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
@@ -37,6 +39,9 @@ class SharedModelConfig(PretrainedConfig):
     `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
     how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
     input; an encoder's own are in its config.
+
+    `columns`: {modality: how many columns its cases have as a row}, and `trees`: {modality: number
+    of trees on them in the task head, and of nodes of each}, where there are any.
 
     `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
     added to this machine and no part of the base; `routes`: {modality: key of its encoder};
@@ -57,11 +62,15 @@ class SharedModelConfig(PretrainedConfig):
         outputs: int = 1,
         readings: int = 0,
         whole: int = 0,
+        columns: Mapping[str, int] | None = None,
+        trees: Mapping[str, Sequence[int]] | None = None,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
         self.readings = readings
         self.whole = whole
+        self.columns = dict(columns or {})
+        self.trees = {modality: list(shape) for modality, shape in (trees or {}).items()}
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
         self.modalities = list(modalities or self.routes)
@@ -91,61 +100,37 @@ class Batch:
 
 
 @dataclass
-class Features:
-    """What the task head sees: (B, M, F) features, and (B, M) which modalities are there."""
-
-    values: Tensor
-    present: Tensor
-
-
-@dataclass
 class Started:
     """B cases on their way through the trunk, after its first `depth` blocks.
 
     `items` (S, D) are the tokens of all cases, one case after another, shorter ones first, with
     their `lengths` in that order; `owner` (S) says whose each is: case · M + modality. `before`
-    (B, M, F - D) are the features that need no trunk, of any value where `present` (B, M) is 0.
+    (B, M, F - D) and `columns` (B, M, C) are what needs no trunk, of any value where `present`
+    (B, M) is 0.
     """
 
     items: Tensor
     owner: Tensor
     before: Tensor
+    columns: Tensor
     present: Tensor
     lengths: list[int]
     depth: int = 0
 
 
-class TaskHead(nn.Module):
-    """A linear reading of each modality's features, summed over the modalities that are there.
-
-    logits = bias + Σ_m present_m · (weight_m · standardized features_m + offset_m)
-
-    `mean` and `scale` (M, F) standardize features by the training patients. The sum makes each
-    modality's part of the logit exact, and a missing one adds nothing.
-    """
-
-    def __init__(self, modalities: int, features: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(modalities, features, outputs))
-        self.offset = nn.Parameter(torch.zeros(modalities, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("mean", torch.zeros(modalities, features))
-        self.register_buffer("scale", torch.ones(modalities, features))
-
-    def parts(self, features: Features) -> Tensor:
-        """Each modality's part of the logits (B, M, K); zero where it is absent."""
-        standardized = (features.values - self.mean) / self.scale
-        parts = torch.einsum("bmf,mfk->bmk", standardized, self.weight) + self.offset
-        return parts * features.present[..., None]
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (B, K)."""
-        return self.parts(features).sum(1) + self.bias
-
-
 def feature_count(config: SharedModelConfig) -> int:
     """F, the features of each modality that the task head sees."""
     return config.readings + (config.whole + SUMMARY + 1) * config.width
+
+
+def column_count(config: SharedModelConfig) -> int:
+    """C, the most columns that any modality's row has."""
+    return max(config.columns.values(), default=0)
+
+
+def tree_shapes(config: SharedModelConfig) -> dict[int, Sequence[int]]:
+    """Number of trees and of nodes by the modality's place among the features."""
+    return {config.modalities.index(name): shape for name, shape in config.trees.items()}
 
 
 def whole_tokens(config: SharedModelConfig, key: str) -> int:
@@ -160,12 +145,19 @@ def token_means(config: SharedModelConfig) -> slice:
     return slice(first, first + config.width)
 
 
-def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]]:
+@dataclass(frozen=True)
+class ByTrees:
+    """The columns of a modality, which boosted trees read; they stand behind the F features."""
+
+    columns: slice
+
+
+def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice] | ByTrees]:
     """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
 
-    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; the
-    other the tokens of the whole input. What the trunk makes of them is for fine-tuning to use;
-    read by the probe it costs more in noise than it tells.
+    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
+    the tokens of the whole input; a third, by boosted trees, the columns of a table. What the trunk
+    makes of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
     """
     groups: list[slice] = []
     start = 0
@@ -176,9 +168,11 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]
         start += size
     first, width = config.readings, config.width
     last = first + config.whole * width
-    fits = [[*groups, slice(last, last + SUMMARY * width)]]
+    fits: list[list[slice] | ByTrees] = [[*groups, slice(last, last + SUMMARY * width)]]
     if whole := whole_tokens(config, config.routes[modality]):
         fits.append([slice(first, first + whole * width)])
+    if count := config.columns.get(modality):
+        fits.append(ByTrees(slice(feature_count(config), feature_count(config) + count)))
     return fits
 
 
@@ -217,7 +211,9 @@ class SharedModel(PreTrainedModel):
             self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
-        self.task_head = TaskHead(len(config.routes), feature_count(config), config.outputs)
+        self.task_head = TaskHead(
+            len(config.routes), feature_count(config), config.outputs, tree_shapes(config)
+        )
         self.post_init()
 
     @classmethod
@@ -293,8 +289,9 @@ class SharedModel(PreTrainedModel):
         device, count = self.task_head.bias.device, len(self.modalities)
         named = self.modality_name(torch.from_numpy(name_ids(self.modalities)).to(device))
         items, owners = [], []
-        width = feature_count(self.config) - self.config.width
-        before = torch.zeros(batch.size, count, width, device=device)
+        early = feature_count(self.config) - self.config.width
+        before = torch.zeros(batch.size, count, early, device=device)
+        columns = torch.zeros(batch.size, count, column_count(self.config), device=device)
         present = torch.zeros(batch.size, count, device=device)
         for index, modality in enumerate(self.modalities):
             if modality not in batch.modalities:
@@ -303,6 +300,8 @@ class SharedModel(PreTrainedModel):
             tokens = self.tokens(modality, given)
             before[given.rows, index] = self._before(modality, tokens).to(before.dtype)
             present[given.rows, index] = 1.0
+            if width := self.config.columns.get(modality):
+                columns[given.rows, index, :width] = given.arrays[COLUMNS][:, 0]
             there = tokens.mask.flatten().nonzero().squeeze(1)
             items.append((tokens.values + named[index]).flatten(0, 1).index_select(0, there))
             owners.append(given.rows[there // tokens.mask.shape[1]] * count + index)
@@ -312,7 +311,7 @@ class SharedModel(PreTrainedModel):
         rank = order.argsort()
         packed = (rank[owner // count] * count + owner % count).argsort(stable=True)
         return Started(
-            torch.cat(items).index_select(0, packed), owner[packed], before, present,
+            torch.cat(items).index_select(0, packed), owner[packed], before, columns, present,
             lengths[order].tolist(),
         )  # fmt: skip
 
@@ -326,7 +325,8 @@ class SharedModel(PreTrainedModel):
         sums = mixed.new_zeros(size * count, mixed.shape[1]).scatter_add(0, index, mixed)
         sizes = torch.bincount(started.owner, minlength=size * count).clamp(min=1)
         means = (sums / sizes[:, None]).unflatten(0, (size, count))
-        return Features(torch.cat([started.before, means], -1), started.present)
+        values = torch.cat([started.before, means], -1)
+        return Features(values, started.present, started.columns)
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
         """The features (R, F - D) that are there before any modality has heard of another."""

@@ -9,7 +9,13 @@ import numpy as np
 import torch
 
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import Batch, SharedModel, Started, feature_count
+from fmstudio.model.shared import (
+    Batch,
+    SharedModel,
+    Started,
+    column_count,
+    feature_count,
+)
 from fmstudio.preparation.inputs import PreparedCases
 
 BATCH = 16
@@ -46,16 +52,19 @@ def _batches(
 def features_of(
     model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, M, F) float32 and presence (n, M) of cases, in their order.
+    """Features (n, M, F + C) float32 and presence (n, M) of cases, in their order; the last C are
+    the columns that trees read, NaN where a value is missing.
 
     With `only`, the model sees that modality and no other, and M is 1; every case must have it.
     """
     kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
-    values = np.zeros((len(ids), len(kept), feature_count(model.config)), np.float32)
+    width, more = feature_count(model.config), column_count(model.config)
+    values = np.zeros((len(ids), len(kept), width + more), np.float32)
     present = np.zeros((len(ids), len(kept)), np.float32)
     for rows, batch in _batches(model, cases, ids, only):
         features = model.features(batch)
-        values[rows] = features.values[:, kept].float().cpu().numpy()
+        values[rows, :, :width] = features.values[:, kept].float().cpu().numpy()
+        values[rows, :, width:] = features.columns[:, kept].cpu().numpy()
         present[rows] = features.present[:, kept].float().cpu().numpy()
     return values, present
 

@@ -96,6 +96,7 @@ def together(cases: Sequence[Started]) -> Started:
         torch.cat([cases[row].items for row in order]),
         torch.cat([cases[row].owner + row * count for row in order]),
         torch.cat([one.before for one in cases]),
+        torch.cat([one.columns for one in cases]),
         torch.cat([one.present for one in cases]),
         [cases[row].lengths[0] for row in order],
         cases[0].depth,

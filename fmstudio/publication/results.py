@@ -8,7 +8,13 @@ from typing import Any
 from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
 from fmstudio.publication.facts import NAMES, Facts, named, told
 
-LADDER = {"lora": "LoRA adapter", "probe": "Probe on frozen features"}
+LADDER = {
+    "baseline: gradient boosting on table": "Gradient boosting on the table",
+    "probe": "Probe on frozen features",
+    "lora": "LoRA",
+    "lora: trunk": "LoRA on the whole trunk",
+    "lora: trunk and encoders": "LoRA on trunk and encoders",
+}
 WORDS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 VERDICTS = {
     "helps": "Using the modalities together helps.",

@@ -11,8 +11,9 @@ from typing import Any
 
 from fmstudio.errors import InputError
 
+SCOPES = ("upper trunk", "trunk", "trunk and encoders")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "upper trunk"},
+    "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "trunk"},
     "balanced": {"rank": 8, "epochs": 40, "patience": 8, "scope": "trunk", "folds": 5},
     "thorough": {
         "rank": 16,
@@ -75,10 +76,20 @@ class RunConfig:
         0.0, "LoRA dropout", "Share of adapter inputs dropped in training.", low=0.0, high=0.8
     )
     scope: str = _shown(
-        "upper trunk", "What to adapt",
+        "upper trunk", "How deep LoRA goes",
         "The trunk alone is fast, for the encoders run once; its upper half faster still. "
         "Adapting the encoders too costs several times as much and pays on larger cohorts.",
-        choices=("upper trunk", "trunk", "trunk and encoders"),
+        choices=SCOPES,
+    )  # fmt: skip
+    ladder: bool = _shown(
+        True, "Climb to that depth",
+        "Trains at every lesser depth first, so that a deeper adapter has to beat a simpler one.",
+    )  # fmt: skip
+    keep: str = _shown(
+        "simplest", "Which model is kept",
+        "The simplest within one standard error of the best on validation patients; or boosting on "
+        "the table, the probe or LoRA, whatever the figures say.",
+        choices=("simplest", "boosting", "probe", "lora"),
     )  # fmt: skip
     learning_rate: float = _shown(
         3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
@@ -116,6 +127,13 @@ class RunConfig:
         check_ranges(self)
 
     @property
+    def scopes(self) -> tuple[str, ...]:
+        """How deep LoRA goes on each rung that trains, least first; none if none is asked for."""
+        if self.keep in ("boosting", "probe"):
+            return ()
+        return SCOPES[: SCOPES.index(self.scope) + 1] if self.ladder else (self.scope,)
+
+    @property
     def encoders_frozen(self) -> bool:
         """True if encoders stay as they are, so that they need to run only once per input."""
         return self.scope != "trunk and encoders"
@@ -142,6 +160,10 @@ class RunConfig:
     def with_encoders(self, encoders: Mapping[str, str]) -> RunConfig:
         """The same config with other encoders."""
         return replace(self, encoders=encoders)
+
+    def at_scope(self, scope: str) -> RunConfig:
+        """The same config for a rung that goes so deep."""
+        return replace(self, scope=scope)
 
     def with_modalities(self, modalities: tuple[str, ...]) -> RunConfig:
         """The same config with `modalities` filled in."""

@@ -73,7 +73,12 @@ def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor) 
 
 
 class Loop:
-    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation."""
+    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation.
+
+    `shift` (K) takes logits of even classes to the true shares; `unlearned` (n, M, K) is what the
+    trees of the head say too much of the training cases, for they were grown on them. `name` tells
+    the curves of several loops of one run apart.
+    """
 
     def __init__(
         self,
@@ -84,12 +89,15 @@ class Loop:
         train: Part,
         validation: Part,
         shift: np.ndarray,
+        unlearned: np.ndarray,
         folder: Path,
         reporter: Reporter,
+        name: str = "lora",
     ) -> None:
         self.adapted, self.task, self.config, self.cases = adapted, task, config, cases
         self.train_part, self.validation_part, self.shift = train, validation, shift
-        self.folder, self.reporter = folder, reporter
+        self.unlearned, self.folder, self.reporter = unlearned, folder, reporter
+        self.told = "".join(f", {part}" for part in name.split(": ")[1:])
         self.device = adapted.device
         depth = frozen_depth(shared_model(adapted))
         self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
@@ -175,12 +183,26 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
             logits = shared_model(self.adapted)(inputs=self._inputs(ids, hidden)).logits
+        logits = logits + self._tensor(self._unlearned(ids, hidden, chosen))
         weights = self._tensor(self.weights[chosen])
         value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
         return float(value.detach())
+
+    def _unlearned(
+        self, ids: Sequence[str], hidden: Sequence[set[str]], chosen: np.ndarray
+    ) -> np.ndarray:
+        """What to add to the logits (n, K), by the modalities that the cases are shown with."""
+        names, keys = shared_model(self.adapted).modalities, self.cases.keys
+        shown = np.array(
+            [
+                [name in keys[case_id] and name not in own for name in names]
+                for case_id, own in zip(ids, hidden, strict=True)
+            ]
+        )
+        return (self.unlearned[chosen] * shown[..., None]).sum(1)
 
     def hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
         """The modalities that this case does without in this step; one always stays."""
@@ -213,10 +235,12 @@ class Loop:
         lost, figure = self._validation_loss()
         epoch = state.epoch + 1
         first = state.epoch * self.steps_per_epoch
-        points = [Point("train loss", first + i + 1, value) for i, value in enumerate(losses)]
-        points.append(Point("validation loss", epoch, lost))
+        points = [
+            Point(f"train loss{self.told}", first + i + 1, value) for i, value in enumerate(losses)
+        ]
+        points.append(Point(f"validation loss{self.told}", epoch, lost))
         if np.isfinite(figure):
-            points.append(Point(f"validation {headline(self.task)}", epoch, figure))
+            points.append(Point(f"validation {headline(self.task)}{self.told}", epoch, figure))
         now = trained_state(self.adapted)
         better = lost < state.best_loss
         return Checkpoint(
@@ -236,7 +260,7 @@ class Loop:
         left = (self.config.epochs - state.epoch) * state.seconds / state.epoch
         self.reporter.progress(
             Progress(
-                "Fine-tuning",
+                f"Fine-tuning{self.told}",
                 state.epoch / self.config.epochs,
                 state.epoch,
                 self.config.epochs,

@@ -49,7 +49,7 @@ def cases(model, tmp_path_factory):
             given = made_up(kind, state, draw)
             prepared = processor.preparer("embedded", load_settings()).prepare(given)
             keys[case_id][modality] = f"{case_id}-{modality}"
-            cache.write(keys[case_id][modality], {"tokens": encode(model, modality, prepared)})
+            cache.write(keys[case_id][modality], encode(model, modality, prepared).arrays)
     return PreparedCases(cache, keys)
 
 
