@@ -103,7 +103,7 @@ def _regression(rows: np.ndarray, targets: np.ndarray, seed: int) -> Trees:
     if len(targets) < 2 or not rows.shape[1]:
         return joined([], np.array([targets.mean() if len(targets) else 0.0]))
     model = HistGradientBoostingRegressor(**_settings(len(targets), seed))
-    return _trees(model.fit(rows, targets))
+    return _trees(model.fit(_binnable(rows), targets))
 
 
 def _classifier(
@@ -115,8 +115,14 @@ def _classifier(
     weights = "balanced" if balance else None
     model: HistGradientBoostingClassifier = HistGradientBoostingClassifier(
         class_weight=weights, **settings
-    ).fit(rows, targets)
+    ).fit(_binnable(rows), targets)
     return model
+
+
+def _binnable(rows: np.ndarray) -> np.ndarray:
+    """Rows in which a column that no case fills is the same for all: bins cannot be cut of nothing,
+    and no tree asks for what never varies."""
+    return np.where(np.isnan(rows).all(axis=0), 0, rows)
 
 
 def _settings(n: int, seed: int) -> dict[str, Any]:

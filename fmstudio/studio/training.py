@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import Point, RunRecord
-from fmstudio.studio import manifests, uploads
+from fmstudio.studio import manifests, recipes, uploads
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
@@ -14,7 +15,9 @@ from fmstudio.training.config import PRESETS, RunConfig
 
 if TYPE_CHECKING:
     from fmstudio.model.bases import BaseInfo
+    from fmstudio.studio.recipes import Planned
     from fmstudio.training.estimate import Estimate
+    from fmstudio.training.recipe import Recipe
 
 
 class Training(Projects):
@@ -66,6 +69,36 @@ class Training(Projects):
         )
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
+
+    def recipe(self, run_id: str, target: Path | None = None) -> Recipe:
+        """The recipe of a fine-tuning run, written to `target` if given.
+
+        Raises InputError for a run of another kind or a folder that is not there.
+        """
+        recipe = recipes.recipe_of(self.run(run_id), self.settings, self.registry)
+        if target is not None:
+            recipes.write(recipe, target)
+        return recipe
+
+    def plan_from_recipe(
+        self, project: str | int, file: Path, changes: Mapping[str, Any] | None = None
+    ) -> Planned:
+        """The settings of a recipe's file for the newest cohort, with `changes` on top.
+
+        Raises InputError, naming what is wrong in the file or what is not here as it was.
+        """
+        record, cohort = self.project(project), self._newest_cohort(project)
+        return recipes.plan(recipes.read(Path(file)), changes or {}, record, cohort, self.settings)
+
+    def plan_again(self, run_id: str) -> Planned:
+        """The settings of an earlier run for the newest cohort of its project.
+
+        Raises InputError where something is not here as it was then.
+        """
+        run = self.run(run_id)
+        recipe = recipes.recipe_of(run, self.settings, self.registry)
+        record, cohort = self.project(run.project_id), self._newest_cohort(run.project_id)
+        return recipes.plan(recipe, {}, record, cohort, self.settings)
 
     def _with_kept_encoders(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
         """The config with the names of kept checkpoints, if memory is free for them."""

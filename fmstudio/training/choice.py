@@ -2,7 +2,8 @@
 
 The rule of one standard error (Breiman et al. 1984, section 3.4.3; Hastie, Tibshirani & Friedman
 2009, section 7.10), with the standard error of the difference of two models on the same patients:
-that is what decides whether one is better, and it is smaller than that of either figure.
+that is what decides whether one is better. Two models that hardly differ have a tiny one, and early
+stopping flatters those that train: a gain of less than 0.01 counts as none.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from fmstudio.types import TaskSpec
 NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
 WORDS = {BOOSTING: "Gradient boosting on the table", PROBE: "The probe", LORA: "LoRA"}
 SIMPLEST = "simplest"
+WORTH = 0.01  # of AUROC or R², and of mean loss: less is no reason for a more complex model
 FEWEST = 30  # validation patients, before boosting may be kept unasked: it leaves all else unread
 
 
@@ -40,8 +42,13 @@ class Behind:
 
     @property
     def as_good(self) -> bool:
-        """Within one standard error in both."""
-        return self.figure <= self.figure_error and self.loss <= self.loss_error
+        """Within one standard error in both, or by too little to matter."""
+        return self.figure <= self.allowed and self.loss <= max(self.loss_error, WORTH)
+
+    @property
+    def allowed(self) -> float:
+        """How far the figure may be behind."""
+        return max(self.figure_error, WORTH)
 
 
 def choose(
@@ -54,15 +61,19 @@ def choose(
     and boosting, which reads the table alone, is left out. Raises InputError where the ladder has
     none of the kind that is asked for.
     """
-    everything = rungs
-    if len(set(material.patients("validation"))) < FEWEST:
+    everything, left_out, patients = rungs, "", len(set(material.patients("validation")))
+    if patients < FEWEST and keep == SIMPLEST and any(rung.name == BOOSTING for rung in rungs):
         rungs = [rung for rung in rungs if rung.name != BOOSTING]
+        left_out = (
+            f" Boosting, which reads the table alone, was not weighed: {patients} validation "
+            "patients are too few for that."
+        )
     figures = [rung.validation(task, material) for rung in rungs]
     best = rungs[int(np.nanargmax(figures))] if not np.isnan(figures).all() else rungs[0]
     behind = {rung.name: _behind(task, material, rung, best) for rung in rungs}
     chosen = next(r for r in rungs if r is best or behind[r.name].as_good)
     if keep == SIMPLEST:
-        return chosen, _reason(task, material, chosen, best, rungs, behind)
+        return chosen, _reason(task, material, chosen, best, rungs, behind) + left_out
     asked = [rung for rung in everything if kind_of(rung) == keep]
     if not asked:
         raise InputError(
@@ -141,8 +152,9 @@ def _reason(
     if chosen is not best:
         return (
             f"{words(chosen)} was kept: {_small(words(best))} does better on validation patients "
-            f"by less than one standard error, here {behind[chosen.name].figure_error:.3f} "
-            f"({_compared(task, material, best, chosen)}), and what is simpler is kept."
+            f"by {max(behind[chosen.name].figure, 0):.3f}, and up to "
+            f"{behind[chosen.name].allowed:.3f} may be chance or too little to matter "
+            f"({_compared(task, material, best, chosen)}): what is simpler is kept."
         )
     simpler = list(rungs[: list(rungs).index(chosen)])
     if not simpler:
@@ -150,7 +162,7 @@ def _reason(
     rival = max(simpler, key=lambda rung: rung.validation(task, material))
     return (
         f"{words(chosen)} was kept: on validation patients it beats every simpler model by more "
-        f"than one standard error ({_compared(task, material, chosen, rival)})."
+        f"than chance explains ({_compared(task, material, chosen, rival)})."
     )
 
 

@@ -81,11 +81,13 @@ def estimate(
         encode += counts.get(name, 0) * per_case[1]
         read += counts.get(name, 0) * per_case[2]
     trunk = tokens * TRUNK_GIGA
-    # Once for the probe and each single modality; every epoch forward, back, and validation.
-    passes = 3 + config.epochs * (2 * share + (1 - share) / 2)
-    work = encode + trunk * passes
-    if not config.encoders_frozen:
+    # Every epoch forward, back, and validation, of each seed; the frozen model once for the probe
+    # and each single modality.
+    passes = config.seeds * config.epochs * (2 * share + (1 - share) / 2)
+    work = encode + trunk * (3 + len(config.scopes) * passes)
+    if config.scopes and not config.encoders_frozen:
         work += encode * passes
+    searched = 60 * config.search_minutes if config.scopes else 0.0
     speed = machine_gigaflops() * EFFICIENCY
     readers = max(1, psutil.cpu_count() or 1)
     features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
@@ -98,6 +100,6 @@ def estimate(
         kept = sum(info.costs["activation_mb"] for info in checkpoints.values())
         batch += config.batch_size * kept * HOLES
     return Estimate(
-        FIXED_SECONDS + load + read / readers + work / speed,
+        FIXED_SECONDS + load + read / readers + work / speed + searched,
         FIXED_MB + features + batch + weights,
     )

@@ -7,7 +7,7 @@ write the adapter's folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from fmstudio.adapters.lora import Adapted, attach, load_trained_state, shared_model, task_head
-from fmstudio.adapters.processor import Processor
 from fmstudio.adapters.readout import Readout, distances
 from fmstudio.evaluation.answered import HeldOut, Question
 from fmstudio.evaluation.calibration import fit_temperature, probabilities
@@ -29,16 +28,17 @@ from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.training.choice import choose
+from fmstudio.training.climb import Ground, climb
 from fmstudio.training.config import SCOPES, RunConfig
-from fmstudio.training.judge import LORA, Rung, check_learned, ladder_json, single_probes
-from fmstudio.training.material import SPLITS, Material, prepare, unfrozen
+from fmstudio.training.judge import Rung, check_learned, ladder_json, single_probes
+from fmstudio.training.material import SPLITS, Material, prepare
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
 from fmstudio.training.probe import prior_shift
 from fmstudio.training.probing import Probed, grow, head_of, install, probe_rung
-from fmstudio.training.reporter import Reporter
+from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.stopwatch import Stopwatch
-from fmstudio.training.tuning import Start, Tuned, tune
+from fmstudio.training.tuning import Start, Tuned
 from fmstudio.types import Cohort, TaskSpec
 
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs
@@ -53,19 +53,6 @@ class Finetuned:
     adapter_folder: Path
     card: dict[str, Any]
     held_out: HeldOut
-
-
-class _Share:
-    """A reporter whose progress fills a part of the whole."""
-
-    def __init__(self, reporter: Reporter, start: float, share: float) -> None:
-        self.points, self.should_stop = reporter.points, reporter.should_stop
-        self._reporter, self._start, self._share = reporter, start, share
-
-    def progress(self, progress: Progress) -> None:
-        """Passes on, with the fraction squeezed into the part."""
-        fraction = self._start + self._share * progress.fraction
-        self._reporter.progress(replace(progress, fraction=fraction))
 
 
 def finetune(
@@ -96,9 +83,10 @@ def finetune(
     grow(model, probed.head)
     install(model.task_head, probed.head)
     start = Start(model, shift, probed.unlearned)
-    tuned = _climb(
-        start, processors, material, config, folder, settings, _Share(reporter, 0.55, 0.4)
-    )
+    ground = Ground(start, processors, material, settings, config)
+    climbed = climb(ground, folder, Share(reporter, 0.55, 0.4))
+    tuned = climbed.tuned
+    watch.seconds["search"] = climbed.search_seconds
     watch.seconds["train"] = sum(each.trained.seconds for each in tuned)
 
     reporter.progress(Progress("Judging on held-out patients", 0.95))
@@ -126,6 +114,7 @@ def finetune(
         "missing": list(held.missing),
         "cross_validation": probed.crossed,
         "learning_curve": probed.learned,
+        **climbed.as_dict(),
         **_cost(watch, tuned),
         "unreadable": sum(len(found) for found in material.prepared.unreadable.values()),
     }
@@ -141,22 +130,6 @@ def finetune(
         settings,
     )
     return Finetuned(result, folder / "adapter", card, held)
-
-
-def _climb(
-    start: Start, processors: Mapping[str, Processor], material: Material, config: RunConfig,
-    folder: Path, settings: Settings, reporter: Reporter,
-) -> list[Tuned]:  # fmt: skip
-    """The rungs that train, from the least deep."""
-    tuned: list[Tuned] = []
-    for number, scope in enumerate(config.scopes):
-        own = config.at_scope(scope)
-        if not own.encoders_frozen:
-            material = unfrozen(own, start.model, processors, material, settings)
-        name = f"{LORA}: {scope}" if number else LORA
-        share = _Share(reporter, number / len(config.scopes), 1 / len(config.scopes))
-        tuned.append(tune(name, start, material, own, folder / scope.replace(" ", "-"), share))
-    return tuned
 
 
 def _kept(

@@ -183,6 +183,19 @@ def test_the_trees_answer_as_the_model_they_were_taken_from(kind, n):
     assert half.logits(rows) == pytest.approx(expected / 2, abs=1e-9)
 
 
+def test_a_column_that_nobody_fills_is_never_asked_for():
+    rows = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    empty = rows.copy()
+    empty[:, 1] = np.nan
+    targets = (rows[:, 0] > 0).astype(float)
+
+    trees = fit_boosting(BINARY, empty, targets)
+
+    assert np.array_equal(trees.logits(empty), trees.logits(rows))
+    number = fit_boosting(NUMBER, empty, rows[:, 0])
+    assert np.array_equal(number.logits(empty), number.logits(rows))
+
+
 def test_arrays_that_point_outside_are_found():
     rows = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
     trees = fit_boosting(BINARY, rows, (rows[:, 0] > 0).astype(float))

@@ -87,7 +87,9 @@ def test_among_few_patients_boosting_is_not_kept_unless_asked_for(material):
     rungs = [model(BOOSTING, 3.0, 1), model(PROBE, 0.5, 2)]
 
     assert choose(TASK, material, rungs)[0].name == BOOSTING
-    assert choose(TASK, few, rungs)[0].name == PROBE
+    chosen, reason = choose(TASK, few, rungs)
+    assert chosen.name == PROBE
+    assert "20 validation patients are too few" in reason
     assert choose(TASK, few, rungs, keep="boosting")[0].name == BOOSTING
 
 

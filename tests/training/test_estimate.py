@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import pytest
 import torch
 import transformers
 
@@ -36,6 +37,18 @@ def test_more_epochs_cases_and_adapted_encoders_take_longer():
     assert quick.seconds < deeper.seconds
     assert quick.memory_mb < deeper.memory_mb
     assert quick.seconds < estimate(RunConfig(epochs=10), double).seconds
+
+
+def test_a_search_more_seeds_and_more_rungs_take_their_time():
+    one = estimate(RunConfig(epochs=10, scope="trunk", ladder=False), SUMMARY)
+    seeds = estimate(RunConfig(epochs=10, scope="trunk", ladder=False, seeds=3), SUMMARY)
+    rungs = estimate(RunConfig(epochs=10, scope="trunk"), SUMMARY)
+    searched = estimate(RunConfig(epochs=10, scope="trunk", search_minutes=15.0), SUMMARY)
+    none = RunConfig(epochs=10, scope="trunk", search_minutes=15.0, seeds=3, keep="probe")
+
+    assert one.seconds < rungs.seconds < seeds.seconds
+    assert searched.seconds == pytest.approx(rungs.seconds + 15 * 60)
+    assert estimate(none, SUMMARY).seconds < one.seconds
 
 
 def test_fewer_modalities_take_less():

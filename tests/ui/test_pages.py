@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 
 from fmstudio.records import AdapterRecord, Progress, RunRecord
+from fmstudio.training.config import RunConfig
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
+from fmstudio.ui.review import steps_of
 from fmstudio.ui.watching import progress
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
@@ -83,6 +85,20 @@ def test_the_review_says_what_will_be_done_and_what_it_costs(studio, project, co
 
     assert "estimated time" in shown
     assert "Ill tomorrow?" in shown
+
+
+def test_the_review_tells_what_will_happen_step_by_step():
+    thorough = RunConfig.from_preset("thorough")
+    said = " ".join(steps_of(thorough))
+
+    assert "over 5 folds" in said
+    assert "up to 15 minutes" in said
+    assert "the upper trunk, then trunk, then trunk and encoders, each from 3 seeds" in said
+    assert "simplest model within one standard error" in said
+    probe = " ".join(steps_of(RunConfig(keep="probe", search_minutes=5.0)))
+    assert "LoRA" not in probe
+    assert "minutes" not in probe
+    assert "The probe is kept, as asked" in probe
 
 
 def test_a_fine_tune_on_nothing_is_refused(studio, project, cohort):
