@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.draws import Draw, Few
 from fmstudio.adapters.lora import attach
+from fmstudio.encoders.blocks import Places
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel, SharedModelConfig
@@ -114,7 +115,7 @@ class Frozen:
 class _NoTrunk(nn.Module):
     """In the trunk's place where only encoders' features are read: it is most of the work."""
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+    def upper(self, tokens: Tensor, places: Places, depth: int) -> Tensor:
         """Tokens as they are."""
         return tokens
 

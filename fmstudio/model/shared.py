@@ -24,7 +24,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fmstudio.contracts import discover
-from fmstudio.encoders.blocks import Stack, Tokens
+from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.model.head import Features, TaskHead
 from fmstudio.types import COLUMNS
@@ -97,6 +97,25 @@ class Batch:
 
     size: int
     modalities: dict[str, ModalityBatch]
+
+
+@dataclass
+class Started:
+    """B cases on their way through the trunk, after its first `depth` blocks.
+
+    `items` (S, D) are the tokens of all cases, one case after another, shorter ones first, with
+    their `lengths` in that order; `owner` (S) says whose each is: case · M + modality. `before`
+    (B, M, F - D) and `columns` (B, M, C) are what needs no trunk, of any value where `present`
+    (B, M) is 0.
+    """
+
+    items: Tensor
+    owner: Tensor
+    before: Tensor
+    columns: Tensor
+    present: Tensor
+    lengths: list[int]
+    depth: int = 0
 
 
 def feature_count(config: SharedModelConfig) -> int:
@@ -265,42 +284,49 @@ class SharedModel(PreTrainedModel):
         bridge = self.bridges[self.config.routes[modality]]
         return Tokens(bridge(encoded.values), encoded.mask)
 
-    def features(self, batch: Batch) -> Features:
-        """All modalities through encoders and trunk: features (B, M, F)."""
-        device = self.task_head.bias.device
-        width, size = self.config.width, batch.size
-        names = torch.from_numpy(name_ids(self.modalities)).to(device)
-        named = self.modality_name(names)
-        sequence, masks, raw = [], [], {}
+    def start(self, batch: Batch) -> Started:
+        """All modalities through their encoders, to where the trunk begins."""
+        device, count = self.task_head.bias.device, len(self.modalities)
+        named = self.modality_name(torch.from_numpy(name_ids(self.modalities)).to(device))
+        items, owners = [], []
+        early = feature_count(self.config) - self.config.width
+        before = torch.zeros(batch.size, count, early, device=device)
+        columns = torch.zeros(batch.size, count, column_count(self.config), device=device)
+        present = torch.zeros(batch.size, count, device=device)
         for index, modality in enumerate(self.modalities):
             if modality not in batch.modalities:
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            raw[index] = (given.rows, self._before(modality, tokens))
-            shape = (size, tokens.mask.shape[1])
-            placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)
-            mask = torch.zeros(shape, dtype=torch.bool, device=device)
-            sequence.append((index, placed.index_copy(0, given.rows, tokens.values + named[index])))
-            masks.append(mask.index_copy(0, given.rows, tokens.mask))
-        mixed = self.trunk(torch.cat([part for _, part in sequence], 1), torch.cat(masks, 1))
-        values = mixed.new_zeros(size, len(self.modalities), feature_count(self.config))
-        present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
-        columns = torch.zeros(size, len(self.modalities), column_count(self.config), device=device)
-        for modality, count in self.config.columns.items():
-            if modality in batch.modalities:
-                given = batch.modalities[modality]
-                place = self.modalities.index(modality)
-                columns[given.rows, place, :count] = given.arrays[COLUMNS][:, 0]
-        start = 0
-        for (index, part), mask in zip(sequence, masks, strict=True):
-            rows, before = raw[index]
-            after = mixed[rows, start : start + part.shape[1]]
-            joined = torch.cat([before, summary(after, mask[rows])[0]], -1)
-            values[rows, index] = joined.to(values.dtype)
-            present[rows, index] = 1.0
-            start += part.shape[1]
-        return Features(values, present, columns)
+            before[given.rows, index] = self._before(modality, tokens).to(before.dtype)
+            present[given.rows, index] = 1.0
+            if width := self.config.columns.get(modality):
+                columns[given.rows, index, :width] = given.arrays[COLUMNS][:, 0]
+            there = tokens.mask.flatten().nonzero().squeeze(1)
+            items.append((tokens.values + named[index]).flatten(0, 1).index_select(0, there))
+            owners.append(given.rows[there // tokens.mask.shape[1]] * count + index)
+        owner = torch.cat(owners)
+        lengths = torch.bincount(owner // count, minlength=batch.size)
+        order = lengths.argsort(stable=True)
+        rank = order.argsort()
+        packed = (rank[owner // count] * count + owner % count).argsort(stable=True)
+        return Started(
+            torch.cat(items).index_select(0, packed), owner[packed], before, columns, present,
+            lengths[order].tolist(),
+        )  # fmt: skip
+
+    def features(self, given: Batch | Started) -> Features:
+        """All modalities through encoders and trunk: features (B, M, F)."""
+        started = self.start(given) if isinstance(given, Batch) else given
+        places = Places(started.lengths, started.items.device)
+        mixed = self.trunk.upper(started.items, places, started.depth)
+        size, count = started.present.shape
+        index = started.owner[:, None].expand_as(mixed)
+        sums = mixed.new_zeros(size * count, mixed.shape[1]).scatter_add(0, index, mixed)
+        sizes = torch.bincount(started.owner, minlength=size * count).clamp(min=1)
+        means = (sums / sizes[:, None]).unflatten(0, (size, count))
+        values = torch.cat([started.before, means], -1)
+        return Features(values, started.present, started.columns)
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
         """The features (R, F - D) that are there before any modality has heard of another."""
@@ -321,14 +347,14 @@ class SharedModel(PreTrainedModel):
         return tokens.values[:, :count].flatten(1), torch.cat(rest, -1)
 
     def forward(
-        self, inputs: Batch | None = None, labels: Tensor | None = None, **unused: Any
+        self, inputs: Batch | Started | None = None, labels: Tensor | None = None, **unused: Any
     ) -> SequenceClassifierOutput:
         """Logits (B, K) of a batch, and the plain loss where labels are given.
 
         `unused` are the arguments of text models that PEFT's wrapper passes on.
         """
         if inputs is None:
-            raise ValueError("SharedModel takes inputs=Batch")
+            raise ValueError("SharedModel takes inputs=Batch or Started")
         logits = self.task_head(self.features(inputs))
         loss = None
         if labels is not None and self.config.outputs > 1:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
 
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import Batch, SharedModel, column_count, feature_count
+from fmstudio.model.shared import (
+    Batch,
+    SharedModel,
+    Started,
+    column_count,
+    feature_count,
+)
 from fmstudio.preparation.inputs import PreparedCases
 
-BATCH = 32
+BATCH = 16
+
+# Ids of cases, and what is hidden of each, to the cases after the layers that were run before.
+Made = Callable[[Sequence[str], Sequence[set[str]]], Started]
 
 
 def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
@@ -23,14 +32,20 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
 
 
 def _batches(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None
-) -> Iterator[tuple[slice, Batch]]:
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None,
+    made: Made | None = None,
+) -> Iterator[tuple[slice, Batch | Started]]:  # fmt: skip
     """Batches of prepared cases; with `only`, of that modality and no other."""
     model.eval()
     hidden = set(model.modalities) - {only} if only else set()
     for start in range(0, len(ids), BATCH):
-        chosen = [cases.load(case_id, hidden) for case_id in ids[start : start + BATCH]]
-        yield slice(start, start + len(chosen)), collate(chosen, model.device)
+        chosen = ids[start : start + BATCH]
+        rows = slice(start, start + len(chosen))
+        if made is not None:
+            yield rows, made(chosen, [hidden] * len(chosen))
+        else:
+            loaded = [cases.load(case_id, hidden) for case_id in chosen]
+            yield rows, collate(loaded, model.device)
 
 
 @torch.inference_mode()
@@ -55,10 +70,12 @@ def features_of(
 
 
 @torch.inference_mode()
-def logits_of(model: SharedModel, cases: PreparedCases, ids: Sequence[str]) -> np.ndarray:
-    """Logits (n, K) float64 of cases, in their order."""
+def logits_of(
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], made: Made | None = None
+) -> np.ndarray:
+    """Logits (n, K) float64 of cases, in their order; `made` gives them some layers on."""
     logits = np.zeros((len(ids), model.config.outputs))
-    for rows, batch in _batches(model, cases, ids, None):
+    for rows, batch in _batches(model, cases, ids, None, made):
         logits[rows] = _logits(model, batch)
     return logits
 
@@ -87,7 +104,7 @@ def logits_of_subsets(
     return found
 
 
-def _logits(model: SharedModel, batch: Batch) -> np.ndarray:
+def _logits(model: SharedModel, batch: Batch | Started) -> np.ndarray:
     with autocast(model.device):
         logits: np.ndarray = model(inputs=batch).logits.float().cpu().numpy()
     return logits

@@ -7,7 +7,7 @@ run resumed from its last checkpoint sees the same batches and the same dropout.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,15 +20,17 @@ from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, tr
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.batching import collate
+from fmstudio.model.shared import Batch, Started
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.preparation.outputs import autocast, logits_of
+from fmstudio.preparation.prefix import Prefix, frozen_depth
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
 from fmstudio.training.probe import case_weights
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
-from fmstudio.types import Prepared, TaskSpec
+from fmstudio.types import TaskSpec
 
 HEAD_PACE = 0.1  # learning rate of what was fitted before (head, bridges), as a share
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
@@ -97,6 +99,8 @@ class Loop:
         self.unlearned, self.folder, self.reporter = unlearned, folder, reporter
         self.told = "".join(f", {part}" for part in name.split(": ")[1:])
         self.device = adapted.device
+        depth = frozen_depth(shared_model(adapted))
+        self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
         weights = case_weights(task, train.targets) if config.balance else None
         self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
@@ -133,7 +137,16 @@ class Loop:
 
     def predict(self, ids: Sequence[str]) -> np.ndarray:
         """Logits (n, K) of prepared cases, with the shift back to true class shares."""
-        return logits_of(shared_model(self.adapted), self.cases, ids) + self.shift
+        model = shared_model(self.adapted)
+        given = None if self.prefix is None else self.prefix.batch
+        return logits_of(model, self.cases, ids, given) + self.shift
+
+    def _inputs(self, ids: Sequence[str], hidden: Sequence[set[str]]) -> Batch | Started:
+        """Cases for the model, each without its hidden modalities."""
+        if self.prefix is not None:
+            return self.prefix.batch(ids, hidden)
+        pairs = zip(ids, hidden, strict=True)
+        return collate([self.cases.load(case_id, own) for case_id, own in pairs], self.device)
 
     def _start(self) -> Checkpoint:
         state = load_checkpoint(self.folder, self.parameters, self.optimizer)
@@ -162,17 +175,15 @@ class Loop:
     def _step(self, step: int, chosen: np.ndarray) -> float:
         draw = np.random.default_rng([self.config.seed, 1, step])
         torch.manual_seed(int(draw.integers(2**31)))
-        cases = [
-            self.cases.load(self.train_part.ids[i], self._hidden(self.train_part.ids[i], draw))
-            for i in chosen
-        ]
+        ids = [self.train_part.ids[i] for i in chosen]
+        hidden = [self.hidden(case_id, draw) for case_id in ids]
         targets = self._tensor(self.train_part.targets[chosen])
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._pace(step) * group["pace"]
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
-            logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
-        logits = logits + self._tensor(self._unlearned(cases, chosen))
+            logits = shared_model(self.adapted)(inputs=self._inputs(ids, hidden)).logits
+        logits = logits + self._tensor(self._unlearned(ids, hidden, chosen))
         weights = self._tensor(self.weights[chosen])
         value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
@@ -180,13 +191,20 @@ class Loop:
         self.optimizer.step()
         return float(value.detach())
 
-    def _unlearned(self, cases: Sequence[Mapping[str, Prepared]], chosen: np.ndarray) -> np.ndarray:
+    def _unlearned(
+        self, ids: Sequence[str], hidden: Sequence[set[str]], chosen: np.ndarray
+    ) -> np.ndarray:
         """What to add to the logits (n, K), by the modalities that the cases are shown with."""
-        names = shared_model(self.adapted).modalities
-        shown = np.array([[name in case for name in names] for case in cases])
+        names, keys = shared_model(self.adapted).modalities, self.cases.keys
+        shown = np.array(
+            [
+                [name in keys[case_id] and name not in own for name in names]
+                for case_id, own in zip(ids, hidden, strict=True)
+            ]
+        )
         return (self.unlearned[chosen] * shown[..., None]).sum(1)
 
-    def _hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
+    def hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
         """The modalities that this case does without in this step; one always stays."""
         there = list(self.cases.keys[case_id])
         hidden = [name for name in there if draw.random() < self.config.modality_dropout]
