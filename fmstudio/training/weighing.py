@@ -80,9 +80,9 @@ def check_group_column(config: RunConfig, columns: Iterable[str]) -> None:
     if config.balance_by and config.balance_by not in there:
         raise InputError(
             f"The cohort has no group column '{config.balance_by}' to balance by.",
-            hint=f"Its group columns: {', '.join(there)}." if there
-            else "It has none: give a column the role 'group' on the page Data, or leave this out.",
-        )  # fmt: skip
+            hint=f"Its group columns: {', '.join(there) or 'none'}. Others become one by the "
+            "role 'group', given when the cohort is added.",
+        )
 
 
 def check_groups(config: RunConfig, cases: Sequence[PatientCase]) -> None:

@@ -94,6 +94,23 @@ def test_every_item_is_answered_or_pointed_to_or_open(binary):
     assert "auroc" in answers["23a"]
 
 
+def test_groups_that_were_weighed_evenly_are_in_methods_and_checklists(binary, tmp_path):
+    config = CARD["config"] | {"balance_by": "sex"}
+    even = replace(binary, adapter=replace(binary.adapter, card=CARD | {"config": config}))
+    said = "within each class each group of &#x27;sex&#x27; counted the same"
+
+    pages = [
+        write_report(one, tmp_path / name)[0].read_text(encoding="utf-8")
+        for one, name in ((even, "even"), (binary, "plain"))
+    ]
+
+    assert pages[0].count(said) >= 3  # methods, uneven classes, fairness
+    assert said not in pages[1]
+    answers = {item["number"]: item["answer"] for item in checklists(even)["TRIPOD+AI"]}
+    assert "Kamiran" in answers["14"]
+    assert "gaps tested" in answers["14"]
+
+
 @pytest.mark.parametrize("task", [LABELS, NUMBER], ids=lambda task: task.kind)
 def test_other_tasks_have_a_report_too(task, tmp_path):
     files = write_report(facts(judged(task), task), tmp_path / "report")

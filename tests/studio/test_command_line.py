@@ -177,10 +177,11 @@ def test_the_settings_of_a_run_come_from_the_preset_and_the_options(run, monkeyp
 
     monkeypatch.setattr(Studio, "start_finetune", start)
     run("finetune", "ill", "--preset", "balanced", "--rank", 3, "--modalities", "ehr, notes",
-        "--no-balance")  # fmt: skip
+        "--no-balance", "--balance-by", "sex")  # fmt: skip
     (config,) = asked
     assert (config.preset, config.epochs, config.rank) == ("balanced", 40, 3)
     assert (config.modalities, config.balance) == (("ehr", "notes"), False)
+    assert config.balance_by == "sex"
     said = run("finetune", "ill", "--rank", 0)
     assert (said.status, said.error) == (2, "LoRA rank is 0.")
 

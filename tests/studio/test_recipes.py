@@ -105,6 +105,16 @@ def test_the_same_base_under_another_name_is_used_and_remarked_on(ward, tmp_path
     assert planned.remarks == ("The recipe's base 'theirs' is called 'embedded' here.",)
 
 
+def test_a_group_column_that_the_cohort_lacks_is_refused_unless_it_is_left_out(ward, tmp_path):
+    settings = ward.recipe(run_of(ward).id).as_dict()["settings"] | {"balance_by": "site"}
+    path = altered(ward, tmp_path, settings=settings)
+
+    with pytest.raises(InputError, match="no group column 'site'"):
+        ward.plan_from_recipe("ill", path)
+
+    assert ward.plan_from_recipe("ill", path, {"balance_by": ""}).config.balance_by == ""
+
+
 def test_a_modality_that_the_cohort_lacks_is_refused_unless_it_is_left_out(ward, tmp_path):
     path = altered(ward, tmp_path, modalities=["ehr", "notes"])
 

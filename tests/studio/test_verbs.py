@@ -127,6 +127,17 @@ def test_a_run_needs_a_cohort_a_known_base_and_modalities_that_are_there(studio,
     assert studio.runs() == []
 
 
+def test_groups_are_balanced_by_a_group_column_of_the_cohort_alone(studio, table):
+    studio.create_project("ill", "binary")
+    assert studio.group_columns("ill") == []
+    studio.add_cohort("ill", table(site=["A", "B"] * 15))
+    assert studio.group_columns("ill") == ["site"]
+    with pytest.raises(InputError, match="no group column 'age'") as caught:
+        studio.start_finetune("ill", RunConfig(balance_by="age"))
+    assert "Its group columns: site." in caught.value.hint
+    assert studio.runs() == []
+
+
 def test_a_run_is_refused_while_a_finding_must_be_mended(studio, table, tmp_path):
     studio.create_project("ill", "binary")
     for i in range(30):

@@ -167,10 +167,10 @@ def test_a_column_that_is_no_group_column_is_refused_with_those_there_are():
 
     with pytest.raises(InputError, match="no group column 'shoe'") as caught:
         check_group_column(config, ["site", "age_band"])
-    assert caught.value.hint == "Its group columns: age_band, site."
+    assert "Its group columns: age_band, site." in caught.value.hint
     with pytest.raises(InputError, match="no group column 'shoe'") as caught:
         check_group_column(config, [])
-    assert "role 'group'" in caught.value.hint
+    assert "Its group columns: none." in caught.value.hint
     check_group_column(RunConfig(), [])
 
 

@@ -22,17 +22,20 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    """Writes a manifest of 40 patients with two values, a note and an outcome."""
+    """Writes a manifest of 40 patients with two values, a note, an outcome and, if asked, a site."""
 
-    def write(folder: str = "cases", rows: int = 40) -> Path:
+    def write(folder: str = "cases", rows: int = 40, site: bool = False) -> Path:
         path = tmp_path / folder / "manifest.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow(["case_id", "patient_id", "age", "crp", "note", "label_ill"])
+            more = ["site"] if site else []
+            writer.writerow(["case_id", "patient_id", "age", "crp", "note", "label_ill", *more])
             for i in range(rows):
                 note = f"Cough and fever for {i % 5} days; chest clear at the bases on day {i}."
-                writer.writerow([f"c{i}", f"p{i}", 30 + 7 * i % 50, 13 * i % 90, note, i % 3 == 0])
+                own = ["AB"[i % 2]] if site else []
+                writer.writerow([f"c{i}", f"p{i}", 30 + 7 * i % 50, 13 * i % 90, note, i % 3 == 0,
+                                 *own])  # fmt: skip
         return path
 
     return write

@@ -89,6 +89,14 @@ def test_settings_that_do_not_act_are_hidden_and_said():
     assert stand(task="multilabel").idle == {}
 
 
+def test_groups_to_balance_are_hidden_where_the_cohort_has_no_group_column():
+    standing = stand(columns=())
+
+    assert standing.idle == {"balance_by": "the cohort has no group column"}
+    assert "#setting-balance_by" in all_settings.told(standing, "quick")
+    assert stand(balance_by="site").changed == ("balance_by",)
+
+
 def test_where_no_lora_is_trained_its_settings_are_hidden_with_one_reason():
     standing = stand(keep="probe")
     told = all_settings.told(standing, "quick")

@@ -110,6 +110,31 @@ def test_a_value_out_of_range_is_said_at_its_field_whatever_is_searched_for(brow
         keep(page, "settings-2-out-of-range")
 
 
+def test_groups_to_balance_are_chosen_among_the_group_columns_of_the_cohort(
+    browser, keep, home, table
+):
+    with Studio.open(home) as studio:
+        project = studio.create_project("Ward 8", "binary")
+        studio.add_cohort("Ward 8", table("grouped", site=True))
+    with served(home) as address, opened(browser, address) as page:
+        page.goto(f"{address}/finetune?project=2")
+        to_settings(page)
+        standing(page, "the cohort has no group column: Balance groups of")
+        expect(page.locator("#setting-balance_by")).to_be_hidden()
+
+        page.goto(f"{address}/finetune?project={project.id}")
+        to_settings(page)
+        field = page.get_by_label("Balance groups of")
+        expect(field).to_have_value("none")
+        field.click()
+        page.get_by_role("option", name="site").click()
+        standing(page, "1 setting differs from Quick: Balance groups of.")
+        keep(page, "settings-3-groups")
+        press(page, "Review")
+        review = page.locator("#review")
+        expect(review).to_contain_text("Quick, but for Balance groups of", timeout=PATIENCE_MS)
+
+
 def test_a_recipe_is_saved_loaded_and_a_run_is_set_up_again_with_changes(
     browser, keep, home, tmp_path
 ):
