@@ -39,9 +39,11 @@ JUDGING_SECONDS = 2.0  # intervals and curves of the held-out patients
 FIT_SECONDS = 0.09, 0.0004  # of a modality's probe: at least, and more for each case
 CURVE = (0.125, 0.125, 0.125, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5)  # cases of the learning curve's fits
 FEWEST_IN_FIT = 12
-GAINING = 0.3  # share of the epochs after which, on average, validation no longer gains
+GAINING = 0.9  # times the root of the epochs: after so many validation no longer gains, mostly
+STEP_SECONDS = 0.015  # of a step of training beside its operations
+INPUT_SECONDS = 0.004  # to prepare an input and to keep what is made of it
 READ_MB = 300.0  # of a checkpoint's weights a second, its hash included; twice in a run
-FIXED_MB = 700.0  # the libraries and the base
+FIXED_MB = 760.0  # the libraries and the base
 BLOCK_KB = 25.0  # that a block keeps of one item for the way back
 FEATURE_COPIES = 4
 PREFIX_MB = 128.0  # of what frozen layers made, at most
@@ -65,6 +67,13 @@ def machine_gigaflops(seconds: float = 0.15) -> float:
         a @ a
         count += 1
     return 2 * size**3 * count / passed / 1e9
+
+
+def _cores() -> int:
+    """Cores that we may use: fewer than there are in some containers."""
+    process = psutil.Process()
+    usable = process.cpu_affinity() if hasattr(process, "cpu_affinity") else None
+    return max(1, len(usable) if usable else psutil.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -115,14 +124,18 @@ def _training_giga(config: RunConfig, scope: str, work: _Work) -> float:
     validation = max(work.cases - work.train - work.test, 0)
     below = DEPTH // 2 if scope == "upper trunk" else 0
     block = work.tokens * BLOCK_GIGA
-    epochs = min(config.epochs, config.patience + GAINING * config.epochs)
     # A step goes forward and back through the blocks that train; what lies below is frozen, and
     # made anew where other modalities are hidden than ever before.
     step = shown * block * (2 * (DEPTH - below) + 0.7 * below)
     giga = work.train * step + validation * block * (DEPTH - below)
     if scope == "trunk and encoders":
         giga += work.encode * (2.5 * shown * work.train + validation)
-    return config.seeds * epochs * giga
+    return config.seeds * _epochs(config) * giga
+
+
+def _epochs(config: RunConfig) -> float:
+    """How many epochs a rung goes on before it stops early, in the mean."""
+    return min(config.epochs, config.patience + GAINING * config.epochs**0.5)
 
 
 def _fit_seconds(config: RunConfig, work: _Work, outputs: int) -> float:
@@ -157,14 +170,15 @@ def estimate(
     trunk = whole * passes + sum(_training_giga(config, scope, work) for scope in config.scopes)
     labels = len(summary.get("labels", ()))
     fits = _fit_seconds(config, work, labels if labels > 2 else 1)
+    steps = config.seeds * _epochs(config) * work.train / config.batch_size * len(config.scopes)
     used = {info.sha256: info for info in checkpoints.values()}.values()
     seconds = [
         FIXED_SECONDS + JUDGING_SECONDS,
         2 * sum(info.size_mb for info in used) / READ_MB,
-        work.read / max(1, psutil.cpu_count() or 1),
+        work.read / _cores(),
         work.cases * work.encode / (speed * CASE_EFFICIENCY),
         trunk / (speed * TRUNK_EFFICIENCY),
-        fits,
+        fits + STEP_SECONDS * steps + INPUT_SECONDS * work.cases * work.modalities,
         60 * config.search_minutes if config.scopes else 0.0,
     ]
     return Estimate(sum(seconds), _memory_mb(config, work, checkpoints))
