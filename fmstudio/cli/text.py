@@ -98,16 +98,17 @@ def project_text(
     lines = [
         f"{project.name}: {task.kind}, {', '.join(task.labels) or 'labels not known yet'}",
         *([task.description] if task.description else []),
+        *([] if task.moment is None else [f"predicts {task.moment:g} h after the beginning"]),
         "", "Cohort", "  none yet" if cohort is None else f"  {cohort.name}",
         "", "Runs", runs_text(runs), "", "Adapters", adapters_text(adapters),
     ]  # fmt: skip
     return "\n".join(lines)
 
 
-def cohort_text(record: CohortRecord) -> str:
-    """A cohort that was just added."""
+def cohort_text(record: CohortRecord, done: str = "Added") -> str:
+    """A cohort that was just added, mended, or taken again."""
     roles = table(("column", "role"), list(record.roles.items()))
-    return f"Added the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
+    return f"{done} the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
 
 
 def report_text(report: Mapping[str, Any]) -> str:

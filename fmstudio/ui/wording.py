@@ -43,6 +43,11 @@ HEADLINES = ("auroc", "macro_auroc", "r2")
 """The metric by which each kind of task is judged first."""
 
 
+def moment_of(hours: float) -> str:
+    """When a project predicts."""
+    return f"Predicts {hours:g} h after the beginning of a case."
+
+
 def duration(seconds: float | None) -> str:
     """'45 s', '3 min 20 s', '2 h 5 min', '2 days 3 h'; '–' where unknown."""
     if seconds is None or not math.isfinite(seconds):
