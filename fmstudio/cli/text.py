@@ -73,9 +73,12 @@ def figure(value: Mapping[str, float | None] | None) -> str:
     """A value with its interval."""
     if not value or value.get("value") is None:
         return "-"
-    if value.get("low") is None:
-        return f"{value['value']:.3f}"
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+    told = f"{value['value']:.3f}"
+    if value.get("low") is not None:
+        told += f" ({value['low']:.3f} to {value['high']:.3f})"
+    if value.get("prevalence") is not None:  # what guessing reaches
+        told += f" (prevalence {value['prevalence']:.3f})"
+    return told
 
 
 def projects_text(projects: Sequence[ProjectRecord]) -> str:

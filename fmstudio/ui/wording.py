@@ -95,12 +95,18 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def interval(figure: Any) -> str:
-    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are."""
+    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are.
+
+    With the prevalence where that is what guessing reaches.
+    """
     if not isinstance(figure, Mapping):
         return number(figure)
-    if figure.get("low") is None or figure.get("high") is None:
-        return number(figure.get("value"))
-    return f"{number(figure.get('value'))} ({number(figure['low'])} to {number(figure['high'])})"
+    told = number(figure.get("value"))
+    if figure.get("low") is not None and figure.get("high") is not None:
+        told += f" ({number(figure['low'])} to {number(figure['high'])})"
+    if figure.get("prevalence") is not None:
+        told += f" (prevalence {number(figure['prevalence'])})"
+    return told
 
 
 def metric(name: str) -> str:
