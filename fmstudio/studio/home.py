@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fmstudio.settings import Settings, load_settings
+from fmstudio.studio.doubting import Doubting
 from fmstudio.studio.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class Home:
         self.registry = registry
         self._loaded = Loaded(settings)
         self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
+        self._doubting = Doubting()
 
     @classmethod
     def open(cls, home: str | os.PathLike[str] | None = None) -> Self:
@@ -39,6 +41,7 @@ class Home:
     def close(self) -> None:
         """End the reading processes and let go of models and registry."""
         self._loaded.close()
+        self._doubting.close()
         self.registry.close()
 
     def __enter__(self) -> Self:

@@ -112,6 +112,8 @@ def _figure(name: str, figure: Any) -> list[Html]:
     parts = [tag("strong", text(number(value)))]
     if isinstance(figure, Mapping) and figure.get("low") is not None:
         parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
+        if figure.get("prevalence") is not None:
+            parts.append(tag("small", text(f"prevalence {number(figure['prevalence'])}")))
     return [*parts, tag("span", text(metric(name)))]
 
 

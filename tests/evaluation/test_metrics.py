@@ -228,3 +228,15 @@ def test_an_interval_does_not_depend_on_what_patients_are_called():
     ]
 
     assert found[0] == found[1]
+
+
+def test_what_guessing_reaches_is_told_with_the_precision_recall_area():
+    yes = evaluate(BINARY, np.array([1.0, 0, 0, 0]), np.full(4, 0.5), ["a", "b", "c", "d"])
+    several = np.array([[1.0, 0], [0, 0], [np.nan, 1], [np.nan, 1]])
+    both = evaluate(LABELS, several, np.full((4, 2), 0.5), ["a", "b", "c", "d"])
+    classes = evaluate(CLASSES, np.array([0.0, 0, 0, 1]), np.full((4, 3), 1 / 3), list("abcd"))
+
+    assert yes["auprc"].as_dict()["prevalence"] == yes["auprc"].value == 0.25
+    assert both["auprc"].prevalence == 0.5
+    assert classes["auprc"].prevalence == 0.5
+    assert "prevalence" not in yes["auroc"].as_dict()

@@ -80,6 +80,18 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep
         expect(page.locator("[data-kind=duplicate_files]")).to_have_count(0, timeout=WAIT_MS)
         expect(page.locator("#report")).to_contain_text(f"{CASES - 1} cases of")
         keep(page, "report-2-mended")
+        press(page, "Undo")
+        expect(page.locator("[data-kind=duplicate_files]")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("#report")).to_contain_text(f"{CASES} cases of")
+        expect(page.locator(".fm-undo")).to_contain_text("Mended last: Write them one way")
+
+        press(page, "Look for labels that may be wrong")
+        expect(page.locator("#doubts")).to_contain_text("Looking for labels in doubt")
+        page.goto(f"{address}/runs")  # the page that asked is gone
+        page.goto(f"{address}/data")
+        expect(page.locator("#doubts")).to_contain_text("Labels were looked at", timeout=WAIT_MS)
+        expect(page.get_by_role("button", name="Look for labels")).to_be_hidden()
+        keep(page, "report-3-labels")
 
     from fmstudio.studio import Studio
 
@@ -88,4 +100,5 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep
         assert [event.details["finding"] for event in events] == [
             "column_gives_label", "mixed_units", "spelling", "duplicate_files",
         ]  # fmt: skip
+        assert studio.audit()["events"][-2].kind == "mending undone"
         assert (home.parent / "manifest.csv").read_text(encoding="utf-8").count("Former ") > 0
