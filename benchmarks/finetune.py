@@ -1,9 +1,9 @@
 """Fine-tuning with the quick preset, beside a plain transformers.Trainer and peft loop.
 
 Same model, base, layers that get an adapter, cases, batch size and epochs; see plain.py. The studio
-does not climb its ladder for this, as nobody writes one in a plain loop. The studio runs frozen encoders once
-per case and keeps their tokens, so its figure is given twice: the loop alone, and with all of the
-preparation counted on both sides.
+does not climb its ladder for this, as nobody writes one in a plain loop. It runs frozen encoders
+once per case and keeps their tokens, so its figure is given twice: the loop alone, and with all of
+the preparation counted on both sides.
 """
 
 from __future__ import annotations
