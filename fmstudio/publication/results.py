@@ -50,7 +50,7 @@ def _ladder(facts: Facts) -> list[Block]:
         rows.append([LADDER.get(step["name"], step["name"]) + chosen, told(figure)])
     if not rows:
         return []
-    return [Table(["Model", "Value (95 % interval)"], rows, "Against simpler models"),
+    return [Table(["Model", "Value (95 % interval)"], rows, "From simple to complex"),
             Paragraph(str(facts.card.get("reason") or ""))]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -73,14 +74,23 @@ class Ground:
 
 
 class _Aside(Share):
-    """A reporter for trials, whose curves are not those of the run."""
+    """A reporter for what the run's own curves are not drawn of: trials, and further seeds."""
 
     def points(self, points: Sequence[Point]) -> None:
         """Keeps them off the page."""
 
+
+class _Trials(_Aside):
+    """A reporter for the trials of a search of so many seconds."""
+
+    def __init__(self, reporter: Reporter, seconds: float) -> None:
+        super().__init__(reporter, 0.0, 1.0)
+        self._seconds, self._began = seconds, time.monotonic()
+
     def progress(self, progress: Progress) -> None:
-        """Passes on how far the search is, whatever the trial says."""
-        super().progress(replace(progress, stage="Searching for settings", epochs=0, epoch=0))
+        """Says how much of its time the search has had, whatever the trial says."""
+        fraction = min(1.0, (time.monotonic() - self._began) / self._seconds)
+        super().progress(Progress("Searching for settings", fraction, message=progress.message))
 
 
 def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
@@ -114,24 +124,26 @@ def _searched(ground: Ground, folder: Path, reporter: Reporter) -> Found:
         shutil.rmtree(own)
         return _loss(made.rung, material)
 
-    aside = _Aside(reporter, 0.0, 1.0)
+    aside = _Trials(reporter, 60 * ground.config.search_minutes)
     return search(ground.config, ground.config.scopes, try_one, folder)
 
 
 def from_seeds(
     name: str, ground: Ground, config: RunConfig, folder: Path, reporter: Reporter
 ) -> tuple[Tuned, Soup | None]:
-    """The rung of a depth: from one seed as it is, from several their average or the best."""
+    """The rung of a depth: from one seed as it is, from several their average or the best.
+
+    The curves are those of the first seed: as many as there are seeds would hide one another.
+    """
     material = ground.of(config)
     if config.seeds == 1:
         return tune(name, ground.start, material, config, folder, reporter), None
     made = []
     for place in range(config.seeds):
         seed = (config.seed + place) % SEEDS
-        own, share = replace(config, seed=seed), Share(reporter, place / config.seeds,
-                                                       1 / config.seeds)  # fmt: skip
-        at = folder / f"seed-{seed}"
-        made.append(tune(f"{name}: seed {seed}", ground.start, material, own, at, share))
+        told = (_Aside if place else Share)(reporter, place / config.seeds, 1 / config.seeds)
+        own, at = replace(config, seed=seed), folder / f"seed-{seed}"
+        made.append(tune(name, ground.start, material, own, at, told))
     trained = _together([each.trained for each in made])
 
     def loss_of(state: Mapping[str, Tensor]) -> float:

@@ -29,9 +29,13 @@ STAGES: Mapping[str, str] = {
 }
 PARTS: Mapping[str, str] = {
     "prepare": "reading and preparing",
-    "baseline": "the baseline",
+    "features": "what the base makes of them",
+    "baseline": "boosting",
     "probe": "the probe",
+    "cross-validation": "cross-validation",
+    "learning curve": "the learning curve",
     "singles": "each modality alone",
+    "search": "the search",
     "train": "fine-tuning",
     "evaluate": "judging",
 }
@@ -129,7 +133,7 @@ def ladder(found: Mapping[str, Any]) -> Html:
         ])  # fmt: skip
     header = ["Model", _axis(name), "#Value (95 % interval)", "#Time"]
     why = tag("p", text(found.get("reason") or ""), "fm-note")
-    return join([section("Against simpler models"), table(header, rows), why])
+    return join([section("From simple to complex"), table(header, rows), why])
 
 
 def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:

@@ -54,13 +54,13 @@ def steps_of(config: RunConfig) -> list[str]:
         steps.append(f"The probe is also judged by cross-validation over {config.folds} folds.")
     if scopes and config.search_minutes:
         steps.append(
-            f"For up to {config.search_minutes:g} minutes other settings are tried and judged on "
-            "validation patients; the best are used."
+            f"For up to {duration(60 * config.search_minutes)} other settings are tried and judged "
+            "on validation patients; LoRA is trained with the best."
         )
     if scopes:
-        depths = ", then ".join(scopes)
+        depths = ", then ".join(f"the {scope}" for scope in scopes)
         seeds = f", each from {config.seeds} seeds, which are averaged" if config.seeds > 1 else ""
-        steps.append(f"LoRA starts from the probe and adapts the {depths}{seeds}.")
+        steps.append(f"LoRA starts from the probe and adapts {depths}{seeds}.")
     steps.append(
         "The simplest model within one standard error of the best on validation patients is kept."
         if config.keep == "simplest"

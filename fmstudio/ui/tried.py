@@ -9,6 +9,7 @@ from typing import Any
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import NOTHING, Html, badge, join, section, table, text
+from fmstudio.ui.results import STAGES
 from fmstudio.ui.wording import duration, number, plural
 
 
@@ -26,7 +27,7 @@ def _search(found: Mapping[str, Any] | None) -> Html:
     names = list(trials[0]["settings"])
     rows = [
         [
-            text(trial["number"]), *(text(said(trial["settings"][name])) for name in names),
+            text(trial["number"]), *(text(_short(trial["settings"][name])) for name in names),
             text(number(trial["loss"])), text(duration(trial["seconds"])),
             badge("Used", "accent") if trial["number"] == found["best"] else NOTHING,
         ]
@@ -36,10 +37,14 @@ def _search(found: Mapping[str, Any] | None) -> Html:
     took = duration(sum(trial["seconds"] for trial in trials))
     lead = (
         f"{plural(len(trials), 'set')} of settings in {took}, each judged on the same validation "
-        "patients. The first is what was asked for; the best was used. Held-out patients had no "
-        "part in it."
+        "patients. The first is what was asked for; LoRA was trained with the best. Held-out "
+        "patients had no part in it."
     )
     return join([section("What the search tried", lead), table(header, rows)])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else said(value)
 
 
 def _seeds(soups: Mapping[str, Any] | None) -> Html:
@@ -48,7 +53,7 @@ def _seeds(soups: Mapping[str, Any] | None) -> Html:
         return NOTHING
     rows = [
         [
-            text(name), text(len(soup["losses"])),
+            text(STAGES.get(name, name)), text(len(soup["losses"])),
             text(f"{number(min(soup['losses']))} to {number(max(soup['losses']))}"),
             text(number(soup["averaged_loss"])),
             text("the average" if soup["averaged"] else "the best seed"),

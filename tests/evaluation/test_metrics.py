@@ -185,7 +185,8 @@ def test_blocks_do_not_change_the_intervals(random, monkeypatch):
     truth, chance = random.integers(0, 2, 50), random.random(50)
     whole = evaluate(BINARY, truth, chance, own(50))
     monkeypatch.setattr("fmstudio.evaluation.resampling.BLOCK", 50 * 7)
-    assert evaluate(BINARY, truth, chance, own(50)) == whole
+    for name, figure in evaluate(BINARY, truth, chance, own(50)).items():
+        assert figure.as_dict() == pytest.approx(whole[name].as_dict(), abs=1e-12)
 
 
 def test_gain_is_paired(random):
@@ -214,3 +215,16 @@ def test_the_headline_figure_is_one_of_those_evaluated():
         (NUMBER, np.zeros(2), np.zeros(2)),
     ]:
         assert headline(task) in evaluate(task, targets, outputs, own(2), resamples=2)
+
+
+def test_an_interval_does_not_depend_on_what_patients_are_called():
+    random = np.random.default_rng(3)
+    targets, outputs = random.integers(0, 2, 80), random.random(80)
+    patients = np.repeat(np.arange(40), 2)
+
+    found = [
+        evaluate(BINARY, targets, outputs, names)["auroc"]
+        for names in (patients, [f"P{1000 - p}" for p in patients])
+    ]
+
+    assert found[0] == found[1]

@@ -92,12 +92,12 @@ def test_the_review_tells_what_will_happen_step_by_step():
     said = " ".join(steps_of(thorough))
 
     assert "over 5 folds" in said
-    assert "up to 15 minutes" in said
-    assert "the upper trunk, then trunk, then trunk and encoders, each from 3 seeds" in said
+    assert "up to 15 min other settings" in said
+    assert "the upper trunk, then the trunk, then the trunk and encoders, each from 3 seeds" in said
     assert "simplest model within one standard error" in said
     probe = " ".join(steps_of(RunConfig(keep="probe", search_minutes=5.0)))
     assert "LoRA" not in probe
-    assert "minutes" not in probe
+    assert "tried" not in probe
     assert "The probe is kept, as asked" in probe
 
 
@@ -141,8 +141,10 @@ def test_the_headline_metric_comes_first():
 
 
 def test_the_page_says_that_the_probe_was_kept_and_why():
-    assert "The probe is kept" in ladder(RESULT)
-    assert "Because." in ladder(RESULT | {"reason": "Because."})
+    shown = ladder(RESULT | {"reason": "Because."})
+
+    assert shown.index("Probe: frozen base") < shown.index("chosen") < shown.index("LoRA")
+    assert "Because." in shown
 
 
 def test_single_modalities_stand_beside_all_together():
