@@ -96,9 +96,9 @@ def _trunk_section(trunk: Sequence[Mapping[str, Any]]) -> str:
         f"| threads | trunk | large product | product of its size | share of the large (at least "
         f"70 %) | of its size | {' | '.join(kinds)} |\n|{'---|' * (6 + len(kinds))}\n"
         + "\n".join(rows)
-        + "\n\nThe rest goes into attention over short sequences, which reaches half of the speed, "
-        "and into GELU, layer norms and sums, which wait for memory and not for products; among the "
-        "products LoRA's own, eight wide, are slower than their count says."
+        + "\n\nThe rest goes into attention over short sequences, which reaches less than half of "
+        "the speed, and into GELU, layer norms and sums, which wait for memory and not for "
+        "products; of the products LoRA's own, eight wide, are slower than their count says."
     )
 
 
