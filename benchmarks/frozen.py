@@ -36,6 +36,7 @@ from fmstudio.training.judge import groups_of
 from fmstudio.training.loop import Loop, Part
 from fmstudio.training.probe import fit_probe, prior_shift
 from fmstudio.training.probing import grow, install
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import ModalityInput, PatientCase
 
 VALIDATION = 4  # every fourth labelled case tells LoRA when to stop
@@ -142,7 +143,9 @@ def probe(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     """Logits (held out, K) of the probe that learns from `rows`, as fine-tuning fits it."""
     train = frozen.values[rows], frozen.present[rows], few.targets[rows]
     patients = [few.patients[row] for row in rows]
-    head = fit_probe(few.cohort.task, train, patients, True, groups_of(frozen.model))
+    head = fit_probe(
+        few.cohort.task, train, patients, Weighing(balance=True), groups_of(frozen.model)
+    )
     return head.logits(frozen.values[draw.test], frozen.present[draw.test])
 
 
@@ -171,10 +174,10 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     held = {few.patients[row] for row in rows[VALIDATION - 1 :: VALIDATION]}
     validation = np.array([row for row in rows if few.patients[row] in held])
     train = np.array([row for row in rows if few.patients[row] not in held])
-    targets = few.targets[train]
+    targets, weighing = few.targets[train], Weighing(config.balance)
     head = fit_probe(
         task, (frozen.values[train], frozen.present[train], targets),
-        [few.patients[row] for row in train], config.balance, groups_of(frozen.model),
+        [few.patients[row] for row in train], weighing, groups_of(frozen.model),
     )  # fmt: skip
     model = copy.deepcopy(frozen.model)
     grow(model, head)
@@ -184,8 +187,8 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     parts = [Part([ids[row] for row in part], few.targets[part]) for part in (train, validation)]
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(
-            attach(model, config), task, config, frozen.prepared, *parts, shift, head.unlearned,
-            Path(folder), _Silent(),
+            attach(model, config), task, config, frozen.prepared, *parts, weighing, shift,
+            head.unlearned, Path(folder), _Silent(),
         )  # fmt: skip
         loop.run()
         return loop.predict([ids[row] for row in draw.test])

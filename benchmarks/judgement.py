@@ -20,6 +20,7 @@ from fmstudio.evaluation.fusion import Judged, Shown, fusion_json
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
 from fmstudio.training.probe import fit_probe
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 TITLE = "Judgements: as often right as they say"
@@ -65,7 +66,7 @@ def _fusion(features: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     def outputs(chosen: list[int]) -> np.ndarray:
         own, there = features[:, chosen], np.ones((len(truth), len(chosen)))
         train = own[:TRAIN], there[:TRAIN], truth[:TRAIN]
-        head = fit_probe(BINARY, train, [str(i) for i in range(TRAIN)], balance=False)
+        head = fit_probe(BINARY, train, [str(i) for i in range(TRAIN)], Weighing())
         return expit(head.logits(own[TRAIN:], there[TRAIN:])[:, 0])
 
     judged = Judged(BINARY, truth[TRAIN:], np.arange(TEST), outputs(list(range(len(MODALITIES)))))

@@ -16,6 +16,7 @@ from benchmarks import handcrafted
 from benchmarks.draws import Draw, Few
 from fmstudio.contracts import pipeline
 from fmstudio.evaluation.boosting import table_baseline
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import ModalityInput
 
 BOOSTING, LOGISTIC, FOREST = (
@@ -138,6 +139,6 @@ def on_table(few: Few, inputs: Inputs, draw: Draw, rows: np.ndarray) -> np.ndarr
         return None
     own = inputs[tables[0]]
     train, test = ([own.get(few.cases[row].case_id) for row in part] for part in (rows, draw.test))
-    return table_baseline(
-        few.cohort.task, train, few.targets[rows], test, balance=True, seed=draw.seed
-    )
+    task, targets = few.cohort.task, few.targets[rows]
+    weights = Weighing(balance=True).weights(task, targets)
+    return table_baseline(task, train, targets, test, weights, seed=draw.seed)

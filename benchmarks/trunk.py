@@ -37,6 +37,7 @@ from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop
 from fmstudio.training.material import prepare
+from fmstudio.training.weighing import weighing_of
 
 TRIES = 5
 LARGE = 1536  # side of a large product
@@ -77,7 +78,8 @@ def loop_of(home: str, project: str, preset: str, folder: Path) -> Loop:
     model, _, material = prepare(config, cohort, settings, Silent())
     return Loop(
         attach(model, config), cohort.task, config, material.prepared, material.part("train"),
-        material.part("validation"), np.zeros(1), np.zeros(1), folder, Silent(),
+        material.part("validation"), weighing_of(config, material.cases["train"]), np.zeros(1),
+        np.zeros(1), folder, Silent(),
     )  # fmt: skip
 
 

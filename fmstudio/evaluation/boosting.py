@@ -27,58 +27,67 @@ def table_baseline(
     train: Sequence[ModalityInput | None],
     train_targets: np.ndarray,
     other: Sequence[ModalityInput | None],
-    balance: bool = False,
+    weights: np.ndarray | None = None,
     seed: int = 0,
 ) -> np.ndarray:
     """Outputs for `other` of gradient boosting fitted on `train`: (n,), or (n, K) by task.
 
     A case without a table (None) has all values missing. Nothing of the other cases reaches the
-    fit: columns are those of the training cases.
+    fit: columns are those of the training cases. `weights` as for `fit_boosting`.
     """
     columns = Columns.of(train)
     targets = np.asarray(train_targets, float)
-    trees = fit_boosting(task, columns.rows(train), targets, balance, seed)
+    trees = fit_boosting(task, columns.rows(train), targets, weights, seed)
     return probabilities(task, trees.logits(columns.rows(other)))
 
 
 def fit_boosting(
-    task: TaskSpec, rows: np.ndarray, targets: np.ndarray, balance: bool = False, seed: int = 0
-) -> Trees:
+    task: TaskSpec, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None,
+    seed: int = 0,
+) -> Trees:  # fmt: skip
     """Boosted trees on rows (n, C), NaN where a value is missing; the same input, the same trees.
 
     Where there is nothing to learn from (no column, one class) they answer the training cases'
-    average. `balance` weighs classes evenly, and the logits are then those of even classes.
+    average. `weights`, shaped as the targets, say what each case counts; where they make classes
+    even, the logits are those of even classes.
     """
     if task.kind == "regression":
-        return _regression(rows, targets, seed)
+        return _regression(rows, targets, weights, seed)
     if task.kind == "multiclass":
-        return _multiclass(rows, targets.astype(int), task.outputs, balance, seed)
+        return _multiclass(rows, targets.astype(int), task.outputs, weights, seed)
     labels = targets.reshape(len(targets), task.outputs)
-    parts = [_yes_or_no(rows, column, balance, seed) for column in labels.T]
+    counts = None if weights is None else weights.reshape(labels.shape)
+    parts = [
+        _yes_or_no(rows, column, None if counts is None else counts[:, k], seed)
+        for k, column in enumerate(labels.T)
+    ]
     placed = [Trees(**{**vars(part), "output": part.output + k}) for k, part in enumerate(parts)]
     return joined(placed, np.concatenate([part.base for part in parts]))
 
 
-def _yes_or_no(rows: np.ndarray, answers: np.ndarray, balance: bool, seed: int) -> Trees:
+def _yes_or_no(
+    rows: np.ndarray, answers: np.ndarray, weights: np.ndarray | None, seed: int
+) -> Trees:
     """One logit, from the cases whose answer is known."""
     known = ~np.isnan(answers)
     rows, answers = rows[known], answers[known].astype(int)
+    weights = None if weights is None else weights[known]
     if len(np.unique(answers)) < 2 or not rows.shape[1]:
-        share = np.clip(answers.mean() if len(answers) else 0.5, 1e-3, 1 - 1e-3)
-        even = balance and len(np.unique(answers)) > 1
-        return joined([], np.array([0.0 if even else np.log(share / (1 - share))]))
-    return _trees(_classifier(rows, answers, balance, seed))
+        share = np.average(answers, weights=weights) if len(answers) else 0.5
+        share = np.clip(share, 1e-3, 1 - 1e-3)
+        return joined([], np.array([np.log(share / (1 - share))]))
+    return _trees(_classifier(rows, answers, weights, seed))
 
 
 def _multiclass(
-    rows: np.ndarray, targets: np.ndarray, classes: int, balance: bool, seed: int
+    rows: np.ndarray, targets: np.ndarray, classes: int, weights: np.ndarray | None, seed: int
 ) -> Trees:
     """A logit a class; one that no training case has lies far below the others."""
-    present, counts = np.unique(targets, return_counts=True)
+    present, place = np.unique(targets, return_inverse=True)
     if len(present) < 2 or not rows.shape[1]:
-        shares = np.zeros(len(present)) if balance else np.log(counts / max(1, counts.sum()))
-        return joined([], _placed(shares, present, classes))
-    found = _trees(_classifier(rows, targets, balance, seed))
+        counts = np.bincount(place, weights)
+        return joined([], _placed(np.log(counts / counts.sum()), present, classes))
+    found = _trees(_classifier(rows, targets, weights, seed))
     if len(present) > 2:
         output = present[found.output]
         return Trees(**{**vars(found), "output": output,
@@ -99,24 +108,23 @@ def _placed(values: np.ndarray, present: np.ndarray, classes: int) -> np.ndarray
     return base
 
 
-def _regression(rows: np.ndarray, targets: np.ndarray, seed: int) -> Trees:
+def _regression(
+    rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, seed: int
+) -> Trees:
     if len(targets) < 2 or not rows.shape[1]:
-        return joined([], np.array([targets.mean() if len(targets) else 0.0]))
+        return joined([], np.array([np.average(targets, weights=weights) if len(targets) else 0.0]))
     model = HistGradientBoostingRegressor(**_settings(len(targets), seed))
-    return _trees(model.fit(_binnable(rows), targets))
+    return _trees(model.fit(_binnable(rows), targets, weights))
 
 
 def _classifier(
-    rows: np.ndarray, targets: np.ndarray, balance: bool, seed: int
+    rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None, seed: int
 ) -> HistGradientBoostingClassifier:
     settings = _settings(len(targets), seed)
     # Early stopping holds cases back by class, which needs two of each.
     settings["early_stopping"] &= int(np.unique(targets, return_counts=True)[1].min()) > 1
-    weights = "balanced" if balance else None
-    model: HistGradientBoostingClassifier = HistGradientBoostingClassifier(
-        class_weight=weights, **settings
-    ).fit(_binnable(rows), targets)
-    return model
+    model: HistGradientBoostingClassifier = HistGradientBoostingClassifier(**settings)
+    return model.fit(_binnable(rows), targets, weights)
 
 
 def _binnable(rows: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.sources import StoredSource
 from fmstudio.training.probe import fit_probe, prior_shift
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 FOLDS = 3
@@ -52,9 +53,8 @@ class Usefulness:
         folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
         for inner, outer in folds.split(values, groups=groups):
             own = [groups[row] for row in inner]
-            head = fit_probe(
-                self.task, (values[inner], present[inner], targets[inner]), own, balance=True
-            )
+            train = values[inner], present[inner], targets[inner]
+            head = fit_probe(self.task, train, own, Weighing(balance=True))
             shift = prior_shift(self.task, targets[inner])
             logits[outer] = head.logits(values[outer], present[outer]) + shift
         figure = score(self.task, targets, probabilities(self.task, logits))

@@ -17,6 +17,7 @@ from fmstudio.preparation.outputs import features_of
 from fmstudio.training.judge import groups_of, rung
 from fmstudio.training.material import SPLITS, Material, material_of
 from fmstudio.training.probe import fit_probe, prior_shift
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import Cohort, Interval
 
 
@@ -60,7 +61,8 @@ def _outputs(model: SharedModel, material: Material) -> Any:
     task = material.cohort.task
     sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
     train = (*sets["train"], material.targets["train"])
-    head = fit_probe(task, train, material.patients("train"), True, groups_of(model))
+    patients, even = material.patients("train"), Weighing(balance=True)
+    head = fit_probe(task, train, patients, even, groups_of(model))
     shift = prior_shift(task, material.targets["train"])
     logits = {split: head.logits(*sets[split]) + shift for split in SPLITS}
     return rung("probe", task, material, logits, 0.0).outputs["test"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fmstudio.publication.facts import Facts, named, told
+from fmstudio.publication.facts import Facts, balanced_groups, named, told
 
 OPEN = "open"
 Answer = str | Callable[[Facts], str]
@@ -83,6 +83,10 @@ def _groups(facts: Facts) -> str:
     return " ".join(lines) or "See the groups in section Results."
 
 
+def _fairness(facts: Facts) -> str:
+    return " ".join(filter(None, (balanced_groups(facts), _groups(facts))))
+
+
 def _failures(facts: Facts) -> str:
     worst = ", ".join(one["case_id"] for one in facts.judgement["cases"]["worst"])
     return f"Most surely wrong: {worst}. Why is for the author to find out."
@@ -92,8 +96,11 @@ def _imbalance(facts: Facts) -> str:
     balanced = (facts.card.get("config") or {}).get("balance")
     if balanced is None:
         return "Not kept."
-    return "Classes weighed the same in training, and the shares were put back afterwards (Elkan " \
-           "2001)." if balanced else "Classes weighed as they came."  # fmt: skip
+    classes = (
+        "Classes weighed the same in training, and the shares were put back afterwards (Elkan "
+        "2001)." if balanced else "Classes weighed as they came."
+    )  # fmt: skip
+    return " ".join(filter(None, (classes, balanced_groups(facts))))
 
 
 ANSWERED, POINTED = "answered", "pointed to"
@@ -129,7 +136,7 @@ TRIPOD_AI: tuple[Item, ...] = (
     Item("12f", "Updating of the model, such as recalibration", POINTED, METHODS),
     Item("12g", "How predictions were made for evaluation", POINTED, METHODS),
     Item("13", "What was done about uneven classes", ANSWERED, _imbalance),
-    Item("14", "What was done for fairness", ANSWERED, _groups),
+    Item("14", "What was done for fairness", ANSWERED, _fairness),
     Item("15", "What the model gives out, and how classes follow from it", POINTED, RESULTS),
     Item("16", "Differences between development and evaluation data", ANSWERED,
          "None by design: patients of one cohort, split at random or by the manifest."),

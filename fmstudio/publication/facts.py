@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.training.config import GROUP_CAP
 from fmstudio.types import Interval
 
 NAMES = {
@@ -49,6 +50,20 @@ class Facts:
             return
         for label in found["triage"]["by_label"]:
             yield label, {part: found[part]["by_label"][label] for part in QUESTION_PARTS}
+
+
+def balanced_groups(facts: Facts) -> str:
+    """A sentence on the groups that were weighed evenly in training; "" where none were."""
+    column = (facts.card.get("config") or {}).get("balance_by")
+    if not column:
+        return ""
+    where = "" if facts.project.task.kind == "regression" else "within each class "
+    return (
+        f"Training cases were weighed so that {where}each group of '{column}' counted the same "
+        "(reweighing: Kamiran and Calders 2012), no case more than "
+        f"{GROUP_CAP:g} times as much for it; cases without a value kept weight 1. Models were "
+        "chosen and judged on patients as they came."
+    )
 
 
 def told(figure: Mapping[str, Any] | Interval | None, digits: int = 3) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmstudio.publication.blocks import Block, Heading, Paragraph, Table
-from fmstudio.publication.facts import Facts
+from fmstudio.publication.facts import Facts, balanced_groups
 
 
 def methods(facts: Facts) -> list[Block]:
@@ -44,6 +44,8 @@ def _model(facts: Facts) -> list[Block]:
         "(Guo et al. 2017, arXiv 1706.04599), with a shift where they called for one (Platt 1999)."
     )
     blocks: list[Block] = [Heading("Model and training", 3), Paragraph(text)]
+    if balanced_groups(facts):
+        blocks.append(Paragraph(balanced_groups(facts)))
     shown = {key: value for key, value in config.items() if value not in ("", [], {}, None)}
     if shown:
         rows = [[key.replace("_", " "), _plain(value)] for key, value in shown.items()]

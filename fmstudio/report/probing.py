@@ -28,6 +28,7 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.judge import groups_of
 from fmstudio.training.probe import fit_probe
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import Cohort, ModalityInput, PatientCase, TaskSpec, target_array
 
 FOLDS = 5
@@ -91,14 +92,15 @@ def _crossed(
         targets = (targets - targets.mean()) / max(float(targets.std()), 1e-9)
     patients = [case.patient_id for case in cases]
     said = np.zeros((1 if tables is None else 2, len(cases), task.outputs))
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
+    folds, even = GroupKFold(FOLDS, shuffle=True, random_state=0), Weighing(balance=True)
     for inner, outer in folds.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
-        head = fit_probe(task, train, [patients[row] for row in inner], True, groups)
+        head = fit_probe(task, train, [patients[row] for row in inner], even, groups)
         said[0, outer] = head.logits(values[outer], present[outer])
         if tables is not None:
             own, others = ([tables[row] for row in rows] for rows in (inner, outer))
-            answers = table_baseline(task, own, targets[inner], others, balance=True)
+            weights = even.weights(task, targets[inner])
+            answers = table_baseline(task, own, targets[inner], others, weights)
             said[1, outer] = _as_logits(task, answers).reshape(len(outer), -1)
     return said, targets
 

@@ -213,6 +213,11 @@ def load(settings: Settings, project: ProjectRecord, record: CohortRecord) -> Co
     return cohort
 
 
+def group_columns(record: CohortRecord) -> list[str]:
+    """The columns of a cohort that tell groups of patients apart, such as sex or site."""
+    return sorted(column for column, role in record.roles.items() if role == "group")
+
+
 def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
     """Raises InputError for a finding that must be mended first, or a modality nobody has."""
     for finding in record.summary["findings"]:

@@ -90,6 +90,11 @@ class Projects(Home):
         """The project's newest cohort, or None."""
         return next(iter(self.registry.cohorts(self.project(project).id)), None)
 
+    def group_columns(self, project: str | int) -> list[str]:
+        """The group columns of the newest cohort, such as sex or site; none without a cohort."""
+        record = self.cohort(project)
+        return [] if record is None else manifests.group_columns(record)
+
     def cohort_report(self, project: str | int) -> dict[str, Any]:
         """What was found in the newest cohort when it was added: the JSON of `cohort report`."""
         return dict(self._newest_cohort(project).summary)

@@ -11,8 +11,10 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
+from fmstudio.studio.manifests import group_columns
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.training.recipe import MOST_BYTES, Recipe, read_recipe
+from fmstudio.training.weighing import check_group_column
 
 if TYPE_CHECKING:
     from fmstudio.model.checkpoints import CheckpointInfo
@@ -88,8 +90,8 @@ def plan(
 ) -> Planned:  # fmt: skip
     """The settings of a recipe for a run here, with `changes` on top; None means no change.
 
-    A changed preset brings its own values along. Raises InputError where base, an encoder or a
-    modality of the recipe is not here as it was and is not changed either.
+    A changed preset brings its own values along. Raises InputError where base, an encoder, a
+    modality or a group column of the recipe is not here as it was and is not changed either.
     """
     given = {name: value for name, value in changes.items() if value not in (None, {})}
     if "preset" in given:
@@ -117,7 +119,9 @@ def plan(
             f"The recipe was made on other data (fingerprint {recipe.cohort[:12]}) than "
             f"'{cohort.name}' ({cohort.fingerprint[:12]}): the result will be another."
         )
-    return Planned(replace(config, **given), tuple(remarks))
+    config = replace(config, **given)
+    check_group_column(config, group_columns(cohort))
+    return Planned(config, tuple(remarks))
 
 
 def _there(cohort: CohortRecord) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
 from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.training.weighing import check_group_column
 
 if TYPE_CHECKING:
     from fmstudio.model.bases import BaseInfo
@@ -66,13 +67,15 @@ class Training(Projects):
         """Start a run on the newest cohort; it goes on if this process ends.
 
         An encoder given as a folder is kept first. Raises InputError if cohort, settings or
-        encoders are not fit for it, ResourceError if the disk is full or memory will not do.
+        encoders are not fit for it, or the cohort lacks the column to balance by; ResourceError if
+        the disk is full or memory will not do.
         """
         from fmstudio import runs
 
         record, cohort = self.project(project), self._newest_cohort(project)
         self.base(config.base)
         manifests.check_ready(cohort, config.modalities)
+        check_group_column(config, manifests.group_columns(cohort))
         uploads.check_free_disk(self.settings)
         config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(

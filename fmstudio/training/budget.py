@@ -14,6 +14,7 @@ from fmstudio.evaluation.learning import Refit, learning_curve
 from fmstudio.training.judge import read
 from fmstudio.training.material import Material
 from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 SHARES = (0.125, 0.25, 0.5)
@@ -24,19 +25,19 @@ Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def label_budget(
-    task: TaskSpec, material: Material, features: Features, head: Head, balance: bool,
-    groups: Groups,
+    task: TaskSpec, material: Material, features: Features, head: Head,
+    weighing: Weighing, groups: Groups,
 ) -> dict[str, Any]:  # fmt: skip
     """The learning curve of the probe on test patients, see `learning_curve`.
 
     `features` are values (n, M, F + C) and presence (n, M) by split; `head` is the probe of all
-    training cases, `groups` as for `fit_probe`.
+    training cases, `weighing` theirs, `groups` as for `fit_probe`.
     """
     targets, patients = material.targets["train"], np.array(material.patients("train"))
     test = features["test"]
 
     def answers(fitted: Head, own: np.ndarray) -> np.ndarray:
-        shift = prior_shift(task, own) if balance else np.zeros(1)
+        shift = prior_shift(task, own) if weighing.balance else np.zeros(1)
         outputs = read(task, material, fitted, test, shift)
         return outputs.reshape(len(outputs)) if task.kind in ("binary", "regression") else outputs
 
@@ -48,8 +49,8 @@ def label_budget(
         outputs = []
         for rows in parts:
             train = features["train"][0][rows], features["train"][1][rows], targets[rows]
-            outputs.append(answers(fit_probe(task, train, list(patients[rows]), balance, groups),
-                                   targets[rows]))  # fmt: skip
+            fitted = fit_probe(task, train, list(patients[rows]), weighing.of(rows), groups)
+            outputs.append(answers(fitted, targets[rows]))
         counted = np.mean([_positives(task, targets[rows]) for rows in parts])
         refits.append(Refit(float(np.mean([*map(len, parts)])), float(counted), outputs))
     whole = Refit(float(len(targets)), _positives(task, targets), [answers(head, targets)])

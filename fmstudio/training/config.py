@@ -1,8 +1,9 @@
 """The settings of a fine-tuning run: one frozen dataclass, read by page and command line alike.
 
 Each field's metadata says how to show it: `label`, `help`, `group`, and `low`/`high` or `choices`;
-`idle` are conditions that say why it does not act with other settings or a task's kind; `searched`
-marks where a search starts from, `off` is the value that means none, `step` that of a widget.
+`idle` are conditions that say why it does not act with other settings, a task's kind or a cohort;
+`searched` marks where a search starts from, `off` is the value that means none, `step` that of a
+widget.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "folds": 5, "seeds": 3, "search_minutes": 15.0,
     },
 }  # fmt: skip
+# As many times as it would without its group a case may count where groups are balanced. Without a
+# bound three patients among a thousand would count 160-fold, and the model would learn them by
+# heart. Weights are commonly trimmed at three to five times the mean (Potter 1990, "A study of
+# procedures to identify and trim extreme sampling weights").
+GROUP_CAP = 5.0
 ADAPTER, TRAINING, JUDGING = "What is adapted", "How it learns", "How it is chosen and judged"
 GROUPS = (ADAPTER, TRAINING, JUDGING)
 
@@ -49,12 +55,19 @@ def _needs_classes(values: Mapping[str, Any], task: str) -> str:
     return "a number is predicted, so there are no classes" if task == "regression" else ""
 
 
+def _needs_groups(values: Mapping[str, Any], task: str) -> str:
+    return "" if values["group_columns"] else "the cohort has no group column"
+
+
 def _needs_several(values: Mapping[str, Any], task: str) -> str:
     return "there is one modality, which always stays" if len(values["modalities"]) == 1 else ""
 
 
 def why_idle(item: Field[Any], values: Mapping[str, Any], task: str) -> str:
-    """Why a setting does not act with these values of all and this kind of task; "" if it acts."""
+    """Why a setting does not act with these values of all and this kind of task; "" if it acts.
+
+    Beside the settings, `values` has the cohort's `group_columns`.
+    """
     conditions = item.metadata.get("idle", ())
     return next(filter(None, (condition(values, task) for condition in conditions)), "")
 
@@ -186,6 +199,12 @@ class RunConfig:
         group=TRAINING,
         idle=(_needs_classes,),
     )
+    balance_by: str = _shown(
+        "", "Balance groups of",
+        "Weigh cases so that within each class every group of this column, such as sex or site, "
+        f"counts as much as the others; no case counts more than {GROUP_CAP:g}-fold for it.",
+        off="", group=TRAINING, idle=(_needs_groups,),
+    )  # fmt: skip
     folds: int = _shown(
         1, "Folds",
         "With 2 or more, the probe is also judged by cross-validation over all patients: a "

@@ -39,6 +39,7 @@ from fmstudio.training.probing import Probed, grow, head_of, install, probe_rung
 from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.training.tuning import Start, Tuned
+from fmstudio.training.weighing import weighing_of
 from fmstudio.types import Cohort, TaskSpec
 
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs
@@ -74,15 +75,16 @@ def finetune(
     with watch("prepare"):
         model, processors, material = prepare(config, cohort, settings, reporter)
         config = config.with_modalities(tuple(model.modalities))
+    weighing = weighing_of(config, material.cases["train"])
     shift = prior_shift(task, material.targets["train"]) if config.balance else np.zeros(1)
 
     reporter.progress(Progress("Fitting the simpler models", 0.5))
-    probed = probe_rung(task, model, material, config, shift, watch)
+    probed = probe_rung(task, model, material, config, weighing, shift, watch)
     with watch("singles"):
-        singles = single_probes(task, model, material, config.balance)
+        singles = single_probes(task, model, material, weighing)
     grow(model, probed.head)
     install(model.task_head, probed.head)
-    start = Start(model, shift, probed.unlearned)
+    start = Start(model, weighing, shift, probed.unlearned)
     ground = Ground(start, processors, material, settings, config)
     climbed = climb(ground, folder, Share(reporter, 0.55, 0.4))
     tuned = climbed.tuned

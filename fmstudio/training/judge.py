@@ -16,8 +16,10 @@ from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.model.shared import SharedModel, feature_groups
 from fmstudio.preparation.outputs import features_of, logits_of
+from fmstudio.training.config import RunConfig
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
+from fmstudio.training.weighing import Weighing, weighing_of
 from fmstudio.types import Interval, TaskSpec
 
 ALONE = "probe on this modality alone"
@@ -89,9 +91,12 @@ def groups_of(model: SharedModel) -> Groups:
 
 
 def single_probes(
-    task: TaskSpec, model: SharedModel, material: Material, balance: bool
+    task: TaskSpec, model: SharedModel, material: Material, weighing: Weighing
 ) -> list[Shown]:
-    """For each modality a probe that sees nothing else, on the cases that have it."""
+    """For each modality a probe that sees nothing else, on the cases that have it.
+
+    `weighing` is that of the training cases.
+    """
     found = []
     for modality in model.modalities:
         sets, rows = {}, {}
@@ -106,8 +111,8 @@ def single_probes(
             continue
         patients = [material.patients("train")[row] for row in rows["train"]]
         groups = [feature_groups(model.config, modality)]
-        head = fit_probe(task, sets["train"], patients, balance, groups)
-        shift = prior_shift(task, sets["train"][2]) if balance else 0.0
+        head = fit_probe(task, sets["train"], patients, weighing.of(rows["train"]), groups)
+        shift = prior_shift(task, sets["train"][2]) if weighing.balance else 0.0
         outputs = read(task, material, head, sets["test"], shift)
         found.append(Shown((modality,), rows["test"], outputs, ALONE))
     return found
@@ -129,8 +134,7 @@ def cross_validation_json(
     task: TaskSpec,
     material: Material,
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    folds: int,
-    balance: bool,
+    config: RunConfig,
     groups: Groups,
 ) -> dict[str, Any]:
     """The probe judged over all patients: each answered by a fit that did not see the patient.
@@ -141,11 +145,13 @@ def cross_validation_json(
     targets = np.concatenate([material.targets[s] for s in SPLITS])
     patients = [patient for s in SPLITS for patient in material.patients(s)]
     outputs = np.zeros((len(patients), task.outputs))
-    chosen = GroupKFold(min(folds, len(set(patients))), shuffle=True, random_state=0)
+    weighing = weighing_of(config, [case for s in SPLITS for case in material.cases[s]])
+    chosen = GroupKFold(min(config.folds, len(set(patients))), shuffle=True, random_state=0)
     for inner, outer in chosen.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
-        head = fit_probe(task, train, [patients[row] for row in inner], balance, groups)
-        shift = prior_shift(task, targets[inner]) if balance else 0.0
+        own = [patients[row] for row in inner]
+        head = fit_probe(task, train, own, weighing.of(inner), groups)
+        shift = prior_shift(task, targets[inner]) if config.balance else 0.0
         answered = read(task, material, head, (values[outer], present[outer]), shift)
         outputs[outer] = answered.reshape(len(outer), -1)
     answers = outputs[:, 0] if task.kind in ("binary", "regression") else outputs

@@ -27,9 +27,9 @@ from fmstudio.preparation.prefix import Prefix, frozen_depth
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
-from fmstudio.training.probe import case_weights
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 HEAD_PACE = 0.1  # learning rate of what was fitted before (head, bridges), as a share
@@ -61,7 +61,7 @@ def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor) 
     Labels that are not known (NaN) of a multilabel case do not count.
     """
     if task.kind == "regression":
-        return functional.mse_loss(logits[:, 0], targets)
+        return (functional.mse_loss(logits[:, 0], targets, reduction="none") * weights).mean()
     if task.kind == "multiclass":
         each = functional.cross_entropy(logits, targets.long(), reduction="none")
         return (each * weights).sum() / weights.sum()
@@ -76,8 +76,8 @@ class Loop:
     """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation.
 
     `shift` (K) takes logits of even classes to the true shares; `unlearned` (n, M, K) is what the
-    trees of the head say too much of the training cases, for they were grown on them. `name` tells
-    the curves of several loops of one run apart.
+    trees of the head say too much of the training cases, for they were grown on them; `weighing` is
+    that of the training cases. `name` tells the curves of several loops of one run apart.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Loop:
         cases: PreparedCases,
         train: Part,
         validation: Part,
+        weighing: Weighing,
         shift: np.ndarray,
         unlearned: np.ndarray,
         folder: Path,
@@ -101,7 +102,7 @@ class Loop:
         self.device = adapted.device
         depth = frozen_depth(shared_model(adapted))
         self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
-        weights = case_weights(task, train.targets) if config.balance else None
+        weights = weighing.weights(task, train.targets)
         self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
         self.parameters = [p for _, p in trainable]

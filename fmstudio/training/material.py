@@ -21,6 +21,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.weighing import check_group_column, check_groups
 from fmstudio.types import COLUMNS, Cohort, PatientCase, target_array
 
 SPLITS = ("train", "validation", "test")
@@ -65,9 +66,12 @@ def prepare(
 ) -> tuple[SharedModel, dict[str, Processor], Material]:
     """The frozen model, a fitted processor per modality, and everything prepared for it.
 
-    Raises InputError if no modality or no case of a split can be used, or an encoder does not fit
-    its modality; ResourceError if memory will not do.
+    Raises InputError if no modality or no case of a split can be used, an encoder does not fit its
+    modality, or there are no groups of the kind that is to be balanced; ResourceError if memory
+    will not do.
     """
+    check_group_column(config, {column for case in cohort.cases for column in case.groups})
+    check_groups(config, cohort.split("train"))
     modalities = _modalities(config, cohort)
     encoders = _encoders(config, modalities)
     shape = task_config(config.base, modalities, cohort.task.outputs, settings, encoders)

@@ -25,6 +25,7 @@ from threadpoolctl import threadpool_limits
 from fmstudio.evaluation.boosting import fit_boosting
 from fmstudio.evaluation.trees import Trees
 from fmstudio.model.shared import ByTrees
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
@@ -93,8 +94,8 @@ def loss(
     `weights` (n), or (n, K) for multilabel, say how much each case counts.
     """
     if task.kind == "regression":
-        return float(np.mean((logits[:, 0] - targets) ** 2))
-    if task.kind == "multiclass":
+        each = (logits[:, 0] - targets) ** 2
+    elif task.kind == "multiclass":
         each = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
     else:
         columns = targets.reshape(len(targets), -1)
@@ -103,26 +104,12 @@ def loss(
     return float(np.nanmean(weighed))
 
 
-def case_weights(task: TaskSpec, targets: np.ndarray) -> np.ndarray | None:
-    """What each case counts when classes are to count the same; shaped as the targets."""
-    if task.kind == "regression":
-        return None
-    columns = targets.reshape(len(targets), -1)
-    weights = np.ones_like(columns)
-    for column, own in zip(columns.T, weights.T, strict=True):
-        known = ~np.isnan(column)
-        values, counts = np.unique(column[known], return_counts=True)
-        for value, count in zip(values, counts, strict=True):
-            own[column == value] = known.sum() / (len(values) * count)
-    return weights.reshape(targets.shape)
-
-
 @threadpool_limits.wrap(limits=1)  # hundreds of small fits: threads would only wait for each other
 def fit_probe(
     task: TaskSpec,
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
-    balance: bool,
+    weighing: Weighing,
     groups: Groups | None = None,
 ) -> Head:
     """Fits of each modality, and one weight for each in their sum (stacking).
@@ -134,8 +121,9 @@ def fit_probe(
     at once drowns what a modality knows in the noise of the others. `groups` are what each modality
     is read by: for each of its fits, groups of features that are trusted alike however many they
     are, or columns for trees; without it, one fit of all. Other features get no weight, are
-    standardized and left to fine-tuning. With `balance` the classes weigh the same, and the head's
-    bias is that of balanced classes (see `prior_shift`).
+    standardized and left to fine-tuning. `weighing` is that of these cases; each fit to some of
+    them weighs its own. Where classes weigh the same, the head's bias is that of balanced classes
+    (see `prior_shift`). The strength of L2 is chosen on cases as they come.
     """
     features, present, targets = train
     modalities = features.shape[1]
@@ -156,17 +144,18 @@ def fit_probe(
         own = [patients[row] for row in rows]
         if isinstance(fit, ByTrees):
             columns = features[rows, m, fit.columns]
-            grown[index] = tree = _grow(task, columns, targets[rows], own, balance)
+            grown[index] = tree = _grow(task, columns, targets[rows], own, weighing.of(rows))
             judged[rows, index] = tree.judged
             fair[rows] &= tree.known
             continue
         trust = _trust(width, fit)
-        one = _fit_one(task, features[rows, m, :width], targets[rows], own, balance, trust)
+        values = features[rows, m, :width]
+        one = _fit_one(task, values, targets[rows], own, weighing.of(rows), trust)
         mean[m], scale[m] = one.mean, one.scale
         weight[index], offset[index] = one.weight, one.offset
         judged[rows, index] = one.judged
         fair[rows] &= one.known
-    weights = case_weights(task, targets[fair]) if balance else None
+    weights = weighing.of(fair).weights(task, targets[fair])
     share, bias = _stack(task, judged[fair], targets[fair], weights)
     owner = np.array([m for m, _ in fits])[:, None] == np.arange(modalities)  # (fits, M)
     unlearned = np.zeros((len(targets), modalities, task.outputs))
@@ -184,10 +173,11 @@ def fit_probe(
 
 
 def fit_trees(
-    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], balance: bool, groups: Groups
-) -> Head | None:
+    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], weighing: Weighing,
+    groups: Groups,
+) -> Head | None:  # fmt: skip
     """Boosted trees alone: a head that looks at a table's columns and at nothing else; None where
-    no modality has columns. `train`, `balance` and `groups` as for `fit_probe`."""
+    no modality has columns. `train`, `weighing` and `groups` as for `fit_probe`."""
     features, present, targets = train
     read = [(m, fit.columns) for m, own in enumerate(groups) for fit in own
             if isinstance(fit, ByTrees)]  # fmt: skip
@@ -195,7 +185,8 @@ def fit_trees(
         return None
     m, columns = read[0]
     rows = np.flatnonzero(present[:, m])
-    trees = fit_boosting(task, features[rows, m, columns], targets[rows], balance)
+    weights = weighing.of(rows).weights(task, targets[rows])
+    trees = fit_boosting(task, features[rows, m, columns], targets[rows], weights)
     modalities, width, outputs = len(groups), columns.start, task.outputs
     return Head(
         np.zeros((modalities, width)), np.ones((modalities, width)),
@@ -216,17 +207,19 @@ class _Grown:
 
 
 def _grow(
-    task: TaskSpec, columns: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
-) -> _Grown:
+    task: TaskSpec, columns: np.ndarray, targets: np.ndarray, patients: Sequence[str],
+    weighing: Weighing,
+) -> _Grown:  # fmt: skip
     """Boosted trees on columns (n, C), and what those say that did not see a case's patient."""
-    trees = fit_boosting(task, columns, targets, balance)
+    trees = fit_boosting(task, columns, targets, weighing.weights(task, targets))
     judged, known = np.zeros((len(targets), task.outputs)), np.ones(len(targets), bool)
     if len(set(patients)) > 1:
         folds = GroupKFold(min(FOLDS, len(set(patients))), shuffle=True, random_state=0)
         for inner, outer in folds.split(columns, groups=list(patients)):
             if task.kind == "multiclass":
                 known[outer] = np.isin(targets[outer], targets[inner])
-            part = fit_boosting(task, columns[inner], targets[inner], balance)
+            weights = weighing.of(inner).weights(task, targets[inner])
+            part = fit_boosting(task, columns[inner], targets[inner], weights)
             judged[outer] = part.logits(columns[outer])
     return _Grown(trees, trees.logits(columns), judged, known)
 
@@ -258,7 +251,7 @@ class _Fit:
 
 def _fit_one(
     task: TaskSpec, values: np.ndarray, targets: np.ndarray, patients: Sequence[str],
-    balance: bool, trust: np.ndarray,
+    weighing: Weighing, trust: np.ndarray,
 ) -> _Fit:  # fmt: skip
     """A fit of the features that are trusted, its strength chosen by cross-validation."""
     mean, scale = values.mean(0), values.std(0)
@@ -271,22 +264,23 @@ def _fit_one(
     left, singular, right = np.linalg.svd(table.astype(np.float64), full_matrices=False)
     kept = singular > singular[0] * 1e-4
     rotated = left[:, kept] * singular[kept]
-    judged, known = _cross_validated(task, rotated, targets, patients, balance)
+    judged, known = _cross_validated(task, rotated, targets, patients, weighing)
     # With several classes the shift, fitted to a handful of cases each, favours the fit that says
     # nothing but which class is common.
-    shifted = balance and task.kind != "multiclass"
+    shifted = weighing.balance and task.kind != "multiclass"
     shift = prior_shift(task, targets) if shifted else 0.0
     lost = [loss(task, (logits + shift)[known], targets[known]) for logits in judged]
     best = int(np.argmin(lost))
-    coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], balance)
+    coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], weighing)
     weight = np.zeros((values.shape[1], task.outputs))
     weight[seen] = right[kept].T @ coefficients * trust[seen, None]
     return _Fit(mean, scale, weight, bias, judged[best], known)
 
 
 def _cross_validated(
-    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str],
+    weighing: Weighing,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """For each strength the logits (n, K) from fits that did not see the patient, and which cases
     (n) can be judged by them: those of classes that the fit knew."""
     judged = np.zeros((len(STRENGTHS), len(targets), task.outputs))
@@ -299,7 +293,8 @@ def _cross_validated(
         if task.kind == "multiclass":
             known[outer] = np.isin(targets[outer], targets[inner])
         for index, strength in enumerate(STRENGTHS):
-            coefficients, bias = _fit(task, table[inner], targets[inner], strength, balance)
+            own = weighing.of(inner)
+            coefficients, bias = _fit(task, table[inner], targets[inner], strength, own)
             judged[index, outer] = table[outer] @ coefficients + bias
     return judged, known
 
@@ -334,35 +329,39 @@ def _stack(
 
 
 def _fit(
-    task: TaskSpec, table: np.ndarray, targets: np.ndarray, strength: float, balance: bool
+    task: TaskSpec, table: np.ndarray, targets: np.ndarray, strength: float, weighing: Weighing
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (rank, K) and bias (K) of one fit."""
+    weights = weighing.weights(task, targets)
     if task.kind == "regression":
-        ridge = Ridge(alpha=1 / strength).fit(table, targets)
+        ridge = Ridge(alpha=1 / strength).fit(table, targets, sample_weight=weights)
         return ridge.coef_[:, None], np.array([ridge.intercept_])
     if task.kind in ("binary", "multiclass"):
-        return _logistic(table, targets.astype(int), strength, balance, task.outputs)
+        classes = targets.astype(int)
+        return _logistic(table, classes, strength, weights, weighing.balance, task.outputs)
     fits = []
-    for column in targets.T:
+    for k, column in enumerate(targets.T):
         known = ~np.isnan(column)
-        fits.append(_logistic(table[known], column[known].astype(int), strength, balance, 1))
+        answers, own = column[known].astype(int), None if weights is None else weights[known, k]
+        fits.append(_logistic(table[known], answers, strength, own, weighing.balance, 1))
     return np.concatenate([f[0] for f in fits], 1), np.concatenate([f[1] for f in fits])
 
 
 def _logistic(
-    table: np.ndarray, targets: np.ndarray, strength: float, balance: bool, outputs: int
-) -> tuple[np.ndarray, np.ndarray]:
+    table: np.ndarray, targets: np.ndarray, strength: float, weights: np.ndarray | None,
+    balance: bool, outputs: int,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     classes = np.unique(targets)
     coefficients, bias = np.zeros((table.shape[1], outputs)), np.zeros(outputs)
     if len(classes) < 2:
         # A label that no training patient varies in: nothing to learn, its share stays.
         share = np.clip(targets.mean() if len(targets) else 0.5, 1e-3, 1 - 1e-3)
         return coefficients, bias + (0.0 if balance else np.log(share / (1 - share)))
-    fit = LogisticRegression(C=strength, class_weight="balanced" if balance else None, max_iter=100)
+    fit = LogisticRegression(C=strength, max_iter=100)
     with warnings.catch_warnings():
         # A fit that is not quite at its end is still compared on validation like the others.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit.fit(table, targets)
+        fit.fit(table, targets, sample_weight=weights)
     if outputs == 1:
         return fit.coef_.T, fit.intercept_
     if len(classes) == 2:

@@ -25,6 +25,7 @@ from fmstudio.training.judge import (
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Head, fit_probe, fit_trees
 from fmstudio.training.stopwatch import Stopwatch
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 
@@ -46,12 +47,13 @@ class Probed:
 
 
 def probe_rung(
-    task: TaskSpec, model: SharedModel, material: Material, config: RunConfig, shift: np.ndarray,
-    watch: Stopwatch,
+    task: TaskSpec, model: SharedModel, material: Material, config: RunConfig, weighing: Weighing,
+    shift: np.ndarray, watch: Stopwatch,
 ) -> Probed:  # fmt: skip
     """Boosting on the table, if there is one, and the probe.
 
-    The features of all cases live in here only: they are the one thing that grows with the cohort.
+    `weighing` is that of the training cases. The features of all cases live in here only: they are
+    the one thing that grows with the cohort.
     """
     groups, patients = groups_of(model), material.patients("train")
 
@@ -63,9 +65,9 @@ def probe_rung(
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
     with watch("baseline"):
-        boosted = fit_trees(task, train, config.balance, groups)
+        boosted = fit_trees(task, train, weighing, groups)
     with watch("probe"):
-        head = fit_probe(task, train, patients, config.balance, groups)
+        head = fit_probe(task, train, patients, weighing, groups)
     rungs = []
     if boosted:  # standardized like the probe, for the guard looks at features by their spread
         boosted = replace(boosted, mean=head.mean, scale=head.scale)
@@ -74,11 +76,9 @@ def probe_rung(
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):
-            crossed = cross_validation_json(
-                task, material, sets, config.folds, config.balance, groups
-            )
+            crossed = cross_validation_json(task, material, sets, config, groups)
     with watch("learning curve"):
-        learned = label_budget(task, material, sets, head, config.balance, groups)
+        learned = label_budget(task, material, sets, head, weighing, groups)
     unlearned = np.zeros((len(train[2]), len(model.modalities), task.outputs))
     return Probed(rungs, unlearned if head.unlearned is None else head.unlearned, crossed, learned)
 

@@ -16,14 +16,16 @@ from fmstudio.training.judge import Rung, rung
 from fmstudio.training.loop import Loop, Trained
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.weighing import Weighing
 
 
 @dataclass(frozen=True)
 class Start:
     """What every rung starts from: the frozen model with the probe's head in place, and how the
-    training cases' logits are to be corrected (see `Loop`)."""
+    training cases are weighed and their logits corrected (see `Loop`)."""
 
     model: SharedModel
+    weighing: Weighing
     shift: np.ndarray
     unlearned: np.ndarray
 
@@ -52,7 +54,8 @@ def tune(
     adapted = attach(start.model, config)
     loop = Loop(
         adapted, material.cohort.task, config, material.prepared, material.part("train"),
-        material.part("validation"), start.shift, start.unlearned, folder, reporter, name,
+        material.part("validation"), start.weighing, start.shift, start.unlearned, folder, reporter,
+        name,
     )  # fmt: skip
     trained = loop.run()
     logits = {split: loop.predict(material.ids(split)) for split in SPLITS}

@@ -23,10 +23,11 @@ HEADS = ("Setting", "Value", "Range", "Preset", "Key")
 
 @dataclass(frozen=True)
 class AllSettings:
-    """The widgets: one per setting, the box to search in, the way back to the preset, the recipe
-    to load, and the sentence on how the settings stand."""
+    """The widgets: one per setting, that of the column to balance by among them, the box to search
+    in, the way back to the preset, the recipe to load, and the sentence on how settings stand."""
 
     fields: list[gr.components.Component]
+    column: gr.components.Component
     search: gr.Textbox
     reset: gr.Button
     load: gr.UploadButton
@@ -51,7 +52,7 @@ def build() -> AllSettings:
     widgets = {}
     with gr.Row(elem_id="settings-standing"):
         values = forms.of_preset(FIRST)
-        shown = area(told(stand(values, FIRST, (), "", ""), FIRST))
+        shown = area(told(stand(values, FIRST, (), "", "", ()), FIRST))
         reset = gr.Button("Back to the preset", size="sm", elem_classes="fm-narrow",
                           elem_id="settings-reset")  # fmt: skip
         load = gr.UploadButton("Load recipe", file_types=[".json"], size="sm",
@@ -75,7 +76,7 @@ def build() -> AllSettings:
                 if item.metadata["group"] == group:
                     widgets[item.name] = _row(item, getattr(start, item.name))
     fields = [widgets[item.name] for item in forms.shown_fields()]
-    return AllSettings(fields, search, reset, load, shown)
+    return AllSettings(fields, widgets["balance_by"], search, reset, load, shown)
 
 
 def _row(item: Field[Any], value: Any) -> gr.components.Component:
@@ -102,13 +103,15 @@ def _row(item: Field[Any], value: Any) -> gr.components.Component:
 
 
 def stand(
-    values: Sequence[Any], preset: str, modalities: Sequence[str], task: str, wanted: str
-) -> Standing:
-    """How the form's `values` stand for a preset, a choice of modalities and a kind of task."""
+    values: Sequence[Any], preset: str, modalities: Sequence[str], task: str, wanted: str,
+    columns: Sequence[str],
+) -> Standing:  # fmt: skip
+    """How the form's `values` stand for a preset, a choice of modalities, a kind of task and the
+    group `columns` of a cohort."""
     items = forms.shown_fields()
     given = {item.name: value for item, value in zip(items, values, strict=True)}
     usual = RunConfig.from_preset(preset)
-    facts = {**given, "modalities": tuple(modalities)}
+    facts = {**given, "modalities": tuple(modalities), "group_columns": columns}
     reasons = {item.name: why_idle(item, facts, task) for item in items}
     complaints = {item.name: forms.complaint(item, given[item.name]) for item in items}
     return Standing(

@@ -18,6 +18,7 @@ from fmstudio.ui.wording import listed, number
 
 # Chosen in steps of their own.
 ELSEWHERE = ("base", "modalities", "encoders", "preset")
+NONE = "none"
 OF_A_BASE = ("name", "manifest", "fingerprint")  # said in words, or of no use to read
 
 
@@ -32,6 +33,8 @@ def widget(item: Field[Any], value: Any) -> gr.components.Component:
     shared: dict[str, Any] = {"label": known["label"], "show_label": False, "container": False}
     if "choices" in known:
         return gr.Dropdown(list(known["choices"]), value=value, filterable=False, **shared)
+    if isinstance(value, str):  # a column of the cohort, whose columns come later
+        return gr.Dropdown([(NONE, "")], value=value, allow_custom_value=True, **shared)
     if isinstance(value, bool):
         return gr.Checkbox(value=value, **shared)
     whole = isinstance(value, int)
@@ -40,10 +43,12 @@ def widget(item: Field[Any], value: Any) -> gr.components.Component:
 
 
 def range_in_words(item: Field[Any]) -> str:
-    """'1 to 128', the choices, or 'yes or no'."""
+    """'1 to 128', the choices, 'yes or no', or 'a group column'."""
     known = item.metadata
     if "choices" in known:
         return " · ".join(known["choices"])
+    if isinstance(item.default, str):
+        return "a group column"
     return f"{_plain(known['low'])} to {_plain(known['high'])}" if "low" in known else "yes or no"
 
 
@@ -113,7 +118,7 @@ def said(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple):
         return ", ".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or NONE
 
 
 def presets() -> list[str]:

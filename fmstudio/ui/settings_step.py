@@ -55,8 +55,16 @@ def follow(
     ) -> Html:
         wanted = wanted or ""
         task = studio.project(int(ref)).task.kind if ref else ""
-        standing = all_settings.stand(values, preset, names, task, wanted)
+        columns = studio.group_columns(int(ref)) if ref else []
+        standing = all_settings.stand(values, preset, names, task, wanted, columns)
         return all_settings.told(standing, preset, wanted)
+
+    @shown
+    def offer(ref: str | None, now: str | None) -> Any:
+        columns = studio.group_columns(int(ref)) if ref else []
+        # A choice that stands is left alone: it may be newer than the one that came along.
+        own = {} if now in ("", *columns) else {"value": ""}
+        return gr.update(choices=[(forms.NONE, ""), *columns], **own)
 
     @shown
     def compare(ref: str | None, base: str | None, names: list[str], *words: str) -> Html:
@@ -66,6 +74,7 @@ def follow(
     changes = [one.change for one in (project, chosen, preset, *table.fields)]
     given = [project, chosen, preset, table.search, *table.fields]
     gr.on([table.search.change, *changes], stand, given, table.standing, **OPTIONS)
+    project.change(offer, [project, table.column], table.column, **OPTIONS)
     before = [project, base, chosen, *encoders.values()]
     gr.on([one.change for one in before], compare, before, step.presets, **OPTIONS)
     preset.input(forms.of_preset, preset, table.fields, **OPTIONS)

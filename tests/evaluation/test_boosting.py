@@ -150,11 +150,12 @@ def test_regression_follows_a_number(patients):
     assert score(NUMBER, truth, table_baseline(NUMBER, train, np.array(days), other)) > 0.8
 
 
-def test_balance_raises_the_answers_for_a_rare_class(patients):
+def test_weights_that_make_classes_even_raise_the_answers_for_a_rare_class(patients):
     train, targets, other, _ = patients
     rare = np.where(np.arange(60) < 30, targets, 0)
     plain = table_baseline(BINARY, train, rare, other)
-    even = table_baseline(BINARY, train, rare, other, balance=True)
+    weights = np.where(rare > 0, 30 / rare.sum(), 30 / (60 - rare.sum()))
+    even = table_baseline(BINARY, train, rare, other, weights)
     assert even.mean() > plain.mean()
 
 

@@ -17,8 +17,10 @@ from fmstudio.training.probe import (
     loss,
     prior_shift,
 )
+from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
+EVEN = Weighing(balance=True)
 BINARY = TaskSpec("binary", ("y",), ("0", "1"), "1")
 
 
@@ -36,7 +38,7 @@ def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     values, _, targets = _made(n=30)
     patients = [str(i) for i in range(30)]
     trust = np.full(values.shape[2], 1 / np.sqrt(40))
-    fit = _fit_one(BINARY, values[:, 0], targets, patients, False, trust)
+    fit = _fit_one(BINARY, values[:, 0], targets, patients, Weighing(), trust)
     table = (values[:, 0] - fit.mean) / fit.scale
 
     fits = [
@@ -56,7 +58,7 @@ def test_a_modality_of_noise_gets_hardly_any_weight():
     targets = (values[:, 0, :4].sum(1) + draw.standard_normal(300) > 0).astype(float)
     present = np.ones((300, 2), np.float32)
 
-    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(300)], True)
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(300)], EVEN)
 
     parts = head.parts(values, present)[..., 0].std(0)
     assert parts[1] < 0.2 * parts[0]
@@ -64,7 +66,7 @@ def test_a_modality_of_noise_gets_hardly_any_weight():
 
 def test_a_probe_finds_what_two_modalities_say_together():
     train, test = _made(seed=0, n=400), _made(seed=1, n=400)
-    head = fit_probe(BINARY, train, [str(i) for i in range(400)], balance=True)
+    head = fit_probe(BINARY, train, [str(i) for i in range(400)], EVEN)
 
     logits = head.logits(*test[:2])
 
@@ -79,7 +81,7 @@ def test_two_fits_of_a_modality_are_weighed_by_what_each_tells():
     train = values, np.ones((300, 1), np.float32), targets
     fits = [[[slice(0, 20)], [slice(20, 80)]]]
 
-    head = fit_probe(BINARY, train, [str(i) for i in range(300)], True, fits)
+    head = fit_probe(BINARY, train, [str(i) for i in range(300)], EVEN, fits)
 
     telling, noise = (
         np.abs(head.weight[0, part, 0]).sum() for part in (slice(0, 20), slice(20, 80))
@@ -95,7 +97,7 @@ def test_classes_that_few_cases_have_do_not_silence_the_modalities():
     values = centres[targets.astype(int)] + draw.normal(size=(len(targets), 2, 12))
     present = np.ones((len(targets), 2))
 
-    head = fit_probe(task, (values, present, targets), [str(i) for i in range(50)], True)
+    head = fit_probe(task, (values, present, targets), [str(i) for i in range(50)], EVEN)
 
     logits = head.logits(values, present)
     assert (logits.argmax(1) == targets)[:45].mean() > 0.9
@@ -106,7 +108,7 @@ def test_features_left_to_fine_tuning_get_no_weight():
 
     seen = [[[slice(0, 10), slice(10, 30)]]] * values.shape[1]
 
-    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], True, seen)
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(100)], EVEN, seen)
 
     assert head.weight[:, :30].any()
     assert not head.weight[:, 30:].any()
@@ -114,7 +116,7 @@ def test_features_left_to_fine_tuning_get_no_weight():
 
 def test_the_shift_gives_balanced_logits_the_true_share():
     values, present, targets = _made(n=400)
-    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(400)], True)
+    head = fit_probe(BINARY, (values, present, targets), [str(i) for i in range(400)], EVEN)
     balanced = head.logits(values, present)
 
     shifted = balanced + prior_shift(BINARY, targets)
@@ -138,7 +140,7 @@ def test_every_kind_of_task_has_a_probe(kind, labels, targets):
     if kind == "multilabel":
         targets[:20, 1] = np.nan
 
-    head = fit_probe(task, (values, present, targets), [str(i) for i in range(60)], True)
+    head = fit_probe(task, (values, present, targets), [str(i) for i in range(60)], EVEN)
 
     assert head.logits(values, present).shape == (60, task.outputs)
     assert np.isfinite(loss(task, head.logits(values, present), targets))
@@ -146,7 +148,9 @@ def test_every_kind_of_task_has_a_probe(kind, labels, targets):
 
 def test_a_label_without_variation_keeps_its_share():
     values, _, _ = _made(n=30)
-    coefficients, bias = _fit(BINARY, values.reshape(30, -1), np.zeros(30), STRENGTHS[0], False)
+    coefficients, bias = _fit(
+        BINARY, values.reshape(30, -1), np.zeros(30), STRENGTHS[0], Weighing()
+    )
 
     assert not coefficients.any()
     assert bias[0] < -5
@@ -168,7 +172,7 @@ def test_many_classes_are_told_apart_by_features_that_say_little_loudly():
         return ((said * loudness) @ turned)[:, None]
 
     train = made(targets), np.ones((n, 1)), targets
-    head = fit_probe(task, train, [str(i) for i in range(n)], True)
+    head = fit_probe(task, train, [str(i) for i in range(n)], EVEN)
 
     logits = head.logits(made(new), np.ones((len(new), 1)))
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -192,9 +196,9 @@ def test_trees_read_columns_that_a_line_cannot_and_are_weighed_like_any_other_fi
 
     patients = [str(i) for i in range(300)]
     given = features[train], present[train], targets[train]
-    head = fit_probe(BINARY, given, patients, True, groups)
+    head = fit_probe(BINARY, given, patients, EVEN, groups)
     plain = fit_probe(
-        BINARY, (features[train, :, :width], *given[1:]), patients, True,
+        BINARY, (features[train, :, :width], *given[1:]), patients, EVEN,
         [[[slice(0, width)]]] * 2,
     )  # fmt: skip
 
@@ -216,10 +220,10 @@ def test_boosting_alone_looks_at_nothing_but_the_columns():
     targets = (features[:, 0, 3] > 0).astype(float)
     present = np.ones((100, 1))
 
-    head = fit_trees(BINARY, (features, present, targets), True, [[ByTrees(slice(2, 4))]])
+    head = fit_trees(BINARY, (features, present, targets), EVEN, [[ByTrees(slice(2, 4))]])
 
     other = features.copy()
     other[..., :2] += 100
     assert np.array_equal(head.logits(features, present), head.logits(other, present))
     assert roc_auc_score(targets, head.logits(features, present)[:, 0]) > 0.9
-    assert fit_trees(BINARY, (features, present, targets), True, [[[slice(0, 4)]]]) is None
+    assert fit_trees(BINARY, (features, present, targets), EVEN, [[[slice(0, 4)]]]) is None

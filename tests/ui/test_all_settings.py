@@ -11,9 +11,11 @@ from fmstudio.ui import all_settings, forms, presets
 NAMES = [item.name for item in forms.shown_fields()]
 
 
-def stand(preset="quick", modalities=("a", "b"), task="binary", wanted="", **changes):
+def stand(
+    preset="quick", modalities=("a", "b"), task="binary", wanted="", columns=("site",), **changes
+):
     values = dict(zip(NAMES, forms.of_preset(preset), strict=True)) | changes
-    return all_settings.stand(list(values.values()), preset, modalities, task, wanted)
+    return all_settings.stand(list(values.values()), preset, modalities, task, wanted, columns)
 
 
 def test_every_setting_belongs_to_a_group_of_the_table():
