@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import statistics
 import tempfile
 import time
 from argparse import Namespace
@@ -22,6 +23,7 @@ from benchmarks.command import ROOT, studio
 TITLE = "Real cohorts"
 DATA = ROOT.parent / "shared" / "data"
 COMPARED = 12  # cases predicted in both homes
+RUNGS = ("baseline: gradient boosting on table", "probe", "lora", "lora: trunk")
 HEADLINES = ("auroc", "macro_auroc", "r2")
 
 
@@ -102,16 +104,21 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in QUESTIONS if name in found}
 
 
+def real_project(home: Path, name: str, question: Question) -> None:
+    """A project on a real cohort."""
+    labels = [word for label in question.labels for word in ("--label", label)]
+    studio(home, "project", "create", name, "--task", question.task, *labels)
+    roles = [f"{column}=ignore" for column in question.ignore] + list(question.roles)
+    words = [word for role in roles for word in ("--role", role)]
+    studio(home, "cohort", "add", name, DATA / question.folder / "manifest.csv", *words)
+
+
 def _story(question: Question, options: Namespace) -> dict[str, Any]:
     manifest = DATA / question.folder / "manifest.csv"
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         home, other = Path(folder, "home"), Path(folder, "other")
-        labels = [word for label in question.labels for word in ("--label", label)]
-        studio(home, "project", "create", "study", "--task", question.task, *labels)
-        roles = [f"{column}=ignore" for column in question.ignore] + list(question.roles)
-        words = [word for role in roles for word in ("--role", role)]
-        studio(home, "cohort", "add", "study", manifest, *words)
+        real_project(home, "study", question)
         epochs = () if options.epochs is None else ("--epochs", str(options.epochs))
         result = studio(home, "finetune", "study", "--preset", "quick", *epochs)
         again = studio(home, "evaluate", result["adapter"])
@@ -124,12 +131,16 @@ def _story(question: Question, options: Namespace) -> dict[str, Any]:
             _predictions(place, adapter, few, Path(folder, f"{place.name}.csv"))
             for place, adapter in ((home, result["adapter"]), (other, taken["adapter"]))
         ]
-    return _row(result) | {
-        "n": result["n"],
-        "same_evaluation": _same(again["metrics"], result["metrics"]),
-        "same_predictions": answers[0] == answers[1],
-        "whole_seconds": time.perf_counter() - started,
-    }
+    return (
+        _row(result)
+        | _calibrated(again)
+        | {
+            "n": result["n"],
+            "same_evaluation": _same(again["metrics"], result["metrics"]),
+            "same_predictions": answers[0] == answers[1],
+            "whole_seconds": time.perf_counter() - started,
+        }
+    )
 
 
 def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
@@ -166,7 +177,7 @@ def _predictions(home: Path, adapter: str, manifest: Path, out: Path) -> list[li
 
 def _row(result: Mapping[str, Any]) -> dict[str, Any]:
     headline = next(name for name in HEADLINES if name in result["metrics"])
-    ladder = {each["name"].split(":")[0]: each[headline] for each in result["ladder"]}
+    ladder = {each["name"]: each[headline] for each in result["ladder"]}
     singles = [each for each in result["subsets"] if len(each["modalities"]) == 1]
     wanted = (result.get("fusion") or {}).get("best_single")
     best = next((each for each in singles if each["modalities"] == [wanted]), None)
@@ -174,9 +185,10 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
         "headline": headline,
         "fused": result["metrics"][headline],
         "chosen": result["chosen"],
-        "probe": ladder.get("probe"),
-        "lora": ladder.get("lora"),
-        "baseline": ladder.get("baseline"),
+        "reason": result["reason"],
+        "ladder": ladder,
+        "subsets": len(result["subsets"]),
+        "verdict": (result.get("fusion") or {}).get("verdict"),
         "best_single": best and {"modality": wanted, headline: best[headline]},
         "gain": (result.get("fusion") or {}).get("gain"),
         "seconds": result["seconds"],
@@ -184,12 +196,25 @@ def _row(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _calibrated(judged: Mapping[str, Any]) -> dict[str, Any]:
+    """The expected calibration error before and after calibrating on validation patients; for
+    several labels their mean."""
+    parts = judged["calibration"].get("by_label", {"": judged["calibration"]}).values()
+    rows = [part["recalibration"]["methods"] for part in parts if "recalibration" in part]
+    before = [row[0]["ece"]["value"] for row in rows if row[0]["method"] == "before calibration"]
+    return {
+        "ece_before": statistics.mean(before) if before else None,
+        "ece": judged["metrics"].get("ece"),
+    }
+
+
 def section(found: Mapping[str, Any]) -> str:
     """The part's page."""
     lines = [
-        "| cohort (test cases) | kept adapter | probe | LoRA | gradient boosting on table "
-        "| best single modality | known | prepare, train, s |",
-        "|---|---|---|---|---|---|---|---|",
+        "| cohort (test cases) | kept | boosting | probe | LoRA | deeper "
+        "| best single modality | fusion, subsets | ECE before → after | known "
+        "| prepare, train, s |",
+        "|" + "---|" * 11,
     ]
     for name, row in found.items():
         single = row["best_single"]
@@ -197,8 +222,9 @@ def section(found: Mapping[str, Any]) -> str:
         seconds = row["seconds"]
         lines.append(
             f"| {name} ({row['n']['test']}) | {_figure(row['fused'])} ({row['chosen']}) "
-            f"| {_figure(row['probe'])} | {_figure(row['lora'])} | {_figure(row['baseline'])} "
-            f"| {alone} | {QUESTIONS[name].known} "
+            f"| {' | '.join(_figure(row['ladder'].get(rung)) for rung in RUNGS)} "
+            f"| {alone} | {row['verdict'] or '–'}, {row['subsets']} "
+            f"| {_number(row['ece_before'])} → {_figure(row['ece'])} | {QUESTIONS[name].known} "
             f"| {seconds['prepare']:.0f}, {seconds['train']:.0f} |"
         )
     same = sum(row["same_predictions"] and row["same_evaluation"] for row in found.values())
@@ -209,6 +235,10 @@ def section(found: Mapping[str, Any]) -> str:
         "features, from INDEX.md of the data. Evaluated again and predicted alike in a second "
         f"home: {same} of {len(found)}."
     )
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _figure(figure: Mapping[str, Any] | None) -> str:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from benchmarks.draws import Draw, Few
 from fmstudio.adapters.lora import attach
+from fmstudio.encoders.blocks import Places
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel, SharedModelConfig
@@ -31,10 +32,10 @@ from fmstudio.records import Point, Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.finetune import install
 from fmstudio.training.judge import groups_of
 from fmstudio.training.loop import Loop, Part
 from fmstudio.training.probe import fit_probe, prior_shift
+from fmstudio.training.probing import grow, install
 from fmstudio.types import ModalityInput, PatientCase
 
 VALIDATION = 4  # every fourth labelled case tells LoRA when to stop
@@ -114,7 +115,7 @@ class Frozen:
 class _NoTrunk(nn.Module):
     """In the trunk's place where only encoders' features are read: it is most of the work."""
 
-    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+    def upper(self, tokens: Tensor, places: Places, depth: int) -> Tensor:
         """Tokens as they are."""
         return tokens
 
@@ -164,7 +165,8 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
 
     A quarter of the labelled cases (whole patients) is kept to stop by, as a user must.
     """
-    task, config = few.cohort.task, RunConfig.from_preset("quick", seed=draw.seed)
+    task = few.cohort.task
+    config = RunConfig.from_preset("quick", scope="upper trunk", seed=draw.seed)
     config = config.with_modalities(few.modalities)
     held = {few.patients[row] for row in rows[VALIDATION - 1 :: VALIDATION]}
     validation = np.array([row for row in rows if few.patients[row] in held])
@@ -175,14 +177,15 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
         [few.patients[row] for row in train], config.balance, groups_of(frozen.model),
     )  # fmt: skip
     model = copy.deepcopy(frozen.model)
+    grow(model, head)
     install(model.task_head, head)
     shift = prior_shift(task, targets)
     ids = [case.case_id for case in few.cases]
     parts = [Part([ids[row] for row in part], few.targets[part]) for part in (train, validation)]
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(
-            attach(model, config), task, config, frozen.prepared, *parts, shift, Path(folder),
-            _Silent(),
+            attach(model, config), task, config, frozen.prepared, *parts, shift, head.unlearned,
+            Path(folder), _Silent(),
         )  # fmt: skip
         loop.run()
         return loop.predict([ids[row] for row in draw.test])

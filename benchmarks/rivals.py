@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks import handcrafted
 from benchmarks.draws import Draw, Few
 from fmstudio.contracts import pipeline
-from fmstudio.evaluation.baselines import table_baseline
+from fmstudio.evaluation.boosting import table_baseline
 from fmstudio.types import ModalityInput
 
 BOOSTING, LOGISTIC, FOREST = (

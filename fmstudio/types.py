@@ -65,9 +65,15 @@ class ModalityInput:
         return not bool(np.any(self.mask)) or (isinstance(self.values, str) and not self.values)
 
 
+COLUMNS = "columns"  # the one array of a Prepared that does not count items
+
+
 @dataclass(frozen=True)
 class Prepared:
-    """One input as its encoder's network takes it: arrays whose axis 0 counts the same N items."""
+    """One input as its encoder's network takes it: arrays whose axis 0 counts the same N items.
+
+    Beside them a table has the array COLUMNS (1, C): itself as one row of fixed columns.
+    """
 
     arrays: Mapping[str, np.ndarray]
     remarks: tuple[str, ...] = ()
@@ -75,7 +81,7 @@ class Prepared:
     @property
     def length(self) -> int:
         """N, the number of items."""
-        return len(next(iter(self.arrays.values())))
+        return len(next(array for name, array in self.arrays.items() if name != COLUMNS))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("types", "errors"),
     ("records", "settings"),
-    ("contracts", "training.config"),
+    ("contracts", "columns", "training.config"),
     ("pretraining.config",),
     ("sandbox", "encoders", "registry", "evaluation"),
     ("model", "cohort"),

@@ -185,10 +185,25 @@ def check_adapter_config(name: str, content: bytes) -> dict[str, Any]:
 # What the shared model's config holds, beside defaults that transformers writes into any config.
 MODEL_KEYS = frozenset(
     ("model_type", "base", "base_sha256", "width", "heads", "depth", "outputs", "readings",
-     "whole", "encoders", "routes", "modalities", "transformers_version", "return_dict",
-     "chunk_size_feed_forward", "id2label", "label2id", "dtype")
+     "whole", "columns", "trees", "encoders", "routes", "modalities", "transformers_version",
+     "return_dict", "chunk_size_feed_forward", "id2label", "label2id", "dtype")
 )  # fmt: skip
 MODEL_SIZES: Mapping[str, int] = {"width": 8192, "heads": 256, "depth": 256, "outputs": 100_000}
+# How many numbers each modality has of these, and how large their product may be.
+MODEL_COUNTS: Mapping[str, tuple[int, int]] = {"columns": (1, 100_000), "trees": (2, 10_000_000)}
+
+
+def _counts(value: Any, numbers: int, highest: int) -> bool:
+    """{modality: a positive number, or a list of so many}."""
+    if not isinstance(value, dict) or len(value) > 64:
+        return False
+    each = [own if isinstance(own, list) else [own] for own in value.values()]
+    return all(
+        len(own) == numbers
+        and all(type(one) is int and 0 < one <= highest for one in own)
+        and math.prod(own) <= highest
+        for own in each
+    )
 
 
 def check_model_config(name: str, content: bytes) -> dict[str, Any]:
@@ -211,6 +226,9 @@ def check_model_config(name: str, content: bytes) -> dict[str, Any]:
     for key in ("encoders", "routes"):
         if not isinstance(config.get(key), dict) or not 1 <= len(config[key]) <= 64:
             raise BundleError(f"'{name}' names no {key}, or too many.")
+    for key, (numbers, highest) in MODEL_COUNTS.items():
+        if not _counts(config.get(key) or {}, numbers, highest):
+            raise BundleError(f"'{name}' has {key} of a number that is not possible.")
     for key, encoder in config["encoders"].items():
         if isinstance(encoder, dict) and "checkpoint" in encoder:
             _check_checkpoint(name, key, encoder["checkpoint"])

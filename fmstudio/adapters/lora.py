@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.utils import ModulesToSaveWrapper
 from torch import Tensor
 
 from fmstudio.contracts import discover
+from fmstudio.errors import BundleError
+from fmstudio.model.head import TaskHead
 from fmstudio.model.load import load_base
-from fmstudio.model.shared import SharedModel, TaskHead
+from fmstudio.model.shared import SharedModel
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 
@@ -58,6 +61,19 @@ def attach(model: SharedModel, config: RunConfig) -> Adapted:
     # PEFT takes the name from the model, where a model built in code has none.
     adapted.peft_config["default"].base_model_name_or_path = model.config.base
     return adapted
+
+
+def detach(adapted: Adapted) -> SharedModel:
+    """The model as it was before `attach`; what the adapter learned is gone."""
+    before = {
+        name.removeprefix("base_model.model."): wrapped.original_module
+        for name, wrapped in adapted.named_modules()
+        if isinstance(wrapped, ModulesToSaveWrapper)
+    }
+    model: SharedModel = adapted.unload()
+    for name, module in before.items():
+        model.set_submodule(name, module)
+    return model
 
 
 def shared_model(adapted: Adapted) -> SharedModel:
@@ -104,8 +120,17 @@ def save(adapted: Adapted, folder: Path) -> None:
 def load(folder: Path, settings: Settings) -> SharedModel:
     """The model of an adapter folder (laid out as a bundle), adapter merged, ready to predict.
 
-    Raises BundleError if the base or a checkpoint on this machine is another one.
+    Raises BundleError if the base or a checkpoint on this machine is another one, or the trees of
+    the task head point at what is not there.
     """
     base = load_base(folder / "config.json", settings)
     adapted = PeftModel.from_pretrained(base, str(folder / "adapter"))
-    return adapted.merge_and_unload().eval()
+    model: SharedModel = adapted.merge_and_unload().eval()
+    for name in model.config.trees:
+        grown = model.task_head.trees[str(model.modalities.index(name))]
+        if not grown.trees.check(model.config.columns.get(name, 0)):
+            raise BundleError(
+                f"The trees of the adapter in '{folder.name}' point at what is not there.",
+                hint="The bundle is damaged: ask for it again.",
+            )
+    return model

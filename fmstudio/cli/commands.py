@@ -128,7 +128,12 @@ def base_remove(studio: Studio, args: argparse.Namespace) -> Answer:
 def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     changes = {item.name: getattr(args, item.name) for item in fields(RunConfig)}
     changes["encoders"] = _encoders(args.encoders)
-    config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
+    if args.recipe is None:
+        config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
+    else:
+        planned = studio.plan_from_recipe(args.project, args.recipe, changes)
+        config = planned.config
+        sys.stderr.writelines(f"remark: {remark}\n" for remark in planned.remarks)
     run = studio.start_finetune(args.project, config)
     return _answer_of(studio, run, args.detach)
 
@@ -235,6 +240,12 @@ def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
 def run_show(studio: Studio, args: argparse.Namespace) -> Answer:
     run = studio.run(args.run_id)
     return run, text.run_text(run)
+
+
+def run_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
+    recipe = studio.recipe(args.run_id, args.file)
+    said = recipe.as_text().rstrip() if args.file is None else f"Wrote {args.file}."
+    return recipe.as_dict(), said
 
 
 def run_stop(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -171,6 +171,10 @@ def _add_finetune(commands_of: Any) -> None:
         commands_of, "finetune", commands.finetune, "fine-tune on the newest cohort of a project"
     )
     finetune.add_argument("project", metavar="PROJECT")
+    finetune.add_argument(
+        "--recipe", metavar="FILE", type=Path,
+        help="the settings of an earlier run (see `run recipe`); options beside it win over it",
+    )  # fmt: skip
     _add_settings(finetune, fields(RunConfig))
     _add_patience(finetune)
 
@@ -235,6 +239,11 @@ def _add_run(commands_of: Any) -> None:
         ("resume", commands.run_resume, "go on with a stopped or interrupted run"),
     ):
         _command(group, name, run, help).add_argument("run_id", metavar="RUN")
+    recipe = _command(group, "recipe", commands.run_recipe, "write the recipe of a run")
+    recipe.add_argument("run_id", metavar="RUN")
+    recipe.add_argument(
+        "file", metavar="FILE", type=Path, nargs="?", help="a file to write (default: shown)"
+    )
 
 
 def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:

@@ -197,6 +197,7 @@ def result_text(result: Mapping[str, Any]) -> str:
     if result.get("ladder"):
         lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
         lines += [f"Chosen: {result.get('chosen', '-')}"]
+    lines += _tried(result)
     if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
         most = max(len(s["modalities"]) for s in result["subsets"])
         told = (1, most - 1, most)  # with six modalities there are 63 subsets
@@ -210,6 +211,34 @@ def result_text(result: Mapping[str, Any]) -> str:
             f"{figure(fusion['gain'])}, {fusion['verdict']}."
         ]
     return "\n".join(lines).strip()
+
+
+def _tried(result: Mapping[str, Any]) -> list[str]:
+    """What the search tried and what became of the seeds, a line each."""
+    lines, found = [], result.get("search")
+    if found:
+        best = found["trials"][found["best"]]
+        used = ", ".join(f"{name} {_short(value)}" for name, value in best["settings"].items())
+        lines.append(
+            f"Search: {len(found['trials'])} sets of settings tried, used: {used} "
+            f"(loss {_loss(best['loss'])})"
+        )
+    for name, soup in (result.get("seeds") or {}).items():
+        alone = f"alone {min(soup['losses']):.3f} to {max(soup['losses']):.3f}"
+        which, averaged = ("average", "") if soup["averaged"] else ("best", " averaged")
+        lines.append(
+            f"Seeds of {name}: the {which} of {len(soup['losses'])} kept "
+            f"(loss {_loss(soup['averaged_loss'])}{averaged}, {alone})"
+        )
+    return lines
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _loss(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def base_result_text(result: Mapping[str, Any]) -> str:

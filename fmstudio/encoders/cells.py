@@ -2,13 +2,15 @@
 
 A number becomes its place among the training patients' numbers (piecewise linear between
 quantiles: Gorishniy et al. 2022, "On Embeddings for Numerical Features"); a category becomes the
-vector of its name. An empty cell gives no token: nothing is imputed.
+vector of its name. An empty cell gives no token: nothing is imputed. The table as one row of fixed
+columns goes along, for the trees of the task head.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fmstudio.columns import Columns
 from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.errors import InputError
-from fmstudio.types import ModalityInput, Prepared, to_json
+from fmstudio.types import COLUMNS, ModalityInput, Prepared, to_json
 
 PIECES = 8  # pieces between quantiles
 MAX_CELLS = 256
@@ -42,14 +45,18 @@ class Cells:
     """
 
     features: Mapping[str, Mapping[str, Any]]
+    columns: Columns = field(default_factory=lambda: Columns(()))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Changes with the features."""
-        return to_json(["cells", 1, PIECES, MAX_CELLS, dict(self.features)])
+        return to_json(
+            ["cells", 2, PIECES, MAX_CELLS, dict(self.features), list(self.columns.columns)]
+        )
 
     def prepare(self, given: ModalityInput) -> Prepared:
-        """N filled cells: value (PIECES + 1), numeric (1), category, name, seconds, group.
+        """N filled cells: value (PIECES + 1), numeric (1), category, name, seconds, group; and the
+        row of columns.
 
         Raises InputError for a word where training had numbers.
         """
@@ -79,6 +86,7 @@ class Cells:
                 "name": name_ids([facts["names"][i] for i in known]),
                 "seconds": np.log1p(np.abs(np.array(seconds, np.float32))),
                 "group": np.arange(len(known), dtype=np.int32),
+                **({COLUMNS: self.columns.row(given)[None]} if len(self.columns) else {}),
             },
             tuple(remarks),
         )
@@ -136,10 +144,12 @@ class CellEncoder:
         return {"width": 256, "heads": 4, "depth": 2}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
-        """Quantiles of every numeric feature and the words of every other, over training inputs.
+        """Quantiles of every numeric feature, the words of every other, and the columns that a row
+        has, over training inputs.
 
         A feature is numeric if no training cell holds a word.
         """
+        inputs = list(inputs)
         numbers: dict[str, list[float]] = {}
         words: dict[str, set[str]] = {}
         for given in inputs:
@@ -159,11 +169,12 @@ class CellEncoder:
             else:
                 cuts = np.quantile(numbers[name], np.linspace(0, 1, PIECES + 1))
                 features[name] = {"quantiles": [float(cut) for cut in cuts]}
-        return {"features": features}
+        return {"features": features, COLUMNS: [list(one) for one in Columns.of(inputs).columns]}
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Cells:
         """With the features that `fit` found."""
-        return Cells(state.get("features", {}))
+        columns = Columns(tuple((a, b, c) for a, b, c in state.get(COLUMNS, [])))
+        return Cells(state.get("features", {}), columns)
 
     def network(self, config: Mapping[str, Any]) -> CellNetwork:
         """The network of one checkpoint."""

@@ -25,8 +25,15 @@ Patients = Sequence[object] | np.ndarray
 
 
 def resampled(patients: Patients, seed: int, resamples: int) -> Iterator[np.ndarray]:
-    """Case weights (r, n) of patients drawn with replacement, in blocks of r <= R rows."""
-    _, patient_of_case = np.unique(np.asarray(patients, dtype=str), return_inverse=True)
+    """Case weights (r, n) of patients drawn with replacement, in blocks of r <= R rows.
+
+    Patients count in the order of their first cases: by whatever names they go, the same cases in
+    the same order get the same weights, and a figure has one interval wherever it is shown.
+    """
+    _, first, named = np.unique(
+        np.asarray(patients, dtype=str), return_index=True, return_inverse=True
+    )
+    patient_of_case = np.argsort(np.argsort(first))[named]
     count = int(patient_of_case.max(initial=-1)) + 1
     rows = max(1, BLOCK // max(1, len(patient_of_case)))
     if resamples <= rows:  # many figures of the same cases are resampled one after the other

@@ -24,8 +24,10 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fmstudio.contracts import discover
-from fmstudio.encoders.blocks import Stack, Tokens
+from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.model.head import Features, TaskHead
+from fmstudio.types import COLUMNS
 
 SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
 SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
@@ -37,6 +39,9 @@ class SharedModelConfig(PretrainedConfig):
     `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
     how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
     input; an encoder's own are in its config.
+
+    `columns`: {modality: how many columns its cases have as a row}, and `trees`: {modality: number
+    of trees on them in the task head, and of nodes of each}, where there are any.
 
     `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
     added to this machine and no part of the base; `routes`: {modality: key of its encoder};
@@ -57,11 +62,15 @@ class SharedModelConfig(PretrainedConfig):
         outputs: int = 1,
         readings: int = 0,
         whole: int = 0,
+        columns: Mapping[str, int] | None = None,
+        trees: Mapping[str, Sequence[int]] | None = None,
         **rest: Any,
     ) -> None:
         self.width, self.heads, self.depth = width, heads, depth
         self.readings = readings
         self.whole = whole
+        self.columns = dict(columns or {})
+        self.trees = {modality: list(shape) for modality, shape in (trees or {}).items()}
         self.encoders = dict(encoders or {})
         self.routes = dict(routes or {})
         self.modalities = list(modalities or self.routes)
@@ -91,44 +100,37 @@ class Batch:
 
 
 @dataclass
-class Features:
-    """What the task head sees: (B, M, F) features, and (B, M) which modalities are there."""
+class Started:
+    """B cases on their way through the trunk, after its first `depth` blocks.
 
-    values: Tensor
-    present: Tensor
-
-
-class TaskHead(nn.Module):
-    """A linear reading of each modality's features, summed over the modalities that are there.
-
-    logits = bias + Σ_m present_m · (weight_m · standardized features_m + offset_m)
-
-    `mean` and `scale` (M, F) standardize features by the training patients. The sum makes each
-    modality's part of the logit exact, and a missing one adds nothing.
+    `items` (S, D) are the tokens of all cases, one case after another, shorter ones first, with
+    their `lengths` in that order; `owner` (S) says whose each is: case · M + modality. `before`
+    (B, M, F - D) and `columns` (B, M, C) are what needs no trunk, of any value where `present`
+    (B, M) is 0.
     """
 
-    def __init__(self, modalities: int, features: int, outputs: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(modalities, features, outputs))
-        self.offset = nn.Parameter(torch.zeros(modalities, outputs))
-        self.bias = nn.Parameter(torch.zeros(outputs))
-        self.register_buffer("mean", torch.zeros(modalities, features))
-        self.register_buffer("scale", torch.ones(modalities, features))
-
-    def parts(self, features: Features) -> Tensor:
-        """Each modality's part of the logits (B, M, K); zero where it is absent."""
-        standardized = (features.values - self.mean) / self.scale
-        parts = torch.einsum("bmf,mfk->bmk", standardized, self.weight) + self.offset
-        return parts * features.present[..., None]
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (B, K)."""
-        return self.parts(features).sum(1) + self.bias
+    items: Tensor
+    owner: Tensor
+    before: Tensor
+    columns: Tensor
+    present: Tensor
+    lengths: list[int]
+    depth: int = 0
 
 
 def feature_count(config: SharedModelConfig) -> int:
     """F, the features of each modality that the task head sees."""
     return config.readings + (config.whole + SUMMARY + 1) * config.width
+
+
+def column_count(config: SharedModelConfig) -> int:
+    """C, the most columns that any modality's row has."""
+    return max(config.columns.values(), default=0)
+
+
+def tree_shapes(config: SharedModelConfig) -> dict[int, Sequence[int]]:
+    """Number of trees and of nodes by the modality's place among the features."""
+    return {config.modalities.index(name): shape for name, shape in config.trees.items()}
 
 
 def whole_tokens(config: SharedModelConfig, key: str) -> int:
@@ -143,12 +145,19 @@ def token_means(config: SharedModelConfig) -> slice:
     return slice(first, first + config.width)
 
 
-def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]]:
+@dataclass(frozen=True)
+class ByTrees:
+    """The columns of a modality, which boosted trees read; they stand behind the F features."""
+
+    columns: slice
+
+
+def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice] | ByTrees]:
     """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
 
-    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; the
-    other the tokens of the whole input. What the trunk makes of them is for fine-tuning to use;
-    read by the probe it costs more in noise than it tells.
+    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
+    the tokens of the whole input; a third, by boosted trees, the columns of a table. What the trunk
+    makes of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
     """
     groups: list[slice] = []
     start = 0
@@ -159,9 +168,11 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]
         start += size
     first, width = config.readings, config.width
     last = first + config.whole * width
-    fits = [[*groups, slice(last, last + SUMMARY * width)]]
+    fits: list[list[slice] | ByTrees] = [[*groups, slice(last, last + SUMMARY * width)]]
     if whole := whole_tokens(config, config.routes[modality]):
         fits.append([slice(first, first + whole * width)])
+    if count := config.columns.get(modality):
+        fits.append(ByTrees(slice(feature_count(config), feature_count(config) + count)))
     return fits
 
 
@@ -200,7 +211,9 @@ class SharedModel(PreTrainedModel):
             self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
-        self.task_head = TaskHead(len(config.routes), feature_count(config), config.outputs)
+        self.task_head = TaskHead(
+            len(config.routes), feature_count(config), config.outputs, tree_shapes(config)
+        )
         self.post_init()
 
     @classmethod
@@ -271,36 +284,49 @@ class SharedModel(PreTrainedModel):
         bridge = self.bridges[self.config.routes[modality]]
         return Tokens(bridge(encoded.values), encoded.mask)
 
-    def features(self, batch: Batch) -> Features:
-        """All modalities through encoders and trunk: features (B, M, F)."""
-        device = self.task_head.bias.device
-        width, size = self.config.width, batch.size
-        names = torch.from_numpy(name_ids(self.modalities)).to(device)
-        named = self.modality_name(names)
-        sequence, masks, raw = [], [], {}
+    def start(self, batch: Batch) -> Started:
+        """All modalities through their encoders, to where the trunk begins."""
+        device, count = self.task_head.bias.device, len(self.modalities)
+        named = self.modality_name(torch.from_numpy(name_ids(self.modalities)).to(device))
+        items, owners = [], []
+        early = feature_count(self.config) - self.config.width
+        before = torch.zeros(batch.size, count, early, device=device)
+        columns = torch.zeros(batch.size, count, column_count(self.config), device=device)
+        present = torch.zeros(batch.size, count, device=device)
         for index, modality in enumerate(self.modalities):
             if modality not in batch.modalities:
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            raw[index] = (given.rows, self._before(modality, tokens))
-            shape = (size, tokens.mask.shape[1])
-            placed = torch.zeros(*shape, width, device=device, dtype=tokens.values.dtype)
-            mask = torch.zeros(shape, dtype=torch.bool, device=device)
-            sequence.append((index, placed.index_copy(0, given.rows, tokens.values + named[index])))
-            masks.append(mask.index_copy(0, given.rows, tokens.mask))
-        mixed = self.trunk(torch.cat([part for _, part in sequence], 1), torch.cat(masks, 1))
-        values = mixed.new_zeros(size, len(self.modalities), feature_count(self.config))
-        present = torch.zeros(size, len(self.modalities), device=device, dtype=mixed.dtype)
-        start = 0
-        for (index, part), mask in zip(sequence, masks, strict=True):
-            rows, before = raw[index]
-            after = mixed[rows, start : start + part.shape[1]]
-            joined = torch.cat([before, summary(after, mask[rows])[0]], -1)
-            values[rows, index] = joined.to(values.dtype)
-            present[rows, index] = 1.0
-            start += part.shape[1]
-        return Features(values, present)
+            before[given.rows, index] = self._before(modality, tokens).to(before.dtype)
+            present[given.rows, index] = 1.0
+            if width := self.config.columns.get(modality):
+                columns[given.rows, index, :width] = given.arrays[COLUMNS][:, 0]
+            there = tokens.mask.flatten().nonzero().squeeze(1)
+            items.append((tokens.values + named[index]).flatten(0, 1).index_select(0, there))
+            owners.append(given.rows[there // tokens.mask.shape[1]] * count + index)
+        owner = torch.cat(owners)
+        lengths = torch.bincount(owner // count, minlength=batch.size)
+        order = lengths.argsort(stable=True)
+        rank = order.argsort()
+        packed = (rank[owner // count] * count + owner % count).argsort(stable=True)
+        return Started(
+            torch.cat(items).index_select(0, packed), owner[packed], before, columns, present,
+            lengths[order].tolist(),
+        )  # fmt: skip
+
+    def features(self, given: Batch | Started) -> Features:
+        """All modalities through encoders and trunk: features (B, M, F)."""
+        started = self.start(given) if isinstance(given, Batch) else given
+        places = Places(started.lengths, started.items.device)
+        mixed = self.trunk.upper(started.items, places, started.depth)
+        size, count = started.present.shape
+        index = started.owner[:, None].expand_as(mixed)
+        sums = mixed.new_zeros(size * count, mixed.shape[1]).scatter_add(0, index, mixed)
+        sizes = torch.bincount(started.owner, minlength=size * count).clamp(min=1)
+        means = (sums / sizes[:, None]).unflatten(0, (size, count))
+        values = torch.cat([started.before, means], -1)
+        return Features(values, started.present, started.columns)
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
         """The features (R, F - D) that are there before any modality has heard of another."""
@@ -321,14 +347,14 @@ class SharedModel(PreTrainedModel):
         return tokens.values[:, :count].flatten(1), torch.cat(rest, -1)
 
     def forward(
-        self, inputs: Batch | None = None, labels: Tensor | None = None, **unused: Any
+        self, inputs: Batch | Started | None = None, labels: Tensor | None = None, **unused: Any
     ) -> SequenceClassifierOutput:
         """Logits (B, K) of a batch, and the plain loss where labels are given.
 
         `unused` are the arguments of text models that PEFT's wrapper passes on.
         """
         if inputs is None:
-            raise ValueError("SharedModel takes inputs=Batch")
+            raise ValueError("SharedModel takes inputs=Batch or Started")
         logits = self.task_head(self.features(inputs))
         loss = None
         if labels is not None and self.config.outputs > 1:

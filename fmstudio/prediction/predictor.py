@@ -51,6 +51,13 @@ class Predictor:
         """What the adapter was trained on."""
         return self.model.modalities
 
+    @property
+    def reads(self) -> list[str]:
+        """What the adapter looks at: the tables alone where boosted trees were kept."""
+        head = self.model.task_head
+        alone = head.trees and not head.weight.any() and not head.offset.any()
+        return list(self.model.config.trees) if alone else self.modalities
+
     def predict(self, sources: Mapping[str, Sequence[Source]], case_id: str = "case") -> Prediction:
         """The fused answer to one case with any of the adapter's modalities.
 
@@ -62,6 +69,12 @@ class Predictor:
             f"{pipeline(name).label}: the adapter was not trained on this, so it was not used."
             for name in given
             if name not in self.modalities
+        ]
+        remarks += [
+            f"{pipeline(name).label}: the adapter is boosted trees on a table, which do not look "
+            "at this."
+            for name in given
+            if name in self.modalities and name not in self.reads
         ]
         prepared = self._prepare(case_id, given, remarks)
         parts, far = self._parts(prepared)
@@ -80,7 +93,7 @@ class Predictor:
         answer = self._answer(parts, [self.modalities.index(name) for name in used])
         return Prediction(
             adapter=self.adapter_id, case_id=case_id, task=self.task.kind, used=tuple(used),
-            missing=tuple(name for name in self.modalities if name not in prepared),
+            missing=tuple(name for name in self.reads if name not in prepared),
             remarks=tuple(remarks), warnings=tuple(warnings), guard=guard,
             seconds=time.perf_counter() - started, **answer,
         )  # fmt: skip
@@ -89,7 +102,7 @@ class Predictor:
         self, case_id: str, given: Mapping[str, Sequence[Source]], remarks: list[str]
     ) -> dict[str, Prepared]:
         """Reads and prepares what the adapter can use; adds to `remarks`."""
-        jobs = [(name, name, given[name]) for name in self.modalities if name in given]
+        jobs = [(name, name, given[name]) for name in self.reads if name in given]
         prepared = {}
         for name, read in self.reader.read_many(jobs):
             if isinstance(read, StudioError):
@@ -104,7 +117,7 @@ class Predictor:
         if not prepared:
             raise InputError(
                 f"Case {case_id} has nothing that the adapter can use.",
-                hint=f"Give at least one of: {', '.join(self.modalities)}.",
+                hint=f"Give at least one of: {', '.join(self.reads)}.",
             )
         return prepared
 

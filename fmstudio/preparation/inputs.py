@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 
 from fmstudio.adapters.processor import Processor
@@ -21,7 +20,7 @@ from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.preparation.keys import source_key
 from fmstudio.sandbox import Reader, pack, unpack
 from fmstudio.settings import Settings
-from fmstudio.types import ModalityInput, PatientCase, Prepared
+from fmstudio.types import COLUMNS, ModalityInput, PatientCase, Prepared
 
 
 @dataclass
@@ -124,8 +123,8 @@ class Preparation:
             for number, (case, given) in enumerate(self.inputs(modality, missing, keep)):
                 prepared = preparer.prepare(given)
                 if prepared.length:
-                    ready = {"tokens": encode(model, modality, prepared)} if frozen else None
-                    self.cache.write(wanted[case.case_id], ready or prepared.arrays)
+                    ready = encode(model, modality, prepared) if frozen else prepared
+                    self.cache.write(wanted[case.case_id], ready.arrays)
                 self.report((done + number / len(missing)) / len(processors))
             for case_id, key in wanted.items():
                 if key in self.cache:
@@ -134,12 +133,13 @@ class Preparation:
 
 
 @torch.inference_mode()
-def encode(model: SharedModel, modality: str, prepared: Prepared) -> np.ndarray:
-    """What its encoder makes of one prepared input, before any bridge: (T, width of the encoder).
+def encode(model: SharedModel, modality: str, prepared: Prepared) -> Prepared:
+    """What its encoder makes of one prepared input, before any bridge: tokens (T, its width).
 
     One at a time, because the last bit of a result depends on the padding of its batch, and a
     case must give the same tokens today, after a resumed run and at prediction.
     """
     given = collate([{modality: prepared}], model.device).modalities[modality]
     tokens = model.encode(modality, given)
-    return tokens.values[tokens.mask].float().cpu().numpy()
+    kept = {COLUMNS: prepared.arrays[COLUMNS]} if COLUMNS in prepared.arrays else {}
+    return Prepared({"tokens": tokens.values[tokens.mask].float().cpu().numpy(), **kept})

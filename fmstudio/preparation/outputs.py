@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 
 import numpy as np
 import torch
 
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import Batch, SharedModel, feature_count
+from fmstudio.model.shared import (
+    Batch,
+    SharedModel,
+    Started,
+    column_count,
+    feature_count,
+)
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.preparation.threads import side_by_side
 from fmstudio.types import Prepared
 
-BATCH = 32
+BATCH = 16
+
+# Ids of cases, and what is hidden of each, to the cases after the layers that were run before.
+Made = Callable[[Sequence[str], Sequence[set[str]]], Started]
 
 
 def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
@@ -26,39 +35,50 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
 
 
 def _batches(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None
-) -> Iterator[tuple[slice, Batch]]:
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None,
+    made: Made | None = None,
+) -> Iterator[tuple[slice, Batch | Started]]:  # fmt: skip
     """Batches of prepared cases; with `only`, of that modality and no other."""
     model.eval()
     hidden = set(model.modalities) - {only} if only else set()
     for start in range(0, len(ids), BATCH):
-        chosen = [cases.load(case_id, hidden) for case_id in ids[start : start + BATCH]]
-        yield slice(start, start + len(chosen)), collate(chosen, model.device)
+        chosen = ids[start : start + BATCH]
+        rows = slice(start, start + len(chosen))
+        if made is not None:
+            yield rows, made(chosen, [hidden] * len(chosen))
+        else:
+            loaded = [cases.load(case_id, hidden) for case_id in chosen]
+            yield rows, collate(loaded, model.device)
 
 
 @torch.inference_mode()
 def features_of(
     model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features (n, M, F) float32 and presence (n, M) of cases, in their order.
+    """Features (n, M, F + C) float32 and presence (n, M) of cases, in their order; the last C are
+    the columns that trees read, NaN where a value is missing.
 
     With `only`, the model sees that modality and no other, and M is 1; every case must have it.
     """
     kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
-    values = np.zeros((len(ids), len(kept), feature_count(model.config)), np.float32)
+    width, more = feature_count(model.config), column_count(model.config)
+    values = np.zeros((len(ids), len(kept), width + more), np.float32)
     present = np.zeros((len(ids), len(kept)), np.float32)
     for rows, batch in _batches(model, cases, ids, only):
         features = model.features(batch)
-        values[rows] = features.values[:, kept].float().cpu().numpy()
+        values[rows, :, :width] = features.values[:, kept].float().cpu().numpy()
+        values[rows, :, width:] = features.columns[:, kept].cpu().numpy()
         present[rows] = features.present[:, kept].float().cpu().numpy()
     return values, present
 
 
 @torch.inference_mode()
-def logits_of(model: SharedModel, cases: PreparedCases, ids: Sequence[str]) -> np.ndarray:
-    """Logits (n, K) float64 of cases, in their order."""
+def logits_of(
+    model: SharedModel, cases: PreparedCases, ids: Sequence[str], made: Made | None = None
+) -> np.ndarray:
+    """Logits (n, K) float64 of cases, in their order; `made` gives them some layers on."""
     logits = np.zeros((len(ids), model.config.outputs))
-    for rows, batch in _batches(model, cases, ids, None):
+    for rows, batch in _batches(model, cases, ids, None, made):
         logits[rows] = _logits(model, batch)
     return logits
 
@@ -121,7 +141,7 @@ def _from_parts(model: SharedModel, loaded: Loaded, chosen: Chosen, pool: Execut
         yield subset, logits[[place[case] for case in own]].cpu().numpy()
 
 
-def _logits(model: SharedModel, batch: Batch) -> np.ndarray:
+def _logits(model: SharedModel, batch: Batch | Started) -> np.ndarray:
     with autocast(model.device):
         logits: np.ndarray = model(inputs=batch).logits.float().cpu().numpy()
     return logits

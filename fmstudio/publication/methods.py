@@ -36,7 +36,10 @@ def _model(facts: Facts) -> list[Block]:
         f"A shared transformer (base '{card.get('base')}', weights SHA-256 "
         f"{card.get('base_sha256')}) reads {looks_at}; a missing one gives no token. Low-rank "
         "adapters (LoRA: Hu et al. 2021, arXiv 2106.09685) were trained on it, starting from a "
-        "linear probe on its frozen features (Kumar et al. 2022, arXiv 2202.10054). "
+        "probe on its frozen features (Kumar et al. 2022, arXiv 2202.10054): linear fits, beside "
+        "them boosted trees on the columns of a table (Ke et al. 2017), weighed by stacking "
+        "(Breiman 1996). Of boosting alone, the probe and adapters of growing depth, the simplest "
+        "within one standard error of the best was kept (Breiman et al. 1984). "
         f"{card.get('reason', '')} Logits were calibrated on validation patients, by a temperature "
         "(Guo et al. 2017, arXiv 1706.04599), with a shift where they called for one (Platt 1999)."
     )

@@ -8,7 +8,13 @@ from typing import Any
 from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
 from fmstudio.publication.facts import NAMES, Facts, named, told
 
-LADDER = {"lora": "LoRA adapter", "probe": "Probe on frozen features"}
+LADDER = {
+    "baseline: gradient boosting on table": "Gradient boosting on the table",
+    "probe": "Probe on frozen features",
+    "lora": "LoRA",
+    "lora: trunk": "LoRA on the whole trunk",
+    "lora: trunk and encoders": "LoRA on trunk and encoders",
+}
 WORDS = {"sensitivity": "Sensitivity", "specificity": "Specificity", "ppv": "PPV", "npv": "NPV"}
 VERDICTS = {
     "helps": "Using the modalities together helps.",
@@ -44,7 +50,7 @@ def _ladder(facts: Facts) -> list[Block]:
         rows.append([LADDER.get(step["name"], step["name"]) + chosen, told(figure)])
     if not rows:
         return []
-    return [Table(["Model", "Value (95 % interval)"], rows, "Against simpler models"),
+    return [Table(["Model", "Value (95 % interval)"], rows, "From simple to complex"),
             Paragraph(str(facts.card.get("reason") or ""))]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from fmstudio.contracts import pipelines
-from fmstudio.evaluation.baselines import table_baseline
+from fmstudio.evaluation.boosting import table_baseline
 from fmstudio.model.bases import EMBEDDED
 from fmstudio.model.load import load_base, task_config
 from fmstudio.preparation.inputs import Preparation

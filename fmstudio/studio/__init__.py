@@ -5,6 +5,7 @@ answers.py    previews, predictions                  batch.py      a manifest's 
 judgements.py how good an adapter is
 adapters.py   adapters                               exchange.py   bundles out, checked, and in
 training.py   bases and runs                         waiting.py    waiting for a run
+recipes.py    settings to run again
 catalogue.py  bases and encoders
 pretraining.py  new bases from cases without labels
 projects.py   projects and cohorts                   manifests.py  from a manifest to cases

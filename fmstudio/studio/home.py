@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +14,7 @@ from fmstudio.studio.loaded import Loaded
 if TYPE_CHECKING:
     from fmstudio.registry import Registry
     from fmstudio.sandbox import Reader
+    from fmstudio.training.sample import Size
 
 
 class Home:
@@ -23,6 +25,7 @@ class Home:
         self.registry = registry
         self._loaded = Loaded(settings)
         self._doubting = Doubting()
+        self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
 
     @classmethod
     def open(cls, home: str | os.PathLike[str] | None = None) -> Self:

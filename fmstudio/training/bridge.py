@@ -39,8 +39,9 @@ def _tokens(
     for case_id in ids:
         for modality, prepared in cases.load(case_id).items():
             if modality in modalities:
-                kept = prepared.arrays.get("tokens")
-                yield encode(model, modality, prepared) if kept is None else kept
+                ran = "tokens" in prepared.arrays
+                encoded = prepared if ran else encode(model, modality, prepared)
+                yield encoded.arrays["tokens"]
 
 
 def principal(

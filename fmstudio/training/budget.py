@@ -1,11 +1,11 @@
 """The label budget: the probe fitted again to fewer patients, to see what more of them would bring.
 
-Shape letters: n cases, M modalities, F features.
+Shape letters: n cases, M modalities, F features, C columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from fmstudio.evaluation.learning import Refit, learning_curve
 from fmstudio.training.judge import read
 from fmstudio.training.material import Material
-from fmstudio.training.probe import Head, fit_probe, prior_shift
+from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
 from fmstudio.types import TaskSpec
 
 SHARES = (0.125, 0.25, 0.5)
@@ -25,11 +25,11 @@ Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 def label_budget(
     task: TaskSpec, material: Material, features: Features, head: Head, balance: bool,
-    groups: Sequence[Sequence[slice]],
+    groups: Groups,
 ) -> dict[str, Any]:  # fmt: skip
     """The learning curve of the probe on test patients, see `learning_curve`.
 
-    `features` are values (n, M, F) and presence (n, M) by split; `head` is the probe of all
+    `features` are values (n, M, F + C) and presence (n, M) by split; `head` is the probe of all
     training cases, `groups` as for `fit_probe`.
     """
     targets, patients = material.targets["train"], np.array(material.patients("train"))

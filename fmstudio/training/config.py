@@ -1,46 +1,83 @@
 """The settings of a fine-tuning run: one frozen dataclass, read by page and command line alike.
 
-Each field's metadata says how to show it: `label`, `help`, and `low`/`high` or `choices`.
+Each field's metadata says how to show it: `label`, `help`, `group`, and `low`/`high` or `choices`;
+`idle` are conditions that say why it does not act with other settings or a task's kind; `searched`
+marks where a search starts from, `off` is the value that means none, `step` that of a widget.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import Field, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from fmstudio.errors import InputError
 
+SCOPES = ("upper trunk", "trunk", "trunk and encoders")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "quick": {"rank": 8, "epochs": 12, "patience": 4, "scope": "upper trunk"},
-    "balanced": {"rank": 8, "epochs": 40, "patience": 8, "scope": "trunk", "folds": 5},
-    "thorough": {
-        "rank": 16,
-        "epochs": 40,
-        "patience": 8,
-        "scope": "trunk and encoders",
-        "folds": 5,
+    "quick": {
+        "scope": "trunk", "rank": 8, "epochs": 12, "patience": 4,
+        "folds": 1, "seeds": 1, "search_minutes": 0.0,
     },
-}
+    "balanced": {
+        "scope": "trunk", "rank": 8, "epochs": 40, "patience": 8,
+        "folds": 5, "seeds": 1, "search_minutes": 0.0,
+    },
+    "thorough": {
+        "scope": "trunk and encoders", "rank": 16, "epochs": 40, "patience": 8,
+        "folds": 5, "seeds": 3, "search_minutes": 15.0,
+    },
+}  # fmt: skip
+ADAPTER, TRAINING, JUDGING = "What is adapted", "How it learns", "How it is chosen and judged"
+GROUPS = (ADAPTER, TRAINING, JUDGING)
 
 
 def _shown(default: Any, label: str, help: str, **limits: Any) -> Any:
     return field(default=default, metadata={"label": label, "help": help, **limits})
 
 
+def _needs_lora(values: Mapping[str, Any], task: str) -> str:
+    kept = {"boosting": "boosting", "probe": "the probe"}.get(values["keep"])
+    return f"no LoRA is trained where {kept} is to be kept" if kept else ""
+
+
+def _needs_depth(values: Mapping[str, Any], task: str) -> str:
+    return "there is no lesser depth to begin with" if values["scope"] == SCOPES[0] else ""
+
+
+def _needs_classes(values: Mapping[str, Any], task: str) -> str:
+    return "a number is predicted, so there are no classes" if task == "regression" else ""
+
+
+def _needs_several(values: Mapping[str, Any], task: str) -> str:
+    return "there is one modality, which always stays" if len(values["modalities"]) == 1 else ""
+
+
+def why_idle(item: Field[Any], values: Mapping[str, Any], task: str) -> str:
+    """Why a setting does not act with these values of all and this kind of task; "" if it acts."""
+    conditions = item.metadata.get("idle", ())
+    return next(filter(None, (condition(values, task) for condition in conditions)), "")
+
+
+def expected(item: Field[Any], value: Any) -> str:
+    """What a value should be, such as 'between 1 and 128', where it is not; "" where it is."""
+    known = item.metadata
+    if "choices" in known and value not in known["choices"]:
+        return "one of " + ", ".join(known["choices"])
+    if "low" in known and not known["low"] <= value <= known["high"]:
+        return f"between {known['low']} and {known['high']}"
+    return ""
+
+
 def check_ranges(config: Any) -> None:
     """Raises InputError for a field of a config whose value is out of its range."""
     for item in fields(config):
-        value, known = getattr(config, item.name), item.metadata
-        wrong = "choices" in known and value not in known["choices"]
-        wrong |= "low" in known and not known["low"] <= value <= known["high"]
-        if wrong:
-            expected = (
-                "one of " + ", ".join(known["choices"])
-                if "choices" in known
-                else f"between {known['low']} and {known['high']}"
+        value = getattr(config, item.name)
+        problem = expected(item, value)
+        if problem:
+            raise InputError(
+                f"{item.metadata['label']} is {value}.", hint=f"Give a value {problem}."
             )
-            raise InputError(f"{known['label']} is {value}.", hint=f"Give a value {expected}.")
 
 
 @dataclass(frozen=True)
@@ -65,55 +102,123 @@ class RunConfig:
         "quick", "Preset", "Sets the fields below to sensible values.", choices=tuple(PRESETS)
     )
     rank: int = _shown(
-        8, "LoRA rank", "Size of the adapter. More fits more, and overfits sooner.", low=1, high=128
+        8,
+        "LoRA rank",
+        "Size of the adapter. More fits more, and overfits sooner.",
+        low=1,
+        high=128,
+        group=ADAPTER,
+        idle=(_needs_lora,),
+        searched=True,
     )
     alpha: float = _shown(
         16.0, "LoRA alpha", "How strongly the adapter acts: its scale is alpha / rank.",
-        low=1.0, high=512.0,
+        low=1.0, high=512.0, group=ADAPTER, idle=(_needs_lora,),
     )  # fmt: skip
     lora_dropout: float = _shown(
-        0.0, "LoRA dropout", "Share of adapter inputs dropped in training.", low=0.0, high=0.8
+        0.0,
+        "LoRA dropout",
+        "Share of adapter inputs dropped in training.",
+        low=0.0,
+        high=0.8,
+        step=0.05,
+        group=ADAPTER,
+        idle=(_needs_lora,),
     )
     scope: str = _shown(
-        "upper trunk", "What to adapt",
+        "upper trunk", "How deep LoRA goes",
         "The trunk alone is fast, for the encoders run once; its upper half faster still. "
         "Adapting the encoders too costs several times as much and pays on larger cohorts.",
-        choices=("upper trunk", "trunk", "trunk and encoders"),
+        choices=SCOPES, group=ADAPTER, idle=(_needs_lora,), searched=True,
+    )  # fmt: skip
+    ladder: bool = _shown(
+        True, "Climb to that depth",
+        "Trains at every lesser depth first, so that a deeper adapter has to beat a simpler one.",
+        group=ADAPTER, idle=(_needs_lora, _needs_depth),
+    )  # fmt: skip
+    keep: str = _shown(
+        "simplest", "Which model is kept",
+        "The simplest within one standard error of the best on validation patients; or boosting on "
+        "the table, the probe or LoRA, whatever the figures say.",
+        choices=("simplest", "boosting", "probe", "lora"), group=JUDGING,
     )  # fmt: skip
     learning_rate: float = _shown(
         3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
-        low=1e-6, high=1e-1,
+        low=1e-6, high=1e-1, step=1e-4, group=TRAINING, idle=(_needs_lora,), searched=True,
     )  # fmt: skip
     weight_decay: float = _shown(
-        0.01, "Weight decay", "Pull of weights to zero.", low=0.0, high=1.0
+        0.01,
+        "Weight decay",
+        "Pull of weights to zero.",
+        low=0.0,
+        high=1.0,
+        step=0.01,
+        group=TRAINING,
+        idle=(_needs_lora,),
     )
-    epochs: int = _shown(12, "Epochs", "Passes over the training patients.", low=1, high=1000)
-    batch_size: int = _shown(16, "Batch size", "Cases per step.", low=1, high=512)
+    epochs: int = _shown(
+        12,
+        "Epochs",
+        "Passes over the training patients.",
+        low=1,
+        high=1000,
+        group=TRAINING,
+        idle=(_needs_lora,),
+    )
+    batch_size: int = _shown(
+        16, "Batch size", "Cases per step.", low=1, high=512, group=TRAINING, idle=(_needs_lora,)
+    )
     patience: int = _shown(
         4, "Patience", "Stop after so many epochs without a better validation score.",
-        low=1, high=1000,
+        low=1, high=1000, group=TRAINING, idle=(_needs_lora,),
     )  # fmt: skip
     modality_dropout: float = _shown(
         0.2, "Modality dropout",
         "Chance that a modality is hidden from a training case, so that the model learns to do "
         "without.",
-        low=0.0, high=0.9,
+        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True,
+        idle=(_needs_lora, _needs_several),
     )  # fmt: skip
     balance: bool = _shown(
-        True, "Balance classes", "Weigh cases so that rare classes count as much as common ones."
+        True,
+        "Balance classes",
+        "Weigh cases so that rare classes count as much as common ones.",
+        group=TRAINING,
+        idle=(_needs_classes,),
     )
     folds: int = _shown(
         1, "Folds",
         "With 2 or more, the probe is also judged by cross-validation over all patients: a "
         "steadier figure than one held-out split of a small cohort.",
-        low=1, high=20,
+        low=1, high=20, off=1, group=JUDGING,
     )  # fmt: skip
-    seed: int = _shown(0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1)
+    seeds: int = _shown(
+        1, "Seeds",
+        "With 2 or more, LoRA is trained from so many seeds and the trained weights are averaged; "
+        "the average is kept only where it is no worse on validation patients than the best one.",
+        low=1, high=10, group=JUDGING, idle=(_needs_lora,),
+    )  # fmt: skip
+    search_minutes: float = _shown(
+        0.0, "Minutes of search",
+        "Tries other ranks, learning rates, modality dropouts and depths for so long, judged on "
+        "validation patients; the best is trained. 0 means none.",
+        low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING, idle=(_needs_lora,),
+    )  # fmt: skip
+    seed: int = _shown(
+        0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1, group=JUDGING
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "encoders", dict(self.encoders))
         check_ranges(self)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """How deep LoRA goes on each rung that trains, least first; none if none is asked for."""
+        if self.keep in ("boosting", "probe"):
+            return ()
+        return SCOPES[: SCOPES.index(self.scope) + 1] if self.ladder else (self.scope,)
 
     @property
     def encoders_frozen(self) -> bool:
@@ -142,6 +247,10 @@ class RunConfig:
     def with_encoders(self, encoders: Mapping[str, str]) -> RunConfig:
         """The same config with other encoders."""
         return replace(self, encoders=encoders)
+
+    def at_scope(self, scope: str) -> RunConfig:
+        """The same config for a rung that goes so deep."""
+        return replace(self, scope=scope)
 
     def with_modalities(self, modalities: tuple[str, ...]) -> RunConfig:
         """The same config with `modalities` filled in."""

@@ -1,12 +1,13 @@
 """One fine-tuning run: a cohort in, an adapter's folder and the figures that judge it out.
 
-Read and prepare (cached) → baseline and probe → LoRA from the probe's head → choose on validation
-patients → calibrate → judge on held-out patients → write the adapter's folder.
+Read and prepare (cached) → the ladder: boosting on the table, the probe, LoRA from the probe's
+head, deeper and deeper → choose on validation patients → calibrate → judge on held-out patients →
+write the adapter's folder.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,49 +15,32 @@ from typing import Any
 import numpy as np
 import torch
 
-from fmstudio.adapters.lora import (
-    Adapted,
-    attach,
-    load_trained_state,
-    shared_model,
-    task_head,
-    trained_state,
-)
+from fmstudio.adapters.lora import Adapted, attach, load_trained_state, shared_model, task_head
 from fmstudio.adapters.readout import Readout, distances
-from fmstudio.contracts import pipeline
 from fmstudio.evaluation.answered import HeldOut, Question
-from fmstudio.evaluation.baselines import table_baseline
 from fmstudio.evaluation.calibration import fit_temperature, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.metrics import evaluate, headline
+from fmstudio.evaluation.metrics import evaluate
 from fmstudio.evaluation.recalibration import platt_beats_temperature
-from fmstudio.model.shared import token_means
+from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.preparation.held_out import Asked, held_out
-from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
-from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import (
-    Rung,
-    beats,
-    ladder_json,
-    rung,
-    single_probes,
-)
-from fmstudio.training.loop import Loop
+from fmstudio.training.choice import choose
+from fmstudio.training.climb import Ground, climb
+from fmstudio.training.config import SCOPES, RunConfig
+from fmstudio.training.judge import Rung, check_learned, ladder_json, single_probes
 from fmstudio.training.material import SPLITS, Material, prepare
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
 from fmstudio.training.probe import prior_shift
-from fmstudio.training.probing import head_of, install, probe_rung
-from fmstudio.training.reporter import Reporter
+from fmstudio.training.probing import Probed, grow, head_of, install, probe_rung
+from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.stopwatch import Stopwatch
+from fmstudio.training.tuning import Start, Tuned
 from fmstudio.types import Cohort, TaskSpec
 
-GRADIENT_BOOSTING = "baseline: gradient boosting on table"
-NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs
 
 
@@ -71,21 +55,6 @@ class Finetuned:
     held_out: HeldOut
 
 
-class _Middle:
-    """A reporter whose progress fills the part between preparing and judging."""
-
-    def __init__(self, reporter: Reporter) -> None:
-        self.points, self.should_stop, self._reporter = (
-            reporter.points,
-            reporter.should_stop,
-            reporter,
-        )
-
-    def progress(self, progress: Progress) -> None:
-        """Passes on, with the fraction squeezed to 0.55 to 0.95."""
-        self._reporter.progress(replace(progress, fraction=0.55 + 0.4 * progress.fraction))
-
-
 def finetune(
     run: RunRecord,
     project: ProjectRecord,
@@ -96,8 +65,9 @@ def finetune(
 ) -> Finetuned:
     """Fine-tunes on `cohort` and writes the adapter to `folder`/adapter.
 
-    Goes on from the checkpoint in `folder` where there is one. Raises InputError for a cohort or
-    config that cannot be trained on; Stopped if asked to stop.
+    Goes on from the checkpoints in `folder` where there are any. Raises InputError for a cohort or
+    config that cannot be trained on; RunFailed for a model that learned nothing; Stopped if asked
+    to stop.
     """
     task, watch = cohort.task, Stopwatch()
     config = RunConfig.from_dict(run.config)
@@ -106,57 +76,46 @@ def finetune(
         config = config.with_modalities(tuple(model.modalities))
     shift = prior_shift(task, material.targets["train"]) if config.balance else np.zeros(1)
 
-    reporter.progress(Progress("Fitting the baseline and the probe", 0.5))
-    with watch("baseline"):
-        baseline = _baseline(task, material, config, settings)
-    head, probe, crossed, learned = probe_rung(task, model, material, config, shift, watch)
+    reporter.progress(Progress("Fitting the simpler models", 0.5))
+    probed = probe_rung(task, model, material, config, shift, watch)
     with watch("singles"):
         singles = single_probes(task, model, material, config.balance)
-
-    install(model.task_head, head)
-    adapted = attach(model, config)
-    start = trained_state(adapted)
-    loop = Loop(
-        adapted, task, config, material.prepared, material.part("train"),
-        material.part("validation"), shift, folder, _Middle(reporter),
-    )  # fmt: skip
-    trained = loop.run()
-    tuned = {s: loop.predict(material.ids(s)) for s in SPLITS}
-    lora = rung("lora", task, material, tuned, trained.seconds)
+    grow(model, probed.head)
+    install(model.task_head, probed.head)
+    start = Start(model, shift, probed.unlearned)
+    ground = Ground(start, processors, material, settings, config)
+    climbed = climb(ground, folder, Share(reporter, 0.55, 0.4))
+    tuned = climbed.tuned
+    watch.seconds["search"] = climbed.search_seconds
+    watch.seconds["train"] = sum(each.trained.seconds for each in tuned)
 
     reporter.progress(Progress("Judging on held-out patients", 0.95))
     with watch("evaluate"):
-        chosen = lora if trained.best_epoch and beats(task, material, lora, probe) else probe
-        if chosen is probe:
-            load_trained_state(adapted, start)
+        rungs = [*(r for r, _ in probed.rungs), *(each.rung for each in tuned)]
+        chosen, reason = choose(task, material, rungs, config.keep)
+        config, adapted, material = _kept(chosen, model, material, config, probed, tuned)
+        check_learned(task, adapted, material, config.balance)
         readout = finish(task, adapted, material, shift)
         asked = Asked(task, shared_model(adapted), readout, material.prepared)
         held = held_out(asked, material.cases, singles)
-        rungs = [*([baseline] if baseline else []), probe, lora]
         held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
         figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
-        result = {
-            "run": run.id,
-            "status": "finished",
-            "task": task.kind,
-            "n": {s: len(material.cases[s]) for s in SPLITS},
-            "metrics": {name: figure.as_dict() for name, figure in figures.items()},
-            "ladder": ladder_json(task, material, rungs),
-            "chosen": chosen.name,
-            "reason": _reason(task, material, chosen, probe, lora),
-            "subsets": list(held.subsets),
-            "fusion": held.fusion,
-            "missing": list(held.missing),
-            "cross_validation": crossed,
-            "learning_curve": learned,
-        }
-    watch.seconds["train"] = trained.seconds
-    result |= {
-        "seconds": {name: round(value, 3) for name, value in watch.seconds.items()},
-        "cases_per_second": round(trained.cases / max(trained.seconds, 1e-9), 2),
-        "peak_memory_mb": round(peak_memory_mb()),
-        "epochs": trained.epochs,
-        "best_epoch": trained.best_epoch,
+    result = {
+        "run": run.id,
+        "status": "finished",
+        "task": task.kind,
+        "n": {s: len(material.cases[s]) for s in SPLITS},
+        "metrics": {name: figure.as_dict() for name, figure in figures.items()},
+        "ladder": ladder_json(task, material, rungs),
+        "chosen": chosen.name,
+        "reason": reason,
+        "subsets": list(held.subsets),
+        "fusion": held.fusion,
+        "missing": list(held.missing),
+        "cross_validation": probed.crossed,
+        "learning_curve": probed.learned,
+        **climbed.as_dict(),
+        **_cost(watch, tuned),
         "unreadable": sum(len(found) for found in material.prepared.unreadable.values()),
     }
     card = write_adapter(
@@ -173,26 +132,33 @@ def finetune(
     return Finetuned(result, folder / "adapter", card, held)
 
 
-def _baseline(
-    task: TaskSpec, material: Material, config: RunConfig, settings: Settings
-) -> Rung | None:
-    """Gradient boosting on the table columns; None where the cohort has no table."""
-    tables = [name for name in config.modalities if pipeline(name).kind == "table"]
-    if not tables:
-        return None
-    started = time.monotonic()
-    with Reader(settings.limits) as reader:
-        preparation = Preparation(reader, settings)
-        cases = [case for split in SPLITS for case in material.cases[split]]
-        read = {c.case_id: given for c, given in preparation.inputs(tables[0], cases, keep=True)}
-    rows = {split: [read.get(i) for i in material.ids(split)] for split in SPLITS}
-    held_out = [*rows["validation"], *rows["test"]]
-    found = table_baseline(
-        task, rows["train"], material.true("train"), held_out, config.balance, config.seed
-    )
-    cut = len(rows["validation"])
-    outputs = {"validation": found[:cut], "test": found[cut:]}
-    return Rung(GRADIENT_BOOSTING, outputs, time.monotonic() - started)
+def _kept(
+    chosen: Rung, model: SharedModel, material: Material, config: RunConfig, probed: Probed,
+    tuned: Sequence[Tuned],
+) -> tuple[RunConfig, Adapted, Material]:  # fmt: skip
+    """The chosen model's config, the model with its adapter, and the cases as it takes them."""
+    for each in tuned:
+        if each.rung is chosen:
+            adapted = attach(model, each.config)
+            load_trained_state(adapted, each.state)
+            return each.config, adapted, each.material
+    config = config.at_scope(SCOPES[0])
+    adapted = attach(model, config)
+    install(task_head(adapted), next(head for rung, head in probed.rungs if rung is chosen))
+    return config, adapted, material
+
+
+def _cost(watch: Stopwatch, tuned: Sequence[Tuned]) -> dict[str, Any]:
+    """What the run took, for its result."""
+    trained = [each.trained for each in tuned]
+    cases = sum(each.cases for each in trained)
+    return {
+        "seconds": {name: round(value, 3) for name, value in watch.seconds.items()},
+        "cases_per_second": round(cases / max(watch.seconds["train"], 1e-9), 2),
+        "peak_memory_mb": round(peak_memory_mb()),
+        "epochs": sum(each.epochs for each in trained),
+        "best_epoch": max((each.best_epoch for each in trained), default=0),
+    }
 
 
 @torch.inference_mode()
@@ -232,15 +198,3 @@ def _calibrated(task: TaskSpec, logits: np.ndarray, material: Material) -> tuple
         if found is not None:
             return temperature / found[0], found[1]
     return temperature, 0.0
-
-
-def _reason(task: TaskSpec, material: Material, chosen: Rung, probe: Rung, lora: Rung) -> str:
-    """One sentence on why this model was kept."""
-    figures = {r.name: r.validation(task, material) for r in (probe, lora)}
-    compared = (
-        f"({NAMES[headline(task)]} {figures['lora']:.3f} against {figures['probe']:.3f}, "
-        f"loss {lora.validation_loss:.3f} against {probe.validation_loss:.3f})."
-    )
-    if chosen is lora:
-        return f"LoRA was kept: it beats the probe on validation patients {compared}"
-    return f"The probe was kept: fine-tuning did not beat it on validation patients {compared}"

@@ -9,27 +9,33 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
+from fmstudio.adapters.lora import Adapted, shared_model
+from fmstudio.errors import RunFailed
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.model.shared import SharedModel, feature_groups
-from fmstudio.preparation.outputs import features_of
+from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.training.material import SPLITS, Material
-from fmstudio.training.probe import Head, fit_probe, loss, prior_shift
+from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
 from fmstudio.types import Interval, TaskSpec
 
-PROBE = "probe on this modality alone"
+ALONE = "probe on this modality alone"
+# The models of the ladder, as others know them.
+BOOSTING, PROBE, LORA = "baseline: gradient boosting on table", "probe", "lora"
+SAME = 1e-4  # logits that differ by less are the same answer
 FEWEST = 10  # training cases that a single modality must have to be judged alone
 
 
 @dataclass(frozen=True)
 class Rung:
-    """One model of the ladder: outputs by split, in the user's units, and what it took."""
+    """One model of the ladder: outputs by split, in the user's units, what it took, and its logits
+    (n, K) of the validation patients, in standard units for regression."""
 
     name: str
     outputs: Mapping[str, np.ndarray]
     seconds: float
-    validation_loss: float = float("nan")
+    logits: np.ndarray
 
     def validation(self, task: TaskSpec, material: Material) -> float:
         """The headline figure on validation patients, by which models are chosen."""
@@ -44,8 +50,7 @@ def rung(
         split: probabilities(task, values) * _spread(task, material) + _centre(task, material)
         for split, values in logits.items()
     }
-    lost = loss(task, logits["validation"], material.targets["validation"])
-    return Rung(name, outputs, seconds, lost)
+    return Rung(name, outputs, seconds, logits["validation"])
 
 
 def _spread(task: TaskSpec, material: Material) -> float:
@@ -56,13 +61,29 @@ def _centre(task: TaskSpec, material: Material) -> float:
     return material.centre if task.kind == "regression" else 0.0
 
 
-def beats(task: TaskSpec, material: Material, new: Rung, old: Rung) -> bool:
-    """True if `new` has the smaller validation loss and no worse a headline figure."""
-    figures = new.validation(task, material), old.validation(task, material)
-    return new.validation_loss < old.validation_loss and not figures[0] < figures[1]
+def check_learned(task: TaskSpec, adapted: Adapted, material: Material, balance: bool) -> None:
+    """Raises RunFailed for a model that gives all training patients the same answer.
+
+    Asked before the shift back to the true shares: with even classes, one that has learned nothing
+    but which class is common shows it.
+    """
+    logits = logits_of(shared_model(adapted), material.prepared, material.ids("train"))
+    same = bool((np.ptp(logits, axis=0) < SAME).all())
+    classes = len(np.unique(material.targets["train"][~np.isnan(material.targets["train"])]))
+    if task.kind in ("binary", "multiclass") and balance and classes > 1 and not same:
+        answers = logits[:, 0] > 0 if task.kind == "binary" else logits.argmax(1)
+        same = len(np.unique(answers)) < 2
+    if same:
+        raise RunFailed(
+            f"The model gives all {len(logits)} training patients the same answer: it found "
+            "nothing in the inputs that goes with the outcome.",
+            hint="See whether the labels belong to these patients, whether files were read (the "
+            "cohort report tells), and whether each class has at least some ten patients; then "
+            "try other modalities.",
+        )
 
 
-def groups_of(model: SharedModel) -> list[list[list[slice]]]:
+def groups_of(model: SharedModel) -> Groups:
     """What the probe reads of each modality, in the model's order."""
     return [feature_groups(model.config, modality) for modality in model.modalities]
 
@@ -88,7 +109,7 @@ def single_probes(
         head = fit_probe(task, sets["train"], patients, balance, groups)
         shift = prior_shift(task, sets["train"][2]) if balance else 0.0
         outputs = read(task, material, head, sets["test"], shift)
-        found.append(Shown((modality,), rows["test"], outputs, PROBE))
+        found.append(Shown((modality,), rows["test"], outputs, ALONE))
     return found
 
 
@@ -99,7 +120,7 @@ def _varied(task: TaskSpec, targets: np.ndarray) -> bool:
 def read(
     task: TaskSpec, material: Material, head: Head, part: Sequence[np.ndarray], shift: Any
 ) -> np.ndarray:
-    """Outputs in the user's units of a head on values (n, M, F) and presence (n, M)."""
+    """Outputs in the user's units of a head on values (n, M, F + C) and presence (n, M)."""
     outputs = probabilities(task, head.logits(part[0], part[1]) + shift)
     return outputs * _spread(task, material) + _centre(task, material)
 
@@ -110,11 +131,11 @@ def cross_validation_json(
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
     folds: int,
     balance: bool,
-    groups: Sequence[Sequence[Sequence[slice]]],
+    groups: Groups,
 ) -> dict[str, Any]:
     """The probe judged over all patients: each answered by a fit that did not see the patient.
 
-    `features` are values (n, M, F) and presence (n, M) by split; `groups` as for `fit_probe`.
+    `features` are values (n, M, F + C) and presence (n, M) by split; `groups` as for `fit_probe`.
     """
     values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
     targets = np.concatenate([material.targets[s] for s in SPLITS])

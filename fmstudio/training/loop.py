@@ -20,8 +20,10 @@ from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, tr
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.batching import collate
+from fmstudio.model.shared import Batch, Started
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.preparation.outputs import autocast, logits_of
+from fmstudio.preparation.prefix import Prefix, frozen_depth
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
@@ -71,7 +73,12 @@ def task_loss(task: TaskSpec, logits: Tensor, targets: Tensor, weights: Tensor) 
 
 
 class Loop:
-    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation."""
+    """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation.
+
+    `shift` (K) takes logits of even classes to the true shares; `unlearned` (n, M, K) is what the
+    trees of the head say too much of the training cases, for they were grown on them. `name` tells
+    the curves of several loops of one run apart.
+    """
 
     def __init__(
         self,
@@ -82,13 +89,18 @@ class Loop:
         train: Part,
         validation: Part,
         shift: np.ndarray,
+        unlearned: np.ndarray,
         folder: Path,
         reporter: Reporter,
+        name: str = "lora",
     ) -> None:
         self.adapted, self.task, self.config, self.cases = adapted, task, config, cases
         self.train_part, self.validation_part, self.shift = train, validation, shift
-        self.folder, self.reporter = folder, reporter
+        self.unlearned, self.folder, self.reporter = unlearned, folder, reporter
+        self.told = "".join(f", {part}" for part in name.split(": ")[1:])
         self.device = adapted.device
+        depth = frozen_depth(shared_model(adapted))
+        self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
         weights = case_weights(task, train.targets) if config.balance else None
         self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
@@ -125,7 +137,16 @@ class Loop:
 
     def predict(self, ids: Sequence[str]) -> np.ndarray:
         """Logits (n, K) of prepared cases, with the shift back to true class shares."""
-        return logits_of(shared_model(self.adapted), self.cases, ids) + self.shift
+        model = shared_model(self.adapted)
+        given = None if self.prefix is None else self.prefix.batch
+        return logits_of(model, self.cases, ids, given) + self.shift
+
+    def _inputs(self, ids: Sequence[str], hidden: Sequence[set[str]]) -> Batch | Started:
+        """Cases for the model, each without its hidden modalities."""
+        if self.prefix is not None:
+            return self.prefix.batch(ids, hidden)
+        pairs = zip(ids, hidden, strict=True)
+        return collate([self.cases.load(case_id, own) for case_id, own in pairs], self.device)
 
     def _start(self) -> Checkpoint:
         state = load_checkpoint(self.folder, self.parameters, self.optimizer)
@@ -154,16 +175,15 @@ class Loop:
     def _step(self, step: int, chosen: np.ndarray) -> float:
         draw = np.random.default_rng([self.config.seed, 1, step])
         torch.manual_seed(int(draw.integers(2**31)))
-        cases = [
-            self.cases.load(self.train_part.ids[i], self._hidden(self.train_part.ids[i], draw))
-            for i in chosen
-        ]
+        ids = [self.train_part.ids[i] for i in chosen]
+        hidden = [self.hidden(case_id, draw) for case_id in ids]
         targets = self._tensor(self.train_part.targets[chosen])
         for group in self.optimizer.param_groups:
             group["lr"] = self.config.learning_rate * self._pace(step) * group["pace"]
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device):
-            logits = shared_model(self.adapted)(inputs=collate(cases, self.device)).logits
+            logits = shared_model(self.adapted)(inputs=self._inputs(ids, hidden)).logits
+        logits = logits + self._tensor(self._unlearned(ids, hidden, chosen))
         weights = self._tensor(self.weights[chosen])
         value = task_loss(self.task, logits.float(), targets, weights)
         value.backward()
@@ -171,7 +191,20 @@ class Loop:
         self.optimizer.step()
         return float(value.detach())
 
-    def _hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
+    def _unlearned(
+        self, ids: Sequence[str], hidden: Sequence[set[str]], chosen: np.ndarray
+    ) -> np.ndarray:
+        """What to add to the logits (n, K), by the modalities that the cases are shown with."""
+        names, keys = shared_model(self.adapted).modalities, self.cases.keys
+        shown = np.array(
+            [
+                [name in keys[case_id] and name not in own for name in names]
+                for case_id, own in zip(ids, hidden, strict=True)
+            ]
+        )
+        return (self.unlearned[chosen] * shown[..., None]).sum(1)
+
+    def hidden(self, case_id: str, draw: np.random.Generator) -> set[str]:
         """The modalities that this case does without in this step; one always stays."""
         there = list(self.cases.keys[case_id])
         hidden = [name for name in there if draw.random() < self.config.modality_dropout]
@@ -202,10 +235,12 @@ class Loop:
         lost, figure = self._validation_loss()
         epoch = state.epoch + 1
         first = state.epoch * self.steps_per_epoch
-        points = [Point("train loss", first + i + 1, value) for i, value in enumerate(losses)]
-        points.append(Point("validation loss", epoch, lost))
+        points = [
+            Point(f"train loss{self.told}", first + i + 1, value) for i, value in enumerate(losses)
+        ]
+        points.append(Point(f"validation loss{self.told}", epoch, lost))
         if np.isfinite(figure):
-            points.append(Point(f"validation {headline(self.task)}", epoch, figure))
+            points.append(Point(f"validation {headline(self.task)}{self.told}", epoch, figure))
         now = trained_state(self.adapted)
         better = lost < state.best_loss
         return Checkpoint(
@@ -225,7 +260,7 @@ class Loop:
         left = (self.config.epochs - state.epoch) * state.seconds / state.epoch
         self.reporter.progress(
             Progress(
-                "Fine-tuning",
+                f"Fine-tuning{self.told}",
                 state.epoch / self.config.epochs,
                 state.epoch,
                 self.config.epochs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -21,7 +21,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
-from fmstudio.types import Cohort, PatientCase, target_array
+from fmstudio.types import COLUMNS, Cohort, PatientCase, target_array
 
 SPLITS = ("train", "validation", "test")
 
@@ -79,11 +79,29 @@ def prepare(
     with Reader(settings.limits, workers=max(1, psutil.cpu_count() or 1)) as reader:
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
-        prepared = preparation.run(model, processors, cohort.cases, config.encoders_frozen)
+        model.config.columns = {
+            name: len(one.state[COLUMNS]) for name, one in processors.items()
+            if one.state.get(COLUMNS)
+        }  # fmt: skip
+        prepared = preparation.run(model, processors, cohort.cases, frozen=True)
     material = material_of(cohort, prepared)
-    check_step(config, prepared, material.ids("train"), settings)
     fit_bridges(model, prepared, material.ids("train"))
     return model, processors, material
+
+
+def unfrozen(
+    config: RunConfig, model: SharedModel, processors: Mapping[str, Processor], material: Material,
+    settings: Settings,
+) -> Material:  # fmt: skip
+    """The same cases as they were before any encoder, for a rung that adapts encoders too.
+
+    Raises ResourceError if memory will not do for a step of it.
+    """
+    with Reader(settings.limits, workers=max(1, psutil.cpu_count() or 1)) as reader:
+        cases = material.cohort.cases
+        prepared = Preparation(reader, settings).run(model, processors, cases, frozen=False)
+    check_step(config, prepared, material.ids("train"), settings)
+    return replace(material, prepared=prepared)
 
 
 def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:

@@ -1,16 +1,18 @@
-"""The probe: a linear reading of the frozen model's features, and the start of the task head.
+"""The probe: a reading of the frozen model's features, and the start of the task head.
+
+Linear for what the encoders make; of a table, boosted trees read its columns beside that.
 
 Fine-tuning that starts from the probe's head keeps the features that pretraining made (linear
-probing, then fine-tuning: Kumar et al. 2022, arXiv 2202.10054). No torch here.
+probing, then fine-tuning: Kumar et al. 2022, arXiv 2202.10054).
 
-Shape letters: n cases, M modalities, F features, K outputs.
+Shape letters: n cases, M modalities, F features, C columns, K outputs.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,6 +22,9 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold
 from threadpoolctl import threadpool_limits
 
+from fmstudio.evaluation.boosting import fit_boosting
+from fmstudio.evaluation.trees import Trees
+from fmstudio.model.shared import ByTrees
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
@@ -27,26 +32,41 @@ PULL = 2.0  # how many cases' worth each modality's weight is drawn to one half:
 STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
 
 
+Groups = Sequence[Sequence[Sequence[slice] | ByTrees]]
+
+
 @dataclass(frozen=True)
 class Head:
-    """A task head's numbers: mean, scale (M, F); weight (M, F, K); offset (M, K); bias (K)."""
+    """A task head's numbers: mean, scale (M, F); weight (M, F, K); offset (M, K); bias (K).
+
+    `trees`, by modality, read the columns behind its F features. They know the cases they were
+    grown on better than others: `unlearned` (n, M, K) is what to add to the parts of those cases
+    to have what trees say that did not see their patient.
+    """
 
     mean: np.ndarray
     scale: np.ndarray
     weight: np.ndarray
     offset: np.ndarray
     bias: np.ndarray
+    trees: Mapping[int, Trees] = field(default_factory=dict)
+    unlearned: np.ndarray | None = None
 
     def parts(self, features: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """Each modality's part of the logits: (n, M, F) and (n, M) to (n, M, K)."""
+        """Each modality's part of the logits: (n, M, F + C) and (n, M) to (n, M, K)."""
+        width = self.mean.shape[1]
         modalities = [
-            ((features[:, m] - self.mean[m]) / self.scale[m]) @ self.weight[m] + self.offset[m]
+            ((features[:, m, :width] - self.mean[m]) / self.scale[m]) @ self.weight[m]
+            + self.offset[m]
             for m in range(features.shape[1])
         ]
-        return np.stack(modalities, 1) * present[..., None]
+        parts = np.stack(modalities, 1)
+        for m, trees in self.trees.items():
+            parts[:, m] += trees.logits(features[:, m, width:])
+        return parts * present[..., None]
 
     def logits(self, features: np.ndarray, present: np.ndarray) -> np.ndarray:
-        """(n, M, F) and (n, M) to (n, K)."""
+        """(n, M, F + C) and (n, M) to (n, K)."""
         return self.parts(features, present).sum(1) + self.bias
 
 
@@ -103,35 +123,45 @@ def fit_probe(
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
     balance: bool,
-    groups: Sequence[Sequence[Sequence[slice]]] | None = None,
+    groups: Groups | None = None,
 ) -> Head:
-    """Linear fits of each modality, and one weight for each in their sum (stacking).
+    """Fits of each modality, and one weight for each in their sum (stacking).
 
-    `train` is features (n, M, F), present (n, M) and targets; `patients` (n) says whose each case
-    is. Regression targets are expected in standard units. The strength of L2 of each fit is chosen
-    by cross-validation over patients, and the sum is fitted to the cross-validated logits with
-    weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features at once
-    drowns what a modality knows in the noise of the others. `groups` are the features that each
-    modality is read by: for each of its fits, groups that are trusted alike however many features
-    they have; without it, one fit of all. Others get no weight, are standardized and left to
-    fine-tuning. With `balance` the classes weigh the same, and the head's bias is that of balanced
-    classes (see `prior_shift`).
+    `train` is features (n, M, F + C), present (n, M) and targets; `patients` (n) says whose each
+    case is. Regression targets are expected in standard units. The strength of L2 of each linear
+    fit is chosen by cross-validation over patients, and the sum is fitted to the cross-validated
+    logits with weights of at least 0 (Breiman 1996, "Stacked regressions"): one fit of all features
+    at once drowns what a modality knows in the noise of the others. `groups` are what each modality
+    is read by: for each of its fits, groups of features that are trusted alike however many they
+    are, or columns for trees; without it, one fit of all. Other features get no weight, are
+    standardized and left to fine-tuning. With `balance` the classes weigh the same, and the head's
+    bias is that of balanced classes (see `prior_shift`).
     """
     features, present, targets = train
-    modalities, width = features.shape[1:]
-    whole = [[[slice(0, width)]]] * modalities
+    modalities = features.shape[1]
+    whole: Groups = [[[slice(0, features.shape[2])]]] * modalities
     fits = [(m, fit) for m, own in enumerate(groups or whole) for fit in own]
+    width = min([fit.columns.start for _, fit in fits if isinstance(fit, ByTrees)],
+                default=features.shape[2])  # fmt: skip
     mean, scale = np.zeros((modalities, width)), np.ones((modalities, width))
     weight = np.zeros((len(fits), width, task.outputs))
     offset = np.zeros((len(fits), task.outputs))
     judged = np.zeros((len(targets), *offset.shape))
+    grown: dict[int, _Grown] = {}
     fair = np.ones(len(targets), bool)
     for index, (m, fit) in enumerate(fits):
         rows = np.flatnonzero(present[:, m])
         if len(rows) < 2:
             continue
         own = [patients[row] for row in rows]
-        one = _fit_one(task, features[rows, m], targets[rows], own, balance, _trust(width, fit))
+        if isinstance(fit, ByTrees):
+            columns = features[rows, m, fit.columns]
+            grown[index] = tree = _grow(task, columns, targets[rows], own, balance)
+            judged[rows, index] = tree.judged
+            fair[rows] &= tree.known
+            continue
+        trust = _trust(width, fit)
+        one = _fit_one(task, features[rows, m, :width], targets[rows], own, balance, trust)
         mean[m], scale[m] = one.mean, one.scale
         weight[index], offset[index] = one.weight, one.offset
         judged[rows, index] = one.judged
@@ -139,12 +169,66 @@ def fit_probe(
     weights = case_weights(task, targets[fair]) if balance else None
     share, bias = _stack(task, judged[fair], targets[fair], weights)
     owner = np.array([m for m, _ in fits])[:, None] == np.arange(modalities)  # (fits, M)
+    unlearned = np.zeros((len(targets), modalities, task.outputs))
+    for index, tree in grown.items():
+        rows = np.flatnonzero(present[:, fits[index][0]])
+        unlearned[rows, fits[index][0]] = (tree.judged - tree.learned) * share[index]
     return Head(
         mean, scale,
         np.einsum("im,ifk->mfk", owner, weight * share[:, None]),
         np.einsum("im,ik->mk", owner, offset * share),
         bias,
+        {fits[index][0]: tree.trees.scaled(share[index]) for index, tree in grown.items()},
+        unlearned,
     )  # fmt: skip
+
+
+def fit_trees(
+    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], balance: bool, groups: Groups
+) -> Head | None:
+    """Boosted trees alone: a head that looks at a table's columns and at nothing else; None where
+    no modality has columns. `train`, `balance` and `groups` as for `fit_probe`."""
+    features, present, targets = train
+    read = [(m, fit.columns) for m, own in enumerate(groups) for fit in own
+            if isinstance(fit, ByTrees)]  # fmt: skip
+    if not read:
+        return None
+    m, columns = read[0]
+    rows = np.flatnonzero(present[:, m])
+    trees = fit_boosting(task, features[rows, m, columns], targets[rows], balance)
+    modalities, width, outputs = len(groups), columns.start, task.outputs
+    return Head(
+        np.zeros((modalities, width)), np.ones((modalities, width)),
+        np.zeros((modalities, width, outputs)), np.zeros((modalities, outputs)),
+        np.zeros(outputs), {m: trees},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Trees grown on all cases, and the logits (n, K) that they gave these; the other two as in a
+    linear fit."""
+
+    trees: Trees
+    learned: np.ndarray
+    judged: np.ndarray
+    known: np.ndarray
+
+
+def _grow(
+    task: TaskSpec, columns: np.ndarray, targets: np.ndarray, patients: Sequence[str], balance: bool
+) -> _Grown:
+    """Boosted trees on columns (n, C), and what those say that did not see a case's patient."""
+    trees = fit_boosting(task, columns, targets, balance)
+    judged, known = np.zeros((len(targets), task.outputs)), np.ones(len(targets), bool)
+    if len(set(patients)) > 1:
+        folds = GroupKFold(min(FOLDS, len(set(patients))), shuffle=True, random_state=0)
+        for inner, outer in folds.split(columns, groups=list(patients)):
+            if task.kind == "multiclass":
+                known[outer] = np.isin(targets[outer], targets[inner])
+            part = fit_boosting(task, columns[inner], targets[inner], balance)
+            judged[outer] = part.logits(columns[outer])
+    return _Grown(trees, trees.logits(columns), judged, known)
 
 
 def _trust(width: int, groups: Sequence[slice]) -> np.ndarray:

@@ -1,57 +1,112 @@
-"""The first rung: the probe on the features of the frozen model, and the head it starts from."""
+"""The rungs on the frozen model: boosting on the table and the probe, and their heads."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from fmstudio.model.shared import SharedModel, TaskHead
+from fmstudio.model.head import TaskHead
+from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.outputs import features_of
 from fmstudio.training.budget import label_budget
 from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import Rung, cross_validation_json, groups_of, rung
+from fmstudio.training.judge import (
+    BOOSTING,
+    PROBE,
+    Rung,
+    cross_validation_json,
+    groups_of,
+    rung,
+)
 from fmstudio.training.material import SPLITS, Material
-from fmstudio.training.probe import Head, fit_probe
+from fmstudio.training.probe import Head, fit_probe, fit_trees
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.types import TaskSpec
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The rungs that need no training of the network, each with its head, from simple to complex;
+    what the head of the probe says too much of the training cases; its cross-validation, if the run
+    is to have folds; what more patients would bring."""
+
+    rungs: Sequence[tuple[Rung, Head]]
+    unlearned: np.ndarray
+    crossed: dict[str, Any] | None
+    learned: dict[str, Any]
+
+    @property
+    def head(self) -> Head:
+        """The probe's."""
+        return self.rungs[-1][1]
 
 
 def probe_rung(
     task: TaskSpec, model: SharedModel, material: Material, config: RunConfig, shift: np.ndarray,
     watch: Stopwatch,
-) -> tuple[Head, Rung, dict[str, Any] | None, dict[str, Any]]:  # fmt: skip
-    """The probe's head, its rung, its cross-validation if the run is to have folds, and what more
-    patients would bring.
+) -> Probed:  # fmt: skip
+    """Boosting on the table, if there is one, and the probe.
 
     The features of all cases live in here only: they are the one thing that grows with the cohort.
     """
-    with watch("probe"):
+    groups, patients = groups_of(model), material.patients("train")
+
+    def judged(name: str, head: Head, seconds: float) -> tuple[Rung, Head]:
+        logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
+        return rung(name, task, material, logits, seconds), head
+
+    with watch("features"):
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
-        head = fit_probe(task, train, material.patients("train"), config.balance, groups_of(model))
-        logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
+    with watch("baseline"):
+        boosted = fit_trees(task, train, config.balance, groups)
+    with watch("probe"):
+        head = fit_probe(task, train, patients, config.balance, groups)
+    rungs = []
+    if boosted:  # standardized like the probe, for the guard looks at features by their spread
+        boosted = replace(boosted, mean=head.mean, scale=head.scale)
+        rungs.append(judged(BOOSTING, boosted, watch.seconds["baseline"]))
+    rungs.append(judged(PROBE, head, watch.seconds["probe"]))
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):
             crossed = cross_validation_json(
-                task, material, sets, config.folds, config.balance, groups_of(model)
+                task, material, sets, config.folds, config.balance, groups
             )
     with watch("learning curve"):
-        learned = label_budget(task, material, sets, head, config.balance, groups_of(model))
-    return head, rung("probe", task, material, logits, watch.seconds["probe"]), crossed, learned
+        learned = label_budget(task, material, sets, head, config.balance, groups)
+    unlearned = np.zeros((len(train[2]), len(model.modalities), task.outputs))
+    return Probed(rungs, unlearned if head.unlearned is None else head.unlearned, crossed, learned)
+
+
+NUMBERS = ("mean", "scale", "weight", "offset", "bias")
+
+
+def grow(model: SharedModel, head: Head) -> None:
+    """Makes room in the model's task head, and says so in its config, for a probe's trees."""
+    shapes = {m: trees.shape for m, trees in head.trees.items()}
+    model.config.trees = {model.modalities[m]: list(shape) for m, shape in shapes.items()}
+    own = model.task_head
+    fresh = TaskHead(*own.weight.shape, shapes).to(own.bias.device)
+    fresh.load_state_dict(own.state_dict(), strict=False)
+    model.task_head = fresh
 
 
 def install(target: TaskHead, head: Head) -> None:
-    """Puts a probe's numbers into the model's task head."""
+    """Puts a probe's numbers into a task head that has room for its trees."""
     with torch.no_grad():
-        for name in ("mean", "scale", "weight", "offset", "bias"):
+        for name in NUMBERS:
             own = getattr(target, name)
             own.copy_(torch.as_tensor(getattr(head, name), dtype=own.dtype))
+        for m, trees in head.trees.items():
+            target.trees[str(m)].put(trees)
 
 
 def head_of(own: TaskHead) -> Head:
-    """The numbers of the model's task head."""
-    names = ("mean", "scale", "weight", "offset", "bias")
-    return Head(*(getattr(own, name).detach().float().cpu().numpy() for name in names))
+    """The numbers of a task head."""
+    numbers = [getattr(own, name).detach().float().cpu().numpy() for name in NUMBERS]
+    return Head(*numbers, {int(place): grown.trees for place, grown in own.trees.items()})

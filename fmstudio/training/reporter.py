@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from fmstudio.records import Point, Progress
@@ -30,3 +31,23 @@ class Reporter(Protocol):
     def should_stop(self) -> bool:
         """True once somebody asked for a stop: write a checkpoint, then raise Stopped."""
         ...
+
+
+class Share:
+    """A reporter whose progress fills a part of another's: `share` of it from `start` on."""
+
+    def __init__(self, reporter: Reporter, start: float, share: float) -> None:
+        self._reporter, self._start, self._share = reporter, start, share
+
+    def progress(self, progress: Progress) -> None:
+        """Passes on, with the fraction squeezed into the part."""
+        fraction = self._start + self._share * progress.fraction
+        self._reporter.progress(replace(progress, fraction=fraction))
+
+    def points(self, points: Sequence[Point]) -> None:
+        """Passes on."""
+        self._reporter.points(points)
+
+    def should_stop(self) -> bool:
+        """As the other says."""
+        return self._reporter.should_stop()

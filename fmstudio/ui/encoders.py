@@ -10,6 +10,7 @@ from fmstudio.ui.fragments import Html, area, join, link, tag, text
 from fmstudio.ui.message import shown
 
 if TYPE_CHECKING:
+    from fmstudio.contracts import Pipeline
     from fmstudio.studio import Studio
     from fmstudio.studio.catalogue import Entry
     from fmstudio.training.config import RunConfig
@@ -20,6 +21,16 @@ OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 def _kept(studio: Studio) -> list[Entry]:
     return [one for one in studio.catalogue() if one.what == "encoder"]
+
+
+def choices_for(studio: Studio, pipeline: Pipeline) -> list[tuple[str, str]]:
+    """The base's own encoder, and the kept ones that read this kind of data."""
+    return _offered(pipeline, _kept(studio))
+
+
+def _offered(pipeline: Pipeline, kept: list[Entry]) -> list[tuple[str, str]]:
+    fitting = [entry for entry in kept if pipeline.kind in entry.kinds]
+    return [("The base's own encoder", OWN), *((_words(entry), entry.name) for entry in fitting)]
 
 
 def encoder_choice(
@@ -42,12 +53,11 @@ def encoder_choice(
         kept = _kept(studio)
         updates = []
         for one, value in zip(pipelines, now, strict=True):
-            fitting = [entry for entry in kept if one.kind in entry.kinds]
-            known = [("The base's own encoder", OWN), *((_words(e), e.name) for e in fitting)]
-            updates.append(gr.Dropdown(
-                choices=known, value=value if value in {name for _, name in known} else OWN,
-                visible=bool(fitting) and one.name in names,
-            ))  # fmt: skip
+            known = _offered(one, kept)
+            # A choice that stands is left alone: it may be newer than the one that came along.
+            own = {} if value in {name for _, name in known} else {"value": OWN}
+            visible = len(known) > 1 and one.name in names
+            updates.append(gr.update(choices=known, visible=visible, **own))
         return _where(bool(kept)), *updates
 
     outputs = [hint, *lists.values()]

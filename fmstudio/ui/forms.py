@@ -1,4 +1,4 @@
-"""The settings of a run as widgets, made from the metadata of RunConfig's fields.
+"""The settings of a run as widgets and values, made from the metadata of RunConfig's fields.
 
 A new field of RunConfig appears here by itself: number, choice or yes/no by its default.
 """
@@ -14,7 +14,7 @@ import gradio as gr
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.fragments import Html, join, table, tag, text
-from fmstudio.ui.wording import number
+from fmstudio.ui.wording import listed, number
 
 # Chosen in steps of their own.
 ELSEWHERE = ("base", "modalities", "encoders", "preset")
@@ -26,40 +26,31 @@ def shown_fields() -> tuple[Field[Any], ...]:
     return tuple(item for item in fields(RunConfig) if item.name not in ELSEWHERE)
 
 
-def settings_form() -> list[gr.components.Component]:
-    """One widget per shown field, two a row, with the quick preset's values."""
-    start = RunConfig.from_preset("quick")
-    widgets: list[gr.components.Component] = []
-    items = shown_fields()
-    for place in range(0, len(items), 2):
-        with gr.Row():
-            widgets += [widget(item, getattr(start, item.name)) for item in items[place:][:2]]
-    return widgets
-
-
 def widget(item: Field[Any], value: Any) -> gr.components.Component:
-    """The widget for one field."""
+    """The widget for one field; its help stands beside it."""
     known = item.metadata
-    shared = {"label": known["label"], "info": known["help"], "min_width": 280}
+    shared: dict[str, Any] = {"label": known["label"], "show_label": False, "container": False}
     if "choices" in known:
-        return gr.Radio(list(known["choices"]), value=value, **shared)
+        return gr.Dropdown(list(known["choices"]), value=value, filterable=False, **shared)
     if isinstance(value, bool):
         return gr.Checkbox(value=value, **shared)
-    shared["info"] = f"{known['help']} {range_in_words(item)}"
     whole = isinstance(value, int)
-    return gr.Number(
-        value=value, precision=0 if whole else None, step=1 if whole else known["low"], **shared
-    )
+    return gr.Number(value=value, precision=0 if whole else None, step=known.get("step", 1),
+                     **shared)  # fmt: skip
 
 
 def range_in_words(item: Field[Any]) -> str:
-    """'From 1 to 128.'"""
-    low, high = item.metadata["low"], item.metadata["high"]
-    return f"From {_plain(low)} to {_plain(high)}."
+    """'1 to 128', the choices, or 'yes or no'."""
+    known = item.metadata
+    if "choices" in known:
+        return " · ".join(known["choices"])
+    return f"{_plain(known['low'])} to {_plain(known['high'])}" if "low" in known else "yes or no"
 
 
 def _plain(value: float) -> str:
-    return number(value) if isinstance(value, int) else f"{value:g}"
+    if isinstance(value, int):
+        return number(value)
+    return f"{value:g}" if value == 0 or value >= 1e-4 else f"{value:.9f}".rstrip("0")
 
 
 def of_preset(preset: str) -> list[Any]:
@@ -70,13 +61,15 @@ def of_preset(preset: str) -> list[Any]:
 
 def check(*values: Any) -> list[dict[str, Any]]:
     """Gradio's verdict on each widget, with the range in words where a value is outside it."""
-    verdicts = []
-    for item, value in zip(shown_fields(), values, strict=True):
-        known = item.metadata
-        fine = "low" not in known or (value is not None and known["low"] <= value <= known["high"])
-        message = "" if fine else f"{known['label']}: {range_in_words(item)}"
-        verdicts.append(gr.validate(fine, message))
-    return verdicts
+    told = (complaint(item, value) for item, value in zip(shown_fields(), values, strict=True))
+    return [gr.validate(not words, words) for words in told]
+
+
+def complaint(item: Field[Any], value: Any) -> str:
+    """'LoRA rank: from 1 to 128.' for a value that is not in its range, else nothing."""
+    known = item.metadata
+    fine = "low" not in known or (value is not None and known["low"] <= value <= known["high"])
+    return "" if fine else f"{known['label']}: from {range_in_words(item)}."
 
 
 def config(
@@ -95,10 +88,18 @@ def config(
     )
 
 
+def preset_in_words(given: RunConfig) -> str:
+    """'Balanced', or 'Balanced, but for LoRA rank and Epochs'."""
+    usual = RunConfig.from_preset(given.preset)
+    items = [i for i in shown_fields() if getattr(given, i.name) != getattr(usual, i.name)]
+    labels = [item.metadata["label"] for item in items]
+    return given.preset.capitalize() + (f", but for {listed(labels)}" if labels else "")
+
+
 def settings_table(given: RunConfig | PretrainConfig) -> Html:
     """All settings of a run, folded away."""
     rows = [
-        [text(item.metadata["label"]), text(_said(getattr(given, item.name)))]
+        [text(item.metadata["label"]), text(said(getattr(given, item.name)))]
         for item in fields(given)
         if item.name not in (*ELSEWHERE, *OF_A_BASE)
     ]
@@ -106,7 +107,8 @@ def settings_table(given: RunConfig | PretrainConfig) -> Html:
     return tag("details", join(inside), "fm-details")
 
 
-def _said(value: Any) -> str:
+def said(value: Any) -> str:
+    """A setting's value as people read it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):

@@ -20,12 +20,22 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
 
-STAGES: Mapping[str, str] = {"lora": "LoRA adapter", "probe": "Probe: frozen base, new head"}
+STAGES: Mapping[str, str] = {
+    "baseline: gradient boosting on table": "Gradient boosting on the table",
+    "probe": "Probe: frozen base, new head",
+    "lora": "LoRA",
+    "lora: trunk": "LoRA on the whole trunk",
+    "lora: trunk and encoders": "LoRA on trunk and encoders",
+}
 PARTS: Mapping[str, str] = {
     "prepare": "reading and preparing",
-    "baseline": "the baseline",
+    "features": "what the base makes of them",
+    "baseline": "boosting",
     "probe": "the probe",
+    "cross-validation": "cross-validation",
+    "learning curve": "the learning curve",
     "singles": "each modality alone",
+    "search": "the search",
     "train": "fine-tuning",
     "evaluate": "judging",
 }
@@ -124,17 +134,8 @@ def ladder(found: Mapping[str, Any]) -> Html:
             text(interval(figure)), text(duration(step.get("seconds"))),
         ])  # fmt: skip
     header = ["Model", _axis(name), "#Value (95 % interval)", "#Time"]
-    why = tag("p", text(found.get("reason") or reason(chosen)), "fm-note")
-    return join([section("Against simpler models"), table(header, rows), why])
-
-
-def reason(chosen: str | None) -> str:
-    """Why this one was chosen, for cards that do not say it themselves."""
-    kept = {
-        "lora": "The LoRA adapter is kept: it did better on validation patients than the probe.",
-        "probe": "The probe is kept: fine-tuning did not do better on validation patients.",
-    }
-    return kept.get(chosen or "", "")
+    why = tag("p", text(found.get("reason") or ""), "fm-note")
+    return join([section("From simple to complex"), table(header, rows), why])
 
 
 def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:

@@ -17,6 +17,7 @@ from fmstudio.ui.learned import learned
 from fmstudio.ui.message import shown
 from fmstudio.ui.plots import curves
 from fmstudio.ui.results import result
+from fmstudio.ui.tried import tried
 from fmstudio.ui.wording import STATES, duration, lasted
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _achieved(studio: Studio, run: RunRecord) -> Html:
         predict = link("Predict with this adapter", f"/predict{target}", "fm-button")
         export = link("Export it", f"/adapters{target}", "fm-button fm-quiet")
         ways = tag("p", join([predict, export]), "fm-ways")
-    return join([ways, result(run.result, studio.pipelines())])
+    return join([ways, result(run.result, studio.pipelines()), tried(run.result)])
 
 
 def _there(studio: Studio, adapter_id: str) -> bool:

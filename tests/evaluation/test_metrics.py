@@ -185,7 +185,8 @@ def test_blocks_do_not_change_the_intervals(random, monkeypatch):
     truth, chance = random.integers(0, 2, 50), random.random(50)
     whole = evaluate(BINARY, truth, chance, own(50))
     monkeypatch.setattr("fmstudio.evaluation.resampling.BLOCK", 50 * 7)
-    assert evaluate(BINARY, truth, chance, own(50)) == whole
+    for name, figure in evaluate(BINARY, truth, chance, own(50)).items():
+        assert figure.as_dict() == pytest.approx(whole[name].as_dict(), abs=1e-12)
 
 
 def test_gain_is_paired(random):
@@ -226,3 +227,16 @@ def test_what_guessing_reaches_is_told_with_the_precision_recall_area():
     assert both["auprc"].prevalence == 0.5
     assert classes["auprc"].prevalence == 0.5
     assert "prevalence" not in yes["auroc"].as_dict()
+
+
+def test_an_interval_does_not_depend_on_what_patients_are_called():
+    random = np.random.default_rng(3)
+    targets, outputs = random.integers(0, 2, 80), random.random(80)
+    patients = np.repeat(np.arange(40), 2)
+
+    found = [
+        evaluate(BINARY, targets, outputs, names)["auroc"]
+        for names in (patients, [f"P{1000 - p}" for p in patients])
+    ]
+
+    assert found[0] == found[1]

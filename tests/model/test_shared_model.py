@@ -72,9 +72,8 @@ def test_a_missing_modality_changes_the_answer(model, case):
 
 def test_tokens_computed_before_give_the_answer_of_the_inputs_themselves(model, case):
     from fmstudio.preparation.inputs import encode
-    from fmstudio.types import Prepared
 
-    tokens = {name: Prepared({"tokens": encode(model, name, one)}) for name, one in case.items()}
+    tokens = {name: encode(model, name, one) for name, one in case.items()}
 
     assert torch.allclose(_logits(model, [tokens]), _logits(model, [case]), atol=1e-5)
 

@@ -19,6 +19,7 @@ from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.settings import load_settings
+from fmstudio.types import COLUMNS
 
 WIDTH = 32
 # One modality of each kind of data.
@@ -51,6 +52,7 @@ def made_examples(count: int = 24) -> tuple[Example, ...]:
         family = families[pipeline(modality).kind]
         made = [MAKERS[modality](np.random.default_rng([3, n])) for n in range(count)]
         state = family.fit(one.given for one in made) if family.fits else {}
+        state = {name: value for name, value in state.items() if name != COLUMNS}
         preparer = family.preparer(family.default(), folder, state)
         for number, one in enumerate(made):
             if MODALITIES[number % len(MODALITIES)] != modality:

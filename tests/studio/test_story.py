@@ -59,7 +59,7 @@ def test_fine_tuning_ends_with_the_figures_of_the_contract(story):
     assert {"auroc", "auprc", "brier", "ece", "accuracy"} <= result["metrics"].keys()
     assert all(set(figure) == FIGURE for figure in result["metrics"].values())
     assert [rung["name"] for rung in result["ladder"]] == [
-        "baseline: gradient boosting on table", "probe", "lora",
+        "baseline: gradient boosting on table", "probe", "lora", "lora: trunk",
     ]  # fmt: skip
     assert all({"auroc", "seconds"} <= rung.keys() for rung in result["ladder"])
     assert result["chosen"] in ("probe", "lora")

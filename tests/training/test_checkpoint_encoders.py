@@ -212,12 +212,12 @@ def test_a_stopped_run_goes_on_to_the_same_end(seen, asked, settings, tmp_path):
 def test_adapting_the_encoders_too_trains_lora_in_the_checkpoint(seen, asked, settings, tmp_path):
     run = run_record(
         epochs=1, scope="trunk and encoders", learning_rate=5e-3, encoders=CHOSEN, batch_size=4,
-        patience=9,
+        patience=9, ladder=False, keep="lora",
     )  # fmt: skip
 
     found = finetune(run, asked, seen, tmp_path, settings, Recorder())
 
-    state = load_file(tmp_path / "checkpoint.safetensors")
+    state = load_file(tmp_path / "trunk-and-encoders" / "checkpoint.safetensors")
     key = find_checkpoint("small-vit", settings).key
     trained = [
         value for name, value in state.items()
@@ -363,9 +363,9 @@ def test_tokens_before_the_bridge_do_not_depend_on_it(settings, seen):
         processor = preparation.fit(model, [case])[FILM]
         (_, given) = next(iter(preparation.inputs(FILM, [case], keep=False)))
     prepared = processor.preparer("embedded", settings).prepare(given)
-    before = encode(model, FILM, prepared)
+    before = encode(model, FILM, prepared).arrays["tokens"]
 
     torch.nn.init.ones_(model.bridges[shape.routes[FILM]].weight)
 
     assert before.shape[1] == find_checkpoint("small-vit", settings).width
-    assert np.array_equal(encode(model, FILM, prepared), before)
+    assert np.array_equal(encode(model, FILM, prepared).arrays["tokens"], before)

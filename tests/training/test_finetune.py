@@ -11,15 +11,17 @@ import torch
 from safetensors.torch import load_file
 
 from fmstudio.adapters.probes import replay
-from fmstudio.errors import BundleError, InputError
+from fmstudio.errors import BundleError, InputError, RunFailed
 from fmstudio.prediction.judge import judge
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.sandbox import Reader
 from fmstudio.training.checkpoint import FILE
 from fmstudio.training.finetune import finetune
 from fmstudio.training.reporter import Stopped
-from fmstudio.types import TaskSpec
+from fmstudio.types import Source, TaskSpec
 from tests.training.conftest import Recorder, run_record
+
+TABLE = "ehr"
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +45,11 @@ def test_a_run_judges_every_rung_of_the_ladder_on_the_same_patients(finished, co
     result = finished.result
 
     assert [rung["name"] for rung in result["ladder"]] == [
-        "baseline: gradient boosting on table", "probe", "lora",
+        "baseline: gradient boosting on table", "probe", "lora", "lora: trunk",
     ]  # fmt: skip
     assert result["n"] == {s: len(cohort.split(s)) for s in ("train", "validation", "test")}
     assert set(result["metrics"]) >= {"auroc", "auprc", "brier", "ece", "accuracy"}
-    assert result["chosen"] in ("probe", "lora")
+    assert result["chosen"] in [rung["name"] for rung in result["ladder"]]
     assert result["subsets"][-1]["modalities"] == list(cohort.modalities)
     assert json.loads(json.dumps(result)) == result
 
@@ -145,7 +147,8 @@ def test_stock_peft_loads_the_adapter_onto_the_base(finished, settings):
     )
 
 
-def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path):
+@pytest.mark.parametrize("steps", [7, 20], ids=["on the first rung", "on the second"])
+def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path, steps):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir(), broken.mkdir()
     run = run_record(epochs=4, batch_size=8)
@@ -153,7 +156,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_pat
     finetune(run, project, light, whole, settings, straight)
 
     with pytest.raises(Stopped):
-        finetune(run, project, light, broken, settings, Recorder(stop_after=7))
+        finetune(run, project, light, broken, settings, Recorder(stop_after=steps))
     resumed = Recorder()
     finetune(run, project, light, broken, settings, resumed)
 
@@ -169,12 +172,13 @@ def test_a_half_written_checkpoint_does_not_replace_the_last_whole_one(
     run = run_record(epochs=3, batch_size=8)
     with pytest.raises(Stopped):
         finetune(run, project, light, tmp_path, settings, Recorder(stop_after=7))
-    before = (tmp_path / FILE).read_bytes()
-    (tmp_path / f"{FILE}.tmp").write_bytes(before[: len(before) // 2])
+    folder = tmp_path / "upper-trunk"
+    before = (folder / FILE).read_bytes()
+    (folder / f"{FILE}.tmp").write_bytes(before[: len(before) // 2])
 
     finished = finetune(run, project, light, tmp_path, settings, Recorder())
 
-    assert finished.result["epochs"] <= 3
+    assert finished.result["epochs"] <= 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -214,7 +218,9 @@ def test_every_kind_of_task_trains_and_answers(
 
 
 def test_adapting_the_encoders_too_changes_them_and_replays(light, project, settings, tmp_path):
-    run = run_record(epochs=1, scope="trunk and encoders", learning_rate=5e-3)
+    run = run_record(
+        epochs=1, scope="trunk and encoders", ladder=False, keep="lora", learning_rate=5e-3
+    )
 
     found = finetune(run, project, light, tmp_path, settings, Recorder())
 
@@ -234,3 +240,42 @@ def test_the_same_seed_gives_the_same_curve(light, project, settings, tmp_path):
 
     assert curves[0] == curves[1]
     assert np.isfinite(list(curves[0].values())).all()
+
+
+def test_boosting_that_is_asked_for_looks_at_the_table_alone(light, project, settings, tmp_path):
+    run = run_record(keep="boosting")
+
+    found = finetune(run, project, light, tmp_path, settings, Recorder())
+
+    assert found.result["chosen"] == "baseline: gradient boosting on table"
+    assert [rung["name"] for rung in found.result["ladder"]] == [found.result["chosen"], "probe"]
+    assert replay(found.adapter_folder, settings) < 1e-5
+    case = next(c for c in light.cases if len(c.sources) > 1)
+    with Reader(settings.limits) as reader:
+        predictor = Predictor("a", found.adapter_folder, settings, reader)
+        [table] = predictor.reads
+        answer = predictor.predict(case.sources)
+        other = next(name for name in predictor.modalities if name != table)
+        with pytest.raises(InputError, match="nothing that the adapter can use"):
+            predictor.predict({other: case.sources[other]})
+    assert answer.used == (table,)
+    assert any("boosted trees on a table" in remark for remark in answer.remarks)
+    assert sum(answer.contributions.values()) == pytest.approx(
+        max(answer.probabilities.values()) - answer.baseline, abs=1e-6
+    )
+
+
+def test_a_model_that_learned_nothing_is_a_failed_run(light, project, settings, tmp_path):
+    rows = (Source(name="same", text="1"),)
+    blank = tuple(
+        dataclasses.replace(case, sources={name: rows for name in case.sources if name == TABLE})
+        for case in light.cases
+    )
+    cohort = dataclasses.replace(light, cases=blank, modalities=(TABLE,))
+
+    with pytest.raises(
+        RunFailed, match=r"gives all .* training patients the same answer"
+    ) as caught:
+        finetune(run_record(keep="probe"), project, cohort, tmp_path, settings, Recorder())
+    assert "labels" in caught.value.hint
+    assert not (tmp_path / "adapter").exists()

@@ -7,7 +7,16 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from fmstudio.training.probe import STRENGTHS, _fit, _fit_one, fit_probe, loss, prior_shift
+from fmstudio.model.shared import ByTrees
+from fmstudio.training.probe import (
+    STRENGTHS,
+    _fit,
+    _fit_one,
+    fit_probe,
+    fit_trees,
+    loss,
+    prior_shift,
+)
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("y",), ("0", "1"), "1")
@@ -165,3 +174,52 @@ def test_many_classes_are_told_apart_by_features_that_say_little_loudly():
     shares = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     apart = [roc_auc_score(new == k, shares[:, k]) for k in range(classes)]
     assert np.mean(apart) > 0.74
+
+
+def test_trees_read_columns_that_a_line_cannot_and_are_weighed_like_any_other_fit():
+    random = np.random.default_rng(0)
+    n, width = 400, 3
+    features = np.zeros((n, 2, width + 2), np.float32)
+    features[..., :width] = random.normal(size=(n, 2, width))
+    columns = random.normal(size=(n, 2)).astype(np.float32)
+    targets = ((columns[:, 0] * columns[:, 1] > 0) ^ (random.random(n) < 0.1)).astype(float)
+    columns[random.random(n) < 0.2, 1] = np.nan
+    features[:, 0, width:] = columns
+    present = np.ones((n, 2))
+    present[::5, 0] = 0
+    groups = [[[slice(0, width)], ByTrees(slice(width, width + 2))], [[slice(0, width)]]]
+    train, new = slice(0, 300), slice(300, None)
+
+    patients = [str(i) for i in range(300)]
+    given = features[train], present[train], targets[train]
+    head = fit_probe(BINARY, given, patients, True, groups)
+    plain = fit_probe(
+        BINARY, (features[train, :, :width], *given[1:]), patients, True,
+        [[[slice(0, width)]]] * 2,
+    )  # fmt: skip
+
+    seen = present[new, 0] > 0
+    told = head.logits(features[new], present[new])[seen, 0]
+    blind = plain.logits(features[new, :, :width], present[new])[seen, 0]
+    found = [roc_auc_score(targets[new][seen], each) for each in (told, blind)]
+    assert found[0] > 0.8 > 0.65 > found[1]
+    # Cases that have no table get nothing from the trees; the others are told too much.
+    assert not head.unlearned[present[train, 0] == 0].any()
+    knows = head.logits(features[train], present[train])[:, 0]
+    honest = knows + head.unlearned.sum((1, 2))
+    assert roc_auc_score(targets[train], knows) > roc_auc_score(targets[train], honest)
+
+
+def test_boosting_alone_looks_at_nothing_but_the_columns():
+    random = np.random.default_rng(1)
+    features = random.normal(size=(100, 1, 4)).astype(np.float32)
+    targets = (features[:, 0, 3] > 0).astype(float)
+    present = np.ones((100, 1))
+
+    head = fit_trees(BINARY, (features, present, targets), True, [[ByTrees(slice(2, 4))]])
+
+    other = features.copy()
+    other[..., :2] += 100
+    assert np.array_equal(head.logits(features, present), head.logits(other, present))
+    assert roc_auc_score(targets, head.logits(features, present)[:, 0]) > 0.9
+    assert fit_trees(BINARY, (features, present, targets), True, [[[slice(0, 4)]]]) is None

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from fmstudio.records import AdapterRecord, Progress, RunRecord
+from fmstudio.training.config import RunConfig
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
 from fmstudio.ui.reports import cohort_report
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
+from fmstudio.ui.review import steps_of
 from fmstudio.ui.watching import progress
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
@@ -86,6 +88,20 @@ def test_the_review_says_what_will_be_done_and_what_it_costs(studio, project, co
     assert "Ill tomorrow?" in shown
 
 
+def test_the_review_tells_what_will_happen_step_by_step():
+    thorough = RunConfig.from_preset("thorough")
+    said = " ".join(steps_of(thorough))
+
+    assert "over 5 folds" in said
+    assert "up to 15 min other settings" in said
+    assert "the upper trunk, then the trunk, then the trunk and encoders, each from 3 seeds" in said
+    assert "simplest model within one standard error" in said
+    probe = " ".join(steps_of(RunConfig(keep="probe", search_minutes=5.0)))
+    assert "LoRA" not in probe
+    assert "tried" not in probe
+    assert "The probe is kept, as asked" in probe
+
+
 def test_a_fine_tune_on_nothing_is_refused(studio, project, cohort):
     config = finetune.forms.config("embedded", [], "quick", finetune.forms.of_preset("quick"))
 
@@ -126,8 +142,10 @@ def test_the_headline_metric_comes_first():
 
 
 def test_the_page_says_that_the_probe_was_kept_and_why():
-    assert "The probe is kept" in ladder(RESULT)
-    assert "Because." in ladder(RESULT | {"reason": "Because."})
+    shown = ladder(RESULT | {"reason": "Because."})
+
+    assert shown.index("Probe: frozen base") < shown.index("chosen") < shown.index("LoRA")
+    assert "Because." in shown
 
 
 def test_single_modalities_stand_beside_all_together():

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fmstudio.errors import InputError
 from fmstudio.records import LIVE_STATES, ProjectRecord
-from fmstudio.ui import forms
+from fmstudio.ui import forms, recipes, settings_step
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
-from fmstudio.ui.encoders import encoder_choice, encoder_facts
+from fmstudio.ui.encoders import encoder_choice
 from fmstudio.ui.findings import findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
     area,
-    bullets,
     empty,
     facts,
-    figures,
     heading,
     hidden,
     join,
@@ -31,19 +30,15 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.reports import in_brief, modalities, stops
+from fmstudio.ui.review import review_step
 from fmstudio.ui.watching import watch
-from fmstudio.ui.wording import TASKS, duration, listed, number
+from fmstudio.ui.wording import TASKS, number
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
     from fmstudio.training.config import RunConfig
 
 TASK, DATA, BASE, SETTINGS, REVIEW, RUNNING = range(1, 7)
-PRESET_WORDS = {
-    "quick": "Quick: minutes. A first answer to whether there is a signal in the data.",
-    "balanced": "Balanced: trains longer, stops when validation no longer gets better.",
-    "thorough": "Thorough: adapts the encoders too. Many times slower; for larger cohorts.",
-}
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
@@ -62,7 +57,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             base, chosen, encoders = _base(app, studio, project)
             base_back, base_next = _buttons()
         with gr.Step("Settings", id=SETTINGS):
-            preset, fields = _settings()
+            settings = settings_step.build()
+            preset, fields = settings.preset, settings.table.fields
             settings_back, settings_next = _buttons("Review")
         with gr.Step("Review", id=REVIEW):
             review = area(elem_id="review")
@@ -76,6 +72,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         (another, TASK), (base_next, SETTINGS),
     ):  # fmt: skip
         _go(button, wizard, step)
+    settings_step.follow(studio, settings, project, base, chosen, encoders)
 
     @shown
     def show_data(ref: str | None) -> tuple[dict, Html]:
@@ -110,11 +107,32 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return gr.Walkthrough(selected=RUNNING), run.id
 
     @shown
+    def load(ref: str | None, file: str) -> tuple[Any, ...]:
+        if not ref:
+            raise InputError("No project is chosen.", hint="Choose one in step 1.")
+        planned = studio.plan_from_recipe(int(ref), Path(file))
+        told = recipes.origin(f"the recipe {Path(file).name}", planned.remarks)
+        return (planned.config.base, list(planned.config.modalities), told,
+                *recipes.filled(planned, encoders, studio))  # fmt: skip
+
+    @shown
+    def fill_again(request: gr.Request) -> tuple[Any, ...]:
+        planned = recipes.asked_again(studio, request)
+        if planned is None:
+            return gr.skip()
+        run = studio.run(request.query_params["again"])
+        told = recipes.origin(f"the run {run.id}", planned.remarks)
+        return (gr.Walkthrough(selected=SETTINGS), data_step(studio, run.project_id), told,
+                *recipes.filled(planned, encoders, studio))  # fmt: skip
+
+    @shown
     def reopen(request: gr.Request) -> tuple[dict, str]:
         """A run that is asked for, or that is live: a reload or second tab shows it again."""
         known = {run.id: run for run in studio.runs()}
         live = [run.id for run in known.values() if run.status in LIVE_STATES]
         asked = request.query_params.get("run")
+        if request.query_params.get("again") and not asked:
+            return gr.skip()
         here = request.query_params.get("project")
         found = asked if asked in known else None
         if found is None and here:
@@ -122,6 +140,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return (gr.Walkthrough(selected=RUNNING), found) if found else gr.skip()
 
     plan = [project, base, chosen, preset, *encoders.values(), *fields]
+    filled = [settings.origin, *encoders.values(), preset, *fields]
+    settings.table.load.upload(
+        load, [project, settings.table.load], [base, chosen, *filled], **OPTIONS
+    )
     to_data.click(show_data, project, [wizard, cohort], **OPTIONS)
     data_next.click(leave_data, project, wizard, **OPTIONS)
     # First the ranges, said at each field; Gradio's validators see no choices that came later,
@@ -133,6 +155,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     run_id.change(None, run_id, js=REMEMBER.format(name="run"), api_visibility="private")
     another.click(lambda: "", outputs=run_id, **OPTIONS)
     app.load(reopen, outputs=[wizard, run_id], **OPTIONS)
+    app.load(fill_again, outputs=[wizard, cohort, *filled], **OPTIONS)
 
 
 def _go(button: gr.Button, wizard: gr.Walkthrough, step: int) -> None:
@@ -209,9 +232,11 @@ def _base(
     )  # fmt: skip
 
     @shown
-    def offer_bases() -> gr.Dropdown:
+    def offer_bases(request: gr.Request) -> gr.Dropdown:
         bases = [(info.title, info.name) for info in studio.bases()]
-        return gr.Dropdown(choices=bases, value=bases[0][1] if bases else None)
+        again = recipes.wanted_again(studio, request)
+        first = again.base if again else bases[0][1] if bases else None
+        return gr.Dropdown(choices=bases, value=first)
 
     @shown
     def describe(name: str | None) -> Html:
@@ -222,11 +247,14 @@ def _base(
         return tag("p", text(f"{info.description} {size}, licence {info.licence}."), "fm-note")
 
     @shown
-    def offer_modalities(ref: str | None) -> gr.CheckboxGroup:
+    def offer_modalities(ref: str | None, request: gr.Request) -> gr.CheckboxGroup:
         record = studio.cohort(int(ref)) if ref else None
         counts = record.summary.get("modalities", {}) if record else {}
         there = [pipeline for pipeline in studio.pipelines() if counts.get(pipeline.name)]
         labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]
+        again = recipes.wanted_again(studio, request)
+        if again and record and str(record.project_id) == request.query_params.get("project"):
+            there = [one for one in there if one.name in again.modalities]
         return gr.CheckboxGroup(choices=labels, value=[one.name for one in there])
 
     encoders = encoder_choice(app, studio, chosen)
@@ -234,47 +262,6 @@ def _base(
     base.change(describe, base, words, **OPTIONS)
     project.change(offer_modalities, project, chosen, **OPTIONS)
     return base, chosen, encoders
-
-
-def _settings() -> tuple[gr.Radio, list[gr.components.Component]]:
-    """A preset, and every setting for those who want it."""
-    preset = gr.Radio(
-        [(PRESET_WORDS.get(name, name), name) for name in forms.presets()], value="quick",
-        label="How much effort", elem_classes="fm-stack",
-    )  # fmt: skip
-    with gr.Accordion("All settings", open=False):
-        fields = forms.settings_form()
-    preset.input(forms.of_preset, preset, fields, **OPTIONS)
-    return preset, fields
-
-
-def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
-    """What will be done, and what it will cost."""
-    if not config.modalities:
-        raise InputError("No modality is chosen.", hint="Choose at least one in step 3.")
-    record = studio.project(project)
-    cohort = studio.cohort(project)
-    names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
-    cost = studio.estimate(project, config)
-    pairs = [
-        ("Project", record.name), ("Question", record.task.description or "–"),
-        ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
-        ("Base model", config.base),
-        ("Looks at", listed([names.get(name, name) for name in config.modalities])),
-        *encoder_facts(studio, config, names),
-        ("Preset", config.preset.capitalize()),
-    ]  # fmt: skip
-    steps = [
-        "Inputs are read and prepared once, then kept.",
-        "Two simpler models are made first: boosting on the table, and a probe on the frozen base.",
-        "LoRA starts from the probe and is kept only if it does better on validation patients.",
-        "Everything is judged on held-out patients, with 95 % intervals.",
-    ]
-    return join([
-        figures([("estimated time", f"about {duration(cost.seconds)}"),
-                 ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
-        facts(pairs), section("What will happen"), bullets(steps), forms.settings_table(config),
-    ])  # fmt: skip
 
 
 PAGE = Page("finetune", "finetune", "Fine-tune", order=2, build=build)

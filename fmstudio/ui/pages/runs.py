@@ -8,10 +8,11 @@ import gradio as gr
 
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.ui.chooser import REMEMBER
-from fmstudio.ui.fragments import Html, area, empty, heading, hidden, link, table, text
+from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, link, table, text
 from fmstudio.ui.learned import in_brief
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
+from fmstudio.ui.recipes import ways
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
 from fmstudio.ui.wording import headline, interval, lasted, metric, moment, percent
 
@@ -72,6 +73,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     listing = area(elem_id="runs")
     chosen = gr.Dropdown(label="Run in detail", choices=[], value=None, elem_id="run")
     run_id = hidden("run-id")
+    recipe = area(elem_id="recipe")
     detail = watch(studio, run_id)
     timer = gr.Timer(_LIST_SECONDS, active=False)
 
@@ -94,12 +96,17 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         live = any(run.status in LIVE_STATES for run in runs)
         return run_table(studio, runs), gr.Timer(active=live)
 
+    @shown
+    def offer_recipe(run_id: str) -> Html:
+        return ways(studio, studio.run(run_id)) if run_id else NOTHING
+
     options = {"api_visibility": "private", "show_progress": "hidden"}
     app.load(fill, outputs=[listing, chosen, timer], **options).then(None, js=READY, **options)
     timer.tick(refresh, outputs=[listing, timer], **options)
     for button in (detail.stop, detail.resume):
         button.click(refresh, outputs=[listing, timer], **options)
     chosen.change(lambda run: run or "", chosen, run_id, **options)
+    run_id.change(offer_recipe, run_id, recipe, **options)
     chosen.change(None, chosen, js=REMEMBER.format(name="run"), api_visibility="private")
 
 

@@ -1,0 +1,104 @@
+"""A table as one row of fixed columns, which is how gradient boosting and other peers read it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from fmstudio.types import ModalityInput
+
+MOST_WORDS = 64  # of a category that get a column of their own
+
+Feature = tuple[str, bool]  # its name, and whether it holds words
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a row: (name of the feature, what is read of it, the word that is asked for).
+
+    A number has the column "last"; one that any training case gives several times, over time,
+    also "mean", "lowest" and "highest". A category has a column "is" for each of its words.
+    """
+
+    columns: tuple[tuple[str, str, str], ...]
+
+    @classmethod
+    def of(cls, cases: Iterable[ModalityInput | None]) -> Columns:
+        """The columns that training cases call for. The order depends on no word's spelling."""
+        words: dict[Feature, Counter[str]] = {}
+        repeated: set[Feature] = set()
+        for case in cases:
+            for feature, values in _readings(case).items():
+                counted = words.setdefault(feature, Counter())
+                counted.update(str(value) for value in values if feature[1])
+                if len(values) > 1:
+                    repeated.add(feature)
+        columns: list[tuple[str, str, str]] = []
+        for name, holds_words in sorted(words):
+            feature = (name, holds_words)
+            if holds_words:
+                columns += [(name, "is", w) for w, _ in words[feature].most_common(MOST_WORDS)]
+            else:
+                more = ("mean", "lowest", "highest") if feature in repeated else ()
+                columns += [(name, what, "") for what in ("last", *more)]
+        return cls(tuple(columns))
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    @cached_property
+    def _words(self) -> dict[str, set[str]]:
+        """The words that a category's columns ask for."""
+        found: dict[str, set[str]] = {}
+        for name, what, word in self.columns:
+            if what == "is":
+                found.setdefault(name, set()).add(word)
+        return found
+
+    def row(self, case: ModalityInput | None) -> np.ndarray:
+        """(C,) float32; NaN where the case says nothing, or a word that training never had."""
+        readings = _readings(case)
+        found = np.full(len(self.columns), np.nan, np.float32)
+        for place, (name, what, word) in enumerate(self.columns):
+            values = readings.get((name, what == "is"))
+            if values is None:
+                continue
+            if what == "is":
+                said = str(values[-1])
+                found[place] = float(said == word) if said in self._words[name] else np.nan
+            else:
+                found[place] = _read(what, np.array(values, float))
+        return found
+
+    def rows(self, cases: Sequence[ModalityInput | None]) -> np.ndarray:
+        """(n, C) float32."""
+        return np.array([self.row(case) for case in cases], np.float32).reshape(
+            len(cases), len(self)
+        )
+
+
+def _read(what: str, values: np.ndarray) -> float:
+    if what == "last":
+        return float(values[-1])
+    return float({"mean": values.mean, "lowest": values.min, "highest": values.max}[what]())
+
+
+def _readings(case: ModalityInput | None) -> dict[Feature, list[float | str]]:
+    """What is known of one case: the values of each feature in order of time."""
+    found: dict[Feature, list[float | str]] = {}
+    if case is None:
+        return found
+    count = len(case.mask)
+    categories = case.facts.get("categories") or [None] * count
+    seconds = case.facts.get("seconds") or [None] * count
+    for i in sorted(range(count), key=lambda i: (seconds[i] is not None, seconds[i] or 0.0, i)):
+        if not case.mask[i]:
+            continue
+        name, word = case.facts["names"][i], categories[i]
+        value = float(case.values[i]) if word is None else str(word)
+        found.setdefault((name, word is not None), []).append(value)
+    return found

@@ -1,0 +1,180 @@
+"""Which model of the ladder is kept: the simplest that is as good as the best, within the noise.
+
+The rule of one standard error (Breiman et al. 1984, section 3.4.3; Hastie, Tibshirani & Friedman
+2009, section 7.10), with the standard error of the difference of two models on the same patients:
+that is what decides whether one is better. Two models that hardly differ have a tiny one, and early
+stopping flatters those that train: a gain of less than 0.01 counts as none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.special import log_softmax
+
+from fmstudio.errors import InputError
+from fmstudio.evaluation.calibration import fit_temperature
+from fmstudio.evaluation.metrics import figures_of, headline
+from fmstudio.evaluation.resampling import Figure, drawn, ratio
+from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
+from fmstudio.training.material import Material
+from fmstudio.types import TaskSpec
+
+NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
+WORDS = {BOOSTING: "Gradient boosting on the table", PROBE: "The probe", LORA: "LoRA"}
+SIMPLEST = "simplest"
+WORTH = 0.01  # of AUROC or R², and of mean loss: less is no reason for a more complex model
+FEWEST = 30  # validation patients, before boosting may be kept unasked: it leaves all else unread
+
+
+@dataclass(frozen=True)
+class Behind:
+    """How far a model is behind the best on validation patients, and the standard error of that:
+    in the headline figure, and in the mean loss of calibrated answers."""
+
+    figure: float
+    figure_error: float
+    loss: float
+    loss_error: float
+
+    @property
+    def as_good(self) -> bool:
+        """Within one standard error in both, or by too little to matter."""
+        return self.figure <= self.allowed and self.loss <= max(self.loss_error, WORTH)
+
+    @property
+    def allowed(self) -> float:
+        """How far the figure may be behind."""
+        return max(self.figure_error, WORTH)
+
+
+def choose(
+    task: TaskSpec, material: Material, rungs: Sequence[Rung], keep: str = SIMPLEST
+) -> tuple[Rung, str]:
+    """The model to keep and a sentence that says why. `rungs` go from simple to complex.
+
+    `keep` names the kind of model that is to be kept whatever the figures: the first word of its
+    name, see `kind_of`. With few validation patients hardly anything is beyond a standard error,
+    and boosting, which reads the table alone, is left out. Raises InputError where the ladder has
+    none of the kind that is asked for.
+    """
+    everything, left_out, patients = rungs, "", len(set(material.patients("validation")))
+    if patients < FEWEST and keep == SIMPLEST and any(rung.name == BOOSTING for rung in rungs):
+        rungs = [rung for rung in rungs if rung.name != BOOSTING]
+        left_out = (
+            f" Boosting, which reads the table alone, was not weighed: {patients} validation "
+            "patients are too few for that."
+        )
+    figures = [rung.validation(task, material) for rung in rungs]
+    best = rungs[int(np.nanargmax(figures))] if not np.isnan(figures).all() else rungs[0]
+    behind = {rung.name: _behind(task, material, rung, best) for rung in rungs}
+    chosen = next(r for r in rungs if r is best or behind[r.name].as_good)
+    if keep == SIMPLEST:
+        return chosen, _reason(task, material, chosen, best, rungs, behind) + left_out
+    asked = [rung for rung in everything if kind_of(rung) == keep]
+    if not asked:
+        raise InputError(
+            f"'{keep}' is to be kept, and this cohort's ladder has "
+            f"{', '.join(dict.fromkeys(map(kind_of, everything)))}.",
+            hint="Boosting needs a table among the modalities.",
+        )
+    picked = max(asked, key=lambda rung: rung.validation(task, material))
+    if picked is chosen:
+        return picked, _reason(task, material, chosen, best, rungs, behind)
+    return picked, (
+        f"{words(picked)} was kept because the run was asked to. By the validation patients "
+        f"{_small(words(chosen))} would have been "
+        f"({_compared(task, material, chosen, picked)})."
+    )
+
+
+def kind_of(rung: Rung) -> str:
+    """boosting, probe or lora."""
+    return {BOOSTING: "boosting"}.get(rung.name, rung.name.partition(":")[0])
+
+
+def words(rung: Rung) -> str:
+    """A model's name at the beginning of a sentence."""
+    first, _, scope = rung.name.partition(": ")
+    return WORDS.get(rung.name) or f"{WORDS.get(first, first)} on the {scope}"
+
+
+def _behind(task: TaskSpec, material: Material, rung: Rung, best: Rung) -> Behind:
+    if rung is best:
+        return Behind(0.0, 0.0, 0.0, 0.0)
+    name, targets = headline(task), material.true("validation")
+    own, others = (figures_of(task, targets, r.outputs["validation"])[name] for r in (rung, best))
+    lost, least = (_losses(task, material, r) for r in (rung, best))
+    gaps: dict[str, Figure] = {
+        "figure": lambda weights: others(weights) - own(weights),
+        "loss": lambda weights: lost(weights) - least(weights),
+    }
+    whole = np.ones((1, len(targets)))
+    spread = {k: _spread(v) for k, v in drawn(gaps, material.patients("validation")).items()}
+    gap = {key: float(figure(whole)[0]) for key, figure in gaps.items()}
+    return Behind(gap["figure"], spread["figure"], gap["loss"], spread["loss"])
+
+
+def _spread(resamples: np.ndarray) -> float:
+    """Standard deviation of those that are defined; 0 where there are none: nothing is excused."""
+    defined = resamples[~np.isnan(resamples)]
+    return float(defined.std()) if len(defined) else 0.0
+
+
+def _losses(task: TaskSpec, material: Material, rung: Rung) -> Figure:
+    """Mean loss of a model's calibrated answers to validation patients, by case weights."""
+    targets = material.targets["validation"]
+    logits = rung.logits / fit_temperature(task, rung.logits, targets).value
+    if task.kind == "regression":
+        each = (logits[:, 0] - targets) ** 2
+    elif task.kind == "multiclass":
+        each = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
+    else:
+        columns = targets.reshape(len(targets), -1)
+        each = np.nanmean(np.logaddexp(0, logits) - columns * logits, axis=1)
+    return partial(_weighted, each)
+
+
+def _weighted(each: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean of what is known, (R,), for weights (R, n)."""
+    known = ~np.isnan(each)
+    return ratio(weights[:, known] @ each[known], weights[:, known].sum(1))
+
+
+def _reason(
+    task: TaskSpec, material: Material, chosen: Rung, best: Rung, rungs: Sequence[Rung],
+    behind: dict[str, Behind],
+) -> str:  # fmt: skip
+    """One sentence on why this model was kept."""
+    if chosen is not best:
+        return (
+            f"{words(chosen)} was kept: {_small(words(best))} does better on validation patients "
+            f"by {max(behind[chosen.name].figure, 0):.3f}, and up to "
+            f"{behind[chosen.name].allowed:.3f} may be chance or too little to matter "
+            f"({_compared(task, material, best, chosen)}): what is simpler is kept."
+        )
+    simpler = list(rungs[: list(rungs).index(chosen)])
+    if not simpler:
+        return f"{words(chosen)} was kept: nothing more complex does better on validation patients."
+    rival = max(simpler, key=lambda rung: rung.validation(task, material))
+    return (
+        f"{words(chosen)} was kept: on validation patients it beats every simpler model by more "
+        f"than chance explains ({_compared(task, material, chosen, rival)})."
+    )
+
+
+def _compared(task: TaskSpec, material: Material, first: Rung, second: Rung) -> str:
+    """'AUROC 0.731 against 0.702 of the probe'."""
+    figures = [rung.validation(task, material) for rung in (first, second)]
+    return (
+        f"{NAMES[headline(task)]} {figures[0]:.3f} against {figures[1]:.3f} of "
+        f"{_small(words(second))}"
+    )
+
+
+def _small(name: str) -> str:
+    """Within a sentence; LoRA keeps its capitals."""
+    return name if name.startswith("LoRA") else name[0].lower() + name[1:]

@@ -1,0 +1,187 @@
+"""The rungs that train: a search for settings if asked, then LoRA at each depth, from all seeds."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from fmstudio.adapters.lora import Adapted, attach, detach, load_trained_state, shared_model
+from fmstudio.preparation.inputs import Processor
+from fmstudio.preparation.outputs import logits_of
+from fmstudio.records import Point, Progress
+from fmstudio.settings import Settings
+from fmstudio.training.config import RunConfig
+from fmstudio.training.judge import LORA, Rung, rung
+from fmstudio.training.loop import Trained
+from fmstudio.training.material import SPLITS, Material, unfrozen
+from fmstudio.training.probe import loss
+from fmstudio.training.reporter import Reporter, Share
+from fmstudio.training.search import Found, search
+from fmstudio.training.soup import Soup, best_of
+from fmstudio.training.tuning import Start, Tuned, tune
+
+SEARCHED = 0.5  # share of the progress that a search fills, where there is one
+SEEDS = 2**31
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """The rungs, the least deep first; the search and the averages of seeds, where there were."""
+
+    tuned: tuple[Tuned, ...]
+    found: Found | None
+    soups: Mapping[str, Soup]
+
+    @property
+    def search_seconds(self) -> float:
+        """What the search took."""
+        return sum(trial.seconds for trial in self.found.trials) if self.found else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON, for the run's result; what was not asked for is None."""
+        return {
+            "search": None if self.found is None else self.found.as_dict(),
+            "seeds": {name: soup.as_dict() for name, soup in self.soups.items()} or None,
+        }
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every rung is made from. Cases before any encoder are prepared once, when needed."""
+
+    start: Start
+    processors: Mapping[str, Processor]
+    material: Material
+    settings: Settings
+    config: RunConfig
+
+    def of(self, config: RunConfig) -> Material:
+        """The cases as a rung of this config takes them."""
+        return self.material if config.encoders_frozen else self._unfrozen
+
+    @cached_property
+    def _unfrozen(self) -> Material:
+        deepest = self.config.at_scope(self.config.scopes[-1])
+        return unfrozen(deepest, self.start.model, self.processors, self.material, self.settings)
+
+
+class _Aside(Share):
+    """A reporter for what the run's own curves are not drawn of: trials, and further seeds."""
+
+    def points(self, points: Sequence[Point]) -> None:
+        """Keeps them off the page."""
+
+
+class _Trials(_Aside):
+    """A reporter for the trials of a search of so many seconds."""
+
+    def __init__(self, reporter: Reporter, seconds: float) -> None:
+        super().__init__(reporter, 0.0, 1.0)
+        self._seconds, self._began = seconds, time.monotonic()
+
+    def progress(self, progress: Progress) -> None:
+        """Says how much of its time the search has had, whatever the trial says."""
+        fraction = min(1.0, (time.monotonic() - self._began) / self._seconds)
+        super().progress(Progress("Searching for settings", fraction, message=progress.message))
+
+
+def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
+    """All rungs that the config asks for, with the settings that a search has found.
+
+    Goes on from what lies in `folder`. Raises Stopped if asked to stop.
+    """
+    config, found, left = ground.config, None, Share(reporter, 0.0, 1.0)
+    if config.search_minutes and config.scopes:
+        found = _searched(ground, folder / "search", Share(reporter, 0.0, SEARCHED))
+        config, left = found.config, Share(reporter, SEARCHED, 1 - SEARCHED)
+    tuned, soups = [], {}
+    for number, scope in enumerate(config.scopes):
+        name = f"{LORA}: {scope}" if number else LORA
+        share = Share(left, number / len(config.scopes), 1 / len(config.scopes))
+        own = folder / scope.replace(" ", "-")
+        made, soup = from_seeds(name, ground, config.at_scope(scope), own, share)
+        tuned.append(made)
+        if soup is not None:
+            soups[name] = soup
+    return Climbed(tuple(tuned), found, soups)
+
+
+def _searched(ground: Ground, folder: Path, reporter: Reporter) -> Found:
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def try_one(number: int, config: RunConfig) -> float:
+        own = folder / f"trial-{number}"
+        material = ground.of(config)
+        made = tune(f"trial {number}", ground.start, material, config, own, aside)
+        shutil.rmtree(own)
+        return _loss(made.rung, material)
+
+    aside = _Trials(reporter, 60 * ground.config.search_minutes)
+    return search(ground.config, ground.config.scopes, try_one, folder)
+
+
+def from_seeds(
+    name: str, ground: Ground, config: RunConfig, folder: Path, reporter: Reporter
+) -> tuple[Tuned, Soup | None]:
+    """The rung of a depth: from one seed as it is, from several their average or the best.
+
+    The curves are those of the first seed: as many as there are seeds would hide one another.
+    """
+    material = ground.of(config)
+    if config.seeds == 1:
+        return tune(name, ground.start, material, config, folder, reporter), None
+    made = []
+    for place in range(config.seeds):
+        seed = (config.seed + place) % SEEDS
+        told = (_Aside if place else Share)(reporter, place / config.seeds, 1 / config.seeds)
+        own, at = replace(config, seed=seed), folder / f"seed-{seed}"
+        made.append(tune(name, ground.start, material, own, at, told))
+    trained = _together([each.trained for each in made])
+
+    def loss_of(state: Mapping[str, Tensor]) -> float:
+        return _loss(_answered(name, ground, config, state, trained.seconds), material)
+
+    losses = [_loss(each.rung, material) for each in made]
+    soup = best_of([each.state for each in made], losses, loss_of)
+    answered = _answered(name, ground, config, soup.state, trained.seconds)
+    return Tuned(answered, config, soup.state, trained, material), soup
+
+
+def _answered(
+    name: str, ground: Ground, config: RunConfig, state: Mapping[str, Tensor], seconds: float
+) -> Rung:
+    """The rung of a trained state, as `tune` makes it of its own."""
+    material = ground.of(config)
+    with _holding(ground, config, state) as adapted:
+        model, shift = shared_model(adapted), ground.start.shift
+        logits = {s: logits_of(model, material.prepared, material.ids(s)) + shift for s in SPLITS}
+    return rung(name, material.cohort.task, material, logits, seconds)
+
+
+@contextmanager
+def _holding(ground: Ground, config: RunConfig, state: Mapping[str, Tensor]) -> Iterator[Adapted]:
+    adapted = attach(ground.start.model, config)
+    load_trained_state(adapted, state)
+    yield adapted
+    detach(adapted)
+
+
+def _together(trained: Sequence[Trained]) -> Trained:
+    """What several trainings took, as one."""
+    return Trained(
+        max(one.best_epoch for one in trained), sum(one.epochs for one in trained),
+        sum(one.steps for one in trained), sum(one.seconds for one in trained),
+        sum(one.cases for one in trained),
+    )  # fmt: skip
+
+
+def _loss(made: Rung, material: Material) -> float:
+    return loss(material.cohort.task, made.logits, material.targets["validation"])

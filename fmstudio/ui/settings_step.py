@@ -1,0 +1,87 @@
+"""The wizard's step Settings: a preset, a recipe to load, and every setting for who wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from fmstudio.training.config import RunConfig
+from fmstudio.ui import all_settings, forms, presets
+from fmstudio.ui.fragments import Html, area
+from fmstudio.ui.message import shown
+
+if TYPE_CHECKING:
+    from fmstudio.studio import Studio
+    from fmstudio.training.estimate import Estimate
+
+OPTIONS: dict[str, Any] = {
+    "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SettingsStep:
+    """The widgets of the step; `origin` says where settings come from that were filled in."""
+
+    preset: gr.Radio
+    origin: gr.HTML
+    presets: gr.HTML
+    table: all_settings.AllSettings
+
+
+def build() -> SettingsStep:
+    """The widgets."""
+    origin = area(elem_id="settings-origin")
+    preset = gr.Radio(presets.choices(), value=all_settings.FIRST, label="How much effort",
+                      elem_classes="fm-stack")  # fmt: skip
+    costs = area(elem_id="presets")
+    table = all_settings.build()
+    return SettingsStep(preset, origin, costs, table)
+
+
+def follow(
+    studio: Studio, step: SettingsStep, project: gr.Dropdown, base: gr.Dropdown,
+    chosen: gr.CheckboxGroup, encoders: Mapping[str, gr.Dropdown],
+) -> None:  # fmt: skip
+    """The step follows what was chosen before it: what presets cost, which settings act."""
+    table, preset = step.table, step.preset
+
+    @shown
+    def stand(
+        ref: str | None, names: list[str], preset: str, wanted: str | None, *values: Any
+    ) -> Html:
+        wanted = wanted or ""
+        task = studio.project(int(ref)).task.kind if ref else ""
+        standing = all_settings.stand(values, preset, names, task, wanted)
+        return all_settings.told(standing, preset, wanted)
+
+    @shown
+    def compare(ref: str | None, base: str | None, names: list[str], *words: str) -> Html:
+        own = {name: word for name, word in zip(encoders, words, strict=True) if word}
+        return presets.side_by_side(costs_of(studio, ref, base, names, own))
+
+    changes = [one.change for one in (project, chosen, preset, *table.fields)]
+    given = [project, chosen, preset, table.search, *table.fields]
+    gr.on([table.search.change, *changes], stand, given, table.standing, **OPTIONS)
+    before = [project, base, chosen, *encoders.values()]
+    gr.on([one.change for one in before], compare, before, step.presets, **OPTIONS)
+    preset.input(forms.of_preset, preset, table.fields, **OPTIONS)
+    table.reset.click(forms.of_preset, preset, table.fields, **OPTIONS)
+
+
+def costs_of(
+    studio: Studio, project: str | None, base: str | None, names: list[str],
+    encoders: Mapping[str, str],
+) -> dict[str, Estimate]:  # fmt: skip
+    """What each preset would take; nothing where there is no cohort or nothing to look at."""
+    if not project or not base or not names or studio.cohort(int(project)) is None:
+        return {}
+    own = {name: word for name, word in encoders.items() if name in names}
+    given: Mapping[str, Any] = {"base": base, "modalities": tuple(names), "encoders": own}
+    return {
+        preset: studio.estimate(int(project), RunConfig.from_preset(preset, **given))
+        for preset in studio.presets()
+    }

@@ -1,0 +1,68 @@
+"""What a run tried before it settled: the settings of its search, and its seeds, as fragments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from fmstudio.training.config import RunConfig
+from fmstudio.ui.forms import said
+from fmstudio.ui.fragments import NOTHING, Html, badge, join, section, table, text
+from fmstudio.ui.results import STAGES
+from fmstudio.ui.wording import duration, number, plural
+
+
+def tried(result: Mapping[str, Any]) -> Html:
+    """Both parts of a run's result; nothing where the run had neither."""
+    return join([_search(result.get("search")), _seeds(result.get("seeds"))])
+
+
+def _search(found: Mapping[str, Any] | None) -> Html:
+    """Every trial, the best of validation patients marked."""
+    if not found:
+        return NOTHING
+    trials = found["trials"]
+    known = {item.name: item.metadata["label"] for item in fields(RunConfig)}
+    names = list(trials[0]["settings"])
+    rows = [
+        [
+            text(trial["number"]), *(text(_short(trial["settings"][name])) for name in names),
+            text(number(trial["loss"])), text(duration(trial["seconds"])),
+            badge("Used", "accent") if trial["number"] == found["best"] else NOTHING,
+        ]
+        for trial in trials
+    ]  # fmt: skip
+    header = ["#Trial", *(known[name] for name in names), "#Validation loss", "#Time", ""]
+    took = duration(sum(trial["seconds"] for trial in trials))
+    lead = (
+        f"{plural(len(trials), 'set')} of settings in {took}, each judged on the same validation "
+        "patients. The first is what was asked for; LoRA was trained with the best. Held-out "
+        "patients had no part in it."
+    )
+    return join([section("What the search tried", lead), table(header, rows)])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else said(value)
+
+
+def _seeds(soups: Mapping[str, Any] | None) -> Html:
+    """What became of the seeds of each depth."""
+    if not soups:
+        return NOTHING
+    rows = [
+        [
+            text(STAGES.get(name, name)), text(len(soup["losses"])),
+            text(f"{number(min(soup['losses']))} to {number(max(soup['losses']))}"),
+            text(number(soup["averaged_loss"])),
+            text("the average" if soup["averaged"] else "the best seed"),
+        ]
+        for name, soup in soups.items()
+    ]  # fmt: skip
+    header = ["Model", "#Seeds", "#Validation loss of each", "#Of their average", "Kept"]
+    lead = (
+        "The same adapter trained from several seeds, and the average of what they learned, which "
+        "is kept where it is no worse on validation patients than the best of them."
+    )
+    return join([section("Several seeds", lead), table(header, rows)])

@@ -1,0 +1,104 @@
+"""The simplest model within one standard error of the best is kept."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fmstudio.errors import InputError
+from fmstudio.training.choice import choose, kind_of
+from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
+from fmstudio.types import TaskSpec
+
+TASK = TaskSpec("binary", ("ill",), ("no", "yes"), "yes")
+CASES = 200
+
+
+@pytest.fixture
+def material():
+    """200 validation patients, half of them ill."""
+    targets = np.arange(CASES) % 2.0
+    return SimpleNamespace(
+        targets={"validation": targets},
+        true=lambda split: targets,
+        patients=lambda split: list(range(CASES)),
+    )
+
+
+def model(name: str, strength: float, noise: int = 0) -> Rung:
+    """One whose logits tell ill from well by `strength` standard deviations of its noise."""
+    random = np.random.default_rng(noise)
+    logits = strength * (np.arange(CASES) % 2 - 0.5) + random.normal(size=CASES)
+    return Rung(name, {"validation": 1 / (1 + np.exp(-logits))}, 1.0, logits[:, None])
+
+
+def test_what_is_clearly_better_is_kept_however_complex(material):
+    rungs = [model(BOOSTING, 0.2, 1), model(PROBE, 0.5, 2), model(LORA, 3.0, 3)]
+
+    chosen, reason = choose(TASK, material, rungs)
+
+    assert chosen.name == LORA
+    assert reason.startswith("LoRA was kept: on validation patients it beats every simpler model")
+
+
+def test_of_two_that_are_as_good_the_simpler_is_kept(material):
+    probe = model(PROBE, 1.5)
+    slightly = Rung(
+        f"{LORA}: trunk",
+        {"validation": probe.outputs["validation"].copy()},
+        1.0,
+        probe.logits + 0.02 * np.random.default_rng(5).normal(size=(CASES, 1)),
+    )
+    slightly.outputs["validation"][:] = 1 / (1 + np.exp(-slightly.logits[:, 0]))
+
+    chosen, _ = choose(TASK, material, [model(BOOSTING, 0.1, 4), probe, slightly])
+
+    assert chosen is probe
+
+
+def test_equal_ranks_are_not_enough_where_the_chances_are_far_worse(material):
+    probe = model(PROBE, 2.0)
+    # The same order of patients, but sure of everything, the mistakes included.
+    steep = np.sign(probe.logits) * (50 + np.abs(probe.logits))
+    wild = Rung(BOOSTING, {"validation": 1 / (1 + np.exp(-steep[:, 0]))}, 1.0, steep)
+
+    chosen, _ = choose(TASK, material, [wild, probe])
+
+    assert chosen is probe
+
+
+def test_what_is_asked_for_is_kept_and_the_rule_is_told(material):
+    rungs = [model(BOOSTING, 0.2, 1), model(PROBE, 3.0, 2), model(LORA, 3.0, 2)]
+
+    chosen, reason = choose(TASK, material, rungs, keep="lora")
+
+    assert chosen.name == LORA
+    assert "was kept because the run was asked to" in reason
+    assert "the probe would have been" in reason
+
+
+def test_among_few_patients_boosting_is_not_kept_unless_asked_for(material):
+    few = SimpleNamespace(
+        targets=material.targets, true=material.true,
+        patients=lambda split: [i % 20 for i in range(CASES)],
+    )  # fmt: skip
+    rungs = [model(BOOSTING, 3.0, 1), model(PROBE, 0.5, 2)]
+
+    assert choose(TASK, material, rungs)[0].name == BOOSTING
+    chosen, reason = choose(TASK, few, rungs)
+    assert chosen.name == PROBE
+    assert "20 validation patients are too few" in reason
+    assert choose(TASK, few, rungs, keep="boosting")[0].name == BOOSTING
+
+
+def test_boosting_cannot_be_asked_for_without_a_table(material):
+    with pytest.raises(InputError, match="'boosting' is to be kept") as caught:
+        choose(TASK, material, [model(PROBE, 1.0)], keep="boosting")
+    assert "table" in caught.value.hint
+
+
+def test_a_model_is_asked_for_by_its_kind_at_any_depth():
+    named = (BOOSTING, PROBE, LORA, f"{LORA}: trunk")
+    assert [kind_of(model(name, 1.0)) for name in named] == ["boosting", "probe", "lora", "lora"]
