@@ -24,8 +24,8 @@ class Home:
         self.settings = settings
         self.registry = registry
         self._loaded = Loaded(settings)
-        self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
         self._doubting = Doubting()
+        self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
 
     @classmethod
     def open(cls, home: str | os.PathLike[str] | None = None) -> Self:

@@ -30,6 +30,9 @@ SHOWN = """() => {
     threshold: Number(document.querySelector("#threshold input[type=number]").value),
   };
 }"""  # the mark on the ROC curve, the numbers told, and the threshold that both should be of
+CUT_OFF = """() => [...document.querySelectorAll(".fm-scroll")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.innerText.slice(0, 80))"""  # tables of which a column stands outside
 
 pytestmark = [
     pytest.mark.browser,
@@ -93,6 +96,9 @@ def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
         page.keyboard.press("Escape")
         expect(page.locator("#side-by-side")).to_contain_text("worse", timeout=PATIENCE_MS)
         keep(page, "evaluate-compared")
+        page.set_viewport_size({"width": 1024, "height": 900})
+        assert page.evaluate(CUT_OFF) == []
+        page.set_viewport_size({"width": 1440, "height": 900})
 
         page.locator("#report").click()
         link = page.locator("a[download]").first

@@ -57,6 +57,24 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def test_a_new_project_may_state_its_moment_of_prediction(browser, tmp_path):  # noqa: F811
+    from fmstudio.studio import Studio
+
+    with served(tmp_path / "new") as address, opened(browser, address) as page:
+        for name, hours in (("At any time", None), ("After a day", "24")):
+            page.goto(address)
+            page.get_by_label("Name", exact=True).fill(name)
+            if hours:
+                page.locator("#moment input").fill(hours)
+            press(page, "Create project")
+            page.wait_for_url("**/data?project=*", timeout=WAIT_MS)
+        page.goto(address)
+        expect(page.get_by_text("Predicts 24 h after the beginning")).to_be_visible(timeout=WAIT_MS)
+    with Studio.open(tmp_path / "new") as studio:
+        assert studio.project("At any time").task.moment is None
+        assert studio.project("After a day").task.moment == 24
+
+
 def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep, home):  # noqa: F811
     with served(home) as address, opened(browser, address) as page:
         page.goto(f"{address}/data")

@@ -57,10 +57,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         "outcome was. Nothing leaves this computer.",
     ))  # fmt: skip
     project = project_dropdown(app, studio)
+    doubts = area(elem_id="doubts")
     report = area(
         empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
     )
-    doubts = area(elem_id="doubts")
     doubt = gr.Button(
         "Look for labels that may be wrong", visible=False, elem_classes="fm-narrow",
     )  # fmt: skip

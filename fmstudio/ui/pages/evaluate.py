@@ -283,10 +283,10 @@ def _wire(
     chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
     at = [chosen, sliders.threshold, sliders.prevalence, label]
     sliding = OPTIONS | {"trigger_mode": "always_last"}  # a dragged slider moves many times
-    # Numbers and marks follow the threshold alone, whoever moved it: what was asked for last is
-    # what is shown in the end, also where a threshold is looked for while the slider still moves.
+    # Numbers and marks follow the two sliders, whoever moved them: what was asked for last is what
+    # is shown in the end, also where a threshold is looked for while the slider still moves.
     gr.on(
-        [sliders.threshold.change, sliders.prevalence.input], moved, at,
+        [sliders.threshold.change, sliders.prevalence.change], moved, at,
         [sliders.said, sliders.roc, sliders.pr], **sliding,
     )  # fmt: skip
     sliders.prevalence.input(

@@ -113,7 +113,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     @shown
     def new(name: str, question: str, kind: str, moment: float | None) -> str:
         project = studio.create_project(
-            name.strip(), kind, describe=question.strip(), moment=moment
+            name.strip(), kind, describe=question.strip(), moment=moment or None
         )
         return f"/data?project={project.id}"
 
@@ -144,8 +144,8 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]
                 label="The answer is", scale=2,
             )  # fmt: skip
             moment = gr.Number(
-                label="Moment of prediction, hours (may stay empty)", value=None, minimum=0,
-                placeholder="24", min_width=300, elem_id="moment",
+                label="Moment of prediction, hours (0: none)", value=0, minimum=0,
+                min_width=300, elem_id="moment",
                 info="For answers given at a set time, so that nothing later gives them away. With "
                 "24, readings and notes that carry a time count only up to 24 hours after the "
                 "beginning of the case.",
