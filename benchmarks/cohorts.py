@@ -104,16 +104,21 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in QUESTIONS if name in found}
 
 
+def real_project(home: Path, name: str, question: Question) -> None:
+    """A project on a real cohort."""
+    labels = [word for label in question.labels for word in ("--label", label)]
+    studio(home, "project", "create", name, "--task", question.task, *labels)
+    roles = [f"{column}=ignore" for column in question.ignore] + list(question.roles)
+    words = [word for role in roles for word in ("--role", role)]
+    studio(home, "cohort", "add", name, DATA / question.folder / "manifest.csv", *words)
+
+
 def _story(question: Question, options: Namespace) -> dict[str, Any]:
     manifest = DATA / question.folder / "manifest.csv"
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         home, other = Path(folder, "home"), Path(folder, "other")
-        labels = [word for label in question.labels for word in ("--label", label)]
-        studio(home, "project", "create", "study", "--task", question.task, *labels)
-        roles = [f"{column}=ignore" for column in question.ignore] + list(question.roles)
-        words = [word for role in roles for word in ("--role", role)]
-        studio(home, "cohort", "add", "study", manifest, *words)
+        real_project(home, "study", question)
         epochs = () if options.epochs is None else ("--epochs", str(options.epochs))
         result = studio(home, "finetune", "study", "--preset", "quick", *epochs)
         again = studio(home, "evaluate", result["adapter"])

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,15 @@ def studio(home: Path, *words: str | Path) -> dict[str, Any]:
 
 
 @contextmanager
-def process(command: Sequence[str | Path], log: Path) -> Iterator[psutil.Process]:
+def process(
+    command: Sequence[str | Path], log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[psutil.Process]:
     """A Python program started in the project's folder; it and its children are ended after."""
     with log.open("wb") as said:
         started = subprocess.Popen(
             [sys.executable, *map(str, command)],
-            cwd=ROOT, env=os.environ | ENVIRONMENT, stdout=said, stderr=said,
+            cwd=ROOT, env={**os.environ, **ENVIRONMENT, **(environment or {})},
+            stdout=said, stderr=said,
         )  # fmt: skip
         seen = psutil.Process(started.pid)
         try:

@@ -11,6 +11,9 @@ from contextlib import suppress
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
+    # Before anything loads torch: threads that spin for each other are many times slower on a busy
+    # machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     try:
         from fmstudio.cli import main as run_command
     except ModuleNotFoundError as fault:  # before anything of ours can say so

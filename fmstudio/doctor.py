@@ -139,27 +139,32 @@ def _disk(settings: Settings, missing: Missing) -> dict[str, Any]:
 
 
 def _database(settings: Settings, missing: Missing) -> dict[str, Any]:
-    if not (settings.home / "registry.sqlite").exists():
-        return {"state": "not made yet"}
+    """What state the registry is in; `sound` is False where something must be done about it."""
     try:
         from fmstudio.registry import Registry
+        from fmstudio.registry.database import FILE
+        from fmstudio.registry.opening import holds_work
 
+        if not (settings.home / FILE).exists() and not holds_work(settings.home):
+            return {"state": "not made yet", "sound": True}
         with Registry.open(settings) as registry:
             whole, broken = registry.verify_chain()
             projects = len(registry.projects())
     except StudioError as fault:
-        missing.append({"what": fault.message, "get": fault.hint})
-        return {"state": fault.message}
+        return _unsound(fault.message, fault.hint, missing)
     except ImportError:
-        return {"state": "not looked at: a package is missing"}
+        return {"state": "not looked at: a package is missing", "sound": False, "get": INSTALL}
     if not whole:
-        missing.append(
-            {
-                "what": f"an event log that is whole: line {broken} was changed by hand",
-                "get": "Restore the registry from its backup in the home folder.",
-            }
-        )
-    return {"state": "in order" if whole else "readable", "projects": projects}
+        return _unsound(
+            f"The registry's event log is not whole: line {broken} was changed by hand.",
+            "Restore the registry from its backup in the home folder.", missing,
+        ) | {"projects": projects}  # fmt: skip
+    return {"state": "in order", "sound": True, "projects": projects}
+
+
+def _unsound(state: str, get: str, missing: Missing) -> dict[str, Any]:
+    missing.append({"what": state, "get": get})
+    return {"state": state, "sound": False, "get": get}
 
 
 def _bases(settings: Settings, missing: Missing) -> dict[str, str]:

@@ -214,18 +214,22 @@ def to_json(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its 95 % interval. NaN where it cannot be computed."""
+    """A figure with its 95 % interval. NaN where it cannot be computed.
+
+    `prevalence` goes with a figure that reaches it by guessing.
+    """
 
     value: float
     low: float
     high: float
+    prevalence: float | None = None
 
     def as_dict(self) -> dict[str, float | None]:
-        """As JSON: {value, low, high}, null for NaN."""
-        return {
-            key: None if not np.isfinite(number) else float(number)
-            for key, number in (("value", self.value), ("low", self.low), ("high", self.high))
-        }
+        """As JSON: {value, low, high}, null for NaN; with prevalence where it is told."""
+        told = {"value": self.value, "low": self.low, "high": self.high}
+        if self.prevalence is not None:
+            told["prevalence"] = self.prevalence
+        return {key: float(n) if np.isfinite(n) else None for key, n in told.items()}
 
 
 @dataclass(frozen=True)

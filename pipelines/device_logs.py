@@ -124,11 +124,12 @@ def _strip(channels: Sequence[Channel]) -> list[Channel]:
 
 
 def _ranges(channels: Sequence[Channel]) -> tuple[tuple[str, ...], ...]:
-    rows = [("Channel", "Unit", "Readings", "Lowest", "Median", "Highest")]
+    rows = [("Channel", "Readings", "Lowest", "Median", "Highest")]
     for channel in channels:
         known = channel.values
         shown = (f"{end:.5g}" for end in (known.min(), np.median(known), known.max()))
-        rows.append((channel.name, channel.unit, str(len(known)), *shown))
+        named = f"{channel.name} ({channel.unit})" if channel.unit else channel.name
+        rows.append((named, str(len(known)), *shown))
     return tuple(rows)
 
 

@@ -151,7 +151,7 @@ def refuse_wrong_ending(path: Path, really: str) -> UnreadableFile:
     """The error for a file that is not what its ending says; `really` is what it is."""
     return UnreadableFile(
         f"{path.name} is not what its ending says: it is {really}.",
-        hint="Put it in the column of its own kind, or give the right file.",
+        hint="Give it as the kind of data that it is, or give the right file.",
     )
 
 

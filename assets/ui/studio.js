@@ -63,7 +63,7 @@
   window.fmMend = { pressed: () => mending };
   const mend = (button) => {
     mending = `${button.dataset.mend} ${button.dataset.way}`;
-    button.closest(".fm-finding").classList.add("fm-stale");
+    button.closest(".fm-finding, .fm-undo").classList.add("fm-stale");
     document.querySelector("#mend").click();
   };
 

@@ -79,7 +79,8 @@ def _judged(card: Mapping[str, Any]) -> str:
     n = card.get("n") or {}
     held_out = f" ({n['test']} cases)" if "test" in n else ""
     rows = [
-        f"| {FIGURES.get(name, _plain(name))} | {_figure(figure)} | {_range(figure)} |"
+        f"| {FIGURES.get(name, _plain(name))}{_guessing(figure)} | {_figure(figure)} "
+        f"| {_range(figure)} |"
         for name, figure in card["metrics"].items()
         if isinstance(figure, Mapping)
     ]
@@ -93,6 +94,12 @@ def _judged(card: Mapping[str, Any]) -> str:
             *rows,
         ]
     )
+
+
+def _guessing(figure: Mapping[str, Any]) -> str:
+    """The prevalence, beside a figure that reaches it by guessing."""
+    level = figure.get("prevalence")
+    return "" if level is None else f" (prevalence {level:.3f})"
 
 
 def _ladder(card: Mapping[str, Any]) -> str:

@@ -77,8 +77,16 @@ def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
+    if args.undo:
+        record = studio.undo_mending(args.project)
+        return record, text.cohort_text(record, "Took again")
+    if args.finding is None:
+        raise InputError(
+            "No finding was named.",
+            hint="Name one of those that 'cohort report' lists, or give --undo.",
+        )
     record = studio.mend_cohort(args.project, args.finding, args.way)
-    return record, text.cohort_text(record)
+    return record, text.cohort_text(record, "Mended")
 
 
 def base_list(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -56,7 +56,10 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
         + ", ".join(f"{low:.0%} to {high:.0%}" for low, high in better) + "." if better
         else "No evidence at any threshold that the model is better than treating all or none."
     ]  # fmt: skip
-    for side, name, beyond in (("rule_in", "Rule-in", "from"), ("rule_out", "Rule-out", "below")):
+    for side, name, beyond in (
+        ("rule_in", "Rule-in", "at or above"),
+        ("rule_out", "Rule-out", "below"),
+    ):
         own = parts["triage"][side]
         lines += [
             f"{name}: {own['reason']}" if own["threshold"] is None

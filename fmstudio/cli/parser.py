@@ -134,7 +134,11 @@ def _add_cohort(commands_of: Any) -> None:
     mend = _command(group, "mend", commands.cohort_mend, "mend what the report has found")
     mend.add_argument("project", metavar="PROJECT")
     mend.add_argument(
-        "finding", metavar="FINDING", help="its number in the report, or its kind if it is alone"
+        "finding", metavar="FINDING", nargs="?",
+        help="its number in the report, or its kind if it is alone",
+    )  # fmt: skip
+    mend.add_argument(
+        "--undo", action="store_true", help="take the cohort before the last mending again"
     )
     mend.add_argument(
         "--way", metavar="N", type=int, help="which of the ways that the report lists (default: 1)"

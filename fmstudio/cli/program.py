@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         modalities = tuple(contracts.pipelines().values()) if "predict" in words else ()
         args = build_parser(modalities, with_serve=serve is not None).parse_args(words)
         log_file = _log_into(args.home)
-        _run(args, serve)
+        return _run(args, serve)
     except StudioError as fault:
         _say(f"error: {fault.message}", f"hint: {fault.hint or 'See --help.'}")
         return _status(2, debug)
@@ -62,32 +62,40 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
         where = f"The details are in {log_file.name}" if log_file else "Add --debug for the details"
         _say(f"Sorry, that is a fault of the studio, not yours. {where}.")
         return _status(1, debug)
-    return 0
 
 
-def _run(args: argparse.Namespace, serve: Serve | None) -> None:
+def _run(args: argparse.Namespace, serve: Serve | None) -> int:
     if args.run == "serve":
         assert serve is not None
         serve(args)
-        return
+        return 0
+    status = 0
     # Libraries may print; standard output carries the answer alone.
     with redirect_stdout(sys.stderr):
         if args.run == "doctor":
-            data, text = _doctor(args)
+            data, text, status = _doctor(args)
         else:
             with Studio.open(args.home) as studio:
                 data, text = args.run(studio, args)
     sys.stdout.write((as_json(data) if args.json else text) + "\n")
     sys.stdout.flush()
+    return status
 
 
-def _doctor(args: argparse.Namespace) -> tuple[object, str]:
-    """Without opening the studio, for that is what may be broken."""
+def _doctor(args: argparse.Namespace) -> tuple[object, str, int]:
+    """Without opening the studio, for that is what may be broken.
+
+    The answer, and 2 as exit status if the registry is not sound: scripts ask before they go on.
+    """
     from fmstudio.cli.text import doctor_text
     from fmstudio.doctor import examine
 
     found = examine(load_settings(args.home))
-    return found, doctor_text(found)
+    database = found["database"]
+    if database["sound"]:
+        return found, doctor_text(found), 0
+    _say(f"error: {database['state']}", f"hint: {database['get']}")
+    return found, doctor_text(found), 2
 
 
 def _say(*lines: str) -> None:

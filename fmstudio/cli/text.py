@@ -73,9 +73,12 @@ def figure(value: Mapping[str, float | None] | None) -> str:
     """A value with its interval."""
     if not value or value.get("value") is None:
         return "-"
-    if value.get("low") is None:
-        return f"{value['value']:.3f}"
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+    told = f"{value['value']:.3f}"
+    if value.get("low") is not None:
+        told += f" ({value['low']:.3f} to {value['high']:.3f})"
+    if value.get("prevalence") is not None:  # what guessing reaches
+        told += f" (prevalence {value['prevalence']:.3f})"
+    return told
 
 
 def projects_text(projects: Sequence[ProjectRecord]) -> str:
@@ -98,16 +101,17 @@ def project_text(
     lines = [
         f"{project.name}: {task.kind}, {', '.join(task.labels) or 'labels not known yet'}",
         *([task.description] if task.description else []),
+        *([] if task.moment is None else [f"predicts {task.moment:g} h after the beginning"]),
         "", "Cohort", "  none yet" if cohort is None else f"  {cohort.name}",
         "", "Runs", runs_text(runs), "", "Adapters", adapters_text(adapters),
     ]  # fmt: skip
     return "\n".join(lines)
 
 
-def cohort_text(record: CohortRecord) -> str:
-    """A cohort that was just added."""
+def cohort_text(record: CohortRecord, done: str = "Added") -> str:
+    """A cohort that was just added, mended, or taken again."""
     roles = table(("column", "role"), list(record.roles.items()))
-    return f"Added the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
+    return f"{done} the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
 
 
 def report_text(report: Mapping[str, Any]) -> str:

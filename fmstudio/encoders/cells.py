@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Cells:
     features: Mapping[str, Mapping[str, Any]]
     columns: Columns = field(default_factory=lambda: Columns(()))
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Changes with the features."""
         return to_json(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Spans:
 
     channels: Mapping[str, Mapping[str, float]]
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Changes with the scales."""
         return to_json(["spans", 1, BINS, MAX_SPANS, dict(self.channels)])

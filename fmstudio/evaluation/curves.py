@@ -5,6 +5,7 @@ Shape letters: n cases, R resamples, G points of the grid, D distinct chances.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ def discrimination(question: Question) -> dict[str, Any]:
         len(question), question.patients,
     )  # fmt: skip
     start = {"n": len(question), "positives": question.positives}
+    found["auprc"] = replace(found["auprc"], prevalence=question.positives / len(question))
     figures = {name: figure.as_dict() for name, figure in found.items()}
     if not question.both:
         return start | figures | {"roc": None, "pr": None}

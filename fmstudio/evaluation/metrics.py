@@ -13,6 +13,7 @@ Targets and outputs by task:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -50,10 +51,30 @@ def evaluate(
     """All figures of the task with 95 % percentile intervals over resampled patients.
 
     A figure is NaN where it is undefined, such as AUROC with one class. Resamples in which it is
-    undefined are dropped; with a single patient there is no interval.
+    undefined are dropped; with a single patient there is no interval. AUPRC comes with the
+    prevalence, which is what it reaches by guessing (Saito and Rehmsmeier 2015, PLoS ONE 10).
     """
     figures = figures_of(task, targets, outputs)
-    return intervals(figures, len(outputs), patients, seed, resamples)
+    found = intervals(figures, len(outputs), patients, seed, resamples)
+    if "auprc" in found:
+        found["auprc"] = replace(found["auprc"], prevalence=prevalence(task, targets))
+    return found
+
+
+def prevalence(task: TaskSpec, targets: np.ndarray) -> float:
+    """The share of positive cases; of several labels or classes that occur, the mean of theirs.
+
+    NaN where no case has an answer.
+    """
+    targets = np.asarray(targets, float)
+    if task.kind == "multiclass":
+        truth = targets[:, None] == np.unique(targets)
+    else:
+        columns = targets if targets.ndim == 2 else targets[:, None]
+        truth = np.where(np.isnan(columns), np.nan, columns > 0.5)
+    known = [column[~np.isnan(column)] for column in truth.astype(float).T]
+    shares = [float(column.mean()) for column in known if len(column)]
+    return float(np.mean(shares)) if shares else float("nan")
 
 
 def proven(name: str, figure: Any) -> bool:

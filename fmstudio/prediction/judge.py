@@ -7,6 +7,7 @@ from fmstudio.evaluation.answered import HeldOut
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
+from fmstudio.preparation.threads import one_thread
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Cohort
 
@@ -20,7 +21,8 @@ def judge(predictor: Predictor, cohort: Cohort) -> HeldOut:
     preparation = Preparation(predictor.reader, predictor.settings)
     frozen = RunConfig.from_dict(predictor.card["config"]).encoders_frozen
     wanted = [case for case in cohort.cases if case.split != "train"]
-    prepared = preparation.run(predictor.model, predictor.processors, wanted, frozen)
+    with one_thread():  # encoders take one case at a time
+        prepared = preparation.run(predictor.model, predictor.processors, wanted, frozen)
     cases = {
         split: [case for case in cohort.split(split) if prepared.keys[case.case_id]]
         for split in ("validation", "test")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from fmstudio.evaluation.metrics import headline, proven
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import token_means
 from fmstudio.prediction.contributions import contributions
+from fmstudio.preparation.threads import one_thread
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.types import Prediction, Prepared, Source, TaskSpec
@@ -197,15 +197,3 @@ class Predictor:
                 f"Calibrated on only {counts['validation']} cases: the probability is rough."
             )
         return found
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """One case is too small to share out: on a busy machine threads wait for each other longer
-    than they work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from fmstudio.model.shared import (
     feature_count,
 )
 from fmstudio.preparation.inputs import PreparedCases
+from fmstudio.preparation.threads import side_by_side
+from fmstudio.types import Prepared
 
 BATCH = 16
 
@@ -87,21 +90,55 @@ def logits_of_subsets(
     """For each subset of the modalities the logits (n, K) of its cases, given that and no more.
 
     `rows` names for each subset the ids of cases that have all of it. As `logits_of` for one after
-    the other, but each case is read once.
+    the other, but each case is read once, and a head that reads nothing of what the trunk makes of
+    the tokens (see `probe`) is asked once: its logits are the sum of the modalities' own parts.
     """
     model.eval()
     place = {subset: {case: row for row, case in enumerate(ids)} for subset, ids in rows.items()}
     found = {subset: np.zeros((len(ids), model.config.outputs)) for subset, ids in rows.items()}
     everyone = list(dict.fromkeys(case for ids in rows.values() for case in ids))
-    for start in range(0, len(everyone), BATCH):
-        loaded = {case: cases.load(case) for case in everyone[start : start + BATCH]}
-        for subset, own in place.items():
-            chosen = [case for case in loaded if case in own]
-            if chosen:
-                given = [{name: loaded[case][name] for name in subset} for case in chosen]
-                batch = collate(given, model.device)
-                found[subset][[own[case] for case in chosen]] = _logits(model, batch)
+    asked = _through_trunk if _reads_trunk(model) else _from_parts
+    with side_by_side(model.device) as pool:
+        for start in range(0, len(everyone), BATCH):
+            loaded = {case: cases.load(case) for case in everyone[start : start + BATCH]}
+            chosen = {subset: own for subset, ids in place.items()
+                      if (own := [case for case in loaded if case in ids])}  # fmt: skip
+            for subset, logits in asked(model, loaded, chosen, pool):
+                found[subset][[place[subset][case] for case in chosen[subset]]] = logits
     return found
+
+
+Loaded = Mapping[str, Mapping[str, Prepared]]
+Chosen = Mapping[tuple[str, ...], Sequence[str]]
+Answers = Iterator[tuple[tuple[str, ...], np.ndarray]]
+
+
+def _reads_trunk(model: SharedModel) -> bool:
+    """Whether the head reads the last features of any modality, those that the trunk makes."""
+    return bool(model.task_head.weight[:, -model.config.width :].any())
+
+
+def _through_trunk(model: SharedModel, loaded: Loaded, chosen: Chosen, pool: Executor) -> Answers:
+    """The model asked anew for every subset, several of them at a time."""
+
+    @torch.inference_mode()  # holds for one thread, so anew in each
+    def ask(subset: tuple[str, ...]) -> np.ndarray:
+        given = [{name: loaded[case][name] for name in subset} for case in chosen[subset]]
+        return _logits(model, collate(given, model.device))
+
+    return zip(chosen, pool.map(ask, chosen), strict=True)
+
+
+def _from_parts(model: SharedModel, loaded: Loaded, chosen: Chosen, pool: Executor) -> Answers:
+    """The parts of the modalities in a subset, added up."""
+    head, place = model.task_head, {case: row for row, case in enumerate(loaded)}
+    with autocast(model.device):
+        batch = collate(list(loaded.values()), model.device)
+        parts = head.parts(model.features(batch)).float()
+    for subset, own in chosen.items():
+        inside = torch.tensor([name in subset for name in model.modalities], device=parts.device)
+        logits = (parts * inside[:, None]).sum(1) + head.bias
+        yield subset, logits[[place[case] for case in own]].cpu().numpy()
 
 
 def _logits(model: SharedModel, batch: Batch | Started) -> np.ndarray:

@@ -94,7 +94,7 @@ class Engine:
         self.learning = nn.ModuleDict({"heads": self.heads, **self._learning_parts()})
         self.parameters = [*self.learning.parameters(), *self.unknown.parameters()]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay
+            self.parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
         )
 
     def _learning_parts(self) -> dict[str, nn.Module]:

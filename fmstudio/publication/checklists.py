@@ -139,7 +139,8 @@ TRIPOD_AI: tuple[Item, ...] = (
     Item("14", "What was done for fairness", ANSWERED, _fairness),
     Item("15", "What the model gives out, and how classes follow from it", POINTED, RESULTS),
     Item("16", "Differences between development and evaluation data", ANSWERED,
-         "None by design: patients of one cohort, split at random or by the manifest."),
+         "Both come from one cohort, split by patient at random or as its table says; where it "
+         "splits by place or time, what differs is for the author."),
     Item("17", "Ethical approval and consent", OPEN),
     Item("18a", "Funding", OPEN),
     Item("18b", "Conflicts of interest", OPEN),

@@ -71,11 +71,12 @@ def told(figure: Mapping[str, Any] | Interval | None, digits: int = 3) -> str:
     values = figure.as_dict() if isinstance(figure, Interval) else figure
     if not values or values.get("value") is None:
         return "–"
-    if values.get("low") is None or values.get("high") is None:
-        return f"{values['value']:.{digits}f}"
-    return (
-        f"{values['value']:.{digits}f} ({values['low']:.{digits}f} to {values['high']:.{digits}f})"
-    )
+    said = f"{values['value']:.{digits}f}"
+    if values.get("low") is not None and values.get("high") is not None:
+        said += f" ({values['low']:.{digits}f} to {values['high']:.{digits}f})"
+    if values.get("prevalence") is not None:
+        said += f" (prevalence {values['prevalence']:.{digits}f})"
+    return said
 
 
 def named(group: Mapping[str, str]) -> str:

@@ -87,12 +87,15 @@ def _useful(better: list[list[float]]) -> str:
 
 def _triage(found: Mapping[str, Any]) -> str:
     parts = []
-    for key, name in (("rule_in", "Rule-in"), ("rule_out", "Rule-out")):
+    for key, name, where, promise in (
+        ("rule_in", "Rule-in", "at or above", "PPV"), ("rule_out", "Rule-out", "below", "NPV")
+    ):  # fmt: skip
         own = found[key]
         parts.append(
             f"{name}: {own['reason']}" if own["threshold"] is None
-            else f"{name} at {own['threshold']:.3f} promises {own['target']:.0%} for "
-            f"{told(own['share'], 2)} of patients ({own['right']} of {own['answered']} right)."
+            else f"{name} {where} {own['threshold']:.3f} promises {promise} of at least "
+            f"{own['target']:.0%} for {told(own['share'], 2)} of patients ({own['right']} of "
+            f"{own['answered']} right)."
         )  # fmt: skip
     return " ".join(parts) + f" Deferred: {told(found['deferred'], 2)} of patients."
 

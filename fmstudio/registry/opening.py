@@ -71,9 +71,7 @@ def _create(settings: Settings, path: Path, migrations: Path) -> None:
 
     Raises RegistryError if the home holds work that a registry must have known.
     """
-    if any(any(folder.iterdir()) for folder in _folders(path.parent, _HOLDS_WORK)) or any(
-        path.with_name(FILE + ending).exists() for ending in ("-wal", "-shm")
-    ):
+    if holds_work(path.parent):
         raise RegistryError(
             f"The registry ({FILE}) is missing, but the home folder holds work that it described.",
             hint=_way_back(path) + " To begin anew, choose an empty folder with --home.",
@@ -101,8 +99,12 @@ def _give_name(new: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def _folders(home: Path, names: tuple[str, ...]) -> list[Path]:
-    return [home / name for name in names if (home / name).is_dir()]
+def holds_work(home: Path) -> bool:
+    """Whether a home folder holds anything that a registry must have known."""
+    folders = [home / name for name in _HOLDS_WORK if (home / name).is_dir()]
+    return any(any(folder.iterdir()) for folder in folders) or any(
+        (home / (FILE + ending)).exists() for ending in ("-wal", "-shm")
+    )
 
 
 def _check(path: Path, busy_seconds: float) -> tuple[str, int]:

@@ -85,12 +85,13 @@ class Projects(Database):
         roles: Mapping[str, str],
         fingerprint: str,
         summary: Mapping[str, Any],
-        mended: Mapping[str, Any] | None = None,
+        event: str = "cohort added",
+        how: Mapping[str, Any] | None = None,
     ) -> CohortRecord:
         """Note a manifest and what its columns mean.
 
         Its path is kept relative to home where it lies below it: `home / record.manifest` is the
-        file in either case. `mended` says from which cohort it was made, and how.
+        file in either case. The log tells it as `event`; `how` says from which cohort it was made.
         """
         where = Path(manifest)
         if where.is_relative_to(self.home):
@@ -104,8 +105,7 @@ class Projects(Database):
             session.add(row)
             session.flush()
             details = {"project": project.id, "fingerprint": fingerprint}
-            kind = "cohort added" if mended is None else "cohort mended"
-            log_event(session, kind, f"cohort {row.id}", details | dict(mended or {}))
+            log_event(session, event, f"cohort {row.id}", details | dict(how or {}))
             return row.record()
 
     def update_cohort_summary(self, cohort_id: int, summary: Mapping[str, Any]) -> CohortRecord:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fmstudio.settings import Settings, load_settings
+from fmstudio.studio.doubting import Doubting
 from fmstudio.studio.loaded import Loaded
 
 if TYPE_CHECKING:
     from fmstudio.registry import Registry
     from fmstudio.sandbox import Reader
+    from fmstudio.training.sample import Size
 
 
 class Home:
@@ -21,6 +24,8 @@ class Home:
         self.settings = settings
         self.registry = registry
         self._loaded = Loaded(settings)
+        self._doubting = Doubting()
+        self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
 
     @classmethod
     def open(cls, home: str | os.PathLike[str] | None = None) -> Self:
@@ -36,6 +41,7 @@ class Home:
     def close(self) -> None:
         """End the reading processes and let go of models and registry."""
         self._loaded.close()
+        self._doubting.close()
         self.registry.close()
 
     def __enter__(self) -> Self:

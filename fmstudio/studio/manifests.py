@@ -52,7 +52,8 @@ def add(
         task = replace(made, moment=task.moment)
     else:
         _check_same_labels(path.name, roles, task)
-    cohort = build_cohort(manifest, roles, task, name or path.parent.name)
+    folder = path.resolve().parent.name
+    cohort = build_cohort(manifest, roles, task, name or folder or project.name)
 
     kept = uploads.keep(path, home.settings) if copy else path.resolve()
     try:
@@ -100,10 +101,32 @@ def mend(
         cohort = build_cohort(manifest, roles, project.task, record.name)
         report = report_on(home, manifest, roles, cohort)
         how = {"from": record.id, "finding": found["kind"], "way": label}
-        return _register(home.registry, project, path, roles, project.task, cohort, report, how)
+        return _register(
+            home.registry, project, path, roles, project.task, cohort, report | {"mended": how},
+            "cohort mended", how,
+        )  # fmt: skip
     except BaseException:
         uploads.remove([folder])
         raise
+
+
+def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
+    """The cohort before the last mending, taken again as the newest; the mended one stays.
+
+    Raises NotFound if nothing was mended, and InputError if the files have changed since.
+    """
+    how = record.summary.get("mended")
+    if how is None:
+        raise NotFound(
+            f"Nothing was mended in the cohort '{record.name}'.",
+            hint="There is nothing to undo.",
+        )
+    before = home.registry.cohort(how["from"])
+    load(home.settings, project, before)
+    return home.registry.add_cohort(
+        project.id, before.name, before.manifest, before.roles, before.fingerprint,
+        before.summary, "mending undone", {**how, "from": record.id, "again": before.id},
+    )  # fmt: skip
 
 
 def concerned(
@@ -132,14 +155,14 @@ def concerned(
 
 def _register(
     registry: Registry, project: ProjectRecord, path: Path, roles: Mapping[str, str],
-    task: TaskSpec, cohort: Cohort, report: Mapping[str, Any],
-    mended: Mapping[str, Any] | None = None,
+    task: TaskSpec, cohort: Cohort, report: Mapping[str, Any], event: str = "cohort added",
+    how: Mapping[str, Any] | None = None,
 ) -> CohortRecord:  # fmt: skip
     if task != project.task:
         registry.update_project_task(project.id, task)
     try:
         return registry.add_cohort(
-            project.id, cohort.name, path, roles, cohort.fingerprint, report, mended
+            project.id, cohort.name, path, roles, cohort.fingerprint, report, event, how
         )
     except BaseException:
         registry.update_project_task(project.id, project.task)

@@ -108,6 +108,18 @@ class Projects(Home):
         record = self._newest_cohort(project)
         return dict(manifests.complete(self, self.project(project), record).summary)
 
+    def look_for_doubts(self, project: str | int) -> None:
+        """Begin to complete the report of the newest cohort, and come back at once.
+
+        The work goes on by itself while the studio is open; see `doubts_state`.
+        """
+        record, found = self._newest_cohort(project), self.project(project)
+        self._doubting.begin(record.id, lambda: manifests.complete(self, found, record))
+
+    def doubts_state(self, project: str | int) -> tuple[bool, str]:
+        """Whether labels of the newest cohort are being looked at, and why that failed, or ""."""
+        return self._doubting.state(self._newest_cohort(project).id)
+
     def mend_cohort(self, project: str | int, finding: str, way: int | None = None) -> CohortRecord:
         """Mend a finding of the newest cohort's report, which makes a new newest cohort.
 
@@ -116,6 +128,13 @@ class Projects(Home):
         """
         record = self._newest_cohort(project)
         return manifests.mend(self, self.project(project), record, finding, way)
+
+    def undo_mending(self, project: str | int) -> CohortRecord:
+        """Take the cohort before the last mending again: a new newest cohort. Nothing is lost.
+
+        Raises NotFound if nothing was mended, InputError if the files have changed since.
+        """
+        return manifests.undo(self, self.project(project), self._newest_cohort(project))
 
     def concerned(self, project: str | int) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
         """For a finding of the newest cohort's report the first rows that it is about.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
+from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import Cohort
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def probed(
     cohort: Cohort,
 ) -> dict[str, Any]:  # fmt: skip
     """A report completed by the labels that the frozen base's probe contradicts."""
+    load_libraries()
     from fmstudio.report.evidence import Evidence
     from fmstudio.report.probing import doubts
     from fmstudio.report.report import with_doubts

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.records import Point, RunRecord
+from fmstudio.records import CohortRecord, Point, RunRecord
 from fmstudio.studio import manifests, recipes, uploads
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from fmstudio.studio.recipes import Planned
     from fmstudio.training.estimate import Estimate
     from fmstudio.training.recipe import Recipe
+    from fmstudio.training.sample import Size
 
 
 class Training(Projects):
@@ -43,13 +44,24 @@ class Training(Projects):
     def estimate(self, project: str | int, config: RunConfig) -> Estimate:
         """Time and memory that a run on the newest cohort will need.
 
-        Raises NotFound for an encoder that is not kept on this machine.
+        A few of the cohort's inputs are read for it. Raises NotFound for an encoder that is not
+        kept on this machine, InputError if the files have changed since the cohort was added.
         """
         from fmstudio.model.checkpoints import find_checkpoint
         from fmstudio.training.estimate import estimate
 
         chosen = {m: find_checkpoint(name, self.settings) for m, name in config.encoders.items()}
-        return estimate(config, self.cohort_report(project), chosen)
+        cohort = self._newest_cohort(project)
+        return estimate(config, dict(cohort.summary), chosen, self._sizes(project, cohort))
+
+    def _sizes(self, project: str | int, cohort: CohortRecord) -> Mapping[str, Size]:
+        """What the inputs of a cohort are like, looked at once while the studio is open."""
+        from fmstudio.training.sample import sizes
+
+        if cohort.id not in self._sampled:
+            loaded = manifests.load(self.settings, self.project(project), cohort)
+            self._sampled[cohort.id] = sizes(self.reader(), loaded.cases)
+        return self._sampled[cohort.id]
 
     def start_finetune(self, project: str | int, config: RunConfig) -> RunRecord:
         """Start a run on the newest cohort; it goes on if this process ends.
@@ -65,8 +77,7 @@ class Training(Projects):
         manifests.check_ready(cohort, config.modalities)
         check_group_column(config, manifests.group_columns(cohort))
         uploads.check_free_disk(self.settings)
-        if config.encoders:
-            config = self._with_kept_encoders(config, cohort.summary)
+        config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(
             record.id, cohort.id, "finetune", config.as_dict(), config.base
         )
@@ -103,21 +114,14 @@ class Training(Projects):
         record, cohort = self.project(run.project_id), self._newest_cohort(run.project_id)
         return recipes.plan(recipe, {}, record, cohort, self.settings)
 
-    def _with_kept_encoders(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
-        """The config with the names of kept checkpoints, if memory is free for them."""
-        from fmstudio.model.memory import check_free
-        from fmstudio.training.estimate import estimate
+    def _within_memory(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
+        """The config with the names of kept checkpoints, if memory is free for the run."""
+        from fmstudio.training.estimate import check_memory
 
         there = tuple(name for name, count in summary["modalities"].items() if count)
         kept = kept_encoders(config.encoders, config.modalities or there, self.settings)
         config = config.with_encoders({modality: info.name for modality, info in kept.items()})
-        names = ", ".join(sorted({info.name for info in kept.values()}))
-        check_free(
-            estimate(config, summary, kept).memory_mb,
-            f"A run with {names}",
-            "Choose a smaller checkpoint, a smaller batch size or a scope without the encoders, or "
-            "close other programs.",
-        )
+        check_memory(config, summary, kept)
         return config
 
     def wait(

@@ -1,38 +1,52 @@
 """What a run will take, told before it starts. Free of torch, so that a page can ask.
 
 Work is counted in floating-point operations of the embedded base and put against this machine's
-own speed, measured by a short matrix product; reading is put at what the pipelines took.
+own speed at the moment, measured by short matrix products; reading is put at what a few of the
+cohort's own inputs took. The constants were measured by `python -m benchmarks estimate`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import psutil
 
 from fmstudio.contracts import pipeline, pipelines
+from fmstudio.errors import ResourceError
 from fmstudio.model.checkpoints import CheckpointInfo
-from fmstudio.model.memory import HOLES, weights_mb
+from fmstudio.model.memory import HOLES, free_mb, weights_mb
 from fmstudio.training.config import RunConfig
+from fmstudio.training.sample import TYPICAL, Size
 
-# By kind of data: tokens for the trunk, billions of operations of the encoder, seconds to read.
-COSTS: Mapping[str, tuple[float, float, float]] = {
-    "frames": (16, 1.5, 0.040),
-    "waveform": (14, 0.3, 0.010),
-    "series": (32, 0.2, 0.015),
-    "table": (12, 0.05, 0.002),
-    "text": (16, 0.5, 0.003),
+WIDTH, DEPTH = 256, 4  # of the embedded base's trunk
+BLOCK_GIGA = 2 * 12 * WIDTH**2 / 1e9  # billions of operations of a block for one item
+# Billions of operations of an embedded encoder for one item: its blocks and what makes an item.
+ENCODER_GIGA: Mapping[str, float] = {
+    "frames": 3 * BLOCK_GIGA + 0.0005,
+    "waveform": 3 * BLOCK_GIGA + 0.0006,
+    "series": 3 * BLOCK_GIGA + 0.0003,
+    "table": 2 * BLOCK_GIGA + 0.0003,
+    "text": 4 * BLOCK_GIGA + 0.0003,
 }
-TRUNK_GIGA = 0.0064  # billions of operations a token and pass: two for each of 3.2 million weights
-EFFICIENCY = 0.35  # share of the matrix product's speed that a whole step reaches
-FIXED_SECONDS = 15.0  # starting the worker, loading the libraries, judging and writing the adapter
+TRUNK_EFFICIENCY = 0.7  # share of the matrix product's speed that trunk and training steps reach
+CASE_EFFICIENCY = 0.5  # that encoders reach, with one case at a time
+FIXED_SECONDS = 12.0  # starting the worker, loading the libraries, writing the adapter
+JUDGING_SECONDS = 2.0  # intervals and curves of the held-out patients
+FIT_SECONDS = 0.09, 0.0004  # of a modality's probe: at least, and more for each case
+CURVE = (0.125, 0.125, 0.125, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5)  # cases of the learning curve's fits
+FEWEST_IN_FIT = 12
+GAINING = 0.9  # times the root of the epochs: after so many validation no longer gains, mostly
+STEP_SECONDS = 0.015  # of a step of training beside its operations
+INPUT_SECONDS = 0.004  # to prepare an input and to keep what is made of it
 READ_MB = 300.0  # of a checkpoint's weights a second, its hash included; twice in a run
-FIXED_MB = 1000.0  # the libraries, base and readers
+FIXED_MB = 760.0  # the libraries and the base
+BLOCK_KB = 25.0  # that a block keeps of one item for the way back
+FEATURE_COPIES = 4
+PREFIX_MB = 128.0  # of what frozen layers made, at most
 
 
 @dataclass(frozen=True)
@@ -43,63 +57,168 @@ class Estimate:
     memory_mb: float
 
 
-@cache
-def machine_gigaflops() -> float:
-    """Billions of float32 operations a second in a matrix product, best of five."""
+def machine_gigaflops(seconds: float = 0.15) -> float:
+    """Billions of float32 operations a second in matrix products, as busy as the machine is now."""
     size = 768
     a = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
     a @ a
-    best = float("inf")
-    for _ in range(5):
-        started = time.perf_counter()
+    count, started = 0, time.perf_counter()
+    while (passed := time.perf_counter() - started) < seconds:
         a @ a
-        best = min(best, time.perf_counter() - started)
-    return 2 * size**3 / best / 1e9
+        count += 1
+    return 2 * size**3 * count / passed / 1e9
+
+
+def _cores() -> int:
+    """Cores that we may use: fewer than there are in some containers."""
+    process = psutil.Process()
+    usable = process.cpu_affinity() if hasattr(process, "cpu_affinity") else None
+    return max(1, len(usable) if usable else psutil.cpu_count() or 1)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """Per mean case of a cohort: modalities, tokens, billions of operations of the encoders,
+    blocks of encoders that an item passes (items · blocks); and seconds of reading in all."""
+
+    cases: float
+    train: float
+    test: float
+    modalities: float
+    tokens: float
+    encode: float
+    encoder_blocks: float
+    read: float
+
+
+def _work(
+    config: RunConfig,
+    summary: Mapping[str, Any],
+    checkpoints: Mapping[str, CheckpointInfo],
+    sampled: Mapping[str, Size],
+) -> _Work:
+    counts, cases = summary["modalities"], max(summary["cases"], 1)
+    there = tuple(name for name in pipelines() if counts.get(name))
+    splits = summary.get("splits", {})
+    tokens = encode = blocks = read = 0.0
+    for name in config.modalities or there:
+        kind = pipeline(name).kind
+        size, share = sampled.get(name, TYPICAL[kind]), counts.get(name, 0) / cases
+        if name in checkpoints:
+            costs = checkpoints[name].costs
+            tokens += share * costs["tokens"]
+            encode += share * costs["gigaflops"]
+        else:
+            tokens += share * size.tokens
+            encode += share * size.items * ENCODER_GIGA[kind]
+            blocks += share * size.items * ENCODER_GIGA[kind] / BLOCK_GIGA
+        read += counts.get(name, 0) * size.seconds
+    modalities = sum(counts.get(name, 0) for name in config.modalities or there) / cases
+    train, test = splits.get("train") or 0.6 * cases, splits.get("test") or 0.2 * cases
+    return _Work(cases, train, test, modalities, tokens, encode, blocks, read)
+
+
+def _training_giga(config: RunConfig, scope: str, work: _Work) -> float:
+    """Billions of operations of one rung, validation included."""
+    shown = 1 - config.modality_dropout * (work.modalities > 1)
+    validation = max(work.cases - work.train - work.test, 0)
+    below = DEPTH // 2 if scope == "upper trunk" else 0
+    block = work.tokens * BLOCK_GIGA
+    # A step goes forward and back through the blocks that train; what lies below is frozen, and
+    # made anew where other modalities are hidden than ever before.
+    step = shown * block * (2 * (DEPTH - below) + 0.7 * below)
+    giga = work.train * step + validation * block * (DEPTH - below)
+    if scope == "trunk and encoders":
+        giga += work.encode * (2.5 * shown * work.train + validation)
+    return config.seeds * _epochs(config) * giga
+
+
+def _epochs(config: RunConfig) -> float:
+    """How many epochs a rung goes on before it stops early, in the mean."""
+    return min(config.epochs, config.patience + GAINING * config.epochs**0.5)
+
+
+def _fit_seconds(config: RunConfig, work: _Work, outputs: int) -> float:
+    """Of all the fits of the probe: itself, each modality alone, the learning curve and folds."""
+    sizes = [work.train, work.train]
+    sizes += [work.train * share for share in CURVE if work.train * share >= FEWEST_IN_FIT]
+    if config.folds > 1:
+        sizes += [work.cases * (1 - 1 / config.folds)] * config.folds
+    least, more = FIT_SECONDS
+    return outputs * work.modalities * sum(least + more * size for size in sizes)
 
 
 def estimate(
     config: RunConfig,
     summary: Mapping[str, Any],
     checkpoints: Mapping[str, CheckpointInfo] | None = None,
+    sampled: Mapping[str, Size] | None = None,
 ) -> Estimate:
-    """For a config and the JSON of `cohort report`; `checkpoints` are its encoders by modality.
+    """For a config and the JSON of `cohort report`; `checkpoints` are its encoders by modality,
+    `sampled` what inputs of a modality are like.
 
     What a checkpoint costs was measured on one typical input when it was added.
     """
     checkpoints = checkpoints or {}
-    counts = summary["modalities"]
-    chosen = config.modalities or tuple(name for name in pipelines() if counts.get(name))
-    train = summary.get("splits", {}).get("train") or 0.6 * summary["cases"]
-    share = train / max(summary["cases"], 1)
-    tokens = encode = read = 0.0
-    for name in chosen:
-        per_case = COSTS[pipeline(name).kind]
-        if name in checkpoints:
-            costs = checkpoints[name].costs
-            per_case = (costs["tokens"], costs["gigaflops"], per_case[2])
-        tokens += counts.get(name, 0) * per_case[0]
-        encode += counts.get(name, 0) * per_case[1]
-        read += counts.get(name, 0) * per_case[2]
-    trunk = tokens * TRUNK_GIGA
-    # Every epoch forward, back, and validation, of each seed; the frozen model once for the probe
-    # and each single modality.
-    passes = config.seeds * config.epochs * (2 * share + (1 - share) / 2)
-    work = encode + trunk * (3 + len(config.scopes) * passes)
-    if config.scopes and not config.encoders_frozen:
-        work += encode * passes
-    searched = 60 * config.search_minutes if config.scopes else 0.0
-    speed = machine_gigaflops() * EFFICIENCY
-    readers = max(1, psutil.cpu_count() or 1)
-    features = 3 * 3 * 256 * 4 * len(chosen) * summary["cases"] / 2**20
-    embedded = sum(name not in checkpoints for name in chosen)
-    batch = config.batch_size * (8.0 if config.encoders_frozen else 10.0 * embedded)
+    work = _work(config, summary, checkpoints, sampled or {})
+    speed = machine_gigaflops()
+    whole = work.tokens * BLOCK_GIGA * DEPTH
+    # The frozen model once for the probe, each modality alone and the readout; each rung's answers
+    # to all; held-out cases with every subset of what they have, where LoRA is kept.
+    subsets = 2 ** max(work.modalities - 1, 0) * work.test * (1.0 if config.keep == "lora" else 0.5)
+    passes = work.cases * (2.5 + len(config.scopes)) + (subsets if config.scopes else 0.0)
+    trunk = whole * passes + sum(_training_giga(config, scope, work) for scope in config.scopes)
+    labels = len(summary.get("labels", ()))
+    fits = _fit_seconds(config, work, labels if labels > 2 else 1)
+    steps = config.seeds * _epochs(config) * work.train / config.batch_size * len(config.scopes)
     used = {info.sha256: info for info in checkpoints.values()}.values()
-    load = 2 * sum(info.size_mb for info in used) / READ_MB
+    seconds = [
+        FIXED_SECONDS + JUDGING_SECONDS,
+        2 * sum(info.size_mb for info in used) / READ_MB,
+        work.read / _cores(),
+        work.cases * work.encode / (speed * CASE_EFFICIENCY),
+        trunk / (speed * TRUNK_EFFICIENCY),
+        fits + STEP_SECONDS * steps + INPUT_SECONDS * work.cases * work.modalities,
+        60 * config.search_minutes if config.scopes else 0.0,
+    ]
+    return Estimate(sum(seconds), _memory_mb(config, work, checkpoints))
+
+
+def _memory_mb(config: RunConfig, work: _Work, checkpoints: Mapping[str, CheckpointInfo]) -> float:
+    used = {info.sha256: info for info in checkpoints.values()}.values()
+    features = FEATURE_COPIES * 8 * WIDTH * 4 * work.modalities * work.cases / 2**20
+    kept = batch = 0.0
+    if config.scopes:
+        subsets = min(2.0 ** (work.modalities - 1), config.epochs)
+        kept = work.cases * (8 * work.modalities + work.tokens * (1 + 0.8 * subsets)) * WIDTH * 4
+        batch = config.batch_size * work.tokens * DEPTH * BLOCK_KB / 2**10
+    if config.scopes and not config.encoders_frozen:
+        own = sum(info.costs["activation_mb"] for info in checkpoints.values())
+        batch += config.batch_size * (own * HOLES + work.encoder_blocks * BLOCK_KB / 2**10)
     weights = sum(weights_mb(info.parameters) for info in used)
-    if not config.encoders_frozen:
-        kept = sum(info.costs["activation_mb"] for info in checkpoints.values())
-        batch += config.batch_size * kept * HOLES
-    return Estimate(
-        FIXED_SECONDS + load + read / readers + work / speed + searched,
-        FIXED_MB + features + batch + weights,
+    return FIXED_MB + features + min(PREFIX_MB, kept / 2**20) + batch + weights
+
+
+def check_memory(
+    config: RunConfig, summary: Mapping[str, Any], checkpoints: Mapping[str, CheckpointInfo]
+) -> None:
+    """Raises ResourceError, naming a batch size that fits if there is one, for a run that needs
+    more memory than is free."""
+    free = free_mb()
+    work = _work(config, summary, checkpoints, {})
+    needed = _memory_mb(config, work, checkpoints)
+    if needed <= free:
+        return
+    fitting = [
+        size
+        for size in range(1, config.batch_size)
+        if _memory_mb(replace(config, batch_size=size), work, checkpoints) <= free
+    ]
+    what = f" with {', '.join(sorted(i.name for i in checkpoints.values()))}" if checkpoints else ""
+    raise ResourceError(
+        f"A run{what} needs about {needed:,.0f} MB of memory, and {free:,.0f} MB are free.",
+        hint=f"Set the batch size to {max(fitting)} or less, or close other programs."
+        if fitting
+        else "Close other programs, choose fewer modalities, a smaller checkpoint or a scope "
+        "without the encoders.",
     )

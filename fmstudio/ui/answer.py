@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,21 +20,29 @@ from fmstudio.ui.fragments import (  # fmt: skip
     tag,
     text,
 )
-from fmstudio.ui.wording import listed, number, percent
+from fmstudio.ui.wording import listed, number, percent, plural
 
 CAUTION = (
     "Not a medical device. For research and teaching; no decision about a patient may rest on it."
 )
 
 BARE = frozenset(("yes", "no", "true", "false", "y", "n", "pos", "neg", "positive", "negative"))
+BINS = 15  # of the calibration error
+SMALL_ERROR = 0.05
 NARROWEST = 0.1  # a contribution of 10 points fills at least this axis: small ones look small
 
 
-def answer(prediction: Prediction, task: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
-    """The whole answer, the question and the figure first. `task` is that of the adapter's card."""
+def answer(
+    prediction: Prediction, task: Mapping[str, Any], pipelines: Sequence[Pipeline],
+    card: Mapping[str, Any],
+) -> Html:  # fmt: skip
+    """The whole answer, the question and the figure first.
+
+    `card` is the adapter's, `task` its task with a question in words.
+    """
     names = {pipeline.name: pipeline.label for pipeline in pipelines}
     parts = [
-        headline(prediction, task),
+        headline(prediction, task, card),
         spread(prediction, task),
         warnings(prediction),
         contributions(prediction, names),
@@ -56,7 +65,7 @@ def outcome(label: str, task: Mapping[str, Any]) -> str:
     return f"{'yes' if label == task['positive'] else 'no'} ({told})"
 
 
-def headline(prediction: Prediction, task: Mapping[str, Any]) -> Html:
+def headline(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str, Any]) -> Html:
     """The probability with its label in large type, and the sure set or interval in words."""
     if prediction.task == "regression":
         column = (task.get("columns") or ["predicted value"])[0]
@@ -71,11 +80,13 @@ def headline(prediction: Prediction, task: Mapping[str, Any]) -> Html:
         label = outcome(label, task)
     question = tag("p", text(task.get("description") or "Answer"), "fm-question")
     big = tag("div", join([tag("strong", text(figure)), tag("span", text(label))]), "fm-big")
-    return tag("div", join([question, big, tag("p", text(sureness(prediction, task)), "fm-note")]))
+    return tag(
+        "div", join([question, big, tag("p", text(sureness(prediction, task, card)), "fm-note")])
+    )
 
 
-def sureness(prediction: Prediction, task: Mapping[str, Any]) -> str:
-    """The conformal set or interval in words."""
+def sureness(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str, Any]) -> str:
+    """How far the chance can be taken at its word, and the conformal set or interval in words."""
     share = f"{100 * (prediction.coverage or 0.9):.0f} %"
     if prediction.task == "regression":
         if prediction.interval is None:
@@ -85,7 +96,7 @@ def sureness(prediction: Prediction, task: Mapping[str, Any]) -> str:
             f"Between {number(low, 2)} and {number(high, 2)}. Such ranges hold the true value for "
             f"{share} of patients like the validation patients."
         )
-    calibrated = "The probability is calibrated on validation patients."
+    calibrated = calibration(card)
     possible = [outcome(one, task) for one in prediction.conformal_set]
     if prediction.coverage is None:
         return calibrated
@@ -96,6 +107,27 @@ def sureness(prediction: Prediction, task: Mapping[str, Any]) -> str:
         f"{calibrated} Possible outcomes: {left}. Such lists hold the true outcome for {share} "
         "of patients like the validation patients."
     )
+
+
+def calibration(card: Mapping[str, Any]) -> str:
+    """What held-out patients say of the calibration.
+
+    Even perfect chances of n cases show an error: in each of 15 bins the share of cases that have
+    it strays by up to half a standard error of 1 / √(n / 15), of which 0.8 is the mean distance of
+    a normal variable. An error below 0.05 is small for any use; one above both is told as such.
+    """
+    said = "The probability is calibrated on validation patients"
+    error = ((card.get("metrics") or {}).get("ece") or {}).get("value")
+    cases = (card.get("n") or {}).get("test")
+    if error is None or not cases:
+        return f"{said}; how well that holds for others was not measured."
+    luck = 0.8 * 0.5 * math.sqrt(BINS / cases)
+    measured = f"{said}; its error on {plural(cases, 'held-out case')} is {error:.2f}"
+    if error > max(SMALL_ERROR, luck):
+        return f"{measured}, so read it with care."
+    return f"{measured}, which so few cases show by luck alone." if luck > SMALL_ERROR and (
+        error > SMALL_ERROR
+    ) else f"{measured}."  # fmt: skip
 
 
 def spread(prediction: Prediction, task: Mapping[str, Any]) -> Html:

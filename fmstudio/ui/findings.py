@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from fmstudio.ui.fragments import Html, badge, join, table, tag, text
+from fmstudio.ui.fragments import NOTHING, Html, badge, join, table, tag, text
 from fmstudio.ui.wording import plural
 
 SEVERITIES: Mapping[str, tuple[str, str]] = {
@@ -40,6 +40,8 @@ KINDS: Mapping[str, str] = {
 
 # Hands the pressed button's finding and way to the handler of the hidden button that it presses.
 PRESSED = "(pressed, ...rest) => [window.fmMend.pressed(), ...rest]"
+UNDO = "undo"
+"""What the button for the way back says in the place of a finding."""
 _LONGEST_CELL = 70
 
 Rows = Callable[[Mapping[str, Any]], Sequence[Mapping[str, str]]]
@@ -94,6 +96,19 @@ def _button(finding: Mapping[str, Any], place: int, way: Mapping[str, Any]) -> H
         "button", text(way["label"]), classes, type="button", data_mend=finding["id"],
         data_way=place + 1,
     )  # fmt: skip
+
+
+def undoing(summary: Mapping[str, Any]) -> Html:
+    """What was mended last, and the way back; nothing where the table is as it was added."""
+    how = summary.get("mended")
+    if how is None:
+        return NOTHING
+    kind = KINDS.get(how["finding"], how["finding"].replace("_", " "))
+    said = tag("span", join([text("Mended last: "), tag("strong", text(how["way"])),
+                             text(f" ({kind}).")]))  # fmt: skip
+    button = tag("button", text("Undo"), "fm-button fm-quiet", type="button", data_mend=UNDO,
+                 data_way=0)  # fmt: skip
+    return tag("div", join([said, button]), "fm-undo")
 
 
 def _where(finding: Mapping[str, Any]) -> str:

@@ -135,8 +135,8 @@ def calibration(found: Mapping[str, Any]) -> Html:
         chosen = badge("chosen on validation", "good") if is_chosen else NOTHING
         first = MAPS.get(one["method"], one["method"].capitalize())
         rows.append([
-            join([text(first), Html(" "), chosen]), text(interval(one["ece"])),
-            text(interval(one["slope"])), text(interval(one["intercept"])),
+            join([text(first), Html(" "), chosen]),
+            *(_stacked(one[key]) for key in ("ece", "slope", "intercept")),
         ])  # fmt: skip
     header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept"]
     told = own.get("reason") or (
@@ -253,6 +253,14 @@ def _cell(own: Mapping[str, Any], key: str) -> Html:
     return join(parts)
 
 
+def _stacked(figure: Mapping[str, Any]) -> Html:
+    """A figure with its interval below, for tables of many columns."""
+    if figure.get("low") is None or figure.get("high") is None:
+        return text(interval(figure))
+    below = f"{number(figure['low'])} to {number(figure['high'])}"
+    return join([text(number(figure["value"])), tag("div", tag("small", text(below)))])
+
+
 def _named(group: Mapping[str, str]) -> str:
     return ", ".join(f"{column.replace('_', ' ')}: {value}" for column, value in group.items())
 
@@ -335,14 +343,12 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
         against = NOTHING
         if "differences" in one:
             tone = {"better": "good", "worse": "warning"}.get(one["verdict"], "plain")
-            against = join([text(interval(one["differences"][name])), Html(" "),
-                            badge(one["verdict"], tone)])  # fmt: skip
+            against = join([_stacked(one["differences"][name]), badge(one["verdict"], tone)])
         rows.append([
-            text(_which(one, titles)), _whisker(figure, name),
-            text(interval(figure)), against,
-            *[text(interval(one["metrics"][key])) for key in others],
+            text(_which(one, titles)), _whisker(figure, name), _stacked(figure), against,
+            *[_stacked(one["metrics"][key]) for key in others],
         ])  # fmt: skip
-    header = ["Model", metric(name), "#95 % interval", "Difference to the first, paired",
+    header = ["Model", metric(name), "#95 % interval", "#Difference to the first, paired",
               *(f"#{metric(key)}" for key in others)]  # fmt: skip
     caption = f"The {number(found['n'])} held-out cases that all of them were judged on, paired"
     return table(header, rows, caption)

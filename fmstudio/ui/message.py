@@ -46,4 +46,4 @@ def shown(handler: Callable[Given, Result]) -> Callable[Given, Result]:
 def tell(message: str, hint: str = "") -> None:
     """Put a message and what to do about it on the page, until the reader closes it."""
     content = join([tag("p", text(message), "fm-what"), tag("p", text(hint), "fm-hint")])
-    gr.Warning(content, duration=None, title="That did not work")
+    gr.Warning(content, duration=None)  # the pages of Gradio 6 show no title of ours

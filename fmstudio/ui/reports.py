@@ -8,16 +8,18 @@ from typing import Any
 from fmstudio.contracts import Pipeline
 from fmstudio.ui.findings import Rows, findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
+    NOTHING,
     Html,
     bar,
     figures,
     join,
+    notice,
     section,
     table,
     tag,
     text,
 )
-from fmstudio.ui.wording import number, plural
+from fmstudio.ui.wording import moment_of, number, plural
 
 SPLITS: Mapping[str, str] = {
     "train": "to learn from",
@@ -39,7 +41,29 @@ def cohort_report(
     left = join([section("What the cases hold"), modalities(summary, pipelines)])
     right = join([section("Outcome"), _labels(summary, cases)])
     halves = tag("div", join([tag("div", left), tag("div", right)]), "fm-halves")
-    return join([top, halves, section("Findings", in_words(summary)), findings(summary, rows)])
+    return join(
+        [
+            top,
+            _moment(summary, pipelines),
+            halves,
+            section("Findings", in_words(summary)),
+            findings(summary, rows),
+        ]
+    )
+
+
+def _moment(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:
+    """When the project predicts, and what was left out because it came later."""
+    stated = summary.get("moment")
+    if not stated:
+        return NOTHING
+    late = [
+        f"{pipeline.label} {number(stated['left_out'][pipeline.name])}"
+        for pipeline in pipelines
+        if pipeline.name in stated["left_out"]
+    ]
+    told = f"Later readings, left out: {', '.join(late)}." if late else "No reading is later."
+    return notice(moment_of(stated["hours"]), told, "accent")
 
 
 def modalities(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Html:

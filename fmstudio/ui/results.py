@@ -109,10 +109,12 @@ def proof(found: Mapping[str, Any]) -> Html:
 def _figure(name: str, figure: Any) -> list[Html]:
     """A metric: its value, its interval, its name."""
     value = figure.get("value") if isinstance(figure, Mapping) else figure
-    parts = [tag("strong", text(number(value)))]
+    parts, label = [tag("strong", text(number(value)))], metric(name)
     if isinstance(figure, Mapping) and figure.get("low") is not None:
         parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
-    return [*parts, tag("span", text(metric(name)))]
+    if isinstance(figure, Mapping) and figure.get("prevalence") is not None:
+        label += f", prevalence {number(figure['prevalence'])}"
+    return [*parts, tag("span", text(label))]
 
 
 def ladder(found: Mapping[str, Any]) -> Html:

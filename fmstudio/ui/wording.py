@@ -43,6 +43,11 @@ HEADLINES = ("auroc", "macro_auroc", "r2")
 """The metric by which each kind of task is judged first."""
 
 
+def moment_of(hours: float) -> str:
+    """When a project predicts."""
+    return f"Predicts {hours:g} h after the beginning of a case."
+
+
 def duration(seconds: float | None) -> str:
     """'45 s', '3 min 20 s', '2 h 5 min', '2 days 3 h'; '–' where unknown."""
     if seconds is None or not math.isfinite(seconds):
@@ -90,12 +95,18 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def interval(figure: Any) -> str:
-    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are."""
+    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are.
+
+    With the prevalence where that is what guessing reaches.
+    """
     if not isinstance(figure, Mapping):
         return number(figure)
-    if figure.get("low") is None or figure.get("high") is None:
-        return number(figure.get("value"))
-    return f"{number(figure.get('value'))} ({number(figure['low'])} to {number(figure['high'])})"
+    told = number(figure.get("value"))
+    if figure.get("low") is not None and figure.get("high") is not None:
+        told += f" ({number(figure['low'])} to {number(figure['high'])})"
+    if figure.get("prevalence") is not None:
+        told += f" (prevalence {number(figure['prevalence'])})"
+    return told
 
 
 def metric(name: str) -> str:

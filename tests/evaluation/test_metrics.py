@@ -217,6 +217,18 @@ def test_the_headline_figure_is_one_of_those_evaluated():
         assert headline(task) in evaluate(task, targets, outputs, own(2), resamples=2)
 
 
+def test_what_guessing_reaches_is_told_with_the_precision_recall_area():
+    yes = evaluate(BINARY, np.array([1.0, 0, 0, 0]), np.full(4, 0.5), ["a", "b", "c", "d"])
+    several = np.array([[1.0, 0], [0, 0], [np.nan, 1], [np.nan, 1]])
+    both = evaluate(LABELS, several, np.full((4, 2), 0.5), ["a", "b", "c", "d"])
+    classes = evaluate(CLASSES, np.array([0.0, 0, 0, 1]), np.full((4, 3), 1 / 3), list("abcd"))
+
+    assert yes["auprc"].as_dict()["prevalence"] == yes["auprc"].value == 0.25
+    assert both["auprc"].prevalence == 0.5
+    assert classes["auprc"].prevalence == 0.5
+    assert "prevalence" not in yes["auroc"].as_dict()
+
+
 def test_an_interval_does_not_depend_on_what_patients_are_called():
     random = np.random.default_rng(3)
     targets, outputs = random.integers(0, 2, 80), random.random(80)

@@ -312,11 +312,11 @@ def test_the_preview_shows_curves_a_strip_of_fast_signals_and_ranges(shared: Pat
         assert picture.shape[2] == 3
         assert (picture[:6, :, :] > 150).all()  # a light card, whatever the page
         assert (picture < 100).any()
-    assert got.table[0] == ("Channel", "Unit", "Readings", "Lowest", "Median", "Highest")
-    assert [row[:3] for row in got.table[1:]] == [
-        ("II", "mV", "82500"),
-        ("V", "mV", "82500"),
-        ("PLETH", "", "82500"),
+    assert got.table[0] == ("Channel", "Readings", "Lowest", "Median", "Highest")
+    assert [row[:2] for row in got.table[1:]] == [
+        ("II (mV)", "82500"),
+        ("V (mV)", "82500"),
+        ("PLETH", "82500"),
     ]
 
 

@@ -66,6 +66,20 @@ def test_a_site_that_sends_the_ill_is_found_and_one_that_does_not_is_not(known):
     assert (got["severity"], got["columns"]) == ("warning", ["site"])
 
 
+def test_recordings_of_one_length_that_were_read_more_often_of_the_ill_are_found(known, tmp_path):
+    logs = []
+    for n, ill in enumerate(ILL):
+        step = 5 if ill else 10
+        lines = [f"{t},{70 + RNG.normal():.1f}" for t in range(0, 601, step)]
+        (tmp_path / f"log{n}.csv").write_text("time_s,heart_rate\n" + "\n".join(lines))
+        logs.append(f"log{n}.csv")
+
+    (got,) = found(known(log=logs, roles={"log": "device_logs"}), "site_gives_label")
+
+    assert (got["severity"], got["columns"]) == ("warning", ["log"])
+    assert got["message"].startswith("The number of readings in log tells 'label'")
+
+
 def test_sorted_rows_and_rows_in_blocks_are_found(known):
     in_blocks = ["1" if n // 6 % 2 else "0" for n in range(ROWS)]
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -316,13 +317,34 @@ def test_doctor_says_what_is_missing_without_making_anything(run, home, monkeypa
     assert any("torch" in item["what"] and "pip install" in item["get"] for item in lacking)
 
 
-def test_doctor_reports_a_damaged_registry(run, home):
-    run("project", "list")
-    (home / "registry.sqlite").write_bytes(b"no database" * 100)
-    for rest in home.glob("registry.sqlite-*"):
-        rest.unlink()
-    found = json.loads(run("doctor", "--json").out)
+@pytest.mark.parametrize("damage", ["overwritten", "cut", "gone", "log"])
+def test_doctor_fails_on_a_damaged_registry_and_names_it(run, home, damage):
+    run("project", "create", "ill", "--task", "binary")
+    file = home / "registry.sqlite"
+    assert run("doctor").status == 0
+    if damage == "log":
+        with sqlite3.connect(file) as connection:
+            guards = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            for (name,) in connection.execute(guards).fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+            connection.execute("UPDATE events SET kind = 'other' WHERE rowid = 1")
+        connection.close()
+    else:
+        (home / "adapters" / "adapter-1").mkdir(parents=True)
+        for rest in home.glob("registry.sqlite-*"):
+            rest.unlink()
+        whole = file.read_bytes()
+        file.unlink()
+        if damage != "gone":
+            file.write_bytes(whole[:5000] if damage == "cut" else b"no database" * 100)
+    said = run("doctor", "--json")
+    found = json.loads(said.out)
+
+    assert said.status == 2
+    assert said.err.startswith("error: The registry")
+    assert "hint: " in said.err
     assert found["database"]["state"] in [item["what"] for item in found["missing"]]
+    assert not found["database"]["sound"]
 
 
 def test_a_light_command_loads_nothing_heavy(home):

@@ -90,7 +90,7 @@ def test_a_folder_with_an_encoder_for_another_kind_is_refused_and_not_kept(
 def test_a_run_for_which_memory_is_short_is_refused_before_it_starts(
     run, studio, project, bert, monkeypatch
 ):
-    monkeypatch.setattr("fmstudio.model.memory.free_mb", lambda: 700.0)
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 700.0)
     answer = run("finetune", project, "--encoder", f"notes={bert}")
 
     assert answer.status == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 
 import numpy as np
 import pydicom
@@ -115,3 +117,70 @@ def test_copies_of_films_that_the_studio_keeps_do_not_name_the_patient(studio, t
     assert b"SAMPLE-P" in next((made.parent / "films").glob("*.dcm")).read_bytes()
     assert [f for f in record.summary["findings"] if f["kind"] == "identifiers"] == []
     assert len(studio.cases("films")) == 40
+
+
+def test_a_mending_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
+    first = studio.cohort("ill")
+    studio.mend_cohort("ill", "mixed_units")
+    mended = studio.mend_cohort("ill", "spelling")
+
+    once = studio.undo_mending("ill")
+    line = studio.audit()["events"][-1]
+    assert kinds(once.summary) == ["spelling"]
+    assert (line.kind, line.subject) == ("mending undone", f"cohort {once.id}")
+    assert (line.details["from"], line.details["finding"]) == (mended.id, "spelling")
+    twice = studio.undo_mending("ill")
+    assert (twice.fingerprint, kinds(twice.summary)) == (first.fingerprint, kinds(first.summary))
+    assert studio.cohort("ill").id == twice.id
+    with pytest.raises(NotFound, match="Nothing was mended"):
+        studio.undo_mending("ill")
+
+    assert len(studio.registry.cohorts(studio.project("ill").id)) == 5
+    assert studio.registry.cohort(mended.id).fingerprint == mended.fingerprint
+    assert studio.audit()["whole"]
+
+
+def test_undo_on_the_command_line(run, studio, mixed):
+    run("cohort", "mend", "ill", "spelling")
+
+    assert run("cohort", "mend", "ill").status == 2
+    said = run("cohort", "mend", "ill", "--undo", "--json")
+    assert kinds(json.loads(said.out)["summary"]) == ["mixed_units", "spelling"]
+    assert run("cohort", "mend", "ill", "--undo").status == 2
+
+
+def test_labels_are_doubted_by_a_thread_that_outlives_who_asked(studio, mixed, monkeypatch):
+    go, begun, asked = threading.Event(), threading.Event(), []
+
+    def slowly(*_):
+        asked.append(threading.current_thread())
+        begun.set()
+        assert go.wait(60)
+        return []
+
+    monkeypatch.setattr("fmstudio.report.probing.doubts", slowly)
+    studio.look_for_doubts("ill")
+    studio.look_for_doubts("ill")
+    assert begun.wait(60)
+    assert studio.doubts_state("ill") == (True, "")
+    assert not studio.cohort_report("ill")["probed"]
+    go.set()
+    asked[0].join(60)
+
+    assert len(asked) == 1
+    assert studio.doubts_state("ill") == (False, "")
+    assert studio.cohort_report("ill")["probed"]
+
+
+def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):
+    def refuse(*_):
+        raise InputError("No room.")
+
+    monkeypatch.setattr("fmstudio.report.probing.doubts", refuse)
+    studio.look_for_doubts("ill")
+    for _ in range(600):
+        if not studio.doubts_state("ill")[0]:
+            break
+        time.sleep(0.05)
+
+    assert studio.doubts_state("ill") == (False, "No room.")

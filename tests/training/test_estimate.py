@@ -5,15 +5,21 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 import transformers
 
 from fmstudio.contracts import pipelines
+from fmstudio.errors import ResourceError
 from fmstudio.model.checkpoints import CheckpointInfo, keep
+from fmstudio.model.load import load_base, task_config
+from fmstudio.preparation.inputs import Preparation
+from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.estimate import estimate
+from fmstudio.training.estimate import check_memory, estimate
+from fmstudio.training.sample import Size, sizes
 from tests.encoders.small import PROCESSORS
 
 SUMMARY = {
@@ -21,6 +27,12 @@ SUMMARY = {
     "modalities": dict.fromkeys(pipelines(), 300),
     "splits": {"train": 180, "validation": 60, "test": 60},
 }
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """The same speed at every question."""
+    monkeypatch.setattr("fmstudio.training.estimate.machine_gigaflops", lambda: 190.0)
 
 
 def test_more_epochs_cases_and_adapted_encoders_take_longer():
@@ -128,3 +140,50 @@ def test_a_larger_checkpoint_takes_longer_and_more_memory():
         a, b = (estimate(config, SUMMARY, {name: info}) for info in (small, large))
         assert b.seconds > a.seconds
         assert b.memory_mb > a.memory_mb + 2000
+
+
+def test_a_run_that_does_not_fit_into_memory_is_told_the_batch_size_that_would(monkeypatch):
+    config = RunConfig(scope="trunk and encoders", batch_size=64)
+    needed = estimate(config, SUMMARY).memory_mb
+    smaller = estimate(dataclasses.replace(config, batch_size=20), SUMMARY).memory_mb
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: needed + 1)
+    check_memory(config, SUMMARY, {})
+
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: smaller)
+    with pytest.raises(ResourceError) as refused:
+        check_memory(config, SUMMARY, {})
+    assert "batch size to 20 or less" in refused.value.hint
+
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 100.0)
+    with pytest.raises(ResourceError) as refused:
+        check_memory(config, SUMMARY, {})
+    assert "fewer modalities" in refused.value.hint
+
+
+def test_slow_and_large_inputs_of_the_cohort_itself_make_the_estimate_longer():
+    large = {name: Size(0.5, 512, 16) for name in pipelines()}
+
+    assert (
+        estimate(RunConfig(), SUMMARY, {}, large).seconds
+        > 2 * estimate(RunConfig(), SUMMARY).seconds
+    )
+
+
+def test_sizes_told_from_a_few_inputs_are_those_that_the_encoders_see(cohort, settings):
+    """Items and tokens said from what was read, against what preparing and encoding gives."""
+    model = load_base(task_config("embedded", cohort.modalities, 1, settings), settings)
+    with Reader(settings.limits, workers=1) as reader:
+        found = sizes(reader, cohort.cases)
+        preparation = Preparation(reader, settings)
+        processors = preparation.fit(model, cohort.split("train"))
+        raw = preparation.run(model, processors, cohort.cases, frozen=False)
+        done = preparation.run(model, processors, cohort.cases, frozen=True)
+
+    for modality, size in found.items():
+        items, tokens = (
+            [own[modality].length for i in given.keys if modality in (own := given.load(i))]
+            for given in (raw, done)
+        )
+        assert size.items == pytest.approx(np.mean(items), rel=0.4), modality
+        assert size.tokens == pytest.approx(np.mean(tokens), rel=0.4), modality
+        assert 0 < size.seconds < 5

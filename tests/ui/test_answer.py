@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from fmstudio.contracts import pipelines
+from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.types import Prediction
-from fmstudio.ui.answer import answer, sureness
+from fmstudio.ui.answer import answer, calibration, sureness
 
 TASK = {
     "kind": "binary",
@@ -16,6 +19,7 @@ TASK = {
     "positive": "1",
     "description": "Will she die?",
 }
+CARD = {"metrics": {"ece": {"value": 0.03}}, "n": {"test": 600}}
 BINARY = Prediction(
     adapter="a", case_id="c", task="binary", prediction="1",
     probabilities={"0": 0.25, "1": 0.75}, contributions={"radiology": 0.3, "notes": -0.05},
@@ -26,7 +30,7 @@ BINARY = Prediction(
 
 
 def words(prediction: Prediction, task=TASK) -> str:
-    html = answer(prediction, task, list(pipelines().values()))
+    html = answer(prediction, task, list(pipelines().values()), CARD)
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
@@ -50,7 +54,7 @@ def test_remarks_and_warnings_are_shown():
 
 
 def test_contributions_point_right_towards_the_answer_and_left_away_from_it():
-    html = answer(BINARY, TASK, list(pipelines().values()))
+    html = answer(BINARY, TASK, list(pipelines().values()), CARD)
 
     assert '<i style="left:50.0%;width:50.0%"></i>' in html
     assert re.search(r'<i class="fm-away" style="left:41\.\d+%;width:8\.\d+%"></i>', html)
@@ -61,7 +65,7 @@ def test_contributions_point_right_towards_the_answer_and_left_away_from_it():
 def test_a_contribution_next_to_nothing_has_a_bar_next_to_nothing_and_no_sign():
     small = replace(BINARY, contributions={"radiology": 0.0001})
 
-    assert "width:0.05%" in answer(small, TASK, list(pipelines().values()))
+    assert "width:0.05%" in answer(small, TASK, list(pipelines().values()), CARD)
     assert "+0.0" not in words(small)
 
 
@@ -69,9 +73,9 @@ def test_a_set_of_several_outcomes_is_called_undecided():
     both = replace(BINARY, conformal_set=("0", "1"))
 
     undecided = "Possible outcomes: undecided between no (died = 0) and yes (died = 1)."
-    assert undecided in sureness(both, TASK)
-    assert "Possible outcomes: only yes (died = 1)." in sureness(BINARY, TASK)
-    assert "No outcome fits" in sureness(replace(BINARY, conformal_set=()), TASK)
+    assert undecided in sureness(both, TASK, CARD)
+    assert "Possible outcomes: only yes (died = 1)." in sureness(BINARY, TASK, CARD)
+    assert "No outcome fits" in sureness(replace(BINARY, conformal_set=()), TASK, CARD)
 
 
 def test_a_label_that_speaks_for_itself_stays_as_it_is():
@@ -104,3 +108,28 @@ def test_several_findings_are_counted_and_named():
 
     assert "2 found: effusion and oedema" in words(several, task)
     assert "0 nothing found" in words(replace(several, prediction=[]), task)
+
+
+def test_the_chance_is_called_calibrated_as_far_as_held_out_patients_say_so():
+    def told(error: float | None, cases: int) -> str:
+        return calibration({"metrics": {"ece": {"value": error}}, "n": {"test": cases}})
+
+    assert told(0.03, 600).endswith("its error on 600 held-out cases is 0.03.")
+    assert told(0.24, 180).endswith("is 0.24, so read it with care.")
+    assert told(0.24, 12).endswith("is 0.24, which so few cases show by luck alone.")
+    assert told(0.09, 600).endswith("so read it with care.")
+    assert told(None, 600).endswith("how well that holds for others was not measured.")
+    assert "not measured" in calibration({})
+
+
+def test_perfect_chances_are_seldom_told_to_be_read_with_care():
+    draw, careful = np.random.default_rng(0), 0
+    for _ in range(100):
+        chance = draw.uniform(0, 1, 180)
+        found = calibration_error(
+            (draw.random(180) < chance).astype(float), chance, np.ones((1, 180))
+        )
+        said = calibration({"metrics": {"ece": {"value": float(found[0])}}, "n": {"test": 180}})
+        careful += "with care" in said
+
+    assert careful <= 20

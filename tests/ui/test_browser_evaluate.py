@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.operating import threshold_for
 from fmstudio.studio import Studio
+from fmstudio.ui.pages.evaluate import on_slider
 from tests.evaluation.made import answered, drawn, question
 from tests.ui.test_browser_story import CHROMIUM, browser, keep, opened, served
 
@@ -19,10 +21,18 @@ from playwright.sync_api import expect  # noqa: E402
 
 __all__ = ["browser", "keep"]  # fixtures
 PATIENCE_MS = 120_000
-MARKED_LEFT = """() => {
+SHOWN = """() => {
   const traces = document.querySelector("#roc .js-plotly-plot").data;
-  return traces[traces.length - 1].x[0] < 0.25;
-}"""  # a specificity of 90 % has few false positives, the sensitivity of the start had many
+  const mark = traces[traces.length - 1];
+  const cells = [...document.querySelector("#at-threshold table").querySelectorAll("td")];
+  return {
+    mark: [mark.x[0], mark.y[0]], cells: cells.map((cell) => Number(cell.innerText)),
+    threshold: Number(document.querySelector("#threshold input[type=number]").value),
+  };
+}"""  # the mark on the ROC curve, the numbers told, and the threshold that both should be of
+CUT_OFF = """() => [...document.querySelectorAll(".fm-scroll")]
+  .filter((box) => box.scrollWidth > box.clientWidth + 1)
+  .map((box) => box.innerText.slice(0, 80))"""  # tables of which a column stands outside
 
 pytestmark = [
     pytest.mark.browser,
@@ -72,12 +82,10 @@ def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
         keep(page, "evaluate")
 
         said = page.locator("#at-threshold")
-        before = said.inner_text()
         page.get_by_label("I need").click()
         page.get_by_role("option", name="Specificity").click()
         page.locator("#find").click()
-        expect(said).not_to_have_text(before, timeout=PATIENCE_MS)
-        page.wait_for_function(MARKED_LEFT, timeout=20_000)
+        expect(said).to_contain_text("Specificity", timeout=PATIENCE_MS)
         prevalence = page.locator("#prevalence input[type=number]")
         prevalence.fill("5")
         prevalence.press("Enter")
@@ -88,6 +96,9 @@ def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
         page.keyboard.press("Escape")
         expect(page.locator("#side-by-side")).to_contain_text("worse", timeout=PATIENCE_MS)
         keep(page, "evaluate-compared")
+        page.set_viewport_size({"width": 1024, "height": 900})
+        assert page.evaluate(CUT_OFF) == []
+        page.set_viewport_size({"width": 1440, "height": 900})
 
         page.locator("#report").click()
         link = page.locator("a[download]").first
@@ -97,3 +108,34 @@ def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
         with zipfile.ZipFile(loading.value.path()) as archive:
             names = {Path(name).name for name in archive.namelist()}
         assert {"report.html", "report.pdf", "report.json", "roc.svg"} <= names
+
+
+def test_the_mark_and_the_numbers_are_of_the_threshold_that_was_found_last(home, browser):
+    test, before = drawn(0, 200), drawn(1, 120)
+    with served(home) as address, opened(browser, address) as page:
+        page.goto(f"{address}/evaluate")
+        expect(page.locator("#roc .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
+        expect(page.locator("#at-threshold table").first).to_be_visible(timeout=PATIENCE_MS)
+        slider = page.locator("#threshold input[type=range]")
+        for target, asked in (("Specificity", 90), ("Sensitivity", 95), ("Specificity", 60)):
+            page.get_by_label("I need").click()
+            page.get_by_role("option", name=target).click()
+            share = page.locator("#asked input[type=number]")
+            share.fill(str(asked))
+            share.press("Enter")
+            slider.focus()
+            for _ in range(30):  # the slider is still being answered as the button is pressed
+                page.keyboard.press("ArrowRight")
+            page.locator("#find").click()
+
+            wanted = on_slider(threshold_for(before, target.lower(), asked / 100), target.lower())
+            flagged = test.chance >= wanted
+            hits, alarms = int((flagged & test.truth).sum()), int((flagged & ~test.truth).sum())
+            ill = test.positives
+            told = [hits, ill - hits, alarms, len(test) - ill - alarms]
+            page.wait_for_timeout(3_000)  # all answers, the late ones too
+            shown = page.evaluate(SHOWN)
+
+            assert shown["threshold"] == pytest.approx(wanted)
+            assert [shown["cells"][place] for place in (1, 2, 4, 5)] == told
+            assert shown["mark"] == pytest.approx([alarms / (len(test) - ill), hits / ill])

@@ -57,6 +57,24 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+def test_a_new_project_may_state_its_moment_of_prediction(browser, tmp_path):  # noqa: F811
+    from fmstudio.studio import Studio
+
+    with served(tmp_path / "new") as address, opened(browser, address) as page:
+        for name, hours in (("At any time", None), ("After a day", "24")):
+            page.goto(address)
+            page.get_by_label("Name", exact=True).fill(name)
+            if hours:
+                page.locator("#moment input").fill(hours)
+            press(page, "Create project")
+            page.wait_for_url("**/data?project=*", timeout=WAIT_MS)
+        page.goto(address)
+        expect(page.get_by_text("Predicts 24 h after the beginning")).to_be_visible(timeout=WAIT_MS)
+    with Studio.open(tmp_path / "new") as studio:
+        assert studio.project("At any time").task.moment is None
+        assert studio.project("After a day").task.moment == 24
+
+
 def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep, home):  # noqa: F811
     with served(home) as address, opened(browser, address) as page:
         page.goto(f"{address}/data")
@@ -80,6 +98,18 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep
         expect(page.locator("[data-kind=duplicate_files]")).to_have_count(0, timeout=WAIT_MS)
         expect(page.locator("#report")).to_contain_text(f"{CASES - 1} cases of")
         keep(page, "report-2-mended")
+        press(page, "Undo")
+        expect(page.locator("[data-kind=duplicate_files]")).to_be_visible(timeout=WAIT_MS)
+        expect(page.locator("#report")).to_contain_text(f"{CASES} cases of")
+        expect(page.locator(".fm-undo")).to_contain_text("Mended last: Write them one way")
+
+        press(page, "Look for labels that may be wrong")
+        expect(page.locator("#doubts")).to_contain_text("Looking for labels in doubt")
+        page.goto(f"{address}/runs")  # the page that asked is gone
+        page.goto(f"{address}/data")
+        expect(page.locator("#doubts")).to_contain_text("Labels were looked at", timeout=WAIT_MS)
+        expect(page.get_by_role("button", name="Look for labels")).to_be_hidden()
+        keep(page, "report-3-labels")
 
     from fmstudio.studio import Studio
 
@@ -88,4 +118,5 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep
         assert [event.details["finding"] for event in events] == [
             "column_gives_label", "mixed_units", "spelling", "duplicate_files",
         ]  # fmt: skip
+        assert studio.audit()["events"][-2].kind == "mending undone"
         assert (home.parent / "manifest.csv").read_text(encoding="utf-8").count("Former ") > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fmstudio.ui.findings import findings, in_words
+from fmstudio.ui.findings import findings, in_words, undoing
 
 UNITS = {
     "id": "ab12cd", "kind": "mixed_units", "severity": "warning", "columns": ["temp <c>"],
@@ -39,3 +39,12 @@ def test_the_rows_concerned_are_shown_with_how_many_there_are():
 def test_a_report_is_summed_up_in_words():
     assert in_words({"findings": [UNITS, COPY]}) == "1 must be fixed, 1 to look at."
     assert in_words({"findings": []}) == ""
+
+
+def test_what_was_mended_last_is_told_with_the_way_back():
+    how = {"from": 1, "finding": "spelling", "way": "Write them <one> way"}
+    told = undoing({"mended": how})
+
+    assert "Write them &lt;one&gt; way</strong> (Several spellings)" in told
+    assert 'data-mend="undo"' in told
+    assert undoing({}) == ""

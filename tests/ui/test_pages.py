@@ -9,6 +9,7 @@ import pytest
 from fmstudio.records import AdapterRecord, Progress, RunRecord
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
+from fmstudio.ui.reports import cohort_report
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
 from fmstudio.ui.review import steps_of
 from fmstudio.ui.watching import progress
@@ -233,3 +234,22 @@ def test_the_question_is_the_projects_where_the_card_has_none(studio, project, n
 
     assert predict.task_of(studio, bare)["description"] == "Ill tomorrow?"
     assert predict.task_of(studio, own)["description"] == "Mine?"
+
+
+def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, table):
+    project = studio.create_project("Later", "binary", moment=36)
+    studio.add_cohort(project.id, table())
+
+    assert "Predicts 36 h after the beginning of a case." in start.cards(studio)
+    assert "Predicts 36 h after the beginning of a case." in data.present(studio, project.id)
+    late = {"moment": {"hours": 36, "left_out": {"device_logs": 1200}}}
+    told = cohort_report(studio.cohort(project.id).summary | late, studio.pipelines())
+    assert "left out: Device logs 1,200." in told
+
+
+def test_a_cohort_is_named_after_what_a_person_recognises(tmp_path):
+    table = tmp_path / "icu_2021" / "manifest.csv"
+
+    assert data.proposed_name(data.HERE, None, table, "Sepsis") == "icu 2021"
+    assert data.proposed_name(data.FILES, None, table, "Sepsis") == "Sepsis"
+    assert data.proposed_name(data.ZIP, "/tmp/x/ward_7.zip", table, "Sepsis") == "ward 7"

@@ -60,3 +60,9 @@ def test_a_task_is_judged_first_by_its_own_metric():
     assert wording.headline({"accuracy": 1, "auroc": 2}) == ("auroc", 2)
     assert wording.headline({"mae": 1, "r2": 2}) == ("r2", 2)
     assert wording.headline({}) is None
+
+
+def test_a_figure_that_depends_on_prevalence_is_told_with_it():
+    figure = {"value": 0.6, "low": 0.5, "high": 0.7, "prevalence": 0.31}
+
+    assert wording.interval(figure) == "0.600 (0.500 to 0.700) (prevalence 0.310)"

@@ -103,7 +103,7 @@ def _first_path(cell: str) -> PurePath | None:
 
 
 def _sizes(evidence: Evidence) -> Traces:
-    """The length of recordings and the number of files."""
+    """The length of recordings, how often they were read, and the number of files."""
     found: Traces = {}
     for name, pipeline in pipelines().items():
         if name not in evidence.cohort.modalities:
@@ -114,6 +114,12 @@ def _sizes(evidence: Evidence) -> Traces:
             lengths = evidence.by_row(known)
             found[f"The length of the recordings in {', '.join(columns)}"] = (
                 columns, _numbers(evidence, lengths),
+            )  # fmt: skip
+        if pipeline.kind == "series":  # two of one length may have been looked at unlike often
+            readings = {row: sum(number[4] for number in digest.numbers.values())
+                        for row, digest in evidence.read(name)}  # fmt: skip
+            found[f"The number of readings in {', '.join(columns)}"] = (
+                columns, _numbers(evidence, evidence.by_row(readings)),
             )  # fmt: skip
         counts = {
             c.row: sum(s.path is not None for s in c.sources.get(name, ())) for c in evidence.cases

@@ -160,7 +160,7 @@ def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     @shown
     def give(adapter_id: str, name: str) -> str:
         studio.set_alias(adapter_id, name)
-        gr.Info(f"It is now the project's {text(name)}.", title="Role given")
+        gr.Info(f"It is now the project's {text(name)}.")
         return secrets.token_hex(4)
 
     button.click(give, [chosen, name], done, api_visibility="private")

@@ -175,7 +175,7 @@ def _removing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
         if not sure:
             raise InputError("Removing was not confirmed.", hint="Tick the box first.")
         gone = studio.remove_checkpoint(name)
-        gr.Info(f"{text(gone)} was removed.", title="Removed")
+        gr.Info(f"{text(gone)} was removed.")
         return secrets.token_hex(4), False
 
     chosen.change(offer, chosen, [row, sure, needed], **OPTIONS)

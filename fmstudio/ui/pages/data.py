@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
 from fmstudio.ui.chooser import project_dropdown
-from fmstudio.ui.findings import PRESSED
+from fmstudio.ui.findings import PRESSED, UNDO, undoing
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -44,6 +44,8 @@ WAYS = [
     ("A table on this computer (nothing is copied)", HERE),
 ]
 TO_TOP = "() => window.scrollTo({ top: 0, behavior: 'smooth' })"
+POLL_SECONDS = 2.0
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 TABLES = [".csv", ".tsv", ".xlsx", ".parquet"]
 
 
@@ -55,12 +57,14 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         "outcome was. Nothing leaves this computer.",
     ))  # fmt: skip
     project = project_dropdown(app, studio)
+    doubts = area(elem_id="doubts")
     report = area(
         empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
     )
     doubt = gr.Button(
         "Look for labels that may be wrong", visible=False, elem_classes="fm-narrow",
     )  # fmt: skip
+    looking = gr.Timer(POLL_SECONDS, active=False)
     pressed = hidden()
     mend = gr.Button("Mend", visible="hidden", elem_id="mend")
     with gr.Accordion("Look at a case", open=False, visible=False) as viewer:
@@ -69,47 +73,72 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         done = _adding(studio, project)
 
     @shown
-    def show(ref: str | None) -> tuple[Html, dict, dict, dict]:
+    def show(ref: str | None) -> tuple[Any, ...]:
         if not ref:
             return gr.skip()
-        cohort = studio.cohort(int(ref))
+        there = studio.cohort(int(ref)) is not None
         return (
-            present(studio, int(ref)),
-            gr.update(visible=cohort is not None and not cohort.summary.get("probed")),
-            gr.update(visible=cohort is not None, open=False),
-            gr.update(visible=True),
-        )
+            present(studio, int(ref)), *about_doubts(studio, int(ref)),
+            gr.update(visible=there, open=False), gr.update(visible=True),
+        )  # fmt: skip
 
     @shown
-    def mended(said: str, ref: str) -> tuple[Html, dict]:
+    def mended(said: str, ref: str) -> tuple[Any, ...]:
         finding, _, way = said.partition(" ")
-        record = studio.mend_cohort(int(ref), finding, int(way))
-        gr.Info(
-            f"Now {text(in_brief(record.summary))}. The cohort before it is kept.", title="Mended"
-        )
-        return present(studio, int(ref)), gr.update(visible=True)
+        if finding == UNDO:
+            record, done = studio.undo_mending(int(ref)), "Undone"
+        else:
+            record, done = studio.mend_cohort(int(ref), finding, int(way)), "Mended"
+        brief = text(in_brief(record.summary))
+        gr.Info(f"{done}: now {brief}. The cohort before it is kept.")
+        return present(studio, int(ref)), *about_doubts(studio, int(ref))
 
     @shown
-    def doubted(ref: str) -> tuple[Html, dict]:
-        found = studio.complete_report(int(ref))["findings"]
-        if not any(one["kind"] == "label_noise" for one in found):
-            gr.Info("No label is contradicted strongly.", title="Labels looked at")
-        return present(studio, int(ref)), gr.update(visible=False)
+    def look_for(ref: str) -> tuple[Any, ...]:
+        studio.look_for_doubts(int(ref))
+        return about_doubts(studio, int(ref))
 
+    @shown
+    def follow(ref: str) -> tuple[Any, ...]:
+        under_way, _ = studio.doubts_state(int(ref))
+        return gr.skip() if under_way else (
+            present(studio, int(ref)), *about_doubts(studio, int(ref))
+        )  # fmt: skip
+
+    state = [doubts, doubt, looking]
     mend.click(
-        mended, [pressed, project], [report, doubt], js=PRESSED, api_visibility="private",
+        mended, [pressed, project], [report, *state], js=PRESSED, api_visibility="private",
         show_progress_on=[report],
     )  # fmt: skip
-    doubt.click(
-        doubted, project, [report, doubt], api_visibility="private", show_progress_on=[report]
-    )
-
-    gr.on(
-        [project.change, done.change], show, project, [report, doubt, viewer, adding],
-        api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
+    doubt.click(look_for, project, state, **QUIET)
+    looking.tick(follow, project, [report, *state], **QUIET)
+    # What was just added is looked at without being asked: a run will need what that prepares.
+    whole = [report, *state, viewer, adding]
+    project.change(show, project, whole, **QUIET)
+    done.change(look_for, project, state, **QUIET).then(show, project, whole, **QUIET)
     done.change(None, js=TO_TOP, api_visibility="private")
     project.change(lambda: ([], NOTHING), outputs=look, api_visibility="private")
+
+
+def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr.Timer]:
+    """Where the search for wrong labels stands, its button, and the timer that follows it."""
+    cohort = studio.cohort(project)
+    if cohort is None:
+        return NOTHING, gr.update(visible=False), gr.Timer(active=False)
+    under_way, fault = studio.doubts_state(project)
+    if under_way:
+        said = notice("Looking for labels in doubt…", "Models that did not see a case are asked "
+                      "about it. This takes as long as preparing the cohort for a run; you may "
+                      "close this page.", "accent")  # fmt: skip
+    elif cohort.summary.get("probed"):
+        kinds = [one["kind"] for one in cohort.summary["findings"]]
+        said = NOTHING if "label_noise" in kinds else tag(
+            "p", text("Labels were looked at: none is contradicted strongly."), "fm-note"
+        )  # fmt: skip
+    else:
+        said = notice("Labels could not be looked at.", fault, "warning") if fault else NOTHING
+    waiting = not under_way and not cohort.summary.get("probed")
+    return said, gr.update(visible=waiting), gr.Timer(active=under_way)
 
 
 def present(studio: Studio, project: int) -> Html:
@@ -126,7 +155,7 @@ def present(studio: Studio, project: int) -> Html:
         target = f"/finetune?project={project}"
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join([
-        section(cohort.name, lead),
+        section(cohort.name, lead), undoing(cohort.summary),
         cohort_report(cohort.summary, studio.pipelines(), studio.concerned(project)), way,
     ])  # fmt: skip
 
@@ -178,8 +207,8 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         proposed = studio.propose_roles(path, list(columns) or None)
         rows = max((column.filled for column in proposed), default=0)
         table_html = role_table(proposed, rows, studio.pipelines())
-        name = Path(archive).stem if kind == ZIP and archive else path.stem
-        return path, table_html, name.replace("_", " "), gr.update(visible=True)
+        name = proposed_name(kind, archive, path, studio.project(int(ref)).name)
+        return path, table_html, name, gr.update(visible=True)
 
     @shown
     def keep(roles: str, ref: str, path: Path | None, name: str, kind: str) -> tuple[str, dict]:
@@ -188,7 +217,7 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         record = studio.add_cohort(
             int(ref), path, roles=json.loads(roles), name=name.strip() or None, copy=kind != HERE
         )
-        gr.Info(f"Added {text(in_brief(record.summary))}.", title="Cohort added")
+        gr.Info(f"Added {text(in_brief(record.summary))}.")
         return f"{record.id}", gr.update(visible=False)
 
     read.click(
@@ -201,6 +230,12 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         api_visibility="private", show_progress_on=[checking],
     )  # fmt: skip
     return done
+
+
+def proposed_name(kind: str, archive: str | None, path: Path, project: str) -> str:
+    """What a person will know a cohort by: its ZIP or folder, for single files the project."""
+    name = Path(archive).stem if kind == ZIP and archive else path.parent.name
+    return project if kind == FILES or not name else name.replace("_", " ")
 
 
 def gathered(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -82,14 +83,14 @@ def _thresholds() -> Sliders:
                  "need and let validation patients find it. Set the prevalence of your own clinic: "
                  "PPV, NPV and net benefit depend on it."))  # fmt: skip
     with gr.Row():
-        threshold = gr.Slider(0, 1, 0.5, step=0.001, label="Threshold: flag from this chance on",
+        threshold = gr.Slider(0, 1, 0.5, step=0.0001, label="Threshold: flag from this chance on",
                               elem_id="threshold")  # fmt: skip
         prevalence = gr.Slider(
             0.1, 99.9, 50, step=0.1, label="Prevalence in your clinic, %", elem_id="prevalence"
         )
     with gr.Row(equal_height=True):
         target = gr.Dropdown(TARGETS, value="sensitivity", label="I need", min_width=140)
-        asked = gr.Slider(50, 99.5, 90, step=0.5, label="of at least, %")
+        asked = gr.Slider(50, 99.5, 90, step=0.5, label="of at least, %", elem_id="asked")
         find = gr.Button("Find the threshold", min_width=180, elem_id="find")
     said = area(elem_id="at-threshold")
     area(section("Is acting on it worth while?", "Net benefit counts those rightly treated, minus "
@@ -233,7 +234,8 @@ def _wire(
             *rest, *_first(found, parts, _word(found, wanted)),
         )  # fmt: skip
 
-    def _numbers(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
+    @shown
+    def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
         found = studio.evaluate(adapter_id)
         at = studio.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
         parts = question_of(found, wanted)["discrimination"]
@@ -241,10 +243,6 @@ def _wire(
             operating.at_threshold(at, _word(found, wanted)), judged_plots.roc(parts, at),
             judged_plots.precision_recall(parts, at),
         )  # fmt: skip
-
-    @shown
-    def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
-        return _numbers(adapter_id, threshold, prevalence, wanted)
 
     @shown
     def elsewhere(adapter_id: str, prevalence: float, wanted: str | None):
@@ -261,7 +259,7 @@ def _wire(
                 f"No threshold reaches a {name} of {asked:.1f} % on the validation patients.",
                 hint="Ask for less.",
             )
-        return (round(threshold, 3), *_numbers(adapter_id, threshold, prevalence, wanted))
+        return on_slider(threshold, target)
 
     @shown
     def promised(adapter_id: str, ppv: float, npv: float, wanted: str | None) -> Html:
@@ -284,21 +282,31 @@ def _wire(
     label.input(show, [chosen, label], list(outputs), **OPTIONS)
     chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
     at = [chosen, sliders.threshold, sliders.prevalence, label]
-    drawn = [sliders.said, sliders.roc, sliders.pr]
     sliding = OPTIONS | {"trigger_mode": "always_last"}  # a dragged slider moves many times
-    sliders.threshold.input(moved, at, drawn, **sliding)
-    sliders.prevalence.input(moved, at, drawn, **sliding)
+    # Numbers and marks follow the two sliders, whoever moved them: what was asked for last is what
+    # is shown in the end, also where a threshold is looked for while the slider still moves.
+    gr.on(
+        [sliders.threshold.change, sliders.prevalence.change], moved, at,
+        [sliders.said, sliders.roc, sliders.pr], **sliding,
+    )  # fmt: skip
     sliders.prevalence.input(
         elsewhere, [chosen, sliders.prevalence, label], sliders.decision, **sliding
     )
     sliders.find.click(
         found_threshold, [chosen, sliders.target, sliders.asked, sliders.prevalence, label],
-        [sliders.threshold, *drawn], **OPTIONS,
+        sliders.threshold, **sliding,
     )  # fmt: skip
     asked = [chosen, sliders.ppv, sliders.npv, label]
     for slider in (sliders.ppv, sliders.npv):
         slider.input(promised, asked, sliders.promised, **sliding)
     gr.on([chosen.change, others.change], together, [chosen, others], compared, **OPTIONS)
+
+
+def on_slider(threshold: float, target: str) -> float:
+    """A threshold with four places: the next lower one, so that nobody who was flagged is lost;
+    for a specificity the next higher one, so that nobody else is."""
+    rounded = math.ceil if target == "specificity" else math.floor
+    return rounded(round(10_000 * threshold, 6)) / 10_000
 
 
 def _word(found: Mapping[str, Any], wanted: str | None) -> str:
@@ -315,7 +323,8 @@ def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> lis
     points = parts["operating_points"]
     at = next((one for one in points["points"] if one["threshold"] is not None), points["half"])
     return [
-        round(at["threshold"], 3), round(100 * at["prevalence"], 1),
+        on_slider(at["threshold"], at.get("target", "sensitivity")),
+        round(100 * at["prevalence"], 1),
         operating.at_threshold(at, word),
         judged_plots.roc(parts["discrimination"], at),
         judged_plots.precision_recall(parts["discrimination"], at),

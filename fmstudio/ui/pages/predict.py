@@ -78,7 +78,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         found = studio.adapter(adapter_id)
         given = gathered(boxes, found.card, values)
         prediction = studio.predict(adapter_id, given, case_id.strip() or "case")
-        return answer(prediction, task_of(studio, found), studio.pipelines())
+        return answer(prediction, task_of(studio, found), studio.pipelines(), found.card)
 
     everything = [part for box in boxes for part in box.inputs]
     shown_inputs = [adapter, *(box.files for box in boxes)]

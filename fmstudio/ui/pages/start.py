@@ -23,7 +23,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
-from fmstudio.ui.wording import TASKS, headline, interval, metric, plural
+from fmstudio.ui.wording import TASKS, headline, interval, metric, moment_of, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -49,6 +49,8 @@ def card(studio: Studio, project: ProjectRecord) -> Html:
     state, label, target = next_step(studio, project)
     question = project.task.description or TASKS.get(project.task.kind, project.task.kind)
     lines = [tag("div", state), tag("h3", text(project.name)), tag("p", text(question))]
+    if project.task.moment is not None:
+        lines.append(tag("p", text(moment_of(project.task.moment))))
     adapters = studio.adapters(project.id)
     best = headline(adapters[0].card.get("metrics")) if adapters else None
     if best:
@@ -99,7 +101,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     area(section("Your projects", "A project is one question asked of one kind of patient."))
     projects = area()
     preparing = gr.Timer(2, active=False)
-    name, question, kind, create = _creation()
+    name, question, kind, moment, create = _creation()
     _deletion(app, studio, projects)
 
     @shown
@@ -109,8 +111,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return sample_card(sample, waiting), cards(studio), gr.Timer(active=waiting)
 
     @shown
-    def new(name: str, question: str, kind: str) -> str:
-        project = studio.create_project(name.strip(), kind, describe=question.strip())
+    def new(name: str, question: str, kind: str, moment: float | None) -> str:
+        project = studio.create_project(
+            name.strip(), kind, describe=question.strip(), moment=moment or None
+        )
         return f"/data?project={project.id}"
 
     gr.on(
@@ -118,13 +122,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         api_visibility="private", show_progress="hidden",
     ).then(None, js=READY, api_visibility="private")  # fmt: skip
     address = hidden()
-    create.click(new, [name, question, kind], address, api_visibility="private")
+    create.click(new, [name, question, kind, moment], address, api_visibility="private")
     address.change(
         None, address, js="(to) => { if (to) window.location.href = to }", api_visibility="private"
     )
 
 
-def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Button]:
+def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]:
     """The form of a new project."""
     area(section("New project"))
     with gr.Group():
@@ -134,11 +138,20 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Button]:
                 label="Question in one sentence", max_length=500, scale=2,
                 placeholder="Does this patient have pneumonia when admitted?",
             )  # fmt: skip
-        kind = gr.Radio(
-            [(label, key) for key, label in TASKS.items()], value="binary", label="The answer is"
-        )
+        with gr.Row():
+            kind = gr.Radio(
+                [(label, key) for key, label in TASKS.items()], value="binary",
+                label="The answer is", scale=2,
+            )  # fmt: skip
+            moment = gr.Number(
+                label="Moment of prediction, hours (0: none)", value=0, minimum=0,
+                min_width=300, elem_id="moment",
+                info="For answers given at a set time, so that nothing later gives them away. With "
+                "24, readings and notes that carry a time count only up to 24 hours after the "
+                "beginning of the case.",
+            )  # fmt: skip
     create = gr.Button("Create project", variant="primary", elem_classes="fm-narrow")
-    return name, question, kind, create
+    return name, question, kind, moment, create
 
 
 def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
