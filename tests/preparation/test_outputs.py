@@ -50,7 +50,7 @@ def prepared(model, tmp_path):
             given = made_up(kind, state, np.random.default_rng(10 * number + place))
             made = processor.preparer("embedded", load_settings()).prepare(given)
             case[modality] = f"{number:032x}{place:032x}"
-            cache.write(case[modality], {"tokens": encode(model, modality, made)})
+            cache.write(case[modality], encode(model, modality, made).arrays)
     return PreparedCases(cache, keys)
 
 
@@ -64,7 +64,7 @@ def test_subsets_are_answered_as_if_the_rest_were_not_given(model, prepared, rea
         for subset in every_subset(model.modalities)
     }
 
-    model.trunk.register_forward_hook(lambda *_: passes.append(1))
+    model.trunk.norm.register_forward_hook(lambda *_: passes.append(1))
     found = logits_of_subsets(model, prepared, rows)
 
     assert len(passes) == (len(rows) if reads_trunk else 1)
