@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from fmstudio.ui.guard import App, Message, Receive, Scope, Send
 
 FAREWELL = b'"msg":"close_stream"'
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 2.5
 CROSSING_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
 
