@@ -39,7 +39,8 @@ def test_a_base_is_planned_made_judged_and_looked_into(home, tmp_path, table, br
 
     with served(home) as address, opened(browser, address) as page:
         page.goto(f"{address}/pretrain")
-        expect(page.get_by_label("Name of the new base")).to_have_value("pneumonia-1")
+        name = page.get_by_label("Name of the new base")
+        expect(name).to_have_value("pneumonia-1", timeout=60_000)
         expect(page.get_by_text("Fill in what is hidden")).to_be_visible(timeout=60_000)
         page.get_by_text("A table on this computer").click()
         page.get_by_label("Path of the table").fill(str(more))
