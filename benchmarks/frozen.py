@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from benchmarks.draws import Draw, Few
+from benchmarks.inside import Silent
 from fmstudio.adapters.lora import attach
 from fmstudio.encoders.blocks import Places
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
@@ -28,7 +29,6 @@ from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.preparation.inputs import Preparation, PreparedCases
 from fmstudio.preparation.outputs import features_of
-from fmstudio.records import Point, Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
@@ -149,20 +149,6 @@ def probe(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     return head.logits(frozen.values[draw.test], frozen.present[draw.test])
 
 
-class _Silent:
-    """Nobody watches."""
-
-    def progress(self, progress: Progress) -> None:
-        """Says nothing."""
-
-    def points(self, points: Sequence[Point]) -> None:
-        """Draws nothing."""
-
-    def should_stop(self) -> bool:
-        """Never."""
-        return False
-
-
 def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     """Logits (held out, K) of LoRA with the quick preset, started from the probe.
 
@@ -188,7 +174,7 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(
             attach(model, config), task, config, frozen.prepared, *parts, weighing, shift,
-            head.unlearned, Path(folder), _Silent(),
+            head.unlearned, Path(folder), Silent(),
         )  # fmt: skip
         loop.run()
         return loop.predict([ids[row] for row in draw.test])

@@ -23,12 +23,11 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainingArguments, set_seed
 
+from benchmarks.inside import newest_cohort
 from fmstudio.adapters.lora import targets
-from fmstudio.cohort import build_cohort, read_manifest
 from fmstudio.model.batching import collate
 from fmstudio.model.load import load_base, task_config
 from fmstudio.preparation.inputs import Preparation
-from fmstudio.registry import Registry
 from fmstudio.sandbox import Reader
 from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig
@@ -58,11 +57,7 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
     """Seconds to prepare and to train, and cases per second of training."""
     config = RunConfig.from_preset("quick", epochs=epochs)
     settings = load_settings(home)
-    with Registry.open(settings) as registry:
-        owner = registry.project(project)
-        kept = registry.cohorts(owner.id)[-1]
-    manifest = read_manifest(settings.home / kept.manifest)
-    cohort = build_cohort(manifest, kept.roles, owner.task, kept.name)
+    cohort = newest_cohort(settings, project)
 
     set_seed(config.seed)
     started = time.perf_counter()

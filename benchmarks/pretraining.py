@@ -96,6 +96,7 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
     import torch
     from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
+    from benchmarks.inside import Silent
     from fmstudio.preparation.inputs import Preparation
     from fmstudio.pretraining.corpora import Corpora
     from fmstudio.pretraining.engine import Engine, Plan
@@ -121,7 +122,7 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
             tuple(stage["objectives"]), stage["steps"], stage["learning_rate"],
             encoders=bench.trains_encoders,
         )  # fmt: skip
-        engine = Engine(bench.model, bench.mixture, plan, work, _silent())
+        engine = Engine(bench.model, bench.mixture, plan, work, Silent())
         for step in range(STEPS):
             engine._step(step)
         drawing = time.perf_counter() - started
@@ -145,12 +146,6 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
         "seconds": seconds, "samples": watched.samples, "giga": counted.get_total_flops() / 1e9,
         "drawing_ms": 1e3 * drawing / (DRAWN * len(bench.mixture.sources)),
     }  # fmt: skip
-
-
-def _silent() -> Any:
-    from benchmarks.trunk import Silent
-
-    return Silent()
 
 
 def main(folder: str) -> dict[str, Any]:

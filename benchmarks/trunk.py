@@ -27,12 +27,10 @@ import torch
 from torch.autograd.profiler_util import FunctionEvent
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.inside import Silent, newest_cohort
 from fmstudio.adapters.lora import attach, shared_model
-from fmstudio.cohort import build_cohort, read_manifest
 from fmstudio.encoders.blocks import Places
 from fmstudio.model.shared import SharedModel, Started
-from fmstudio.records import Point, Progress
-from fmstudio.registry import Registry
 from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop
@@ -52,28 +50,10 @@ KINDS = {
 }
 
 
-class Silent:
-    """Nobody watches."""
-
-    def progress(self, progress: Progress) -> None:
-        """Says nothing."""
-
-    def points(self, points: Sequence[Point]) -> None:
-        """Draws nothing."""
-
-    def should_stop(self) -> bool:
-        """Never."""
-        return False
-
-
 def loop_of(home: str, project: str, preset: str, folder: Path) -> Loop:
     """The loop of a preset on a project's newest cohort, which was prepared before."""
     settings = load_settings(home)
-    with Registry.open(settings) as registry:
-        owner = registry.project(project)
-        kept = registry.cohorts(owner.id)[-1]
-    manifest = read_manifest(settings.home / kept.manifest)
-    cohort = build_cohort(manifest, kept.roles, owner.task, kept.name)
+    cohort = newest_cohort(settings, project)
     config = RunConfig.from_preset(preset, modalities=cohort.modalities)
     model, _, material = prepare(config, cohort, settings, Silent())
     return Loop(
