@@ -13,7 +13,7 @@ from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.studio.manifests import group_columns
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.training.recipe import MOST_BYTES, Recipe, read_recipe
+from fmstudio.training.recipe import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
 from fmstudio.training.weighing import check_group_column
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def read(path: Path) -> Recipe:
     if path.stat().st_size > MOST_BYTES:
         raise InputError(
             f"{path.name} is too large for a recipe.",
-            hint="Choose a file that 'Save recipe' or `run recipe` has written.",
+            hint=ANOTHER_FILE,
         )
     try:
         return read_recipe(path.read_text(encoding="utf-8"), path.name)
     except UnicodeDecodeError as fault:
         raise InputError(
             f"{path.name} is not a text file.",
-            hint="Choose a file that 'Save recipe' or `run recipe` has written.",
+            hint=ANOTHER_FILE,
         ) from fault
 
 

@@ -19,6 +19,7 @@ from fmstudio.training.config import RunConfig, expected
 SCHEMA = "fmstudio/recipe/1"
 NAMED = ("base", "modalities", "encoders")  # settings that a recipe names with their hashes
 MOST_BYTES = 1_000_000
+ANOTHER_FILE = "Choose a file that 'Save recipe' or `run recipe` has written."
 
 _PARTS: Mapping[str, type] = {
     "schema": str, "studio": str, "task": str, "cohort": str, "settings": dict, "base": dict,
@@ -112,12 +113,12 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
     except ValueError as fault:
         raise InputError(
             f"{name} is not a recipe: it cannot be read as JSON ({fault}).",
-            hint="Choose a file that 'Save recipe' or `run recipe` has written.",
+            hint=ANOTHER_FILE,
         ) from fault
     if not isinstance(given, dict) or "schema" not in given:
         raise InputError(
             f"{name} is not a recipe: it has no 'schema'.",
-            hint="Choose a file that 'Save recipe' or `run recipe` has written.",
+            hint=ANOTHER_FILE,
         )
     if given["schema"] != SCHEMA:
         raise InputError(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.publication.results import LADDER
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -20,13 +21,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
 
-STAGES: Mapping[str, str] = {
-    "baseline: gradient boosting on table": "Gradient boosting on the table",
-    "probe": "Probe: frozen base, new head",
-    "lora": "LoRA",
-    "lora: trunk": "LoRA on the whole trunk",
-    "lora: trunk and encoders": "LoRA on trunk and encoders",
-}
+STAGES: Mapping[str, str] = {**LADDER, "probe": "Probe: frozen base, new head"}
 PARTS: Mapping[str, str] = {
     "prepare": "reading and preparing",
     "features": "what the base makes of them",
