@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.special import log_softmax
 
 from fmstudio.errors import InputError
 from fmstudio.evaluation.calibration import fit_temperature
@@ -21,6 +20,7 @@ from fmstudio.evaluation.metrics import figures_of, headline
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
 from fmstudio.training.material import Material
+from fmstudio.training.probe import losses
 from fmstudio.types import TaskSpec
 
 NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
@@ -128,14 +128,8 @@ def _losses(task: TaskSpec, material: Material, rung: Rung) -> Figure:
     """Mean loss of a model's calibrated answers to validation patients, by case weights."""
     targets = material.targets["validation"]
     logits = rung.logits / fit_temperature(task, rung.logits, targets).value
-    if task.kind == "regression":
-        each = (logits[:, 0] - targets) ** 2
-    elif task.kind == "multiclass":
-        each = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
-    else:
-        columns = targets.reshape(len(targets), -1)
-        each = np.nanmean(np.logaddexp(0, logits) - columns * logits, axis=1)
-    return partial(_weighted, each)
+    each = losses(task, logits, targets)
+    return partial(_weighted, each if each.ndim == 1 else np.nanmean(each, axis=1))
 
 
 def _weighted(each: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
 
     Goes on from what lies in `folder`. Raises Stopped if asked to stop.
     """
-    config, found, left = ground.config, None, Share(reporter, 0.0, 1.0)
+    config, found, left = ground.config, None, reporter
     if config.search_minutes and config.scopes:
         found = _searched(ground, folder / "search", Share(reporter, 0.0, SEARCHED))
         config, left = found.config, Share(reporter, SEARCHED, 1 - SEARCHED)
@@ -146,13 +146,18 @@ def from_seeds(
         made.append(tune(name, ground.start, material, own, at, told))
     trained = _together([each.trained for each in made])
 
+    averaged: list[Rung] = []
+
     def loss_of(state: Mapping[str, Tensor]) -> float:
-        return _loss(_answered(name, ground, config, state, trained.seconds), material)
+        averaged.append(_answered(name, ground, config, state, trained.seconds))
+        return _loss(averaged[0], material)
 
     losses = [_loss(each.rung, material) for each in made]
     soup = best_of([each.state for each in made], losses, loss_of)
-    answered = _answered(name, ground, config, soup.state, trained.seconds)
-    return Tuned(answered, config, soup.state, trained, material), soup
+    best = replace(made[losses.index(min(losses))].rung, seconds=trained.seconds)
+    return Tuned(
+        averaged[0] if soup.averaged else best, config, soup.state, trained, material
+    ), soup
 
 
 def _answered(

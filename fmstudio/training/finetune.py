@@ -84,7 +84,7 @@ def finetune(
         singles = single_probes(task, model, material, weighing)
     grow(model, probed.head)
     install(model.task_head, probed.head)
-    start = Start(model, weighing, shift, probed.unlearned)
+    start = Start(model, weighing, shift, probed.head.unlearned)
     ground = Ground(start, processors, material, settings, config)
     climbed = climb(ground, folder, Share(reporter, 0.55, 0.4))
     tuned = climbed.tuned
@@ -96,8 +96,7 @@ def finetune(
         rungs = [*(r for r, _ in probed.rungs), *(each.rung for each in tuned)]
         chosen, reason = choose(task, material, rungs, config.keep)
         config, adapted, material = _kept(chosen, model, material, config, probed, tuned)
-        check_learned(task, adapted, material, config.balance)
-        readout = finish(task, adapted, material, shift)
+        readout = finish(task, adapted, material, shift, config.balance)
         asked = Asked(task, shared_model(adapted), readout, material.prepared)
         held = held_out(asked, material.cases, singles)
         held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
@@ -164,15 +163,22 @@ def _cost(watch: Stopwatch, tuned: Sequence[Tuned]) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def finish(task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarray) -> Readout:
-    """Folds the shift into the head's bias and fits how its logits are to be read."""
+def finish(
+    task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarray, balance: bool
+) -> Readout:
+    """Folds the shift into the head's bias and fits how its logits are to be read.
+
+    Raises RunFailed for a model that learned nothing, see `check_learned`.
+    """
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
     validation = logits_of(model, material.prepared, material.ids("validation"))
     temperature, cut = _calibrated(task, validation, material)
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)
-    parts = head.parts(values, present).sum(0) / np.maximum(present.sum(0), 1)[:, None]
+    each = head.parts(values, present)
+    check_learned(task, each.sum(1) + head.bias - shift, material.targets["train"], balance)
+    parts = each.sum(0) / np.maximum(present.sum(0), 1)[:, None]
     far = distances(values, head.mean, head.scale, token_means(model.config))
     guard = {
         name: float(np.quantile(far[present[:, m] > 0, m], GUARD_SHARE))

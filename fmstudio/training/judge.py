@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
-from fmstudio.adapters.lora import Adapted, shared_model
 from fmstudio.errors import RunFailed
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.model.shared import SharedModel, feature_groups
-from fmstudio.preparation.outputs import features_of, logits_of
+from fmstudio.preparation.outputs import features_of
 from fmstudio.training.config import RunConfig
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
@@ -63,15 +62,14 @@ def _centre(task: TaskSpec, material: Material) -> float:
     return material.centre if task.kind == "regression" else 0.0
 
 
-def check_learned(task: TaskSpec, adapted: Adapted, material: Material, balance: bool) -> None:
+def check_learned(task: TaskSpec, logits: np.ndarray, targets: np.ndarray, balance: bool) -> None:
     """Raises RunFailed for a model that gives all training patients the same answer.
 
-    Asked before the shift back to the true shares: with even classes, one that has learned nothing
-    but which class is common shows it.
+    `logits` (n, K) are those before the shift back to the true shares: with even classes, one that
+    has learned nothing but which class is common shows it.
     """
-    logits = logits_of(shared_model(adapted), material.prepared, material.ids("train"))
     same = bool((np.ptp(logits, axis=0) < SAME).all())
-    classes = len(np.unique(material.targets["train"][~np.isnan(material.targets["train"])]))
+    classes = len(np.unique(targets[~np.isnan(targets)]))
     if task.kind in ("binary", "multiclass") and balance and classes > 1 and not same:
         answers = logits[:, 0] > 0 if task.kind == "binary" else logits.argmax(1)
         same = len(np.unique(answers)) < 2

@@ -29,6 +29,7 @@ from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
+FEWEST = 2  # cases that have a modality, before anything is fitted to it
 PULL = 2.0  # how many cases' worth each modality's weight is drawn to one half: few cannot tell
 STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
 
@@ -42,7 +43,8 @@ class Head:
 
     `trees`, by modality, read the columns behind its F features. They know the cases they were
     grown on better than others: `unlearned` (n, M, K) is what to add to the parts of those cases
-    to have what trees say that did not see their patient.
+    to have what trees say that did not see their patient; empty
+    for a head that was not fitted here.
     """
 
     mean: np.ndarray
@@ -51,7 +53,7 @@ class Head:
     offset: np.ndarray
     bias: np.ndarray
     trees: Mapping[int, Trees] = field(default_factory=dict)
-    unlearned: np.ndarray | None = None
+    unlearned: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
 
     def parts(self, features: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Each modality's part of the logits: (n, M, F + C) and (n, M) to (n, M, K)."""
@@ -86,20 +88,22 @@ def prior_shift(task: TaskSpec, targets: np.ndarray) -> np.ndarray:
     return np.log(share / (1 - share))
 
 
+def losses(task: TaskSpec, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Negative log-likelihood of logits (n, K), or squared error: (n), or (n, K) with one a label,
+    NaN where that is not known."""
+    if task.kind == "regression":
+        return np.asarray((logits[:, 0] - targets) ** 2)
+    if task.kind == "multiclass":
+        picked = log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
+        return np.asarray(-picked)
+    return np.asarray(np.logaddexp(0, logits) - targets.reshape(len(targets), -1) * logits)
+
+
 def loss(
     task: TaskSpec, logits: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
 ) -> float:
-    """Mean negative log-likelihood of logits (n, K); mean squared error for regression.
-
-    `weights` (n), or (n, K) for multilabel, say how much each case counts.
-    """
-    if task.kind == "regression":
-        each = (logits[:, 0] - targets) ** 2
-    elif task.kind == "multiclass":
-        each = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
-    else:
-        columns = targets.reshape(len(targets), -1)
-        each = np.logaddexp(0, logits) - columns * logits
+    """Mean of `losses`. `weights` (n), or (n, K) for multilabel, say how much each case counts."""
+    each = losses(task, logits, targets)
     weighed = each if weights is None else each * weights.reshape(each.shape)
     return float(np.nanmean(weighed))
 
@@ -139,7 +143,7 @@ def fit_probe(
     fair = np.ones(len(targets), bool)
     for index, (m, fit) in enumerate(fits):
         rows = np.flatnonzero(present[:, m])
-        if len(rows) < 2:
+        if len(rows) < FEWEST:
             continue
         own = [patients[row] for row in rows]
         if isinstance(fit, ByTrees):
@@ -177,7 +181,8 @@ def fit_trees(
     groups: Groups,
 ) -> Head | None:  # fmt: skip
     """Boosted trees alone: a head that looks at a table's columns and at nothing else; None where
-    no modality has columns. `train`, `weighing` and `groups` as for `fit_probe`."""
+    no modality has columns, or hardly a case has it. `train`, `weighing` and `groups` as for
+    `fit_probe`."""
     features, present, targets = train
     read = [(m, fit.columns) for m, own in enumerate(groups) for fit in own
             if isinstance(fit, ByTrees)]  # fmt: skip
@@ -185,6 +190,8 @@ def fit_trees(
         return None
     m, columns = read[0]
     rows = np.flatnonzero(present[:, m])
+    if len(rows) < FEWEST:
+        return None
     weights = weighing.of(rows).weights(task, targets[rows])
     trees = fit_boosting(task, features[rows, m, columns], targets[rows], weights)
     modalities, width, outputs = len(groups), columns.start, task.outputs

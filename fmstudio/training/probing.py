@@ -32,11 +32,9 @@ from fmstudio.types import TaskSpec
 @dataclass(frozen=True)
 class Probed:
     """The rungs that need no training of the network, each with its head, from simple to complex;
-    what the head of the probe says too much of the training cases; its cross-validation, if the run
-    is to have folds; what more patients would bring."""
+    the probe's cross-validation, if the run is to have folds; what more patients would bring."""
 
     rungs: Sequence[tuple[Rung, Head]]
-    unlearned: np.ndarray
     crossed: dict[str, Any] | None
     learned: dict[str, Any]
 
@@ -79,8 +77,7 @@ def probe_rung(
             crossed = cross_validation_json(task, material, sets, config, groups)
     with watch("learning curve"):
         learned = label_budget(task, material, sets, head, weighing, groups)
-    unlearned = np.zeros((len(train[2]), len(model.modalities), task.outputs))
-    return Probed(rungs, unlearned if head.unlearned is None else head.unlearned, crossed, learned)
+    return Probed(rungs, crossed, learned)
 
 
 NUMBERS = ("mean", "scale", "weight", "offset", "bias")

@@ -227,3 +227,12 @@ def test_boosting_alone_looks_at_nothing_but_the_columns():
     assert np.array_equal(head.logits(features, present), head.logits(other, present))
     assert roc_auc_score(targets, head.logits(features, present)[:, 0]) > 0.9
     assert fit_trees(BINARY, (features, present, targets), EVEN, [[[slice(0, 4)]]]) is None
+
+
+def test_boosting_is_no_model_where_hardly_a_case_has_the_table():
+    features = np.zeros((30, 1, 3), np.float32)
+    present = np.zeros((30, 1))
+    present[0] = 1
+    given = features, present, np.arange(30) % 2.0
+
+    assert fit_trees(BINARY, given, Weighing(balance=True), [[ByTrees(slice(1, 3))]]) is None
