@@ -12,6 +12,7 @@ from benchmarks import (
     cohorts,
     estimate,
     finetune,
+    folds,
     fusion,
     judgement,
     memory,
@@ -33,6 +34,7 @@ PARTS = {
     "judgement": judgement,
     "checkpoint": checkpoint,
     "cohorts": cohorts,
+    "folds": folds,
     "bases": bases,
     "scanner": scanner,
 }
@@ -47,6 +49,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="instead of the preset's, to try things out")
     parser.add_argument("--repeats", type=int, default=5, help="starts of each app (5)")
     parser.add_argument("--cohort", action="append", metavar="NAME", help="one of ../shared/data")
+    parser.add_argument(
+        "--encoder", action="append", default=[], metavar="MODALITY=FOLDER",
+        help="a checkpoint instead of the base's own encoder, for folds",
+    )  # fmt: skip
     parser.add_argument("--work", type=Path, help="where generated cohorts are kept between runs")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent, metavar="DIR")
     options = parser.parse_args()

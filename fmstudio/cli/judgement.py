@@ -40,7 +40,9 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
     calibration = parts["calibration"]
     lines = [
         f"Calibration: slope {figure(calibration['slope'])}, intercept "
-        f"{figure(calibration['intercept'])}, error {figure(calibration['ece'])}; "
+        f"{figure(calibration['intercept'])}, error {figure(calibration['ece'])} (were all "
+        f"chances right: {calibration['ece_if_right']['value']:.3f}, up to "
+        f"{calibration['ece_if_right']['high']:.3f}); "
         f"validation patients choose: {calibration['recalibration']['chosen']}.",
     ]
     rows = [

@@ -146,10 +146,23 @@ def calibration_error(
 
     The mean distance between how sure the model was and how often it was right.
     """
-    bins = np.clip((confidence * BINS).astype(int), 0, BINS - 1)
-    gaps = np.zeros((len(confidence), BINS))
-    gaps[np.arange(len(confidence)), bins] = happened - confidence
+    gaps = _in_bins(confidence) * (happened - confidence)[:, None]
     return ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
+
+
+def chance_error(confidence: np.ndarray, seed: int = 0, draws: int = 500) -> np.ndarray:
+    """The calibration error (draws,) that cases show whose chances (n,) are all right.
+
+    What happens is drawn from the chances themselves (consistency resampling: Broecker and Smith
+    2007, Weather and Forecasting 22:651): an error within these is no evidence of bad calibration.
+    """
+    happened = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
+    return np.abs((happened - confidence) @ _in_bins(confidence)).sum(axis=1) / len(confidence)
+
+
+def _in_bins(confidence: np.ndarray) -> np.ndarray:
+    """Which bin each case is in: (n, BINS) of 0 and 1."""
+    return np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
 
 
 def figures_of(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> dict[str, Figure]:

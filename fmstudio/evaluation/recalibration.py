@@ -10,7 +10,7 @@ Shape letters: n cases.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -96,31 +96,13 @@ def recalibration(
     return {"n": len(judged), "n_validation": len(validation), "chosen": chosen, "methods": rows}
 
 
-def platt_beats_temperature(validation: Question) -> tuple[float, float] | None:
-    """Slope and intercept on the logit of the chances, where validation patients call for both.
-
-    None where a temperature is within one standard error, there are too few patients, or the fit
-    would turn ranks. Steps are no choice here: contributions need a curve without them.
-    """
-    if not _enough(validation):
-        return None
-    losses = cross_validated(validation, ("temperature", "Platt"))
-    if choose(losses) != "Platt":
-        return None
-    whole = np.ones((1, len(validation)))
-    cut, rise = logistic(validation.chance, validation.truth.astype(float), whole)[0]
-    return (float(rise), float(cut)) if np.isfinite(rise) and rise > 0 else None
-
-
-def cross_validated(
-    validation: Question, names: Sequence[str] = tuple(METHODS)
-) -> dict[str, np.ndarray]:
+def cross_validated(validation: Question) -> dict[str, np.ndarray]:
     """Each map's log loss (n) on validation cases, from fits that did not see the patient."""
-    losses = {name: np.zeros(len(validation)) for name in names}
+    losses = {name: np.zeros(len(validation)) for name in METHODS}
     folds = GroupKFold(min(FOLDS, len(set(validation.patients))), shuffle=True, random_state=0)
     for inner, outer in folds.split(validation.chance, groups=validation.patients):
-        for name in names:
-            read = METHODS[name](validation.chance[inner], validation.truth[inner])
+        for name, method in METHODS.items():
+            read = method(validation.chance[inner], validation.truth[inner])
             losses[name][outer] = _losses(read(validation.chance[outer]), validation.truth[outer])
     return losses
 

@@ -17,7 +17,7 @@ from scipy.special import expit, logit
 from scipy.stats import binomtest
 
 from fmstudio.evaluation.answered import Question
-from fmstudio.evaluation.metrics import calibration_error
+from fmstudio.evaluation.metrics import calibration_error, chance_error
 from fmstudio.evaluation.resampling import intervals, ratio
 
 MOST_BINS, FEWEST_IN_BIN = 10, 10
@@ -28,6 +28,8 @@ STEEPEST = 50.0  # a slope beyond this comes from cases that a threshold separat
 
 def calibration(question: Question) -> dict[str, Any]:
     """Error, slope, intercept and mean difference with intervals, and the curve in bins.
+
+    `ece_if_right` is the error of chances that are all right: few cases show one even then.
 
     The curve has bins of as many cases each, at least ten; the interval of a bin is the exact one
     of a proportion (Clopper and Pearson 1934), as resampling shows none where nothing happened.
@@ -45,9 +47,16 @@ def calibration(question: Question) -> dict[str, Any]:
     return {
         "n": len(question), "positives": question.positives,
         **{name: figure.as_dict() for name, figure in found.items()},
+        "ece_if_right": _if_right(chance),
         "bins": bins(question),
         "histogram": np.histogram(chance, bins=20, range=(0, 1))[0].tolist(),
     }  # fmt: skip
+
+
+def _if_right(chance: np.ndarray) -> dict[str, float]:
+    """The error that so many cases show by chance alone: its mean and 95th percentile."""
+    errors = chance_error(chance)
+    return {"value": float(errors.mean()), "high": float(np.quantile(errors, 0.95))}
 
 
 def bins(question: Question) -> list[dict[str, Any]]:

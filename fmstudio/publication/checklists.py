@@ -70,6 +70,16 @@ def _base(facts: Facts) -> str:
     return f"Base '{facts.card.get('base')}', SHA-256 {facts.card.get('base_sha256')}."
 
 
+def _ensemble(facts: Facts) -> str:
+    seeds = (facts.card.get("config") or {}).get("seeds", 1)
+    if seeds < 2 or not str(facts.card.get("chosen") or "").startswith("lora"):
+        return "None."
+    return (
+        f"No answers are averaged. LoRA was trained from {seeds} seeds, and the average of their "
+        "weights was kept where it did no worse on validation patients than the best seed."
+    )
+
+
 def _performance(facts: Facts) -> str:
     return "; ".join(f"{name} {told(one)}" for name, one in facts.judgement["metrics"].items())
 
@@ -197,7 +207,7 @@ CLAIM: tuple[Item, ...] = (
     Item("25", "Training in detail", POINTED, METHODS),
     Item("26", "How the final model was chosen", ANSWERED,
          lambda facts: str(facts.card.get("reason") or "Not kept.")),
-    Item("27", "Ensembles", ANSWERED, "None."),
+    Item("27", "Ensembles", ANSWERED, _ensemble),
     Item("28", "Measures of performance", POINTED, METHODS),
     Item("29", "Uncertainty and significance", POINTED, METHODS),
     Item("30", "Robustness", POINTED, "Section Results: what missing modalities cost."),

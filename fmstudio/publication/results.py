@@ -72,10 +72,20 @@ def _question(parts: Mapping[str, Any]) -> list[Block]:
         Table(header, points, "Operating points"),
         Table(["Chances", "Error", "Slope", "Intercept", "Brier"], maps,
               f"Calibration before and after recalibration; validation patients choose: {chosen}"),
+        Paragraph(_by_chance(calibration)),
         Paragraph(_useful(parts["decision_curve"]["better"])),
         Paragraph(_triage(parts["triage"])),
         *_groups(parts["subgroups"]),
     ]  # fmt: skip
+
+
+def _by_chance(calibration: Mapping[str, Any]) -> str:
+    own = calibration["ece_if_right"]
+    return (
+        f"Were all chances right, {calibration['n']} cases would show an error of "
+        f"{own['value']:.3f} in the mean, and of more than {own['high']:.3f} in one of twenty "
+        "cohorts (consistency resampling)."
+    )
 
 
 def _useful(better: list[list[float]]) -> str:

@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from fmstudio.errors import InputError
-from fmstudio.evaluation.calibration import fit_temperature
+from fmstudio.evaluation.calibration import fit_calibration
 from fmstudio.evaluation.metrics import figures_of, headline
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
@@ -127,7 +127,7 @@ def _spread(resamples: np.ndarray) -> float:
 def _losses(task: TaskSpec, material: Material, rung: Rung) -> Figure:
     """Mean loss of a model's calibrated answers to validation patients, by case weights."""
     targets = material.targets["validation"]
-    logits = rung.logits / fit_temperature(task, rung.logits, targets).value
+    logits = fit_calibration(task, rung.logits, targets).calibrated(rung.logits)
     each = losses(task, logits, targets)
     return partial(_weighted, each if each.ndim == 1 else np.nanmean(each, axis=1))
 

@@ -17,11 +17,10 @@ import torch
 
 from fmstudio.adapters.lora import Adapted, attach, load_trained_state, shared_model, task_head
 from fmstudio.adapters.readout import Readout, distances
-from fmstudio.evaluation.answered import HeldOut, Question
-from fmstudio.evaluation.calibration import fit_temperature, probabilities
+from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.calibration import fit_calibration
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.metrics import evaluate
-from fmstudio.evaluation.recalibration import platt_beats_temperature
 from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.outputs import features_of, logits_of
@@ -173,7 +172,7 @@ def finish(
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
     validation = logits_of(model, material.prepared, material.ids("validation"))
-    temperature, cut = _calibrated(task, validation, material)
+    found = fit_calibration(task, validation, material.targets["validation"])
     values, present = features_of(model, material.prepared, material.ids("train"))
     head = head_of(own)
     each = head.parts(values, present)
@@ -186,23 +185,8 @@ def finish(
         if present[:, m].any()
     }
     readout = Readout(
-        temperature, material.centre, material.spread,
-        tuple(tuple(map(float, row)) for row in parts), {}, guard, cut,
+        found.temperature, material.centre, material.spread,
+        tuple(tuple(map(float, row)) for row in parts), {}, guard, found.shift,
     )  # fmt: skip
     outputs = readout.outputs(task, validation)
     return replace(readout, conformal=fit_conformal(task, outputs, material.true("validation")))
-
-
-def _calibrated(task: TaskSpec, logits: np.ndarray, material: Material) -> tuple[float, float]:
-    """The temperature, and the shift if validation patients call for one as well (Platt)."""
-    targets = material.targets["validation"]
-    temperature = fit_temperature(task, logits, targets).value
-    if task.kind == "binary":
-        _, patients = np.unique(material.patients("validation"), return_inverse=True)
-        chances = probabilities(task, logits, temperature)
-        rows = np.arange(len(targets))
-        question = Question(task.labels[-1], targets > 0.5, chances, patients, rows)
-        found = platt_beats_temperature(question)
-        if found is not None:
-            return temperature / found[0], found[1]
-    return temperature, 0.0

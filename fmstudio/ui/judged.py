@@ -144,7 +144,13 @@ def calibration(found: Mapping[str, Any]) -> Html:
         f"{number(own['n'])} held-out ones. The simplest within one standard error of the best is "
         "chosen. Predictions are not changed by this table."
     )
-    return join([table(header, rows), tag("p", text(told), "fm-note")])
+    by_chance = found["ece_if_right"]
+    few = (
+        f"Were all chances right, {number(found['n'])} cases would still show an error of about "
+        f"{by_chance['value']:.3f}, and in one of twenty cohorts more than {by_chance['high']:.3f}."
+    )
+    return join([table(header, rows), tag("p", text(few), "fm-note"),
+                 tag("p", text(told), "fm-note")])  # fmt: skip
 
 
 def conformal(found: Mapping[str, Any], regression: bool) -> Html:

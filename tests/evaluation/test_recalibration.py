@@ -5,7 +5,6 @@ from fmstudio.evaluation.recalibration import (
     METHODS,
     choose,
     platt,
-    platt_beats_temperature,
     recalibration,
 )
 from tests.evaluation.made import drawn, question
@@ -70,14 +69,3 @@ def test_with_few_validation_patients_nothing_is_fitted_and_it_is_said():
     assert found["chosen"] == "as it is"
     assert "20" in found["reason"]
     assert recalibration(drawn(0, 50), None)["n_validation"] == 0
-
-
-def test_a_shift_is_taken_only_where_a_temperature_does_not_do():
-    shifted = drawn(5, 600, steep=2.0, shift=2.0)
-    slope, intercept = platt_beats_temperature(shifted)
-
-    # chance = expit(2 score + 2), so score = (logit - 2) / 2.
-    assert slope == pytest.approx(0.5, abs=0.1)
-    assert intercept == pytest.approx(-1.0, abs=0.25)
-    assert platt_beats_temperature(drawn(6, 600, steep=2.0)) is None
-    assert platt_beats_temperature(shifted.take(slice(0, 15))) is None

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 from sklearn.linear_model import LogisticRegression
 
 from fmstudio.evaluation.reliability import bins, calibration, intercept, logistic
@@ -61,3 +62,24 @@ def test_where_all_say_the_same_there_is_no_slope():
 
     assert found["slope"]["value"] is None
     assert found["in_the_large"]["value"] == pytest.approx(0.2)
+
+
+def test_few_cases_show_an_error_by_chance_and_it_is_told_how_large():
+    # Closed form for one bin of n cases with chance p: the mean distance of a binomial share.
+    chance, n = 0.3, 60
+    told = calibration(question(np.zeros(n), np.full(n, chance)))["ece_if_right"]
+    shares = np.arange(n + 1) / n
+    exact = (binom.pmf(np.arange(n + 1), n, chance) * np.abs(shares - chance)).sum()
+    assert told["value"] == pytest.approx(exact, abs=0.005)
+    above = np.abs(shares - chance) > told["high"] + 1e-9
+    assert binom.pmf(np.arange(n + 1)[above], n, chance).sum() <= 0.07
+
+
+def test_right_chances_seldom_have_more_error_than_chance_and_wrong_ones_do():
+    random = np.random.default_rng(3)
+    chances = random.uniform(0.05, 0.95, (60, 150))
+    right = [question(random.random(150) < own, own) for own in chances]
+    beyond = [c["ece"]["value"] > c["ece_if_right"]["high"] for c in map(calibration, right)]
+    assert np.mean(beyond) <= 0.15
+    wrong = calibration(question(random.random(150) < chances[0] ** 3, chances[0]))
+    assert wrong["ece"]["value"] > wrong["ece_if_right"]["high"]
