@@ -41,8 +41,8 @@ def _model(facts: Facts) -> list[Block]:
         "(Breiman 1996). Of boosting alone, the probe and adapters of growing depth, the simplest "
         "within one standard error of the best was kept (Breiman et al. 1984). "
         f"{card.get('reason', '')} Logits were calibrated on validation patients, by a temperature "
-        "(Guo et al. 2017, arXiv 1706.04599) and for yes-or-no tasks a shift (Platt 1999), both drawn "
-        "towards no change by a normal prior of standard deviation 0.3."
+        "(Guo et al. 2017, arXiv 1706.04599) and for yes-or-no tasks a shift (Platt 1999), both "
+        "drawn towards no change by a normal prior of standard deviation 0.3."
     )
     blocks: list[Block] = [Heading("Model and training", 3), Paragraph(text)]
     if balanced_groups(facts):
