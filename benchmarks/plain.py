@@ -86,7 +86,7 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
             args=TrainingArguments(
                 output_dir=folder,
                 num_train_epochs=epochs,
-                per_device_train_batch_size=config.batch_size,
+                per_device_train_batch_size=config.cases_per_step,
                 per_device_eval_batch_size=32,
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,

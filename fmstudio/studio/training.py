@@ -115,14 +115,13 @@ class Training(Projects):
         return recipes.plan(recipe, {}, record, cohort, self.settings)
 
     def _within_memory(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
-        """The config with the names of kept checkpoints, if memory is free for the run."""
-        from fmstudio.training.estimate import check_memory
+        """The config with the names of kept checkpoints and a batch size that fits into memory."""
+        from fmstudio.training.estimate import within_memory
 
         there = tuple(name for name, count in summary["modalities"].items() if count)
         kept = kept_encoders(config.encoders, config.modalities or there, self.settings)
         config = config.with_encoders({modality: info.name for modality, info in kept.items()})
-        check_memory(config, summary, kept)
-        return config
+        return within_memory(config, summary, kept)
 
     def wait(
         self, run: str | RunRecord, watch: Callable[[RunRecord], None] | None = None

@@ -11,9 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from fmstudio.adapters.lora import Adapted, attach, detach, load_trained_state, shared_model
+from fmstudio.errors import InputError
 from fmstudio.preparation.inputs import Processor
 from fmstudio.preparation.outputs import logits_of
 from fmstudio.records import Point, Progress
@@ -133,17 +136,18 @@ def from_seeds(
 ) -> tuple[Tuned, Soup | None]:
     """The rung of a depth: from one seed as it is, from several their average or the best.
 
-    The curves are those of the first seed: as many as there are seeds would hide one another.
+    The curves are those of the first seed: as many as there are seeds would hide one another. In an
+    ensemble of folds each seed learns without one of them.
     """
     material = ground.of(config)
     if config.seeds == 1:
         return tune(name, ground.start, material, config, folder, reporter), None
-    made = []
+    made, rows = [], _without_a_fold(config, material)
     for place in range(config.seeds):
         seed = (config.seed + place) % SEEDS
         told = (_Aside if place else Share)(reporter, place / config.seeds, 1 / config.seeds)
         own, at = replace(config, seed=seed), folder / f"seed-{seed}"
-        made.append(tune(name, ground.start, material, own, at, told))
+        made.append(tune(name, ground.start, material, own, at, told, rows[place]))
     trained = _together([each.trained for each in made])
 
     averaged: list[Rung] = []
@@ -158,6 +162,23 @@ def from_seeds(
     return Tuned(
         averaged[0] if soup.averaged else best, config, soup.state, trained, material
     ), soup
+
+
+def _without_a_fold(config: RunConfig, material: Material) -> list[np.ndarray | None]:
+    """The training cases (rows) of each seed; None for all of them. No patient is torn apart.
+
+    Raises InputError for fewer training patients than folds.
+    """
+    patients = material.patients("train")
+    if not config.fold_ensemble:
+        return [None] * config.seeds
+    if len(set(patients)) < config.seeds:
+        raise InputError(
+            f"{len(set(patients))} training patients do not make {config.seeds} folds.",
+            hint="Ask for fewer seeds, or for no ensemble of folds.",
+        )
+    folds = GroupKFold(config.seeds, shuffle=True, random_state=config.seed)
+    return [inner for inner, _ in folds.split(np.zeros(len(patients)), groups=list(patients))]
 
 
 def _answered(

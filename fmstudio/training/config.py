@@ -34,6 +34,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 # heart. Weights are commonly trimmed at three to five times the mean (Potter 1990, "A study of
 # procedures to identify and trim extreme sampling weights").
 GROUP_CAP = 5.0
+BATCH = 16  # cases per step, where memory allows
 ADAPTER, TRAINING, JUDGING = "What is adapted", "How it learns", "How it is chosen and judged"
 GROUPS = (ADAPTER, TRAINING, JUDGING)
 
@@ -45,6 +46,10 @@ def _shown(default: Any, label: str, help: str, **limits: Any) -> Any:
 def _needs_lora(values: Mapping[str, Any], task: str) -> str:
     kept = {"boosting": "boosting", "probe": "the probe"}.get(values["keep"])
     return f"no LoRA is trained where {kept} is to be kept" if kept else ""
+
+
+def _needs_seeds(values: Mapping[str, Any], task: str) -> str:
+    return "there is one seed" if values["seeds"] == 1 else ""
 
 
 def _needs_depth(values: Mapping[str, Any], task: str) -> str:
@@ -179,8 +184,10 @@ class RunConfig:
         idle=(_needs_lora,),
     )
     batch_size: int = _shown(
-        16, "Batch size", "Cases per step.", low=1, high=512, group=TRAINING, idle=(_needs_lora,)
-    )
+        0, "Batch size",
+        f"Cases per step. 0 stands for {BATCH}, or for as many as free memory has room for.",
+        low=0, high=512, group=TRAINING, idle=(_needs_lora,),
+    )  # fmt: skip
     patience: int = _shown(
         4, "Patience", "Stop after so many epochs without a better validation score.",
         low=1, high=1000, group=TRAINING, idle=(_needs_lora,),
@@ -217,6 +224,12 @@ class RunConfig:
         "the average is kept only where it is no worse on validation patients than the best one.",
         low=1, high=10, group=JUDGING, idle=(_needs_lora,),
     )  # fmt: skip
+    fold_ensemble: bool = _shown(
+        False, "Ensemble of folds",
+        "Each seed learns without another fold of the training patients, as many folds as seeds, "
+        "so that the averaged models differ more.",
+        group=JUDGING, idle=(_needs_lora, _needs_seeds),
+    )  # fmt: skip
     search_minutes: float = _shown(
         0.0, "Minutes of search",
         "Tries other ranks, learning rates, modality dropouts and depths for so long, judged on "
@@ -231,6 +244,11 @@ class RunConfig:
         object.__setattr__(self, "modalities", tuple(self.modalities))
         object.__setattr__(self, "encoders", dict(self.encoders))
         check_ranges(self)
+
+    @property
+    def cases_per_step(self) -> int:
+        """The batch size."""
+        return self.batch_size or BATCH
 
     @property
     def scopes(self) -> tuple[str, ...]:

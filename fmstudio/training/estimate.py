@@ -130,7 +130,13 @@ def _training_giga(config: RunConfig, scope: str, work: _Work) -> float:
     giga = work.train * step + validation * block * (DEPTH - below)
     if scope == "trunk and encoders":
         giga += work.encode * (2.5 * shown * work.train + validation)
-    return config.seeds * _epochs(config) * giga
+    return _trainings(config) * _epochs(config) * giga
+
+
+def _trainings(config: RunConfig) -> float:
+    """How many times the training cases are learned from: once a seed, each without its fold in an
+    ensemble of folds."""
+    return config.seeds - float(config.fold_ensemble and config.seeds > 1)
 
 
 def _epochs(config: RunConfig) -> float:
@@ -170,7 +176,8 @@ def estimate(
     trunk = whole * passes + sum(_training_giga(config, scope, work) for scope in config.scopes)
     labels = len(summary.get("labels", ()))
     fits = _fit_seconds(config, work, labels if labels > 2 else 1)
-    steps = config.seeds * _epochs(config) * work.train / config.batch_size * len(config.scopes)
+    epochs = _trainings(config) * _epochs(config) * len(config.scopes)
+    steps = epochs * work.train / config.cases_per_step
     used = {info.sha256: info for info in checkpoints.values()}.values()
     seconds = [
         FIXED_SECONDS + JUDGING_SECONDS,
@@ -191,33 +198,39 @@ def _memory_mb(config: RunConfig, work: _Work, checkpoints: Mapping[str, Checkpo
     if config.scopes:
         subsets = min(2.0 ** (work.modalities - 1), config.epochs)
         kept = work.cases * (8 * work.modalities + work.tokens * (1 + 0.8 * subsets)) * WIDTH * 4
-        batch = config.batch_size * work.tokens * DEPTH * BLOCK_KB / 2**10
+        batch = config.cases_per_step * work.tokens * DEPTH * BLOCK_KB / 2**10
     if config.scopes and not config.encoders_frozen:
         own = sum(info.costs["activation_mb"] for info in checkpoints.values())
-        batch += config.batch_size * (own * HOLES + work.encoder_blocks * BLOCK_KB / 2**10)
+        batch += config.cases_per_step * (own * HOLES + work.encoder_blocks * BLOCK_KB / 2**10)
     weights = sum(weights_mb(info.parameters) for info in used)
     return FIXED_MB + features + min(PREFIX_MB, kept / 2**20) + batch + weights
 
 
-def check_memory(
+def within_memory(
     config: RunConfig, summary: Mapping[str, Any], checkpoints: Mapping[str, CheckpointInfo]
-) -> None:
-    """Raises ResourceError, naming a batch size that fits if there is one, for a run that needs
-    more memory than is free."""
+) -> RunConfig:
+    """The config with a batch size that free memory has room for.
+
+    Raises ResourceError where there is none, and for one that was asked for and is too large, with
+    one that fits if there is one.
+    """
     free = free_mb()
     work = _work(config, summary, checkpoints, {})
-    needed = _memory_mb(config, work, checkpoints)
+    most = replace(config, batch_size=config.cases_per_step)
+    needed = _memory_mb(most, work, checkpoints)
     if needed <= free:
-        return
+        return most
     fitting = [
-        size
-        for size in range(1, config.batch_size)
-        if _memory_mb(replace(config, batch_size=size), work, checkpoints) <= free
+        smaller
+        for size in range(1, most.batch_size)
+        if _memory_mb(smaller := replace(config, batch_size=size), work, checkpoints) <= free
     ]
+    if fitting and not config.batch_size:
+        return fitting[-1]
     what = f" with {', '.join(sorted(i.name for i in checkpoints.values()))}" if checkpoints else ""
     raise ResourceError(
         f"A run{what} needs about {needed:,.0f} MB of memory, and {free:,.0f} MB are free.",
-        hint=f"Set the batch size to {max(fitting)} or less, or close other programs."
+        hint=f"Set the batch size to {fitting[-1].batch_size} or less, or close other programs."
         if fitting
         else "Close other programs, choose fewer modalities, a smaller checkpoint or a scope "
         "without the encoders.",

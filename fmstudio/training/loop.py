@@ -43,6 +43,10 @@ class Part:
     ids: Sequence[str]
     targets: np.ndarray
 
+    def take(self, rows: np.ndarray) -> Part:
+        """Some of the cases, by their row numbers."""
+        return Part([self.ids[row] for row in rows], self.targets[rows])
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -115,7 +119,7 @@ class Loop:
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
         )
-        self.steps_per_epoch = -(-len(train.ids) // config.batch_size)
+        self.steps_per_epoch = -(-len(train.ids) // config.cases_per_step)
 
     def run(self) -> Trained:
         """Trains from the last checkpoint, or from the start, to the end; the best is loaded.

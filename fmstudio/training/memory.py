@@ -48,10 +48,12 @@ def check_step(
     needed = 0.0
     for modality, name in config.encoders.items():
         costs = find_checkpoint(name, settings).costs
-        needed += config.batch_size * longest[modality] * costs["activation_mb"] / costs["items"]
+        needed += (
+            config.cases_per_step * longest[modality] * costs["activation_mb"] / costs["items"]
+        )
     needed *= HOLES
     check_free(
         needed,
-        f"A step of {config.batch_size} cases through {', '.join(config.encoders.values())}",
+        f"A step of {config.cases_per_step} cases through {', '.join(config.encoders.values())}",
         "Choose a smaller batch size, or a scope without the encoders.",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,11 @@ class Start:
     shift: np.ndarray
     unlearned: np.ndarray
 
+    def of(self, rows: np.ndarray) -> Start:
+        """The same for some of the training cases, by their row numbers."""
+        weighing = self.weighing.of(rows)
+        return replace(self, weighing=weighing, unlearned=self.unlearned[rows])
+
 
 @dataclass(frozen=True)
 class Tuned:
@@ -43,17 +48,22 @@ class Tuned:
 
 
 def tune(
-    name: str, start: Start, material: Material, config: RunConfig, folder: Path, reporter: Reporter
-) -> Tuned:
+    name: str, start: Start, material: Material, config: RunConfig, folder: Path,
+    reporter: Reporter, rows: np.ndarray | None = None,
+) -> Tuned:  # fmt: skip
     """Trains the adapter that `config` describes and takes it off the model again.
 
+    With `rows` it learns from these of the training cases only.
     `folder` holds the checkpoint that a broken run goes on from; it is made where it is missing.
     Raises Stopped if asked to stop.
     """
     folder.mkdir(parents=True, exist_ok=True)
     adapted = attach(start.model, config)
+    train = material.part("train")
+    if rows is not None:
+        start, train = start.of(rows), train.take(rows)
     loop = Loop(
-        adapted, material.cohort.task, config, material.prepared, material.part("train"),
+        adapted, material.cohort.task, config, material.prepared, train,
         material.part("validation"), start.weighing, start.shift, start.unlearned, folder, reporter,
         name,
     )  # fmt: skip

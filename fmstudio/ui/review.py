@@ -59,7 +59,8 @@ def steps_of(config: RunConfig) -> list[str]:
         )
     if scopes:
         depths = ", then ".join(f"the {scope}" for scope in scopes)
-        seeds = f", each from {config.seeds} seeds, which are averaged" if config.seeds > 1 else ""
+        each = ", each without another fold" if config.fold_ensemble else ""
+        seeds = f", each from {config.seeds} seeds{each}, averaged" if config.seeds > 1 else ""
         steps.append(f"LoRA starts from the probe and adapts {depths}{seeds}.")
     steps.append(
         "The simplest model within one standard error of the best on validation patients is kept."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from fmstudio.adapters.probes import replay
+from fmstudio.errors import InputError
+from fmstudio.training import climb
 from fmstudio.training import search as searching
 from fmstudio.training.finetune import Finetuned, finetune
 from fmstudio.training.reporter import Stopped
+from fmstudio.training.tuning import tune
 from tests.training.conftest import Recorder, run_record
 
 CHANGES = {
@@ -90,6 +94,35 @@ def test_the_result_tells_what_was_tried_and_what_became_of_the_seeds(searched, 
     assert [path.name for path in (tmp_path / "search").iterdir()] == [searching.FILE]
     assert done.result["seconds"]["search"] == pytest.approx(15.0)
     assert json.loads(json.dumps(done.result)) == done.result
+
+
+def test_in_an_ensemble_of_folds_each_seed_learns_without_other_patients(
+    searched, light, tmp_path, monkeypatch
+):
+    given = []
+
+    def spied(name, start, material, config, folder, reporter, rows):
+        made = tune(name, start, material, config, folder, reporter, rows)
+        given.append((rows, made.trained.cases))
+        return made
+
+    monkeypatch.setattr(climb, "tune", spied)
+    done = searched(tmp_path, Recorder(), search_minutes=0.0, epochs=1, seeds=3, fold_ensemble=True)
+
+    patients = [case.patient_id for case in light.split("train")]
+    left_out = [set(patients) - {patients[row] for row in rows} for rows, _ in given]
+    assert set.union(*left_out) == set(patients)
+    assert sum(map(len, left_out)) == len(set(patients))
+    assert [cases for _, cases in given] == [len(rows) for rows, _ in given]
+    assert len(done.result["seeds"]["lora"]["losses"]) == 3
+
+
+def test_more_folds_than_training_patients_are_refused(project, light, settings, tmp_path):
+    few = light.split("train")[:6]
+    small = replace(light, cases=(*few, *light.split("validation"), *light.split("test")))
+    record = run_record(**(CHANGES | {"search_minutes": 0.0, "seeds": 9, "fold_ensemble": True}))
+    with pytest.raises(InputError, match="training patients do not make 9 folds"):
+        finetune(record, project, small, tmp_path, settings, Recorder())
 
 
 def test_without_search_and_with_one_seed_nothing_is_told_of_either(searched, tmp_path):

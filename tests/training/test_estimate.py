@@ -18,7 +18,7 @@ from fmstudio.preparation.inputs import Preparation
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.estimate import check_memory, estimate
+from fmstudio.training.estimate import estimate, within_memory
 from fmstudio.training.sample import Size, sizes
 from tests.encoders.small import PROCESSORS
 
@@ -147,17 +147,30 @@ def test_a_run_that_does_not_fit_into_memory_is_told_the_batch_size_that_would(m
     needed = estimate(config, SUMMARY).memory_mb
     smaller = estimate(dataclasses.replace(config, batch_size=20), SUMMARY).memory_mb
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: needed + 1)
-    check_memory(config, SUMMARY, {})
+    assert within_memory(config, SUMMARY, {}) == config
 
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: smaller)
     with pytest.raises(ResourceError) as refused:
-        check_memory(config, SUMMARY, {})
+        within_memory(config, SUMMARY, {})
     assert "batch size to 20 or less" in refused.value.hint
 
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 100.0)
     with pytest.raises(ResourceError) as refused:
-        check_memory(config, SUMMARY, {})
+        within_memory(config, SUMMARY, {})
     assert "fewer modalities" in refused.value.hint
+
+
+def test_a_batch_size_that_nobody_asked_for_is_what_memory_has_room_for(monkeypatch):
+    config = RunConfig(scope="trunk and encoders")
+    assert within_memory(config, SUMMARY, {}).batch_size == 16
+
+    five = estimate(dataclasses.replace(config, batch_size=5), SUMMARY).memory_mb
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: five)
+    assert within_memory(config, SUMMARY, {}).batch_size == 5
+
+    monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 100.0)
+    with pytest.raises(ResourceError, match="100 MB are free"):
+        within_memory(config, SUMMARY, {})
 
 
 def test_slow_and_large_inputs_of_the_cohort_itself_make_the_estimate_longer():

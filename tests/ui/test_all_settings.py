@@ -48,7 +48,7 @@ def test_what_differs_from_the_preset_is_named_and_marked_and_can_be_undone():
         ("learning_rate", ["learning_rate"]),
         ("--learning-rate", ["learning_rate"]),
         ("LEARNING rate", ["learning_rate", "search_minutes"]),
-        ("averaged", ["seeds"]),
+        ("averaged", ["seeds", "fold_ensemble"]),
         ("cross-validation", ["folds"]),
         ("zzz", []),
         ("  ", NAMES),
@@ -77,7 +77,7 @@ def test_what_was_typed_to_search_for_never_becomes_markup():
 
 
 def test_settings_that_do_not_act_are_hidden_and_said():
-    standing = stand(task="regression", modalities=("a",))
+    standing = stand(task="regression", modalities=("a",), seeds=2)
     told = all_settings.told(standing, "quick")
 
     assert set(standing.idle) == {"balance", "modality_dropout"}
@@ -86,11 +86,12 @@ def test_settings_that_do_not_act_are_hidden_and_said():
     hidden = next(line for line in told.splitlines() if "display: none" in line)
     assert "#setting-balance" in hidden
     assert "#setting-modality_dropout" in hidden
-    assert stand(task="multilabel").idle == {}
+    assert stand(task="multilabel", seeds=2).idle == {}
+    assert stand(task="multilabel").idle == {"fold_ensemble": "there is one seed"}
 
 
 def test_groups_to_balance_are_hidden_where_the_cohort_has_no_group_column():
-    standing = stand(columns=())
+    standing = stand(columns=(), seeds=2)
 
     assert standing.idle == {"balance_by": "the cohort has no group column"}
     assert "#setting-balance_by" in all_settings.told(standing, "quick")

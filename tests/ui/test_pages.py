@@ -96,6 +96,8 @@ def test_the_review_tells_what_will_happen_step_by_step():
     assert "up to 15 min other settings" in said
     assert "the upper trunk, then the trunk, then the trunk and encoders, each from 3 seeds" in said
     assert "simplest model within one standard error" in said
+    folds = " ".join(steps_of(RunConfig(seeds=5, fold_ensemble=True)))
+    assert "each from 5 seeds, each without another fold, averaged" in folds
     probe = " ".join(steps_of(RunConfig(keep="probe", search_minutes=5.0)))
     assert "LoRA" not in probe
     assert "tried" not in probe
