@@ -4,6 +4,10 @@ The rule of one standard error (Breiman et al. 1984, section 3.4.3; Hastie, Tibs
 2009, section 7.10), with the standard error of the difference of two models on the same patients:
 that is what decides whether one is better. Two models that hardly differ have a tiny one, and early
 stopping flatters those that train: a gain of less than 0.01 counts as none.
+
+Boosting reads the table alone and differs much from the others, so that on validation patients
+alone its standard error excuses nearly anything. It and the probe also answer every training case
+by fits that did not see the patient, and boosting must be as good on all of these.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from functools import partial
 import numpy as np
 
 from fmstudio.errors import InputError
-from fmstudio.evaluation.calibration import fit_calibration
+from fmstudio.evaluation.calibration import fit_calibration, probabilities
 from fmstudio.evaluation.metrics import figures_of, headline
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
@@ -58,19 +62,18 @@ def choose(
 
     `keep` names the kind of model that is to be kept whatever the figures: the first word of its
     name, see `kind_of`. With few validation patients hardly anything is beyond a standard error,
-    and boosting, which reads the table alone, is left out. Raises InputError where the ladder has
-    none of the kind that is asked for.
+    and boosting, which reads the table alone, is left out; so it is where the probe beats it on
+    training and validation patients together. Raises InputError where the ladder has none of the
+    kind that is asked for.
     """
-    everything, left_out, patients = rungs, "", len(set(material.patients("validation")))
-    if patients < FEWEST and keep == SIMPLEST and any(rung.name == BOOSTING for rung in rungs):
+    everything = rungs
+    left_out = _boosting_left_out(task, material, rungs) if keep == SIMPLEST else ""
+    if left_out:
         rungs = [rung for rung in rungs if rung.name != BOOSTING]
-        left_out = (
-            f" Boosting, which reads the table alone, was not weighed: {patients} validation "
-            "patients are too few for that."
-        )
     figures = [rung.validation(task, material) for rung in rungs]
     best = rungs[int(np.nanargmax(figures))] if not np.isnan(figures).all() else rungs[0]
-    behind = {rung.name: _behind(task, material, rung, best) for rung in rungs}
+    answered = _validation(material)
+    behind = {r.name: _behind(task, answered, r.logits, best.logits) for r in rungs}
     chosen = next(r for r in rungs if r is best or behind[r.name].as_good)
     if keep == SIMPLEST:
         return chosen, _reason(task, material, chosen, best, rungs, behind) + left_out
@@ -102,18 +105,70 @@ def words(rung: Rung) -> str:
     return WORDS.get(rung.name) or f"{WORDS.get(first, first)} on the {scope}"
 
 
-def _behind(task: TaskSpec, material: Material, rung: Rung, best: Rung) -> Behind:
-    if rung is best:
+@dataclass(frozen=True)
+class _Cases:
+    """Whose cases are answered (n), and what is true of them, in standard units for regression."""
+
+    patients: Sequence[str]
+    targets: np.ndarray
+
+
+def _validation(material: Material) -> _Cases:
+    return _Cases(material.patients("validation"), material.targets["validation"])
+
+
+def _boosting_left_out(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> str:
+    """A sentence on why boosting is not weighed; empty where it is."""
+    named = {rung.name: rung for rung in rungs}
+    if BOOSTING not in named:
+        return ""
+    count = len(set(material.patients("validation")))
+    if count < FEWEST:
+        return (
+            f" Boosting, which reads the table alone, was not weighed: {count} validation patients "
+            "are too few for that."
+        )
+    if PROBE not in named:
+        return ""
+    cases, (boosted, probed) = _all_cases(material, [named[BOOSTING], named[PROBE]])
+    behind = _behind(task, cases, boosted, probed)
+    if behind.figure <= 0 or behind.as_good:
+        return ""
+    return (
+        " Boosting, which reads the table alone, was not weighed: on training and validation cases "
+        f"together, {len(cases.targets)}, each answered by fits that did not see the patient, the "
+        f"probe does better by {behind.figure:.3f}."
+    )
+
+
+def _all_cases(material: Material, rungs: Sequence[Rung]) -> tuple[_Cases, list[np.ndarray]]:
+    """Training cases that all models answered unseen and validation cases; each model's logits."""
+    judged = [rung.judged for rung in rungs if rung.judged is not None]
+    if len(judged) < len(rungs):
+        return _validation(material), [rung.logits for rung in rungs]
+    rows = np.flatnonzero(~np.isnan(np.concatenate(judged, axis=1)).any(axis=1))
+    train, answered = material.patients("train"), _validation(material)
+    targets = np.concatenate([material.targets["train"][rows], answered.targets])
+    cases = _Cases([*(train[row] for row in rows), *answered.patients], targets)
+    pairs = zip(judged, rungs, strict=True)
+    return cases, [np.concatenate([own[rows], rung.logits]) for own, rung in pairs]
+
+
+def _behind(task: TaskSpec, cases: _Cases, own: np.ndarray, best: np.ndarray) -> Behind:
+    """How far logits (n, K) are behind others of the same cases."""
+    if own is best:
         return Behind(0.0, 0.0, 0.0, 0.0)
-    name, targets = headline(task), material.true("validation")
-    own, others = (figures_of(task, targets, r.outputs["validation"])[name] for r in (rung, best))
-    lost, least = (_losses(task, material, r) for r in (rung, best))
+    name, targets = headline(task), cases.targets
+    figure, other = (
+        figures_of(task, targets, probabilities(task, logits))[name] for logits in (own, best)
+    )
+    lost, least = (_losses(task, targets, logits) for logits in (own, best))
     gaps: dict[str, Figure] = {
-        "figure": lambda weights: others(weights) - own(weights),
+        "figure": lambda weights: other(weights) - figure(weights),
         "loss": lambda weights: lost(weights) - least(weights),
     }
     whole = np.ones((1, len(targets)))
-    spread = {k: _spread(v) for k, v in drawn(gaps, material.patients("validation")).items()}
+    spread = {key: _spread(values) for key, values in drawn(gaps, cases.patients).items()}
     gap = {key: float(figure(whole)[0]) for key, figure in gaps.items()}
     return Behind(gap["figure"], spread["figure"], gap["loss"], spread["loss"])
 
@@ -124,11 +179,9 @@ def _spread(resamples: np.ndarray) -> float:
     return float(defined.std()) if len(defined) else 0.0
 
 
-def _losses(task: TaskSpec, material: Material, rung: Rung) -> Figure:
-    """Mean loss of a model's calibrated answers to validation patients, by case weights."""
-    targets = material.targets["validation"]
-    logits = fit_calibration(task, rung.logits, targets).calibrated(rung.logits)
-    each = losses(task, logits, targets)
+def _losses(task: TaskSpec, targets: np.ndarray, logits: np.ndarray) -> Figure:
+    """Mean loss of calibrated answers, by case weights."""
+    each = losses(task, fit_calibration(task, logits, targets).calibrated(logits), targets)
     return partial(_weighted, each if each.ndim == 1 else np.nanmean(each, axis=1))
 
 

@@ -31,12 +31,17 @@ FEWEST = 10  # training cases that a single modality must have to be judged alon
 @dataclass(frozen=True)
 class Rung:
     """One model of the ladder: outputs by split, in the user's units, what it took, and its logits
-    (n, K) of the validation patients, in standard units for regression."""
+    (n, K) of the validation patients, in standard units for regression.
+
+    `judged` are such logits of the training cases, from fits that did not see their patient; NaN
+    where there are none, None for a model that has no such fits.
+    """
 
     name: str
     outputs: Mapping[str, np.ndarray]
     seconds: float
     logits: np.ndarray
+    judged: np.ndarray | None = None
 
     def validation(self, task: TaskSpec, material: Material) -> float:
         """The headline figure on validation patients, by which models are chosen."""

@@ -43,8 +43,9 @@ class Head:
 
     `trees`, by modality, read the columns behind its F features. They know the cases they were
     grown on better than others: `unlearned` (n, M, K) is what to add to the parts of those cases
-    to have what trees say that did not see their patient; empty
-    for a head that was not fitted here.
+    to have what trees say that did not see their patient. `judged`
+    (n, K) are the logits that those cases get from fits that did not see their patient, NaN where
+    none knew their class. Both are empty for a head that was not fitted here.
     """
 
     mean: np.ndarray
@@ -54,6 +55,7 @@ class Head:
     bias: np.ndarray
     trees: Mapping[int, Trees] = field(default_factory=dict)
     unlearned: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    judged: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 
     def parts(self, features: np.ndarray, present: np.ndarray) -> np.ndarray:
         """Each modality's part of the logits: (n, M, F + C) and (n, M) to (n, M, K)."""
@@ -115,6 +117,7 @@ def fit_probe(
     patients: Sequence[str],
     weighing: Weighing,
     groups: Groups | None = None,
+    grown: Mapping[int, Grown] | None = None,
 ) -> Head:
     """Fits of each modality, and one weight for each in their sum (stacking).
 
@@ -127,7 +130,8 @@ def fit_probe(
     are, or columns for trees; without it, one fit of all. Other features get no weight, are
     standardized and left to fine-tuning. `weighing` is that of these cases; each fit to some of
     them weighs its own. Where classes weigh the same, the head's bias is that of balanced classes
-    (see `prior_shift`). The strength of L2 is chosen on cases as they come.
+    (see `prior_shift`). The strength of L2 is chosen on cases as they come. `grown` are trees that
+    were grown on these cases before, by modality.
     """
     features, present, targets = train
     modalities = features.shape[1]
@@ -139,7 +143,7 @@ def fit_probe(
     weight = np.zeros((len(fits), width, task.outputs))
     offset = np.zeros((len(fits), task.outputs))
     judged = np.zeros((len(targets), *offset.shape))
-    grown: dict[int, _Grown] = {}
+    trees: dict[int, Grown] = {}
     fair = np.ones(len(targets), bool)
     for index, (m, fit) in enumerate(fits):
         rows = np.flatnonzero(present[:, m])
@@ -147,8 +151,10 @@ def fit_probe(
             continue
         own = [patients[row] for row in rows]
         if isinstance(fit, ByTrees):
-            columns = features[rows, m, fit.columns]
-            grown[index] = tree = _grow(task, columns, targets[rows], own, weighing.of(rows))
+            tree = (grown or {}).get(m) or _grow(
+                task, features[rows, m, fit.columns], targets[rows], own, weighing.of(rows)
+            )
+            trees[index] = tree
             judged[rows, index] = tree.judged
             fair[rows] &= tree.known
             continue
@@ -163,7 +169,7 @@ def fit_probe(
     share, bias = _stack(task, judged[fair], targets[fair], weights)
     owner = np.array([m for m, _ in fits])[:, None] == np.arange(modalities)  # (fits, M)
     unlearned = np.zeros((len(targets), modalities, task.outputs))
-    for index, tree in grown.items():
+    for index, tree in trees.items():
         rows = np.flatnonzero(present[:, fits[index][0]])
         unlearned[rows, fits[index][0]] = (tree.judged - tree.learned) * share[index]
     return Head(
@@ -171,18 +177,19 @@ def fit_probe(
         np.einsum("im,ifk->mfk", owner, weight * share[:, None]),
         np.einsum("im,ik->mk", owner, offset * share),
         bias,
-        {fits[index][0]: tree.trees.scaled(share[index]) for index, tree in grown.items()},
+        {fits[index][0]: tree.trees.scaled(share[index]) for index, tree in trees.items()},
         unlearned,
+        np.where(fair[:, None], np.einsum("nik,ik->nk", judged, share) + bias, np.nan),
     )  # fmt: skip
 
 
 def fit_trees(
-    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], weighing: Weighing,
-    groups: Groups,
-) -> Head | None:  # fmt: skip
-    """Boosted trees alone: a head that looks at a table's columns and at nothing else; None where
-    no modality has columns, or hardly a case has it. `train`, `weighing` and `groups` as for
-    `fit_probe`."""
+    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], patients: Sequence[str],
+    weighing: Weighing, groups: Groups,
+) -> tuple[Head, Mapping[int, Grown]] | None:  # fmt: skip
+    """Boosted trees alone: a head that looks at a table's columns and at nothing else, and the
+    trees as they were grown; None where no modality has columns, or hardly a case has it. `train`,
+    `patients`, `weighing` and `groups` as for `fit_probe`."""
     features, present, targets = train
     read = [(m, fit.columns) for m, own in enumerate(groups) for fit in own
             if isinstance(fit, ByTrees)]  # fmt: skip
@@ -192,18 +199,21 @@ def fit_trees(
     rows = np.flatnonzero(present[:, m])
     if len(rows) < FEWEST:
         return None
-    weights = weighing.of(rows).weights(task, targets[rows])
-    trees = fit_boosting(task, features[rows, m, columns], targets[rows], weights)
+    own = [patients[row] for row in rows]
+    grown = _grow(task, features[rows, m, columns], targets[rows], own, weighing.of(rows))
     modalities, width, outputs = len(groups), columns.start, task.outputs
-    return Head(
+    judged = np.zeros((len(targets), outputs))
+    judged[rows] = np.where(grown.known[:, None], grown.judged, np.nan)
+    head = Head(
         np.zeros((modalities, width)), np.ones((modalities, width)),
         np.zeros((modalities, width, outputs)), np.zeros((modalities, outputs)),
-        np.zeros(outputs), {m: trees},
+        np.zeros(outputs), {m: grown.trees}, judged=judged,
     )  # fmt: skip
+    return head, {m: grown}
 
 
 @dataclass(frozen=True)
-class _Grown:
+class Grown:
     """Trees grown on all cases, and the logits (n, K) that they gave these; the other two as in a
     linear fit."""
 
@@ -216,7 +226,7 @@ class _Grown:
 def _grow(
     task: TaskSpec, columns: np.ndarray, targets: np.ndarray, patients: Sequence[str],
     weighing: Weighing,
-) -> _Grown:  # fmt: skip
+) -> Grown:  # fmt: skip
     """Boosted trees on columns (n, C), and what those say that did not see a case's patient."""
     trees = fit_boosting(task, columns, targets, weighing.weights(task, targets))
     judged, known = np.zeros((len(targets), task.outputs)), np.ones(len(targets), bool)
@@ -228,7 +238,7 @@ def _grow(
             weights = weighing.of(inner).weights(task, targets[inner])
             part = fit_boosting(task, columns[inner], targets[inner], weights)
             judged[outer] = part.logits(columns[outer])
-    return _Grown(trees, trees.logits(columns), judged, known)
+    return Grown(trees, trees.logits(columns), judged, known)
 
 
 def _trust(width: int, groups: Sequence[slice]) -> np.ndarray:

@@ -57,19 +57,21 @@ def probe_rung(
 
     def judged(name: str, head: Head, seconds: float) -> tuple[Rung, Head]:
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
-        return rung(name, task, material, logits, seconds), head
+        made = rung(name, task, material, logits, seconds)
+        return replace(made, judged=head.judged + shift), head
 
     with watch("features"):
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
     with watch("baseline"):
-        boosted = fit_trees(task, train, weighing, groups)
+        boosted = fit_trees(task, train, patients, weighing, groups)
     with watch("probe"):
-        head = fit_probe(task, train, patients, weighing, groups)
+        grown = boosted[1] if boosted else {}
+        head = fit_probe(task, train, patients, weighing, groups, grown)
     rungs = []
     if boosted:  # standardized like the probe, for the guard looks at features by their spread
-        boosted = replace(boosted, mean=head.mean, scale=head.scale)
-        rungs.append(judged(BOOSTING, boosted, watch.seconds["baseline"]))
+        alone = replace(boosted[0], mean=head.mean, scale=head.scale)
+        rungs.append(judged(BOOSTING, alone, watch.seconds["baseline"]))
     rungs.append(judged(PROBE, head, watch.seconds["probe"]))
     crossed = None
     if config.folds > 1:

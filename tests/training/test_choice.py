@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,9 +22,9 @@ def material():
     """200 validation patients, half of them ill."""
     targets = np.arange(CASES) % 2.0
     return SimpleNamespace(
-        targets={"validation": targets},
+        targets={"train": targets, "validation": targets},
         true=lambda split: targets,
-        patients=lambda split: list(range(CASES)),
+        patients=lambda split: [f"{split} {i}" for i in range(CASES)],
     )
 
 
@@ -91,6 +92,32 @@ def test_among_few_patients_boosting_is_not_kept_unless_asked_for(material):
     assert chosen.name == PROBE
     assert "20 validation patients are too few" in reason
     assert choose(TASK, few, rungs, keep="boosting")[0].name == BOOSTING
+
+
+def test_boosting_is_kept_only_if_it_also_does_as_well_on_training_patients_it_did_not_see(
+    material,
+):
+    # On validation patients alone boosting seems as good; training patients tell them apart.
+    boosting, probe = model(BOOSTING, 1.5, 1), model(PROBE, 1.6, 2)
+    assert choose(TASK, material, [boosting, probe])[0] is boosting
+
+    worse = replace(boosting, judged=model(BOOSTING, 0.3, 3).logits)
+    better = replace(probe, judged=model(PROBE, 1.6, 4).logits)
+    chosen, reason = choose(TASK, material, [worse, better])
+    assert chosen is better
+    assert "on training and validation cases together, 400" in reason
+
+    alike = replace(boosting, judged=model(BOOSTING, 1.6, 5).logits)
+    assert choose(TASK, material, [alike, better])[0] is alike
+    assert choose(TASK, material, [worse, better], keep="boosting")[0] is worse
+
+
+def test_training_cases_of_classes_that_a_fit_did_not_know_are_left_aside(material):
+    unknown = model(BOOSTING, 1.5, 1).logits
+    unknown[:50] = np.nan
+    boosting = replace(model(BOOSTING, 0.1, 1), judged=unknown)
+    probe = replace(model(PROBE, 3.0, 2), judged=model(PROBE, 3.0, 3).logits)
+    assert "together, 350" in choose(TASK, material, [boosting, probe])[1]
 
 
 def test_boosting_cannot_be_asked_for_without_a_table(material):

@@ -220,13 +220,22 @@ def test_boosting_alone_looks_at_nothing_but_the_columns():
     targets = (features[:, 0, 3] > 0).astype(float)
     present = np.ones((100, 1))
 
-    head = fit_trees(BINARY, (features, present, targets), EVEN, [[ByTrees(slice(2, 4))]])
+    given, patients = (features, present, targets), [str(i) for i in range(100)]
+
+    head, grown = fit_trees(BINARY, given, patients, EVEN, [[ByTrees(slice(2, 4))]])
 
     other = features.copy()
     other[..., :2] += 100
     assert np.array_equal(head.logits(features, present), head.logits(other, present))
     assert roc_auc_score(targets, head.logits(features, present)[:, 0]) > 0.9
-    assert fit_trees(BINARY, (features, present, targets), EVEN, [[[slice(0, 4)]]]) is None
+    assert fit_trees(BINARY, given, patients, EVEN, [[[slice(0, 4)]]]) is None
+    # What it says of patients whom it did not see is known too, and serves the probe as it is.
+    assert roc_auc_score(targets, head.judged[:, 0]) > 0.9
+    assert not np.allclose(head.judged, head.logits(features, present))
+    both = [[slice(0, 2)], ByTrees(slice(2, 4))]
+    again, once = (fit_probe(BINARY, given, patients, EVEN, [both], g) for g in ({}, grown))
+    assert np.array_equal(again.judged, once.judged)
+    assert np.array_equal(again.logits(features, present), once.logits(features, present))
 
 
 def test_boosting_is_no_model_where_hardly_a_case_has_the_table():
@@ -235,4 +244,5 @@ def test_boosting_is_no_model_where_hardly_a_case_has_the_table():
     present[0] = 1
     given = features, present, np.arange(30) % 2.0
 
-    assert fit_trees(BINARY, given, Weighing(balance=True), [[ByTrees(slice(1, 3))]]) is None
+    patients = [str(i) for i in range(30)]
+    assert fit_trees(BINARY, given, patients, EVEN, [[ByTrees(slice(1, 3))]]) is None

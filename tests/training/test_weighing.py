@@ -155,7 +155,8 @@ def test_boosting_learns_a_small_group_better_too():
     train = rows[:, None], np.ones((600, 1)), (signal > 1).astype(float)
 
     def figure(weighing: Weighing) -> float:
-        head = fit_trees(BINARY, train, weighing, [[ByTrees(slice(0, 2))]])
+        groups = [[ByTrees(slice(0, 2))]]
+        head, _ = fit_trees(BINARY, train, [str(i) for i in range(600)], weighing, groups)
         said = head.logits(new[:, None], np.ones((4000, 1)))[:, 0]
         return roc_auc_score(truth[whose == "small"] > 1, said[whose == "small"])
 
