@@ -15,10 +15,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.command import process, studio
 from benchmarks.made import PROJECT, made_cohort, made_project
+from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.metrics import evaluate, gain
+from fmstudio.registry import Registry
+from fmstudio.settings import load_settings
+from fmstudio.training.judge import LORA
 
 TITLE = "Fine-tuning"
+PLAIN, GAIN = "Trainer + peft", "studio − Trainer + peft"
 THREADS = (1, 2)  # on which the trunk alone is measured
 
 
@@ -37,15 +45,31 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
         if not answer.is_file():
             raise RuntimeError(f"The plain loop failed: {log.read_text()[-800:]}")
         trunk = [_trunk(home, threads, Path(folder)) for threads in THREADS]
+        said = json.loads(answer.read_text(encoding="utf-8"))
+        figures = _figures(home, result["adapter"], said.pop("answers"))
         return {
             "cases": options.cases,
             "epochs": result["epochs"],
             "train": result["n"]["train"],
             "studio": result["seconds"] | {"cases_per_second": result["cases_per_second"]},
-            "plain": json.loads(answer.read_text(encoding="utf-8")),
+            "plain": said,
             "trunk": trunk,
-            "auroc": {each["name"]: each["auroc"] for each in result["ladder"]},
+            "auroc": {each["name"]: each["auroc"] for each in result["ladder"]} | figures,
         }
+
+
+def _figures(home: Path, adapter: str, answers: Mapping[str, float]) -> dict[str, Any]:
+    """AUROC of the plain loop on the test cases, and the studio's LoRA minus it, paired."""
+    with Registry.open(load_settings(home)) as registry:
+        held = HeldOut.from_dict(registry.held_out(adapter) or {})
+    test = held.test
+    plain = np.array([answers[case_id] for case_id in test.case_ids])
+    own = next((v for name, v in held.ladder.items() if name.startswith(LORA)), test.outputs)
+    figures = {
+        PLAIN: evaluate(held.task, test.targets, plain, test.patients)["auroc"],
+        GAIN: gain(held.task, test.targets, own, plain, test.patients),
+    }
+    return {name: figure.as_dict() for name, figure in figures.items()}
 
 
 def _trunk(home: Path, threads: int, folder: Path) -> dict[str, Any]:
@@ -75,13 +99,21 @@ def section(found: Mapping[str, Any]) -> str:
         f"{found['cases']} generated cases, {found['train']} of them to train, "
         f"{found['epochs']} epochs. With preparation counted on both sides the studio is "
         f"{whole:.1f} times as fast. All that follows preparation, baselines and judging "
-        f"included, took {after:.0f} s (at most 180)." + _trunk_section(found.get("trunk", ()))
+        f"included, took {after:.0f} s (at most 180).{_auroc_section(found['auroc'])}"
+        + _trunk_section(found["trunk"])
+    )
+
+
+def _auroc_section(found: Mapping[str, Any]) -> str:
+    plain, more = found[PLAIN], found[GAIN]
+    return (
+        f" AUROC of the plain loop on the test cases {plain['value']:.3f} ({plain['low']:.3f}–"
+        f"{plain['high']:.3f}); the studio's LoRA has {more['value']:+.3f} ({more['low']:+.3f} to "
+        f"{more['high']:+.3f}) more."
     )
 
 
 def _trunk_section(trunk: Sequence[Mapping[str, Any]]) -> str:
-    if not trunk:
-        return ""
     rows = [
         f"| {one['threads']} | {one['trunk']:.0f} | {one['large']:.0f} | {one['own']:.0f} "
         f"| **{one['trunk'] / one['large']:.0%}** | {one['trunk'] / one['own']:.0%} | "

@@ -38,6 +38,7 @@ class Cases(torch.utils.data.Dataset):
 
     def __init__(self, prepared: Any, cases: Any) -> None:
         cases = [case for case in cases if prepared.keys[case.case_id]]
+        self.ids = [case.case_id for case in cases]
         self.items = [(prepared.load(case.case_id), float(case.target)) for case in cases]
 
     def __len__(self) -> int:
@@ -53,8 +54,9 @@ def batch_of(items: list[Any]) -> dict[str, Any]:
     return {"inputs": collate([case for case, _ in items]), "labels": labels}
 
 
-def main(home: str, project: str, epochs: int) -> dict[str, float]:
-    """Seconds to prepare and to train, and cases per second of training."""
+def main(home: str, project: str, epochs: int) -> dict[str, Any]:
+    """Seconds to prepare and to train, cases per second of training, and the logit of each test
+    case by its id."""
     config = RunConfig.from_preset("quick", epochs=epochs)
     settings = load_settings(home)
     cohort = newest_cohort(settings, project)
@@ -70,6 +72,7 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
         prepared = preparation.run(model, processors, cohort.cases, frozen=False)
         train = Cases(prepared, cohort.split("train"))
         validation = Cases(prepared, cohort.split("validation"))
+        test = Cases(prepared, cohort.split("test"))
     seconds = {"prepare": time.perf_counter() - started}
 
     lora = LoraConfig(
@@ -109,7 +112,10 @@ def main(home: str, project: str, epochs: int) -> dict[str, float]:
         started = time.perf_counter()
         trainer.train()
         seconds["train"] = time.perf_counter() - started
-    return seconds | {"cases_per_second": epochs * len(train) / seconds["train"]}
+        logits = trainer.predict(test).predictions.ravel().tolist()
+    answers = dict(zip(test.ids, logits, strict=True))
+    speed = epochs * len(train) / seconds["train"]
+    return seconds | {"cases_per_second": speed, "answers": answers}
 
 
 if __name__ == "__main__":
