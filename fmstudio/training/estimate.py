@@ -34,7 +34,7 @@ ENCODER_GIGA: Mapping[str, float] = {
 }
 TRUNK_EFFICIENCY = 0.7  # share of the matrix product's speed that trunk and training steps reach
 CASE_EFFICIENCY = 0.5  # that encoders reach, with one case at a time
-FIXED_SECONDS = 12.0  # starting the worker, loading the libraries, writing the adapter
+FIXED_SECONDS = 9.5  # starting the worker, loading the libraries, writing the adapter
 JUDGING_SECONDS = 2.0  # intervals and curves of the held-out patients
 FIT_SECONDS = 0.09, 0.0004  # of a modality's probe: at least, and more for each case
 CURVE = (0.125, 0.125, 0.125, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5)  # cases of the learning curve's fits
