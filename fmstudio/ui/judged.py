@@ -149,8 +149,8 @@ def calibration(found: Mapping[str, Any]) -> Html:
         f"Were all chances right, {number(found['n'])} cases would still show an error of about "
         f"{by_chance['value']:.3f}, and in one of twenty cohorts more than {by_chance['high']:.3f}."
     )
-    notes = [tag("p", text(one), "fm-note") for one in (few, told)]
-    return tag("div", join([table(header, rows), *notes]), "fm-answer")
+    remarks = [tag("p", text(one), "fm-note") for one in (few, told)]
+    return tag("div", join([table(header, rows), *remarks]), "fm-answer")
 
 
 def conformal(found: Mapping[str, Any], regression: bool) -> Html:
