@@ -209,20 +209,19 @@ def _memory_mb(config: RunConfig, work: _Work, checkpoints: Mapping[str, Checkpo
 def within_memory(
     config: RunConfig, summary: Mapping[str, Any], checkpoints: Mapping[str, CheckpointInfo]
 ) -> RunConfig:
-    """The config with a batch size that free memory has room for.
+    """The config, with a smaller batch size if free memory has no room for the usual one.
 
     Raises ResourceError where there is none, and for one that was asked for and is too large, with
     one that fits if there is one.
     """
     free = free_mb()
     work = _work(config, summary, checkpoints, {})
-    most = replace(config, batch_size=config.cases_per_step)
-    needed = _memory_mb(most, work, checkpoints)
+    needed = _memory_mb(config, work, checkpoints)
     if needed <= free:
-        return most
+        return config
     fitting = [
         smaller
-        for size in range(1, most.batch_size)
+        for size in range(1, config.cases_per_step)
         if _memory_mb(smaller := replace(config, batch_size=size), work, checkpoints) <= free
     ]
     if fitting and not config.batch_size:

@@ -162,7 +162,8 @@ def test_a_run_that_does_not_fit_into_memory_is_told_the_batch_size_that_would(m
 
 def test_a_batch_size_that_nobody_asked_for_is_what_memory_has_room_for(monkeypatch):
     config = RunConfig(scope="trunk and encoders")
-    assert within_memory(config, SUMMARY, {}).batch_size == 16
+    assert within_memory(config, SUMMARY, {}) == config
+    assert config.cases_per_step == 16
 
     five = estimate(dataclasses.replace(config, batch_size=5), SUMMARY).memory_mb
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: five)

@@ -179,6 +179,6 @@ def test_a_recipe_is_saved_loaded_and_a_run_is_set_up_again_with_changes(
         expect(origin).to_contain_text("those of the recipe recipe.json", timeout=PATIENCE_MS)
         expect(origin).to_contain_text("made on other data")
         expect(page.get_by_label("LoRA rank")).to_have_value("16")
-        expect(page.get_by_label("Folds")).to_have_value("7")
+        expect(page.get_by_label("Folds", exact=True)).to_have_value("7")
         standing(page, "3 settings differ from Balanced: LoRA rank, Learning rate and Folds.")
         keep(page, "recipe-3-loaded")
