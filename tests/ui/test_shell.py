@@ -146,3 +146,23 @@ def test_the_pages_are_up_before_anything_heavy_is_loaded():
 
     assert done.stderr.strip() == ""
     assert done.returncode == 0
+
+
+def test_the_sample_case_brings_its_adapter_along_as_a_choice(tmp_path, monkeypatch):
+    """Somebody may have opened the page before the sample was made."""
+    told = []
+    monkeypatch.setattr("fmstudio.ui.message.tell", lambda message, hint="": told.append(message))
+    with Studio.open(tmp_path) as studio:
+        fill = next(
+            fn.fn
+            for fn in build(studio).fns.values()
+            if fn.name == "fill" and fn.fn.__module__ == "fmstudio.ui.pages.predict"
+        )
+        fill()
+        assert told == ["The sample case is being prepared."]
+
+        studio.demo()
+        chosen, case_id, *_ = fill()
+        sample = studio.sample()
+        assert (chosen["value"], case_id) == (sample.adapter, sample.case_id)
+        assert sample.adapter in [value for _, value in chosen["choices"]]

@@ -197,11 +197,17 @@ def _wire(
     @shown
     def fill() -> tuple[Any, ...]:
         found = studio.sample()
+        if found is None and not studio.ready:
+            raise NotFound(
+                "The sample case is being prepared.", hint="Press the button again in some seconds."
+            )
         if found is None:
             raise NotFound("There is no sample case.", hint="Run: python -m fmstudio demo")
         values = _fill(studio, found.adapter, boxes, found.sources)
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
-        return found.adapter, found.case_id, note, *values
+        # The sample may have been made after the page was opened, so its adapter is a new choice.
+        chosen = gr.update(choices=adapter_choices(studio), value=found.adapter)
+        return chosen, found.case_id, note, *values
 
     @shown
     def fill_case(adapter_id: str | None, asked_case: str) -> tuple[Any, ...]:
