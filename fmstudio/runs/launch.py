@@ -41,9 +41,9 @@ FULL_DISK = (
 # Before torch is loaded: two threads that spin for each other are 4 to 15 times slower on a busy
 # machine; glibc keeps memory of the size that a step's tensors have, which the kernel would have to
 # clear anew each time, a third of a step, and gives back what is larger: else it would keep the
-# holes that batches of changing size leave, half a gigabyte after a few thousand; oneDNN would keep
-# what it made for the last 1024 sizes of a batch, another 300 MB, where those of one step are enough;
-# and no checkpoint is ever looked up in the network by a worker.
+# holes that batches of changing size leave, half a gigabyte after a few thousand; oneDNN keeps what
+# it made for one step's sizes, not for the last 1024, another 300 MB; and no checkpoint is ever
+# looked up in the network by a worker.
 ENVIRONMENT: Mapping[str, str] = {
     "GOMP_SPINCOUNT": "1000",
     "MALLOC_MMAP_THRESHOLD_": str(2**23),
