@@ -104,13 +104,14 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in QUESTIONS if name in found}
 
 
-def real_project(home: Path, name: str, question: Question) -> None:
-    """A project on a real cohort."""
+def real_project(home: Path, name: str, question: Question, manifest: Path | None = None) -> None:
+    """A project on a real cohort, or on another manifest of its files."""
+    manifest = manifest or DATA / question.folder / "manifest.csv"
     labels = [word for label in question.labels for word in ("--label", label)]
     studio(home, "project", "create", name, "--task", question.task, *labels)
     roles = [f"{column}=ignore" for column in question.ignore] + list(question.roles)
     words = [word for role in roles for word in ("--role", role)]
-    studio(home, "cohort", "add", name, DATA / question.folder / "manifest.csv", *words)
+    studio(home, "cohort", "add", name, manifest, *words)
 
 
 def _story(question: Question, options: Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import frozen, rivals
-from benchmarks.cohorts import DATA, HEADLINES, QUESTIONS, Question
+from benchmarks.cohorts import DATA, HEADLINES, QUESTIONS, Question, real_project
 from benchmarks.command import studio
 from benchmarks.draws import Draw, Few, open_question
 from fmstudio.cohort.splits import split_patients
@@ -109,11 +109,8 @@ def _run(
         writer = csv.DictWriter(file, [*rows[0], COLUMN])
         writer.writeheader()
         writer.writerows(row | {COLUMN: split.get(row["case_id"], "train")} for row in rows)
-    labels = [word for label in question.labels for word in ("--label", label)]
-    studio(home, "project", "create", project, "--task", question.task, *labels)
-    roles = [f"{column}=ignore" for column in question.ignore] + [*question.roles]
-    words = [word for role in (*roles, f"{COLUMN}=split") for word in ("--role", role)]
-    studio(home, "cohort", "add", project, manifest, *words)
+    split_too = replace(question, roles=(*question.roles, f"{COLUMN}=split"))
+    real_project(home, project, split_too, manifest)
     epochs = () if options.epochs is None else ("--epochs", str(options.epochs))
     encoders = [word for one in options.encoder for word in ("--encoder", one)]
     result = studio(home, "finetune", project, "--preset", "quick", *epochs, *encoders)
