@@ -18,6 +18,7 @@ import soxr
 
 from fmstudio.errors import ConstantSignal, UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
+from pipelines.drawing import draw_sound
 from pipelines.sound_files import read_sound
 
 MAX_RATE = 16_000.0
@@ -88,8 +89,6 @@ class Audio:
 
     def preview(self, sources: Sequence[Source]) -> Preview:
         """Waveform and spectrogram of each recording, and a WAV of them for the player."""
-        from pipelines.drawing import draw_sound  # matplotlib: only where a picture is wanted
-
         read = self.read(sources)
         rate, images, heard = read.facts["rate"], [], []
         pause = np.zeros(int(PAUSE_SECONDS * rate), np.float32)

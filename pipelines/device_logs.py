@@ -14,6 +14,7 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Quantity, Source
+from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
 from pipelines.log_tables import read_log
@@ -72,8 +73,6 @@ class DeviceLogs:
 
         Drawn from the samples as recorded, before any averaging.
         """
-        from pipelines.drawing import MAX_PANELS, draw_curves  # matplotlib: only for pictures
-
         channels, remarks = _aligned(sources)
         counts = [-len(channel.values) for channel in channels]
         fullest = sorted(np.argsort(counts, kind="stable")[:MAX_PANELS])  # in the file's order

@@ -1,21 +1,23 @@
 """Pictures of signals as RGB arrays: curves over time, waveform and spectrogram.
 
 Drawn on a white card with a thin frame, so that they read alike on light and dark pages. Only
-matplotlib's objects are used, never its global state.
+matplotlib's objects are used, never its global state; it loads with the first picture, because
+whoever asks which pipelines there are imports this file too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from pipelines.recordings import Channel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
 MAX_PANELS = 8
 MAX_POINTS = 4_000  # drawn per curve; beyond, the lowest and highest of each stretch are drawn
@@ -27,6 +29,9 @@ _FLOOR_DB = -80.0
 
 
 def _card(height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor="white", layout=None)
     FigureCanvasAgg(figure)
     figure.patch.set_edgecolor("#b8c2cc")
@@ -102,6 +107,8 @@ def draw_curves(channels: Sequence[Channel]) -> np.ndarray:
 
 def _scale(values: np.ndarray) -> tuple[np.ndarray, Callable[[Any], Any]]:
     """Round ticks for a panel, and what maps its values to [0, _PANEL]."""
+    from matplotlib.ticker import MaxNLocator
+
     low, high = float(values.min()), float(values.max())
     room = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
     low, high = low - room, high + room
