@@ -1,9 +1,10 @@
-"""A table as one row of fixed columns, which is how gradient boosting and other peers read it."""
+"""A table or a series as one row of fixed columns, which is how gradient boosting and other peers
+read them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,7 +14,10 @@ from fmstudio.types import ModalityInput
 
 MOST_WORDS = 64  # of a category that get a column of their own
 
+OVER_TIME = ("mean", "lowest", "highest")  # read, beside the last value, of what is given often
+
 Feature = tuple[str, bool]  # its name, and whether it holds words
+Readings = Mapping[Feature, Sequence[float | str] | np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,8 @@ class Columns:
     """The columns of a row: (name of the feature, what is read of it, the word that is asked for).
 
     A number has the column "last"; one that any training case gives several times, over time,
-    also "mean", "lowest" and "highest". A category has a column "is" for each of its words.
+    also "mean", "lowest" and "highest". So has each channel of a series. A category has a column
+    "is" for each of its words.
     """
 
     columns: tuple[tuple[str, str, str], ...]
@@ -43,9 +48,14 @@ class Columns:
             if holds_words:
                 columns += [(name, "is", w) for w, _ in words[feature].most_common(MOST_WORDS)]
             else:
-                more = ("mean", "lowest", "highest") if feature in repeated else ()
+                more = OVER_TIME if feature in repeated else ()
                 columns += [(name, what, "") for what in ("last", *more)]
         return cls(tuple(columns))
+
+    @classmethod
+    def of_channels(cls, names: Iterable[str]) -> Columns:
+        """The columns of a series with these channels."""
+        return cls(tuple((n, what, "") for n in sorted(names) for what in ("last", *OVER_TIME)))
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -87,11 +97,24 @@ def _read(what: str, values: np.ndarray) -> float:
     return float({"mean": values.mean, "lowest": values.min, "highest": values.max}[what]())
 
 
-def _readings(case: ModalityInput | None) -> dict[Feature, list[float | str]]:
+def _readings(case: ModalityInput | None) -> Readings:
     """What is known of one case: the values of each feature in order of time."""
-    found: dict[Feature, list[float | str]] = {}
     if case is None:
-        return found
+        return {}
+    return _of_series(case) if case.kind == "series" else _of_table(case)
+
+
+def _of_series(case: ModalityInput) -> Readings:
+    values, mask = np.asarray(case.values), np.asarray(case.mask)
+    return {
+        (name, False): values[mask[:, index], index]
+        for index, name in enumerate(case.facts["channels"])
+        if mask[:, index].any()
+    }
+
+
+def _of_table(case: ModalityInput) -> Readings:
+    found: dict[Feature, list[float | str]] = {}
     count = len(case.mask)
     categories = case.facts.get("categories") or [None] * count
     seconds = case.facts.get("seconds") or [None] * count

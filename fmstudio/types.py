@@ -72,7 +72,7 @@ COLUMNS = "columns"  # the one array of a Prepared that does not count items
 class Prepared:
     """One input as its encoder's network takes it: arrays whose axis 0 counts the same N items.
 
-    Beside them a table has the array COLUMNS (1, C): itself as one row of fixed columns.
+    Beside them a table or series has the array COLUMNS (1, C): itself as one row of fixed columns.
     """
 
     arrays: Mapping[str, np.ndarray]

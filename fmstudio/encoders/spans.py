@@ -2,13 +2,14 @@
 
 Every channel is cut into spans of real time; a span is its shape (16 bins), a few statistics,
 when it was, and the channel's name. Channels are scaled by median and spread of the training
-patients, so that the network sees numbers of one size whatever the unit.
+patients, so that the network sees numbers of one size whatever the unit. Beside the spans, for
+boosted trees, stand the last, mean, lowest and highest reading of each channel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fmstudio.columns import Columns
 from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.errors import InputError
-from fmstudio.types import ModalityInput, Prepared, to_json
+from fmstudio.types import COLUMNS, ModalityInput, Prepared, to_json
 
 BINS = 16
 STATISTICS = 10
@@ -56,14 +58,18 @@ class Spans:
     """
 
     channels: Mapping[str, Mapping[str, float]]
+    columns: Columns = field(default_factory=lambda: Columns(()))
 
     @cached_property
     def key(self) -> str:
         """Changes with the scales."""
-        return to_json(["spans", 1, BINS, MAX_SPANS, dict(self.channels)])
+        return to_json(
+            ["spans", 2, BINS, MAX_SPANS, dict(self.channels), list(self.columns.columns)]
+        )
 
     def prepare(self, given: ModalityInput) -> Prepared:
-        """Arrays of N spans: shape, filled (BINS each), statistics, time (start, length), name."""
+        """Arrays of N spans: shape, filled (BINS each), statistics, time (start, length), name;
+        and the row of columns."""
         values, mask = np.asarray(given.values), np.asarray(given.mask)
         seconds = np.asarray(given.facts["seconds"], np.float64)
         known, remarks = self._known(given, mask)
@@ -87,9 +93,11 @@ class Spans:
                     at = place[there][inside] - span
                     rows.append(self._span(at, scaled[inside], span, count, duration))
                     names.append(name)
-        columns = [np.stack(column).astype(np.float32) for column in zip(*rows, strict=True)]
-        arrays = dict(zip(("shape", "filled", "statistics", "time"), columns, strict=True))
+        parts = [np.stack(part).astype(np.float32) for part in zip(*rows, strict=True)]
+        arrays = dict(zip(("shape", "filled", "statistics", "time"), parts, strict=True))
         arrays |= {"name": name_ids(names), "group": np.arange(len(rows), dtype=np.int32)}
+        if len(self.columns):
+            arrays[COLUMNS] = self.columns.row(given)[None]
         return Prepared(arrays, remarks)
 
     def _span(
@@ -168,7 +176,8 @@ class SpanEncoder:
         return {"width": 256, "heads": 4, "depth": 3}
 
     def fit(self, inputs: Iterable[ModalityInput]) -> dict[str, Any]:
-        """Centre and spread of every channel, from at most 512 readings of each training input."""
+        """Centre and spread of every channel, from at most 512 readings of each training input, and
+        the columns that a row has."""
         readings: dict[str, list[np.ndarray]] = {}
         for given in inputs:
             values, mask = np.asarray(given.values), np.asarray(given.mask)
@@ -177,11 +186,15 @@ class SpanEncoder:
                 if len(there):
                     picked = np.linspace(0, len(there) - 1, min(len(there), 512)).astype(int)
                     readings.setdefault(name, []).append(there[picked])
-        return {"channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())}}
+        return {
+            "channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())},
+            COLUMNS: [list(one) for one in Columns.of_channels(readings).columns],
+        }
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Spans:
-        """With the scales that `fit` found."""
-        return Spans(state.get("channels", {}))
+        """With the scales and columns that `fit` found."""
+        columns = Columns(tuple((a, b, c) for a, b, c in state.get(COLUMNS, [])))
+        return Spans(state.get("channels", {}), columns)
 
     def network(self, config: Mapping[str, Any]) -> SpanNetwork:
         """The network of one checkpoint."""

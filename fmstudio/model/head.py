@@ -1,4 +1,4 @@
-"""The task head: what each modality's features, and the trees on a table, say of the outcome.
+"""The task head: what each modality's features, and the trees on its columns, say of the outcome.
 
 Shape letters: B cases, M modalities, F features, C columns, K outputs.
 """
@@ -64,7 +64,7 @@ class TaskHead(nn.Module):
 
     `mean` and `scale` (M, F) standardize features by the training patients. The sum makes each
     modality's part of the logit exact, and a missing one adds nothing. `trees` are what boosted
-    trees say of a modality that is a table; they do not train.
+    trees say of a modality that has columns; they do not train.
     """
 
     def __init__(

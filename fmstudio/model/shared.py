@@ -156,8 +156,9 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]
     """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
 
     One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
-    the tokens of the whole input; a third, by boosted trees, the columns of a table. What the trunk
-    makes of them is for fine-tuning to use; read by the probe it costs more in noise than it tells.
+    the tokens of the whole input; a third, by boosted trees, the columns of a table or series. What
+    the trunk makes of them is for fine-tuning to use; read by the probe it costs more in noise than
+    it tells.
     """
     groups: list[slice] = []
     start = 0

@@ -143,8 +143,10 @@ def _kept(
             load_trained_state(adapted, each.state)
             return each.config, adapted, each.material
     config = config.at_scope(SCOPES[0])
+    head = next(head for rung, head in probed.rungs if rung is chosen)
+    grow(model, head)  # boosting alone has fewer trees than the probe, which stands there
     adapted = attach(model, config)
-    install(task_head(adapted), next(head for rung, head in probed.rungs if rung is chosen))
+    install(task_head(adapted), head)
     return config, adapted, material
 
 

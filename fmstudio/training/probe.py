@@ -1,6 +1,6 @@
 """The probe: a reading of the frozen model's features, and the start of the task head.
 
-Linear for what the encoders make; of a table, boosted trees read its columns beside that.
+Linear for what the encoders make; of a table or series, boosted trees read its columns beside that.
 
 Fine-tuning that starts from the probe's head keeps the features that pretraining made (linear
 probing, then fine-tuning: Kumar et al. 2022, arXiv 2202.10054).

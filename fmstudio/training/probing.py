@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fmstudio.contracts import pipeline
 from fmstudio.model.head import TaskHead
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.outputs import features_of
@@ -23,7 +24,7 @@ from fmstudio.training.judge import (
     rung,
 )
 from fmstudio.training.material import SPLITS, Material
-from fmstudio.training.probe import Head, fit_probe, fit_trees
+from fmstudio.training.probe import Groups, Head, fit_probe, fit_trees
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
@@ -54,6 +55,10 @@ def probe_rung(
     the one thing that grows with the cohort.
     """
     groups, patients = groups_of(model), material.patients("train")
+    tables: Groups = [
+        own if pipeline(modality).kind == "table" else []
+        for modality, own in zip(model.modalities, groups, strict=True)
+    ]
 
     def judged(name: str, head: Head, seconds: float) -> tuple[Rung, Head]:
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
@@ -64,7 +69,7 @@ def probe_rung(
         sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
         train = (*sets["train"], material.targets["train"])
     with watch("baseline"):
-        boosted = fit_trees(task, train, patients, weighing, groups)
+        boosted = fit_trees(task, train, patients, weighing, tables)
     with watch("probe"):
         grown = boosted[1] if boosted else {}
         head = fit_probe(task, train, patients, weighing, groups, grown)

@@ -118,6 +118,20 @@ def test_scales_of_a_channel_come_from_all_training_inputs():
     assert state["channels"]["spo2"]["spread"] > 1
 
 
+def test_the_row_of_a_series_is_last_mean_lowest_and_highest_of_each_channel_of_training():
+    def series(*channels):
+        values = np.array([[3.0, 1.0], [1.0, 5.0], [2.0, 4.0]], np.float32)
+        facts = {"channels": list(channels), "seconds": [0.0, 60.0, 120.0]}
+        return ModalityInput("series", values, values != 4, facts)
+
+    family = FAMILIES["spans"]
+    preparer = family.preparer({}, None, family.fit([series("pulse", "spo2")]))
+    whole, half = (preparer.prepare(series(*n)) for n in (("pulse", "spo2"), ("pulse", "co2")))
+
+    assert np.allclose(whole.arrays["columns"], [[2, 2, 1, 3, 5, 3, 1, 5]])
+    assert np.allclose(half.arrays["columns"], [[2, 2, 1, 3, *[np.nan] * 4]], equal_nan=True)
+
+
 def test_the_words_of_a_text_stay_readable_whatever_their_order():
     family = FAMILIES["subwords"]
     torch.manual_seed(0)

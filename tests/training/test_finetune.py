@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from fmstudio.adapters.probes import replay
+from fmstudio.contracts import pipeline
 from fmstudio.errors import BundleError, InputError, RunFailed
 from fmstudio.prediction.judge import judge
 from fmstudio.prediction.predictor import Predictor
@@ -263,6 +264,24 @@ def test_boosting_that_is_asked_for_looks_at_the_table_alone(light, project, set
     assert sum(answer.contributions.values()) == pytest.approx(
         max(answer.probabilities.values()) - answer.baseline, abs=1e-6
     )
+
+
+def test_trees_read_series_too_but_boosting_alone_is_that_of_the_table(
+    cohort, project, settings, tmp_path
+):
+    kinds = {name: pipeline(name).kind for name in cohort.modalities}
+    table, series = ([name for name in kinds if kinds[name] == k] for k in ("table", "series"))
+    two = dataclasses.replace(cohort, modalities=(*series, *table))
+    trees = {}
+    for keep in ("boosting", "probe"):
+        folder = tmp_path / keep
+        folder.mkdir()
+        found = finetune(run_record(keep=keep), project, two, folder, settings, Recorder())
+        card = json.loads((found.adapter_folder / "config.json").read_text())
+        trees[keep] = set(card["trees"])
+        assert replay(found.adapter_folder, settings) < 1e-5
+
+    assert trees == {"boosting": {*table}, "probe": {*table, *series}}
 
 
 def test_a_model_that_learned_nothing_is_a_failed_run(light, project, settings, tmp_path):
