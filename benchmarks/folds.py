@@ -194,17 +194,7 @@ def _pooled_error(task: TaskSpec, folds: Sequence[Fold], outputs: Sequence[np.nd
 
 def uncalibrated(folds: Sequence[Fold]) -> list[np.ndarray]:
     """The answers to test cases as they were trained."""
-    return [as_trained(fold.held, fold.held.test.outputs) for fold in folds]
-
-
-def as_trained(held: HeldOut, outputs: np.ndarray) -> np.ndarray:
-    """Calibrated outputs (n,) or (n, K) without their calibration."""
-    sure = np.clip(outputs, 1e-9, 1 - 1e-9)
-    if held.task.kind == "multiclass":
-        raised = sure**held.temperature
-        return np.asarray(raised / raised.sum(1, keepdims=True))
-    logits = (np.log(sure / (1 - sure)) - held.shift) * held.temperature
-    return np.asarray(1 / (1 + np.exp(-logits)))
+    return [fold.held.as_trained(fold.held.test.outputs) for fold in folds]
 
 
 def _mean_ladder(folds: Sequence[Fold]) -> dict[str, float]:
@@ -275,7 +265,8 @@ def section(found: Mapping[str, Any]) -> str:
         "modalities, from the same training patients. *Fused − it* has an interval from those of "
         "the folds. The embedded base has seen, without labels, three fifths of the patients of "
         "six of the cohorts (docs/base.md), some of whom are tested here.\n\n"
-        f"{_against_rivals(found)} ECE with {LARGE} cases or more (at most 0.05): {errors}."
+        f"{_against_rivals(found)} ECE with {LARGE} cases or more (at most 0.05): "
+        f"{errors or 'none yet'}."
     )
 
 
@@ -283,6 +274,8 @@ def _against_rivals(found: Mapping[str, Any]) -> str:
     """The mean gain over each baseline and over the better of them, without the control."""
     rows = [row["figures"] for name, row in found.items()
             if name in QUESTIONS and name != CONTROL and RIVALS[0] in row["figures"]]  # fmt: skip
+    if not rows:
+        return ""
     told = [
         f"{rival} {np.mean([row[f'studio − {rival}']['value'] for row in rows]):+.3f}"
         for rival in RIVALS

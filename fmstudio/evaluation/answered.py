@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import expit, logit
 
 from fmstudio.types import PatientCase, TaskSpec, target_array
+
+EDGE = 1e-6  # chances are kept this far from 0 and 1, where a logit is infinite
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ class HeldOut:
     on.
 
     `temperature` is what its logits were divided by before `shift` was added; `subsets` and
-    `fusion` are what each subset of
-    the modalities is worth, and `missing` what it costs if some are hidden (see `fusion`). `ladder`
-    are the outputs for the test cases of the simpler models that it was compared with, by name.
+    `fusion` are what each subset of the modalities is worth, and `missing` what it costs if some
+    are hidden (see `fusion`). `ladder` are the outputs for the test cases of the simpler models
+    that it was compared with, by name.
     """
 
     task: TaskSpec
@@ -97,6 +100,15 @@ class HeldOut:
     missing: tuple[Mapping[str, Any], ...] = ()
     ladder: Mapping[str, np.ndarray] = field(default_factory=dict)
     shift: float = 0.0
+
+    def as_trained(self, chances: np.ndarray) -> np.ndarray:
+        """Chances as they were before calibration: (n,) or (n, K) of labels apart, or (n, K) of
+        classes that exclude each other."""
+        sure = np.clip(chances, EDGE, 1 - EDGE)
+        if self.task.kind == "multiclass":
+            raised = sure**self.temperature
+            return np.asarray(raised / raised.sum(axis=1, keepdims=True))
+        return np.asarray(expit((logit(sure) - self.shift) * self.temperature))
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

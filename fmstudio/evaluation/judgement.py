@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
 
 from fmstudio.evaluation.answered import Answered, HeldOut, Question, questions
 from fmstudio.evaluation.benefit import decision_curve
@@ -21,7 +20,7 @@ from fmstudio.evaluation.metrics import evaluate
 from fmstudio.evaluation.numbers import calibration_of_numbers, subgroups_of_numbers
 from fmstudio.evaluation.operating import operating_points
 from fmstudio.evaluation.recalibration import recalibration
-from fmstudio.evaluation.reliability import EDGE, calibration
+from fmstudio.evaluation.reliability import calibration
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
 from fmstudio.types import TaskSpec
@@ -64,7 +63,7 @@ def _about_a_number(test: Answered) -> dict[str, Any]:
 
 def _about_chances(held: HeldOut) -> dict[str, Any]:
     def checked(question: Question, chosen_on: Question | None) -> dict[str, Any]:
-        before = None if held.task.kind == "multiclass" else _uncalibrated(held, question)
+        before = None if held.task.kind == "multiclass" else held.as_trained(question.chance)
         told = recalibration(question, chosen_on, before)
         return calibration(question) | {"recalibration": told}
 
@@ -77,12 +76,6 @@ def _about_chances(held: HeldOut) -> dict[str, Any]:
         "subgroups": lambda question, _: subgroups(question, held.test),
     }
     return {name: each_question(held, part) for name, part in parts.items()}
-
-
-def _uncalibrated(held: HeldOut, question: Question) -> np.ndarray:
-    """The chances (n) as they were before temperature and shift."""
-    score = logit(np.clip(question.chance, EDGE, 1 - EDGE))
-    return expit((score - held.shift) * held.temperature)
 
 
 def each_question(held: HeldOut, part: Part) -> dict[str, Any]:

@@ -52,12 +52,15 @@ def evaluate(
 
     A figure is NaN where it is undefined, such as AUROC with one class. Resamples in which it is
     undefined are dropped; with a single patient there is no interval. AUPRC comes with the
-    prevalence, which is what it reaches by guessing (Saito and Rehmsmeier 2015, PLoS ONE 10).
+    prevalence, which is what it reaches by guessing (Saito and Rehmsmeier 2015, PLoS ONE 10), the
+    calibration error with how large it is by chance.
     """
     figures = figures_of(task, targets, outputs)
     found = intervals(figures, len(outputs), patients, seed, resamples)
     if "auprc" in found:
         found["auprc"] = replace(found["auprc"], prevalence=prevalence(task, targets))
+    if "ece" in found:
+        found["ece"] = replace(found["ece"], by_chance=_by_chance(task, targets, outputs))
     return found
 
 
@@ -158,6 +161,18 @@ def chance_error(confidence: np.ndarray, seed: int = 0, draws: int = 500) -> np.
     """
     happened = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
     return np.abs((happened - confidence) @ _in_bins(confidence)).sum(axis=1) / len(confidence)
+
+
+def _by_chance(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> float:
+    """What 95 of 100 calibration errors of chances that are right lie below."""
+    if task.kind == "multilabel":
+        known = [outputs[~np.isnan(targets[:, k]), k] for k in range(outputs.shape[1])]
+        labels = [chance_error(each, seed=k) for k, each in enumerate(known) if len(each)]
+        errors = np.mean(labels, axis=0) if labels else np.array([np.nan])
+    else:
+        sure = outputs.max(axis=1, initial=0.0) if task.kind == "multiclass" else outputs
+        errors = chance_error(sure) if len(sure) else np.array([np.nan])
+    return float(np.quantile(errors, 0.95))
 
 
 def _in_bins(confidence: np.ndarray) -> np.ndarray:

@@ -19,9 +19,9 @@ from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GroupKFold
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.answered import EDGE, Question
 from fmstudio.evaluation.metrics import calibration_error
-from fmstudio.evaluation.reliability import EDGE, intercept, logistic, slope
+from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals
 
 FOLDS = 5

@@ -16,13 +16,12 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import binomtest
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.answered import EDGE, Question
 from fmstudio.evaluation.metrics import calibration_error, chance_error
 from fmstudio.evaluation.resampling import intervals, ratio
 
 MOST_BINS, FEWEST_IN_BIN = 10, 10
 STEPS = 12  # of Newton's method, which doubles the right digits with each
-EDGE = 1e-6  # chances are kept this far from 0 and 1, where a logit is infinite
 STEEPEST = 50.0  # a slope beyond this comes from cases that a threshold separates: undefined
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,7 +26,6 @@ CAUTION = (
 )
 
 BARE = frozenset(("yes", "no", "true", "false", "y", "n", "pos", "neg", "positive", "negative"))
-BINS = 15  # of the calibration error
 SMALL_ERROR = 0.05
 NARROWEST = 0.1  # a contribution of 10 points fills at least this axis: small ones look small
 
@@ -112,22 +110,21 @@ def sureness(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str,
 def calibration(card: Mapping[str, Any]) -> str:
     """What held-out patients say of the calibration.
 
-    Even perfect chances of n cases show an error: in each of 15 bins the share of cases that have
-    it strays by up to half a standard error of 1 / √(n / 15), of which 0.8 is the mean distance of
-    a normal variable. An error below 0.05 is small for any use; one above both is told as such.
+    Even right chances of a few cases show an error. One below 0.05 is small for any use; one above
+    that and above what chance explains is told as such.
     """
     said = "The probability is calibrated on validation patients"
-    error = ((card.get("metrics") or {}).get("ece") or {}).get("value")
+    found = (card.get("metrics") or {}).get("ece") or {}
+    error, by_chance = found.get("value"), found.get("by_chance")
     cases = (card.get("n") or {}).get("test")
     if error is None or not cases:
         return f"{said}; how well that holds for others was not measured."
-    luck = 0.8 * 0.5 * math.sqrt(BINS / cases)
     measured = f"{said}; its error on {plural(cases, 'held-out case')} is {error:.2f}"
-    if error > max(SMALL_ERROR, luck):
+    if error <= SMALL_ERROR or by_chance is None:
+        return f"{measured}."
+    if error > by_chance:
         return f"{measured}, so read it with care."
-    return f"{measured}, which so few cases show by luck alone." if luck > SMALL_ERROR and (
-        error > SMALL_ERROR
-    ) else f"{measured}."  # fmt: skip
+    return f"{measured}, which so few cases show by luck alone."
 
 
 def spread(prediction: Prediction, task: Mapping[str, Any]) -> Html:

@@ -109,6 +109,8 @@ def _figure(name: str, figure: Any) -> list[Html]:
         parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
     if isinstance(figure, Mapping) and figure.get("prevalence") is not None:
         label += f", prevalence {number(figure['prevalence'])}"
+    if isinstance(figure, Mapping) and figure.get("by_chance") is not None:
+        label += f", by chance up to {number(figure['by_chance'])}"
     return [*parts, tag("span", text(label))]
 
 

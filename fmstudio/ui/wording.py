@@ -97,7 +97,7 @@ def number(value: Any, digits: int = 3) -> str:
 def interval(figure: Any) -> str:
     """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are.
 
-    With the prevalence where that is what guessing reaches.
+    With the prevalence where that is what guessing reaches, and how large an error is by chance.
     """
     if not isinstance(figure, Mapping):
         return number(figure)
@@ -106,6 +106,8 @@ def interval(figure: Any) -> str:
         told += f" ({number(figure['low'])} to {number(figure['high'])})"
     if figure.get("prevalence") is not None:
         told += f" (prevalence {number(figure['prevalence'])})"
+    if figure.get("by_chance") is not None:
+        told += f" (by chance up to {number(figure['by_chance'])})"
     return told
 
 

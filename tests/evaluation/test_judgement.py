@@ -6,6 +6,7 @@ import pytest
 from scipy.special import expit, softmax
 
 from fmstudio.evaluation.answered import Answered, HeldOut, questions
+from fmstudio.evaluation.calibration import Calibration, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.judgement import cases, judgement
 from fmstudio.types import TaskSpec
@@ -86,6 +87,18 @@ def test_calibration_is_told_before_and_after():
     assert (before["method"], now["method"]) == ("before calibration", "as it is")
     # logit before = 2 (score - 0.5): twice too extreme.
     assert before["slope"]["value"] == pytest.approx(now["slope"]["value"] / 2, rel=1e-3)
+
+
+@pytest.mark.parametrize("task", [BINARY, CLASSES, LABELS], ids=lambda task: task.kind)
+def test_chances_are_told_as_they_were_before_calibration(task):
+    logits = np.random.default_rng(0).normal(size=(50, 3))
+    logits = logits[:, 0] if task is BINARY else logits[:, : len(task.labels)]
+    how = Calibration(temperature=1.6, shift=0.4 if task is BINARY else 0.0)
+    held = replace(held_out(drawn(0, 50)), task=task, temperature=1.6, shift=how.shift)
+
+    calibrated, plain = (probabilities(task, z) for z in (how.calibrated(logits), logits))
+
+    assert held.as_trained(calibrated) == pytest.approx(plain, abs=1e-9)
 
 
 def test_what_is_kept_comes_back_from_json_as_it_was():

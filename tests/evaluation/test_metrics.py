@@ -240,3 +240,23 @@ def test_an_interval_does_not_depend_on_what_patients_are_called():
     ]
 
     assert found[0] == found[1]
+
+
+def test_the_error_of_chances_that_are_right_is_told_for_every_kind_of_question():
+    draw = np.random.default_rng(0)
+    chance = draw.uniform(0, 1, (400, 2))
+    truth = (draw.random(chance.shape) < chance).astype(float)
+    truth[:100, 1] = np.nan
+    shares = draw.dirichlet(np.ones(3), 400)
+    classes = (shares.cumsum(axis=1) < draw.random((400, 1))).sum(axis=1)
+    asked = {
+        BINARY: (truth[:, 0], chance[:, 0]),
+        LABELS: (truth, chance),
+        CLASSES: (classes, shares),
+    }
+
+    for task, (targets, outputs) in asked.items():
+        found = evaluate(task, targets, outputs, own(400), resamples=2)["ece"]
+        few = evaluate(task, targets[-40:], outputs[-40:], own(40), resamples=2)["ece"]
+        assert found.value < 1.2 * found.by_chance < 1.2 * few.by_chance
+    assert np.isnan(evaluate(BINARY, [], [], [])["ece"].by_chance)

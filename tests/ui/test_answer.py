@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from fmstudio.contracts import pipelines
-from fmstudio.evaluation.metrics import calibration_error
-from fmstudio.types import Prediction
+from fmstudio.evaluation.metrics import evaluate
+from fmstudio.types import Prediction, TaskSpec
 from fmstudio.ui.answer import answer, calibration, sureness
 
 TASK = {
@@ -111,14 +111,15 @@ def test_several_findings_are_counted_and_named():
 
 
 def test_the_chance_is_called_calibrated_as_far_as_held_out_patients_say_so():
-    def told(error: float | None, cases: int) -> str:
-        return calibration({"metrics": {"ece": {"value": error}}, "n": {"test": cases}})
+    def told(error: float | None, by_chance: float | None, cases: int) -> str:
+        found = {"value": error, "by_chance": by_chance}
+        return calibration({"metrics": {"ece": found}, "n": {"test": cases}})
 
-    assert told(0.03, 600).endswith("its error on 600 held-out cases is 0.03.")
-    assert told(0.24, 180).endswith("is 0.24, so read it with care.")
-    assert told(0.24, 12).endswith("is 0.24, which so few cases show by luck alone.")
-    assert told(0.09, 600).endswith("so read it with care.")
-    assert told(None, 600).endswith("how well that holds for others was not measured.")
+    assert told(0.03, 0.02, 600).endswith("its error on 600 held-out cases is 0.03.")
+    assert told(0.24, 0.17, 180).endswith("is 0.24, so read it with care.")
+    assert told(0.24, 0.4, 12).endswith("is 0.24, which so few cases show by luck alone.")
+    assert told(0.24, None, 12).endswith("is 0.24.")
+    assert told(None, None, 600).endswith("how well that holds for others was not measured.")
     assert "not measured" in calibration({})
 
 
@@ -126,10 +127,9 @@ def test_perfect_chances_are_seldom_told_to_be_read_with_care():
     draw, careful = np.random.default_rng(0), 0
     for _ in range(100):
         chance = draw.uniform(0, 1, 180)
-        found = calibration_error(
-            (draw.random(180) < chance).astype(float), chance, np.ones((1, 180))
-        )
-        said = calibration({"metrics": {"ece": {"value": float(found[0])}}, "n": {"test": 180}})
-        careful += "with care" in said
+        truth = (draw.random(180) < chance).astype(float)
+        found = evaluate(TaskSpec("binary"), truth, chance, list(range(180)), resamples=2)
+        card = {"metrics": {"ece": found["ece"].as_dict()}, "n": {"test": 180}}
+        careful += "with care" in calibration(card)
 
-    assert careful <= 20
+    assert careful <= 12
