@@ -183,11 +183,13 @@ def crossed(found: Mapping[str, Any]) -> Html:
 
 
 def cost(found: Mapping[str, Any]) -> Html:
-    """What it took: time by part, speed, memory."""
+    """What it took: time by part that was there, speed, memory."""
     seconds = found.get("seconds")
     if not isinstance(seconds, Mapping):
         return NOTHING
-    words = [f"{PARTS.get(name, name)} {duration(value)}" for name, value in seconds.items()]
+    words = [
+        f"{PARTS.get(name, name)} {duration(value)}" for name, value in seconds.items() if value
+    ]
     if found.get("cases_per_second"):
         words.append(f"{number(found['cases_per_second'], 1)} cases per second")
     if found.get("peak_memory_mb"):

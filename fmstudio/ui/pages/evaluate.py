@@ -118,7 +118,7 @@ def _rest() -> list[gr.components.Component]:
         with gr.Column(min_width=560):
             calibration = area(elem_id="calibration")
     fusion = area(elem_id="fusion")
-    missing = gr.Plot(label="By how many modalities are hidden from it", elem_id="missing")
+    missing = gr.Plot(show_label=False, elem_id="missing")
     area(section("Does it treat groups of patients alike?", "Each group against all others. A gap "
                  "is marked only if it holds against all comparisons taken together, so that equal "
                  "groups are called different in at most 5 % of cohorts."))  # fmt: skip
