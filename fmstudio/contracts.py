@@ -214,10 +214,12 @@ class CheckpointEncoder(Encoder, Protocol):
 
     `model_types` are the values of "model_type" in a checkpoint's config.json that it reads.
     `processors` are the sets of files of which one must be there to prepare inputs, best first.
+    `sketch` is the size of the array SKETCH beside the items, 0 where there is none.
     """
 
     model_types: tuple[str, ...]
     processors: tuple[tuple[str, ...], ...]
+    sketch: int
 
     def adopt(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The config for `network` from a checkpoint's config.json; only allowed keys are kept.

@@ -65,14 +65,16 @@ class ModalityInput:
         return not bool(np.any(self.mask)) or (isinstance(self.values, str) and not self.values)
 
 
-COLUMNS = "columns"  # the one array of a Prepared that does not count items
+COLUMNS, SKETCH = "columns", "sketch"
+BESIDE = (COLUMNS, SKETCH)  # the arrays of a Prepared that do not count items
 
 
 @dataclass(frozen=True)
 class Prepared:
     """One input as its encoder's network takes it: arrays whose axis 0 counts the same N items.
 
-    Beside them a table or series has the array COLUMNS (1, C): itself as one row of fixed columns.
+    Beside them a table or series has the array COLUMNS (1, C): itself as one row of fixed columns;
+    a text that a checkpoint reads has SKETCH (1, S): which subwords it has.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -81,7 +83,7 @@ class Prepared:
     @property
     def length(self) -> int:
         """N, the number of items."""
-        return len(next(array for name, array in self.arrays.items() if name != COLUMNS))
+        return len(next(array for name, array in self.arrays.items() if name not in BESIDE))
 
 
 @dataclass(frozen=True)

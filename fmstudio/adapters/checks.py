@@ -185,12 +185,15 @@ def check_adapter_config(name: str, content: bytes) -> dict[str, Any]:
 # What the shared model's config holds, beside defaults that transformers writes into any config.
 MODEL_KEYS = frozenset(
     ("model_type", "base", "base_sha256", "width", "heads", "depth", "outputs", "readings",
-     "whole", "columns", "trees", "encoders", "routes", "modalities", "transformers_version",
-     "return_dict", "chunk_size_feed_forward", "id2label", "label2id", "dtype")
+     "whole", "sketches", "columns", "trees", "encoders", "routes", "modalities",
+     "transformers_version", "return_dict", "chunk_size_feed_forward", "id2label", "label2id",
+     "dtype")
 )  # fmt: skip
 MODEL_SIZES: Mapping[str, int] = {"width": 8192, "heads": 256, "depth": 256, "outputs": 100_000}
 # How many numbers each modality has of these, and how large their product may be.
-MODEL_COUNTS: Mapping[str, tuple[int, int]] = {"columns": (1, 100_000), "trees": (2, 10_000_000)}
+MODEL_COUNTS: Mapping[str, tuple[int, int]] = {
+    "sketches": (1, 100_000), "columns": (1, 100_000), "trees": (2, 10_000_000),
+}  # fmt: skip
 
 
 def _counts(value: Any, numbers: int, highest: int) -> bool:

@@ -204,7 +204,8 @@ class CheckpointFamily:
     """A family of published checkpoints (see contracts.CheckpointEncoder).
 
     `build` makes the network of an architecture and a config; `prepares` the preparer from the
-    config, the folder of the processor's files and a fitted state.
+    config, the folder of the processor's files and a fitted state. `sketch` is the size of the
+    array SKETCH that its preparer makes, 0 for none.
     """
 
     name: str
@@ -215,6 +216,7 @@ class CheckpointFamily:
     prepares: Callable[[Mapping[str, Any], Path, Mapping[str, Any]], Preparer]
     learn: Callable[[Iterable[ModalityInput]], dict[str, Any]] = _nothing
     embedded: bool = False
+    sketch: int = 0
 
     @property
     def fits(self) -> bool:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, settings
-from fmstudio.encoders.tokenized import FAST, WORD_PIECES, TextNetwork, Tokenized, tokenized
+from fmstudio.encoders.tokenized import (
+    FAST,
+    SKETCH_SIZE,
+    WORD_PIECES,
+    TextNetwork,
+    Tokenized,
+    tokenized,
+)
 
 QUERIES = r"encoder\.layer\.\d+\.attention\.self\.(query|value)"
 NO_POOLER = {"add_pooling_layer": False}
@@ -45,5 +52,11 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
 
 
 ENCODER = CheckpointFamily(
-    "bidirectional", "text", ARCHITECTURES, (FAST, WORD_PIECES), TextNetwork, prepares
+    "bidirectional",
+    "text",
+    ARCHITECTURES,
+    (FAST, WORD_PIECES),
+    TextNetwork,
+    prepares,
+    sketch=SKETCH_SIZE,
 )

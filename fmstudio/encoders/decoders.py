@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, settings
-from fmstudio.encoders.tokenized import FAST, TextNetwork, Tokenized, tokenized
+from fmstudio.encoders.tokenized import FAST, SKETCH_SIZE, TextNetwork, Tokenized, tokenized
 
 
 class DecoderNetwork(TextNetwork):
@@ -57,4 +57,6 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
     return tokenized(folder, described.vocab_size, described.max_position_embeddings)
 
 
-ENCODER = CheckpointFamily("decoders", "text", ARCHITECTURES, (FAST,), DecoderNetwork, prepares)
+ENCODER = CheckpointFamily(
+    "decoders", "text", ARCHITECTURES, (FAST,), DecoderNetwork, prepares, sketch=SKETCH_SIZE
+)

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
+from fmstudio.encoders.sketch import sketch
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 MAX_SUBWORDS = 512
 MAX_TOKENS = 16
 SKETCH_TOKENS = 2
-SKETCHED = 4  # places of the sketch that a subword adds to
 
 
 @lru_cache(maxsize=4)
@@ -101,30 +101,6 @@ class SubwordNetwork(EncoderNetwork):
         mean = functional.normalize(mean, dim=-1) * self.width**0.5
         sketched = sketch(ids, share, SKETCH_TOKENS * self.width)
         return torch.cat([mean[:, None], sketched.unflatten(1, (SKETCH_TOKENS, -1))], 1)
-
-
-def sketch(ids: Tensor, share: Tensor, size: int) -> Tensor:
-    """Which ids (B, N) there are, by their share (B, N): (B, size), of mean square 1.
-
-    Every id adds to SKETCHED places, with signs, that a hash of it names: inner products of such
-    sketches are those of the counts but for noise (feature hashing: Weinberger et al. 2009, arXiv
-    0902.2206; several places: Kane & Nelson 2014, arXiv 1012.1577).
-    """
-    total = share.new_zeros(len(ids), size)
-    for turn in range(SKETCHED):
-        hashed = _mixed(ids * SKETCHED + turn)
-        sign = (hashed & 1) * 2 - 1
-        total = total.scatter_add(1, (hashed >> 1) % size, share * sign)
-    return functional.normalize(total, dim=-1) * size**0.5
-
-
-def _mixed(numbers: Tensor) -> Tensor:
-    """A hash of 32 bits of each number (the finalizer of MurmurHash3: Appleby 2011)."""
-    bits = 0xFFFFFFFF
-    found = numbers & bits
-    found = ((found ^ (found >> 16)) * 0x85EBCA6B) & bits
-    found = ((found ^ (found >> 13)) * 0xC2B2AE35) & bits
-    return found ^ (found >> 16)
 
 
 class SubwordEncoder:

@@ -17,11 +17,13 @@ from torch import Tensor
 from fmstudio.encoders.architectures import CheckpointNetwork, refuse_code
 from fmstudio.encoders.blocks import Tokens
 from fmstudio.encoders.grouping import text_tokens
+from fmstudio.encoders.sketch import sketch_of
 from fmstudio.errors import InputError
-from fmstudio.types import ModalityInput, Prepared, to_json
+from fmstudio.types import SKETCH, ModalityInput, Prepared, to_json
 
 FAST = ("tokenizer.json",)
 WORD_PIECES = ("vocab.txt", "tokenizer_config.json")
+SKETCH_SIZE = 512
 LONGEST = 2048  # subwords: attention over more takes minutes a text on a CPU
 
 
@@ -72,18 +74,20 @@ class Tokenized:
     @property
     def key(self) -> str:
         """Changes with the tokenizer and the checkpoint's positions."""
-        return to_json(["tokenized", 1, self.longest, self.sha256])
+        return to_json(["tokenized", 2, SKETCH_SIZE, self.longest, self.sha256])
 
     def prepare(self, given: ModalityInput) -> Prepared:
-        """Arrays of N subwords: id. Texts beyond the positions keep their first and last part."""
+        """Arrays of N subwords: id; and the sketch of all that the text has. Texts beyond the
+        positions keep their first and last part."""
         ids = self.tokenizer.encode(str(given.values)).ids
+        sketched = sketch_of(np.array(ids), SKETCH_SIZE)[None]
         remarks: tuple[str, ...] = ()
         if len(ids) > self.longest:
             share = 1 - self.longest / len(ids)
             remarks = (f"The text is long: {share:.0%} of it, in the middle, was left out.",)
             half = self.longest // 2
             ids = ids[: self.longest - half] + ids[-half:]
-        return Prepared({"id": np.array(ids, np.int32)}, remarks)
+        return Prepared({"id": np.array(ids, np.int32), SKETCH: sketched}, remarks)
 
 
 def tokenized(folder: Path, vocabulary: int, positions: int) -> Tokenized:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fmstudio.model.shared import Batch, ModalityBatch
-from fmstudio.types import COLUMNS, Prepared
+from fmstudio.types import BESIDE, Prepared
 
 
 def _pad(arrays: Sequence[np.ndarray], length: int) -> Tensor:
@@ -29,7 +29,7 @@ def collate(cases: Sequence[Mapping[str, Prepared]], device: torch.device | str 
         lengths = torch.tensor([one.length for one in given])
         longest = int(lengths.max())
         arrays = {
-            name: _pad([one.arrays[name] for one in given], 1 if name == COLUMNS else longest).to(
+            name: _pad([one.arrays[name] for one in given], 1 if name in BESIDE else longest).to(
                 device
             )
             for name in given[0].arrays

@@ -68,9 +68,19 @@ def task_config(
     return SharedModelConfig(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
         readings=stored.get("readings", 0), whole=stored.get("whole", 0),
-        encoders=used, routes=routes, outputs=outputs,
+        encoders=used, routes=routes, outputs=outputs, sketches=_sketches(used, routes),
         base=base, base_sha256=weights_sha256(base, settings),
     )  # fmt: skip
+
+
+def _sketches(encoders: Mapping[str, Any], routes: Mapping[str, str]) -> dict[str, int]:
+    """The sizes of the sketches that checkpoints' families make, by modality."""
+    families = discover("fmstudio.encoders", "ENCODER")
+    sizes = {
+        modality: families[encoders[key]["family"]].sketch
+        for modality, key in routes.items() if "checkpoint" in encoders[key]
+    }  # fmt: skip
+    return {modality: size for modality, size in sizes.items() if size}
 
 
 def weights_sha256(base: str, settings: Settings) -> str:
@@ -148,7 +158,8 @@ def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelCon
     """The same config with every encoder of the base and no other, so that random weights come out
     the same whichever modalities are used, and stored weights all find their place.
 
-    Sizes and encoders must be the base's own: a bundle's config may not ask for a larger model.
+    Sizes, sketches and encoders must be those of base and checkpoints: a bundle's config may not
+    ask for a larger model.
     """
     stored = json.loads(
         (base_folder(config.base, settings) / "config.json").read_text(encoding="utf-8")
@@ -156,6 +167,7 @@ def _everything(config: SharedModelConfig, settings: Settings) -> SharedModelCon
     sizes = {name: stored[name] for name in ("width", "heads", "depth")}
     sizes |= {name: stored.get(name, 0) for name in ("readings", "whole")}
     same = all(size == getattr(config, name) for name, size in sizes.items())
+    same &= config.sketches == _sketches(config.encoders, config.routes)
     own = {key: one for key, one in config.encoders.items() if "checkpoint" not in one}
     if not same or any(stored["encoders"].get(key) != one for key, one in own.items()):
         raise BundleError(

@@ -27,7 +27,7 @@ from fmstudio.contracts import discover
 from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.model.head import Features, TaskHead
-from fmstudio.types import COLUMNS
+from fmstudio.types import COLUMNS, SKETCH
 
 SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
 SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
@@ -39,6 +39,8 @@ class SharedModelConfig(PretrainedConfig):
     `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
     how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
     input; an encoder's own are in its config.
+
+    `sketches`: {modality: numbers of the sketch that its cases come with}, where they have one.
 
     `columns`: {modality: how many columns its cases have as a row}, and `trees`: {modality: number
     of trees on them in the task head, and of nodes of each}, where there are any.
@@ -62,6 +64,7 @@ class SharedModelConfig(PretrainedConfig):
         outputs: int = 1,
         readings: int = 0,
         whole: int = 0,
+        sketches: Mapping[str, int] | None = None,
         columns: Mapping[str, int] | None = None,
         trees: Mapping[str, Sequence[int]] | None = None,
         **rest: Any,
@@ -69,6 +72,7 @@ class SharedModelConfig(PretrainedConfig):
         self.width, self.heads, self.depth = width, heads, depth
         self.readings = readings
         self.whole = whole
+        self.sketches = dict(sketches or {})
         self.columns = dict(columns or {})
         self.trees = {modality: list(shape) for modality, shape in (trees or {}).items()}
         self.encoders = dict(encoders or {})
@@ -120,7 +124,12 @@ class Started:
 
 def feature_count(config: SharedModelConfig) -> int:
     """F, the features of each modality that the task head sees."""
-    return config.readings + (config.whole + SUMMARY + 1) * config.width
+    return sketch_size(config) + config.readings + (config.whole + SUMMARY + 1) * config.width
+
+
+def sketch_size(config: SharedModelConfig) -> int:
+    """Numbers of the largest sketch, which come first of all features."""
+    return max(config.sketches.values(), default=0)
 
 
 def column_count(config: SharedModelConfig) -> int:
@@ -141,7 +150,7 @@ def whole_tokens(config: SharedModelConfig, key: str) -> int:
 def token_means(config: SharedModelConfig) -> slice:
     """The features that are the mean of the encoder's tokens: what an input is, before any
     modality has heard of another."""
-    first = config.readings + config.whole * config.width
+    first = sketch_size(config) + config.readings + config.whole * config.width
     return slice(first, first + config.width)
 
 
@@ -156,22 +165,24 @@ def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice]
     """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
 
     One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
-    the tokens of the whole input; a third, by boosted trees, the columns of a table or series. What
-    the trunk makes of them is for fine-tuning to use; read by the probe it costs more in noise than
-    it tells.
+    the tokens of the whole input, or the sketch that a checkpoint's text comes with; a third, by
+    boosted trees, the columns of a table or series. What the trunk makes of them is for fine-tuning
+    to use; read by the probe it costs more in noise than it tells.
     """
     groups: list[slice] = []
-    start = 0
+    start = sketch_size(config)
     for size in config.encoders[config.routes[modality]].get("readings", {}).values():
         # One or two numbers are no group: trusted as much as all others, they would drown them.
         small = size < SMALLEST_GROUP and groups
         groups.append(slice(groups.pop().start if small else start, start + size))
         start += size
-    first, width = config.readings, config.width
+    first, width = sketch_size(config) + config.readings, config.width
     last = first + config.whole * width
     fits: list[list[slice] | ByTrees] = [[*groups, slice(last, last + SUMMARY * width)]]
     if whole := whole_tokens(config, config.routes[modality]):
         fits.append([slice(first, first + whole * width)])
+    if size := config.sketches.get(modality):
+        fits.append([slice(0, size)])
     if count := config.columns.get(modality):
         fits.append(ByTrees(slice(feature_count(config), feature_count(config) + count)))
     return fits
@@ -190,10 +201,11 @@ def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 class SharedModel(PreTrainedModel):
     """Encoders → trunk → task head.
 
-    What the head sees of a modality, in this order: the readings of its encoder, numbers that the
-    base learned to read off its tokens (see `pretraining.readings`); the tokens of the whole
-    input, one by one; mean and spread of the other tokens; mean of what the trunk makes of all.
-    Where an encoder has fewer readings or tokens of the whole than the most, zeros follow.
+    What the head sees of a modality, in this order: the sketch that the input came with; the
+    readings of its encoder, numbers that the base learned to read off its tokens (see
+    `pretraining.readings`); the tokens of the whole input, one by one; mean and spread of the other
+    tokens; mean of what the trunk makes of all. Where a modality has less of these than the most,
+    zeros follow.
     """
 
     config_class = SharedModelConfig
@@ -290,7 +302,7 @@ class SharedModel(PreTrainedModel):
         device, count = self.task_head.bias.device, len(self.modalities)
         named = self.modality_name(torch.from_numpy(name_ids(self.modalities)).to(device))
         items, owners = [], []
-        early = feature_count(self.config) - self.config.width
+        early, sketched = feature_count(self.config) - self.config.width, sketch_size(self.config)
         before = torch.zeros(batch.size, count, early, device=device)
         columns = torch.zeros(batch.size, count, column_count(self.config), device=device)
         present = torch.zeros(batch.size, count, device=device)
@@ -299,7 +311,9 @@ class SharedModel(PreTrainedModel):
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            before[given.rows, index] = self._before(modality, tokens).to(before.dtype)
+            before[given.rows, index, sketched:] = self._before(modality, tokens).to(before.dtype)
+            if size := self.config.sketches.get(modality):
+                before[given.rows, index, :size] = given.arrays[SKETCH][:, 0].to(before.dtype)
             present[given.rows, index] = 1.0
             if width := self.config.columns.get(modality):
                 columns[given.rows, index, :width] = given.arrays[COLUMNS][:, 0]
@@ -330,7 +344,8 @@ class SharedModel(PreTrainedModel):
         return Features(values, started.present, started.columns)
 
     def _before(self, modality: str, tokens: Tokens) -> Tensor:
-        """The features (R, F - D) that are there before any modality has heard of another."""
+        """What encoders make of the features (R, F - S - D) that are there before any modality has
+        heard of another."""
         key = self.config.routes[modality]
         whole, both = self.overview(key, tokens)
         read = both.new_zeros(len(both), self.config.readings)

@@ -20,7 +20,7 @@ from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.preparation.keys import source_key
 from fmstudio.sandbox import Reader, pack, unpack
 from fmstudio.settings import Settings
-from fmstudio.types import COLUMNS, ModalityInput, PatientCase, Prepared
+from fmstudio.types import BESIDE, ModalityInput, PatientCase, Prepared
 
 
 @dataclass
@@ -141,5 +141,5 @@ def encode(model: SharedModel, modality: str, prepared: Prepared) -> Prepared:
     """
     given = collate([{modality: prepared}], model.device).modalities[modality]
     tokens = model.encode(modality, given)
-    kept = {COLUMNS: prepared.arrays[COLUMNS]} if COLUMNS in prepared.arrays else {}
+    kept = {name: prepared.arrays[name] for name in BESIDE if name in prepared.arrays}
     return Prepared({"tokens": tokens.values[tokens.mask].float().cpu().numpy(), **kept})

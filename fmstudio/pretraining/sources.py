@@ -19,7 +19,7 @@ from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.preparation.inputs import Preparation, source_key
 from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.stream import Example
-from fmstudio.types import COLUMNS, ModalityInput, PatientCase, Prepared
+from fmstudio.types import BESIDE, ModalityInput, PatientCase, Prepared
 
 KNOWN = "known"
 Beside = Callable[[ModalityInput, str], Mapping[str, float]]
@@ -126,7 +126,7 @@ def pack(prepared: Prepared, known: Mapping[str, float]) -> dict[str, np.ndarray
     arrays = {
         name: array.astype(np.float16) if _large(array) else array
         for name, array in prepared.arrays.items()
-        if name != COLUMNS
+        if name not in BESIDE
     }
     text = json.dumps({name: float(value) for name, value in known.items()}).encode()
     return arrays | {KNOWN: np.frombuffer(text, np.uint8).copy()}

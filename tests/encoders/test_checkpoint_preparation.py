@@ -235,6 +235,25 @@ def test_a_long_text_keeps_first_and_last_part_and_says_so(model_type, positions
         assert ids[[0, -1]].tolist() == [2, 3]
 
 
+@pytest.mark.parametrize("model_type", ["bert", "gpt2"])
+def test_the_sketch_of_a_text_tells_its_words_whatever_their_order_and_place(model_type, preparer):
+    ours, family = preparer(model_type), family_of(model_type)
+
+    def sketched(words: str) -> np.ndarray:
+        return ours.prepare(_text(words)).arrays["sketch"][0]
+
+    one, same, other = map(
+        sketched, ("chest pain and cough", "cough and chest pain", "a woman denies history")
+    )
+    # Beyond the checkpoint's positions, in the middle, where its network never looks.
+    without, middle = (sketched("heart " * 90 + word + " heart" * 90) for word in ("", "cough"))
+
+    assert one.shape == (family.sketch,)
+    assert np.mean(one**2) == pytest.approx(1, abs=1e-3)
+    assert np.corrcoef(one, same)[0, 1] > 0.6 > 0.4 > np.corrcoef(one, other)[0, 1]
+    assert not np.allclose(without, middle)
+
+
 def test_word_pieces_as_plain_list_give_the_same_subwords(checkpoint, tmp_path, inputs):
     folder = shutil.copytree(checkpoint("bert"), tmp_path / "bert")
     save_tokenizer(folder / "tokenizer.json", special=True)
