@@ -34,7 +34,6 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.finetune import finetune
 from fmstudio.training.reporter import Stopped
-from fmstudio.types import Source
 from tests.encoders.small import save_checkpoint
 from tests.training.conftest import Recorder, run_record
 
@@ -354,28 +353,6 @@ def test_a_bundle_that_asks_for_a_larger_sketch_is_refused(finished, settings, t
 
     with pytest.raises(BundleError, match="does not describe the base"):
         load_base(path, settings)
-
-
-def test_the_words_that_a_language_model_drowns_are_still_told_apart(
-    seen, asked, settings, tmp_path
-):
-    """Notes of one length in which one rare word, amid many that change, says the outcome."""
-    draw = np.random.default_rng(0)
-    common = ["the", "a", "patient", "is", "with", "and", "of", "pain", "years", "old"]
-
-    def note(case) -> tuple[Source, ...]:
-        words = [*draw.choice(common, 40), "heart" if case.target else "cough"]
-        return (Source(name="note", text=" ".join(draw.permutation(words))),)
-
-    told = dataclasses.replace(
-        seen, modalities=(NOTE,),
-        cases=tuple(dataclasses.replace(c, sources={NOTE: note(c)}) for c in seen.cases),
-    )  # fmt: skip
-    run = run_record(keep="probe", encoders={NOTE: "bert"})
-    found = finetune(run, asked, told, tmp_path, settings, Recorder())
-
-    assert found.result["metrics"]["auroc"]["value"] > 0.9
-    assert replay(found.adapter_folder, settings) < 1e-5
 
 
 def test_removing_a_checkpoint_leaves_the_others(folders, tmp_path):
