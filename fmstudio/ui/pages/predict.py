@@ -122,7 +122,7 @@ def _boxes(studio: Studio) -> list[Box]:
     boxes: list[Box] = []
     with gr.Row(equal_height=False):
         for column in (pipelines[:half], pipelines[half:]):
-            with gr.Column(min_width=300):
+            with gr.Column(min_width=340):
                 boxes += [_box(studio, pipeline) for pipeline in column]
     return boxes
 
