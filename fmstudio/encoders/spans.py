@@ -28,6 +28,7 @@ BINS = 16
 STATISTICS = 10
 MAX_TOKENS = 48
 MAX_SPANS = 32  # spans of all channels together, where there are fewer channels
+MOST_CHANNELS = 64  # that get columns: those that most training inputs have
 LIMIT = 8.0  # scaled readings beyond this are clipped: an artefact says no more than "far off"
 
 
@@ -186,9 +187,10 @@ class SpanEncoder:
                 if len(there):
                     picked = np.linspace(0, len(there) - 1, min(len(there), 512)).astype(int)
                     readings.setdefault(name, []).append(there[picked])
+        common = sorted(readings, key=lambda name: (-len(readings[name]), name))[:MOST_CHANNELS]
         return {
             "channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())},
-            COLUMNS: [list(one) for one in Columns.of_channels(readings).columns],
+            COLUMNS: [list(one) for one in Columns.of_channels(common).columns],
         }
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Spans:

@@ -132,6 +132,20 @@ def test_the_row_of_a_series_is_last_mean_lowest_and_highest_of_each_channel_of_
     assert np.allclose(half.arrays["columns"], [[2, 2, 1, 3, *[np.nan] * 4]], equal_nan=True)
 
 
+def test_of_many_channels_those_that_most_patients_have_get_columns():
+    def series(*channels):
+        facts = {"channels": list(channels), "seconds": [0.0, 1.0]}
+        return ModalityInput("series", np.ones((2, len(channels)), np.float32),
+                             np.ones((2, len(channels)), bool), facts)  # fmt: skip
+
+    seldom = [f"channel {number:03}" for number in range(200)]
+    state = FAMILIES["spans"].fit([series(*seldom), series("spo2", "zz"), series("spo2", "zz")])
+    having = [name for name, what, _ in state["columns"] if what == "last"]
+
+    assert len(state["channels"]) == 202
+    assert having == [*seldom[:62], "spo2", "zz"]
+
+
 def test_the_words_of_a_text_stay_readable_whatever_their_order():
     family = FAMILIES["subwords"]
     torch.manual_seed(0)
