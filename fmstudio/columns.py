@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from fmstudio.types import ModalityInput
+from fmstudio.types import COLUMNS, ModalityInput
 
 MOST_WORDS = 64  # of a category that get a column of their own
 
@@ -29,7 +29,7 @@ class Columns:
     "is" for each of its words.
     """
 
-    columns: tuple[tuple[str, str, str], ...]
+    columns: tuple[tuple[str, str, str], ...] = ()
 
     @classmethod
     def of(cls, cases: Iterable[ModalityInput | None]) -> Columns:
@@ -57,6 +57,15 @@ class Columns:
         """The columns of a series with these channels."""
         return cls(tuple((n, what, "") for n in sorted(names) for what in ("last", *OVER_TIME)))
 
+    @classmethod
+    def from_json(cls, stored: Iterable[Sequence[str]]) -> Columns:
+        """What `as_json` gave."""
+        return cls(tuple((name, what, word) for name, what, word in stored))
+
+    def as_json(self) -> list[list[str]]:
+        """As JSON."""
+        return [list(one) for one in self.columns]
+
     def __len__(self) -> int:
         return len(self.columns)
 
@@ -83,6 +92,10 @@ class Columns:
             else:
                 found[place] = _read(what, np.array(values, float))
         return found
+
+    def beside(self, case: ModalityInput) -> dict[str, np.ndarray]:
+        """The row as an array of a Prepared, {COLUMNS: (1, C)}; {} without columns."""
+        return {COLUMNS: self.row(case)[None]} if len(self) else {}
 
     def rows(self, cases: Sequence[ModalityInput | None]) -> np.ndarray:
         """(n, C) float32."""

@@ -52,11 +52,6 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
 
 
 ENCODER = CheckpointFamily(
-    "bidirectional",
-    "text",
-    ARCHITECTURES,
-    (FAST, WORD_PIECES),
-    TextNetwork,
-    prepares,
+    "bidirectional", "text", ARCHITECTURES, (FAST, WORD_PIECES), TextNetwork, prepares,
     sketch=SKETCH_SIZE,
-)
+)  # fmt: skip

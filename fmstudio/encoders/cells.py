@@ -45,14 +45,12 @@ class Cells:
     """
 
     features: Mapping[str, Mapping[str, Any]]
-    columns: Columns = field(default_factory=lambda: Columns(()))
+    columns: Columns = field(default_factory=Columns)
 
     @cached_property
     def key(self) -> str:
         """Changes with the features."""
-        return to_json(
-            ["cells", 2, PIECES, MAX_CELLS, dict(self.features), list(self.columns.columns)]
-        )
+        return to_json(["cells", 2, PIECES, MAX_CELLS, dict(self.features), self.columns.as_json()])
 
     def prepare(self, given: ModalityInput) -> Prepared:
         """N filled cells: value (PIECES + 1), numeric (1), category, name, seconds, group; and the
@@ -86,7 +84,7 @@ class Cells:
                 "name": name_ids([facts["names"][i] for i in known]),
                 "seconds": np.log1p(np.abs(np.array(seconds, np.float32))),
                 "group": np.arange(len(known), dtype=np.int32),
-                **({COLUMNS: self.columns.row(given)[None]} if len(self.columns) else {}),
+                **self.columns.beside(given),
             },
             tuple(remarks),
         )
@@ -169,12 +167,11 @@ class CellEncoder:
             else:
                 cuts = np.quantile(numbers[name], np.linspace(0, 1, PIECES + 1))
                 features[name] = {"quantiles": [float(cut) for cut in cuts]}
-        return {"features": features, COLUMNS: [list(one) for one in Columns.of(inputs).columns]}
+        return {"features": features, COLUMNS: Columns.of(inputs).as_json()}
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Cells:
         """With the features that `fit` found."""
-        columns = Columns(tuple((a, b, c) for a, b, c in state.get(COLUMNS, [])))
-        return Cells(state.get("features", {}), columns)
+        return Cells(state.get("features", {}), Columns.from_json(state.get(COLUMNS, ())))
 
     def network(self, config: Mapping[str, Any]) -> CellNetwork:
         """The network of one checkpoint."""

@@ -5,6 +5,8 @@ Rare words decide many a cohort, and the mean of a language model's states drown
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,12 +15,12 @@ from torch.nn import functional
 SKETCHED = 4  # places of the sketch that a subword adds to
 
 
-def sketch_of(ids: np.ndarray, size: int) -> np.ndarray:
+def sketch_of(ids: Sequence[int], size: int) -> np.ndarray:
     """The sketch (size,) of one text's subwords (N,), each that comes c times counting log(1 + c)
     (Salton & Buckley 1988)."""
-    found, counts = np.unique(np.asarray(ids, np.int64), return_counts=True)
+    found, counts = np.unique(np.array(ids, np.int64), return_counts=True)
     share = torch.from_numpy(np.log1p(counts).astype(np.float32))
-    return np.asarray(sketch(torch.from_numpy(found)[None], share[None], size)[0].numpy())
+    return sketch(torch.from_numpy(found)[None], share[None], size)[0].numpy()
 
 
 def sketch(ids: Tensor, share: Tensor, size: int) -> Tensor:

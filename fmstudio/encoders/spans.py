@@ -59,14 +59,12 @@ class Spans:
     """
 
     channels: Mapping[str, Mapping[str, float]]
-    columns: Columns = field(default_factory=lambda: Columns(()))
+    columns: Columns = field(default_factory=Columns)
 
     @cached_property
     def key(self) -> str:
-        """Changes with the scales."""
-        return to_json(
-            ["spans", 2, BINS, MAX_SPANS, dict(self.channels), list(self.columns.columns)]
-        )
+        """Changes with the scales and the columns."""
+        return to_json(["spans", 2, BINS, MAX_SPANS, dict(self.channels), self.columns.as_json()])
 
     def prepare(self, given: ModalityInput) -> Prepared:
         """Arrays of N spans: shape, filled (BINS each), statistics, time (start, length), name;
@@ -97,9 +95,7 @@ class Spans:
         parts = [np.stack(part).astype(np.float32) for part in zip(*rows, strict=True)]
         arrays = dict(zip(("shape", "filled", "statistics", "time"), parts, strict=True))
         arrays |= {"name": name_ids(names), "group": np.arange(len(rows), dtype=np.int32)}
-        if len(self.columns):
-            arrays[COLUMNS] = self.columns.row(given)[None]
-        return Prepared(arrays, remarks)
+        return Prepared(arrays | self.columns.beside(given), remarks)
 
     def _span(
         self, at: np.ndarray, scaled: np.ndarray, span: int, count: int, duration: float
@@ -190,13 +186,12 @@ class SpanEncoder:
         common = sorted(readings, key=lambda name: (-len(readings[name]), name))[:MOST_CHANNELS]
         return {
             "channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())},
-            COLUMNS: [list(one) for one in Columns.of_channels(common).columns],
+            COLUMNS: Columns.of_channels(common).as_json(),
         }
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Spans:
         """With the scales and columns that `fit` found."""
-        columns = Columns(tuple((a, b, c) for a, b, c in state.get(COLUMNS, [])))
-        return Spans(state.get("channels", {}), columns)
+        return Spans(state.get("channels", {}), Columns.from_json(state.get(COLUMNS, ())))
 
     def network(self, config: Mapping[str, Any]) -> SpanNetwork:
         """The network of one checkpoint."""

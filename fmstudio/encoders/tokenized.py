@@ -80,7 +80,7 @@ class Tokenized:
         """Arrays of N subwords: id; and the sketch of all that the text has. Texts beyond the
         positions keep their first and last part."""
         ids = self.tokenizer.encode(str(given.values)).ids
-        sketched = sketch_of(np.array(ids), SKETCH_SIZE)[None]
+        sketched = sketch_of(ids, SKETCH_SIZE)[None]
         remarks: tuple[str, ...] = ()
         if len(ids) > self.longest:
             share = 1 - self.longest / len(ids)

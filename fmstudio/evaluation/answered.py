@@ -21,6 +21,11 @@ from fmstudio.types import PatientCase, TaskSpec, target_array
 EDGE = 1e-6  # chances are kept this far from 0 and 1, where a logit is infinite
 
 
+def score_of(chance: np.ndarray) -> np.ndarray:
+    """The logit of chances of any shape, finite for 0 and 1 too."""
+    return np.asarray(logit(np.clip(chance, EDGE, 1 - EDGE)))
+
+
 @dataclass(frozen=True)
 class Answered:
     """Cases of one split: whose they are (n), targets, calibrated outputs, what they had (n, M).
@@ -104,11 +109,10 @@ class HeldOut:
     def as_trained(self, chances: np.ndarray) -> np.ndarray:
         """Chances as they were before calibration: (n,) or (n, K) of labels apart, or (n, K) of
         classes that exclude each other."""
-        sure = np.clip(chances, EDGE, 1 - EDGE)
         if self.task.kind == "multiclass":
-            raised = sure**self.temperature
+            raised = np.clip(chances, EDGE, 1 - EDGE) ** self.temperature
             return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-        return np.asarray(expit((logit(sure) - self.shift) * self.temperature))
+        return np.asarray(expit((score_of(chances) - self.shift) * self.temperature))
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""

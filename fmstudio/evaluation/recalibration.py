@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GroupKFold
 
-from fmstudio.evaluation.answered import EDGE, Question
+from fmstudio.evaluation.answered import EDGE, Question, score_of
 from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals
@@ -37,13 +37,13 @@ def as_it_is(chance: np.ndarray, truth: np.ndarray) -> Map:
 
 def temperature(chance: np.ndarray, truth: np.ndarray) -> Map:
     """Logits divided by the number of least log loss."""
-    score = _score(chance)
+    score = score_of(chance)
 
     def lost(log_value: float) -> float:
         return _losses(expit(score / np.exp(log_value)), truth).mean()
 
     value = float(np.exp(minimize_scalar(lost, bounds=(-2.0, 3.0), method="bounded").x))
-    return lambda given: expit(_score(given) / value)
+    return lambda given: expit(score_of(given) / value)
 
 
 def platt(chance: np.ndarray, truth: np.ndarray) -> Map:
@@ -51,7 +51,7 @@ def platt(chance: np.ndarray, truth: np.ndarray) -> Map:
     found = logistic(chance, truth.astype(float), np.ones((1, len(chance))))[0]
     if np.isnan(found).any() or found[1] <= 0:
         return as_it_is(chance, truth)
-    return lambda given: expit(found[0] + found[1] * _score(given))
+    return lambda given: expit(found[0] + found[1] * score_of(given))
 
 
 def isotonic(chance: np.ndarray, truth: np.ndarray) -> Map:
@@ -135,10 +135,6 @@ def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) ->
     )  # fmt: skip
     return {"method": name, "validation_loss": loss,
             **{key: figure.as_dict() for key, figure in found.items()}}  # fmt: skip
-
-
-def _score(chance: np.ndarray) -> np.ndarray:
-    return logit(np.clip(chance, EDGE, 1 - EDGE))
 
 
 def _losses(chance: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 from scipy.stats import binomtest
 
-from fmstudio.evaluation.answered import EDGE, Question
+from fmstudio.evaluation.answered import Question, score_of
 from fmstudio.evaluation.metrics import calibration_error, chance_error
 from fmstudio.evaluation.resampling import intervals, ratio
 
@@ -80,7 +80,7 @@ def slope(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndar
 
 def logistic(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Intercept and slope (R, 2) of the maximum-likelihood fit, all rows of weights at once."""
-    score = logit(np.clip(chance, EDGE, 1 - EDGE))
+    score = score_of(chance)
     centre, spread = float(score.mean()), float(score.std())
     if len(score) < 2 or spread == 0:
         return np.full((len(weights), 2), np.nan)
@@ -103,7 +103,7 @@ def logistic(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.n
 
 def intercept(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Intercept (R,) with the slope held at 1: by how much all logits are too low."""
-    score = logit(np.clip(chance, EDGE, 1 - EDGE))
+    score = score_of(chance)
     found = np.zeros(len(weights))
     for _ in range(STEPS):
         p = expit(score + found[:, None])

@@ -19,7 +19,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     text,
     whisker,
 )
-from fmstudio.ui.wording import duration, headline, interval, listed, metric, number
+from fmstudio.ui.wording import beside, duration, headline, interval, listed, metric, number
 
 STAGES: Mapping[str, str] = {**LADDER, "probe": "Probe: frozen base, new head"}
 PARTS: Mapping[str, str] = {
@@ -107,10 +107,8 @@ def _figure(name: str, figure: Any) -> list[Html]:
     parts, label = [tag("strong", text(number(value)))], metric(name)
     if isinstance(figure, Mapping) and figure.get("low") is not None:
         parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
-    if isinstance(figure, Mapping) and figure.get("prevalence") is not None:
-        label += f", prevalence {number(figure['prevalence'])}"
-    if isinstance(figure, Mapping) and figure.get("by_chance") is not None:
-        label += f", by chance up to {number(figure['by_chance'])}"
+    if isinstance(figure, Mapping):
+        label = ", ".join([label, *beside(figure)])
     return [*parts, tag("span", text(label))]
 
 

@@ -104,11 +104,16 @@ def interval(figure: Any) -> str:
     told = number(figure.get("value"))
     if figure.get("low") is not None and figure.get("high") is not None:
         told += f" ({number(figure['low'])} to {number(figure['high'])})"
-    if figure.get("prevalence") is not None:
-        told += f" (prevalence {number(figure['prevalence'])})"
-    if figure.get("by_chance") is not None:
-        told += f" (by chance up to {number(figure['by_chance'])})"
-    return told
+    return told + "".join(f" ({one})" for one in beside(figure))
+
+
+def beside(figure: Mapping[str, Any]) -> list[str]:
+    """What a figure has to be held against: 'prevalence 0.34', 'by chance up to 0.12'."""
+    known = {"prevalence": "prevalence", "by_chance": "by chance up to"}
+    return [
+        f"{words} {number(figure[name])}"
+        for name, words in known.items() if figure.get(name) is not None
+    ]  # fmt: skip
 
 
 def metric(name: str) -> str:
