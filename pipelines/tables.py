@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
+from fmstudio.office import unescape
 from pipelines.encoding import detect_encoding
 from pipelines.filetypes import check_zip_size, identify, refuse_wrong_ending, require_file
 
@@ -187,7 +188,8 @@ def _open_sheet(path: Path) -> TextTable:
                         f"{path.name} has more than {MAX_SHEET_ROWS} rows.",
                         hint="Save the sheet as CSV and give that.",
                     )
-                cells = [_cell_text(value) for value in row]
+                typed = (unescape(cell) if isinstance(cell, str) else cell for cell in row)
+                cells = [_cell_text(value) for value in typed]
                 if any(cells):
                     yield cells
         except UnreadableFile:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A part may import from the floors below its own, never from beside or above.
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
-    ("types", "errors"),
+    ("types", "errors", "office"),
     ("records", "settings"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
@@ -35,9 +35,9 @@ FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 # Parts that see less than all that is below them.
 ONLY = {
     "registry": {"types", "errors", "records", "settings"},
-    "cohort": {"types", "errors", "records", "settings", "contracts", "sandbox"},
+    "cohort": {"types", "errors", "office", "records", "settings", "contracts", "sandbox"},
     "sandbox": {"types", "errors", "records", "settings", "contracts"},
-    "pipelines": {"types", "errors", "records", "settings"},
+    "pipelines": {"types", "errors", "office", "records", "settings"},
 }
 SLOW = {"torch", "peft", "transformers", "sqlalchemy", "sklearn"}
 # Names of HTML elements and of a JSON key, which happen to be names of modalities.

@@ -11,6 +11,7 @@ from typing import Any
 
 from fmstudio.cohort.delimited import Table
 from fmstudio.errors import InputError
+from fmstudio.office import unescape
 
 LARGEST_UNPACKED = 2**30  # bytes; a small zip can hold petabytes of zeros
 
@@ -55,8 +56,9 @@ def parse_workbook(name: str, data: bytes) -> Table:
 
 def _filled_rows(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
     for number, row in enumerate(rows, start=1):
-        if any(_text(cell) for cell in row):
-            yield number, row
+        typed = tuple(unescape(cell) if isinstance(cell, str) else cell for cell in row)
+        if any(_text(cell) for cell in typed):
+            yield number, typed
 
 
 def _check_zip(name: str, data: bytes) -> None:
