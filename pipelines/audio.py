@@ -47,7 +47,7 @@ class Audio:
         ".aif", ".aiff", ".au",
     )  # fmt: skip
     order: int = 4
-    version: int = 1
+    version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
         "sound", "cough", "breath", "heart", "lung", "voice", "speech", "auscultation",

@@ -40,7 +40,7 @@ class DeviceLogs:
         ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".hea", *_SIGNAL_PARTS, ".edf", ".bdf",
     )  # fmt: skip
     order: int = 3
-    version: int = 1
+    version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
         "signal", "monitor", "ecg", "ekg", "eeg", "ppg", "wearable", "actigraphy", "glucose",

@@ -70,7 +70,7 @@ def identify(path: Path) -> tuple[str, str]:
         return "", ""
     if not any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head):
         return _written_as_text(head)
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] in _RIFF:
+    if head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] in _RIFF:
         return _RIFF[head[8:12]]
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff", "an AIFF recording"
@@ -93,8 +93,9 @@ def _written_as_text(head: bytes) -> tuple[str, str]:
         return "pdf", "a PDF document"
     if head.startswith(b"{\\rtf"):
         return "rtf", "an RTF document"
-    # An EDF header counts its own bytes at 184: 256, and 256 for each signal.
-    if head.startswith(b"0       ") and head[184:192].strip().isdigit():
+    # An EDF header counts its own bytes at 184 and its signals at 252.
+    counts = (head[184:192].strip(b" \0"), head[252:256].strip(b" \0"))
+    if head[:1] == b"0" and not head[1:8].strip(b" \0") and any(n.isdigit() for n in counts):
         return "edf", "an EDF recording"
     return "", ""
 

@@ -28,12 +28,17 @@ class Channel:
 
 @dataclass(frozen=True)
 class Recording:
-    """The channels of one file. `absolute`: seconds count from 1970, else from some start."""
+    """The channels of one file.
+
+    `absolute`: `start` plus a channel's seconds is the time since 1970, else since some beginning.
+    They are kept apart because seconds since 1970 are exact to 0.2 µs only.
+    """
 
     source: str
     channels: tuple[Channel, ...]
     absolute: bool = False
     remarks: tuple[str, ...] = ()
+    start: float = 0.0
 
 
 def block_means(
@@ -78,14 +83,14 @@ def align(recordings: Sequence[Recording]) -> tuple[list[Channel], list[str]]:
     """
     remarks: list[str] = []
     filled = [r for r in recordings if any(len(c.seconds) for c in r.channels)]
-    starts = [min(float(c.seconds.min()) for c in r.channels if len(c.seconds)) for r in filled]
+    firsts = [min(float(c.seconds.min()) for c in r.channels if len(c.seconds)) for r in filled]
     one_clock = len({r.absolute for r in filled}) <= 1
     if not one_clock:
         remarks.append("Some files have dates and some do not: each was started at 0.")
-    zero = min(starts, default=0.0)
+    zero = min((r.start + first for r, first in zip(filled, firsts, strict=True)), default=0.0)
     channels: list[Channel] = []
-    for recording, start in zip(filled, starts, strict=True):
-        shift = zero if one_clock else start
+    for recording, first in zip(filled, firsts, strict=True):
+        shift = zero - recording.start if one_clock else first
         shifted: dict[int, np.ndarray] = {}
         for channel in recording.channels:
             at = shifted.setdefault(id(channel.seconds), channel.seconds - shift)

@@ -6,16 +6,19 @@ two megabytes, and only the part that is used is ever unpacked.
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Mapping
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from fmstudio.errors import UnreadableFile
 from pipelines.filetypes import identify, refuse_wrong_ending, require_file
+from pipelines.riff import AGAIN, Layout, Rewritten, cut_off, layout_of
 
 MAX_SECONDS = 30.0
 MIN_SECONDS = 0.1
@@ -66,43 +69,22 @@ def read_sound(path: Path) -> Sound:
     remarks = []
     if path.suffix.lower() not in _ENDINGS[key]:
         remarks.append(f"{path.name} is {really}, not what its ending says; read as such.")
-    if key == "wav":
-        _check_wav_length(path)
-    sound = _with_soundfile(path) if key in _SOUNDFILE else None
+    layout = layout_of(path)
+    remarks += layout.remarks if layout else ()
+    sound = _with_soundfile(path, layout) if key in _SOUNDFILE else None
     if sound is None:
-        sound = _with_av(path, _DEMUXERS[key])
+        sound = _with_av(path, _DEMUXERS[key], layout)
     return Sound(sound.samples, sound.rate, (*remarks, *sound.remarks))
 
 
-def _check_wav_length(path: Path) -> None:
-    """Refuse a WAV that ends before its header says so.
-
-    Sizes of 0 and 0xFFFFFFFF mean "not known" (streamed, or RF64) and pass.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        if stream.read(4) != b"RIFF":
-            return
-        stream.seek(12)
-        while len(head := stream.read(8)) == 8:
-            name, length = struct.unpack("<4sI", head)
-            if name == b"data":
-                held = size - stream.tell()
-                if length not in (0, 0xFFFFFFFF) and held < length:
-                    raise _cut_off(path, held / length)
-                return
-            stream.seek(length + length % 2, 1)
-    raise UnreadableFile(f"{path.name} holds no sound: its data part is missing.", hint=_AGAIN)
-
-
-_AGAIN = "Copy or export the recording again."
-
-
-def _cut_off(path: Path, share: float) -> UnreadableFile:
-    return UnreadableFile(
-        f"{path.name} is truncated: only {share:.0%} of the sound that it declares is there.",
-        hint=_AGAIN,
-    )
+@contextmanager
+def _opened(path: Path, layout: Layout | None) -> Iterator[str | BinaryIO]:
+    """The file's name, or where its header misleads the file behind a header that does not."""
+    if layout is None or layout.plain:
+        yield str(path)
+        return
+    with path.open("rb") as stream, io.BufferedReader(Rewritten(stream, layout)) as whole:
+        yield whole
 
 
 def _check(path: Path, rate: float, channels: int) -> None:
@@ -123,7 +105,7 @@ def _check_seconds(path: Path, seconds: float) -> None:
         raise UnreadableFile(
             f"{path.name} holds {seconds * 1000:.0f} ms of sound; at least"
             f" {MIN_SECONDS * 1000:.0f} ms are needed.",
-            hint=_AGAIN,
+            hint=AGAIN,
         )
 
 
@@ -138,10 +120,10 @@ def _middle(total: float) -> tuple[float, str]:
 # --- libsndfile: WAV, FLAC, OGG, MP3, AIFF, AU -------------------------------------------------
 
 
-def _with_soundfile(path: Path) -> Sound | None:
+def _with_soundfile(path: Path, layout: Layout | None) -> Sound | None:
     """None if libsndfile does not know the codec, so that PyAV may try."""
     try:
-        with soundfile.SoundFile(str(path)) as file:
+        with _opened(path, layout) as opened, soundfile.SoundFile(opened) as file:
             rate, total = float(file.samplerate), max(file.frames, 0)
             _check(path, rate, file.channels)
             _check_seconds(path, total / rate)
@@ -153,23 +135,26 @@ def _with_soundfile(path: Path) -> Sound | None:
             if len(samples) == count and file.format == "FLAC" and first + count < total:
                 file.seek(total - 1)  # its last frame is there only if the file is whole
                 if not len(file.read(1)):
-                    raise _cut_off(path, (first + count) / total)
+                    raise cut_off(path, (first + count) / total)
     except soundfile.LibsndfileError:
         return None
     lost = count - len(samples)
     if lost > max(LOST_SHARE * count, LOST_SECONDS * rate):
-        raise _cut_off(path, len(samples) / count)
+        raise cut_off(path, len(samples) / count)
     return Sound(samples, rate, (f"{path.name}: {remark}",) if remark else ())
 
 
 # --- PyAV: M4A, 3GP, CAF, WMA, AMR, AAC, Matroska ----------------------------------------------
 
 
-def _with_av(path: Path, demuxer: str) -> Sound:
+def _with_av(path: Path, demuxer: str, layout: Layout | None) -> Sound:
     import av  # slower to import, and only for what libsndfile cannot read
 
     try:
-        with av.open(str(path), format=demuxer, options={"protocol_whitelist": "file"}) as file:
+        with (
+            _opened(path, layout) as opened,
+            av.open(opened, format=demuxer, options={"protocol_whitelist": "file"}) as file,
+        ):
             if not file.streams.audio:
                 raise UnreadableFile(
                     f"{path.name} is a video without sound."
@@ -182,7 +167,7 @@ def _with_av(path: Path, demuxer: str) -> Sound:
         raise
     except (av.FFmpegError, ValueError, OSError, MemoryError) as fault:
         raise UnreadableFile(
-            f"{path.name} cannot be decoded as sound; it is damaged or cut off.", hint=_AGAIN
+            f"{path.name} cannot be decoded as sound; it is damaged or cut off.", hint=AGAIN
         ) from fault
 
 
@@ -216,7 +201,7 @@ def _decode(path: Path, file: object) -> Sound:
     _check_seconds(path, kept / rate)
     expected = min(declared, MAX_SECONDS) if declared else kept / rate
     if kept / rate < expected - max(LOST_SHARE * expected, LOST_SECONDS):
-        raise _cut_off(path, kept / rate / expected)
+        raise cut_off(path, kept / rate / expected)
     samples = np.concatenate(pieces, axis=1)[:, : int(MAX_SECONDS * rate)].T
     remarks = [f"{path.name}: {remark}"] if remark else []
     if not declared and kept >= MAX_SECONDS * rate:

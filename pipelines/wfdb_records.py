@@ -1,15 +1,17 @@
 """WFDB records (PhysioNet): a header .hea and its signal files -> a Recording.
 
-Decoding is wfdb's own. The header and the files it names are linked into an empty folder first,
-so that a header can reach nothing but what was given or lies beside it.
+Decoding is wfdb's own. It is given a folder with a plain header and links to the files that the
+true header names, so that a header can reach nothing but what was given or lies beside it, and
+nothing that decoding does not need can stop it.
 """
 
 from __future__ import annotations
 
 import re
+import struct
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,33 @@ import numpy as np
 from fmstudio.errors import UnreadableFile
 from pipelines.filetypes import require_file
 from pipelines.recordings import BLOCK_SAMPLES, MAX_STEPS, Recording, block_means, from_samples
+from pipelines.wfdb_headers import Header, SignalLine, held_frames, plain_header, read_header
 
 MAX_SIGNALS = 512
 MAX_SEGMENTS = 10_000
-_PART = re.compile(r"[\w.~-]+")
+_PART = re.compile(r"[\w.~ -]+")
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A header, the files of its signals by name, and the headers of its segments by name."""
+
+    path: Path
+    header: Header
+    files: Mapping[str, Path]
+    segments: Mapping[str, _Described]
+
+    @property
+    def all_files(self) -> list[Path]:
+        """The header itself and every file that is read with it."""
+        found = [self.path, *self.files.values()]
+        return found + [file for part in self.segments.values() for file in part.all_files]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Of this header and those of its segments, each once."""
+        parts = (remark for part in self.segments.values() for remark in part.remarks)
+        return list(dict.fromkeys((*self.header.remarks, *parts)))
 
 
 def is_header(path: Path) -> bool:
@@ -34,15 +59,13 @@ def read_record(path: Path, source: str, given: Sequence[Path] = ()) -> Recordin
     Several samples per frame are averaged to the frame's rate. Raises UnreadableFile if a signal
     file is missing, too short or damaged.
     """
-    signals, segments, files = _described(path, {p.name: p for p in given})
-    if not signals and not segments:
+    described = _describe(path, {p.name: p for p in given})
+    if not described.header.signals and not described.header.segments:
         raise UnreadableFile(
             f"{path.name} describes no signal.", hint="Give the header of the recording."
         )
     with tempfile.TemporaryDirectory(prefix="wfdb-") as folder:
-        for file in dict.fromkeys(files):
-            Path(folder, file.name).symlink_to(file.resolve())
-        return _decode(path, Path(folder), source)
+        return _decode(described, Path(folder), source)
 
 
 def files_of_record(path: Path) -> list[Path]:
@@ -50,64 +73,52 @@ def files_of_record(path: Path) -> list[Path]:
 
     Raises UnreadableFile if one is missing.
     """
-    return _described(path, {})[2]
+    return _describe(path, {}).all_files
 
 
-def _described(
-    path: Path, given: Mapping[str, Path], depth: int = 0
-) -> tuple[int, int, list[Path]]:
-    """What a header describes: numbers of signals and segments, and the files it is read from."""
+def _describe(path: Path, given: Mapping[str, Path], depth: int = 0) -> _Described:
     require_file(path)
-    lines = _lines(path)
-    record = re.match(r"[\w-]+(?:/(\d+))?\s+(\d+)", lines[0]) if lines else None
-    if record is None:
-        raise UnreadableFile(
-            f"{path.name} is not a WFDB header: its first line names no record.",
-            hint="Give the .hea file of the record.",
-        )
-    count = int(record[2])
-    if record[1] is not None:
-        return count, int(record[1]), [path, *_segments(path, lines[1:], given, depth)]
-    files = [path]
-    for name in sorted({line.split()[0] for line in lines[1 : 1 + count]} - {"~"}):
+    header = read_header(path)
+    if header.segments is not None:
+        return _Described(path, header, {}, _segments(path, header, given, depth))
+    files = {}
+    for name in sorted({signal.file for signal in header.signals} - {"~"}):
         part = _beside(path, name, given)
         if part is None:
             raise UnreadableFile(
                 f"{path.name} names the signal file {name}, which is not there.",
                 hint=f"Give {name} together with {path.name}, or put it into the same folder.",
             )
-        files.append(part)
-    return count, 0, files
+        files[name] = part
+    signals = [
+        _behind_matlab_header(signal, files[signal.file]) if signal.file in files else signal
+        for signal in header.signals
+    ]
+    return _Described(path, replace(header, signals=tuple(signals)), files, {})
 
 
 def _segments(
-    path: Path, lines: Sequence[str], given: Mapping[str, Path], depth: int
-) -> Iterator[Path]:
-    """The files of all segments."""
-    names = [line.split()[0] for line in lines]
+    path: Path, header: Header, given: Mapping[str, Path], depth: int
+) -> dict[str, _Described]:
+    """The headers of all segments by name."""
+    names = [name for name, _ in header.segments or ()]
     if depth or len(names) > MAX_SEGMENTS:
         raise UnreadableFile(
             f"{path.name} has too many segments, or segments within segments.",
             hint="Give the headers of its segments instead.",
         )
+    found = {}
     for name in dict.fromkeys(names):
         if name == "~":
             continue
-        header = _beside(path, f"{name}.hea", given)
-        if header is None:
+        part = _beside(path, f"{name}.hea", given)
+        if part is None:
             raise UnreadableFile(
                 f"{path.name} names the segment {name}.hea, which is not there.",
                 hint="Put all segments into the same folder.",
             )
-        yield from _described(header, given, depth + 1)[2]
-
-
-def _lines(path: Path) -> list[str]:
-    if path.stat().st_size > 4_000_000:
-        raise UnreadableFile(f"{path.name} is too large for a header.", hint="Give the .hea file.")
-    text = path.read_text("utf-8", errors="replace")
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+        found[name] = _describe(part, given, depth + 1)
+    return found
 
 
 def _beside(path: Path, name: str, given: Mapping[str, Path]) -> Path | None:
@@ -118,18 +129,74 @@ def _beside(path: Path, name: str, given: Mapping[str, Path]) -> Path | None:
     return found if found.is_file() else None
 
 
-def _decode(path: Path, place: Path, source: str) -> Recording:
+def _behind_matlab_header(signal: SignalLine, file: Path) -> SignalLine:
+    """A signal in a MATLAB version 4 file whose header is not counted ("16" for "16+24").
+
+    Its 20 bytes are the type, rows, columns, 0 and the length of a name that follows (MAT-File
+    Format, appendix on version 4).
+    """
+    if signal.offset or file.suffix.lower() != ".mat":
+        return signal
+    with file.open("rb") as stream:
+        head = stream.read(20)
+    if len(head) < 20:
+        return signal
+    kind, rows, columns, imaginary, name = struct.unpack("<5I", head)
+    offset, width = 20 + name, {30: 2, 40: 2, 50: 1, 20: 4}.get(kind, 0)
+    whole = offset + rows * columns * width
+    fits = width and imaginary == 0 and name <= 64 and whole == file.stat().st_size
+    return replace(signal, offset=offset) if fits else signal
+
+
+def _lay_out(described: _Described, place: Path) -> dict[str, str]:
+    """Plain headers and links in `place`; the true names of signals by those used there."""
+    words: dict[str, str] = {}
+    units: dict[str, str] = {}
+
+    def write(name: str, part: _Described, length: int) -> None:
+        linked = {file: f"{name}f{i}.dat" for i, file in enumerate(part.files)}
+        for file, link in linked.items():
+            (place / link).symlink_to(part.files[file].resolve())
+        named = iter(_distinct([signal.name or "signal" for signal in part.header.signals]))
+        signals = tuple(replace(s, name=next(named)) for s in part.header.signals)
+        for signal in signals:
+            words.setdefault(signal.name, f"n{len(words)}")
+            units.setdefault(words[signal.name], signal.unit)
+        part_of = {segment: f"g{i}" for i, segment in enumerate(part.segments)}
+        text = plain_header(
+            name, replace(part.header, signals=signals), length,
+            lambda one: part_of.get(one) or linked[one], words.__getitem__,
+        )  # fmt: skip
+        (place / f"{name}.hea").write_text(text)
+
+    for i, part in enumerate(described.segments.values()):
+        write(f"g{i}", part, _length(part))
+    write("rec", described, _length(described))
+    return {word: f"{name}\0{units[word]}" for name, word in words.items()}
+
+
+def _length(described: _Described) -> int:
+    """Frames as the header says, else as its segments or the size of its file do; 0 if neither."""
+    header = described.header
+    if header.length is not None:
+        return header.length
+    if header.segments is not None:
+        return sum(length for _, length in header.segments)
+    sizes = {file: path.stat().st_size for file, path in described.files.items()}
+    return held_frames(header, sizes.__getitem__) or 0
+
+
+def _decode(described: _Described, place: Path, source: str) -> Recording:
     import wfdb  # brings pandas along: only where a WFDB record is met
 
-    record = str(place / path.stem)
+    path, header, record = described.path, described.header, str(place / "rec")
+    true = _lay_out(described, place)
+    count, rate = header.count, header.rate
     try:
-        header = wfdb.rdheader(record, rd_segments=True)
-        length, count, rate = header.sig_len, header.n_sig, float(header.fs)
-        if length is None:
-            length = wfdb.rdrecord(record).sig_len
-        if not (0 < count <= MAX_SIGNALS and length and rate > 0):
+        length = _length(described) or wfdb.rdrecord(record).sig_len
+        if not (0 < count <= MAX_SIGNALS and length):
             raise ValueError(f"{count} signals of {length} samples at {rate:g} Hz")
-        _check_size(path, place, length, count)
+        _check_size(path, described.all_files, length, count)
         factor = 1
         if length * count > BLOCK_SAMPLES:
             factor = max(1, -(-length // MAX_STEPS))
@@ -148,25 +215,40 @@ def _decode(path: Path, place: Path, source: str) -> Recording:
             f"{path.name}: its signals cannot be decoded ({_short(fault, place)}).",
             hint="Header and signal files must belong together and be complete; copy them again.",
         ) from fault
-    start = _start(header)
-    seconds = np.arange(len(values)) * (factor / rate) + (start or 0.0)
-    names = _distinct([name or "signal" for name in first.sig_name])
-    channels = from_samples(names, [_unit(unit) for unit in first.units], seconds, values)
-    remarks = [
+    seconds = np.arange(len(values)) * (factor / rate)
+    said = [true.get(word, f"{word}\0").split("\0") for word in first.sig_name]
+    names = _distinct([name for name, _ in said])
+    units = [_unit(unit) for _, unit in said]
+    channels = from_samples(names, units, seconds, values)
+    remarks = described.remarks + _rest(described, length, rate)
+    remarks += [
         f"{path.name}: '{c.name}' has no valid sample." for c in channels if not len(c.values)
     ]
     if averaged:
         remarks.append(f"{path.name}: {factor} samples at a time were averaged ({rate:g} Hz).")
     kept = tuple(channel for channel in channels if len(channel.values))
-    return Recording(source, kept, start is not None, tuple(remarks))
+    start = header.start
+    return Recording(source, kept, start is not None, tuple(remarks), start or 0.0)
 
 
-def _check_size(path: Path, place: Path, length: int, count: int) -> None:
+def _rest(described: _Described, length: int, rate: float) -> list[str]:
+    """A remark on samples that a file holds beyond those that its header declares."""
+    sizes = {file: path.stat().st_size for file, path in described.files.items()}
+    held = held_frames(described.header, sizes.__getitem__)
+    if held is None or held - length < max(1.0, rate):
+        return []
+    return [
+        f"{described.path.name}: its file holds {held - length} more samples than the header"
+        " declares, which were not read."
+    ]
+
+
+def _check_size(path: Path, files: Sequence[Path], length: int, count: int) -> None:
     """Refuse a header that declares far more than its files can hold, before memory is taken.
 
     FLAC-coded signals (formats 508 to 524) hold silence at some hundred samples a byte at most.
     """
-    held = sum(part.stat().st_size for part in place.iterdir())
+    held = sum(part.stat().st_size for part in dict.fromkeys(files))
     if length * count > 2_000 * held:
         raise UnreadableFile(
             f"{path.name} declares {length} samples of {count} signals, but its files hold only"
@@ -176,22 +258,12 @@ def _check_size(path: Path, place: Path, length: int, count: int) -> None:
 
 
 def _short(fault: Exception, place: Path) -> str:
-    return (
-        str(fault).replace(str(place), "").strip().splitlines()[0][:120]
-        if str(fault)
-        else (type(fault).__name__)
-    )
+    said = str(fault).replace(str(place), "").strip()
+    return said.splitlines()[0][:120] if said else type(fault).__name__
 
 
-def _start(header: object) -> float | None:
-    day, clock = getattr(header, "base_date", None), getattr(header, "base_time", None)
-    if day is None or clock is None:
-        return None
-    return datetime.combine(day, clock, tzinfo=UTC).timestamp()
-
-
-def _unit(unit: str | None) -> str:
-    return {"uV": "µV", "NU": "", None: ""}.get(unit, unit)  # NU: "normalised units"
+def _unit(unit: str) -> str:
+    return {"uV": "µV", "NU": ""}.get(unit, unit)  # NU: "normalised units"
 
 
 def _distinct(names: list[str]) -> list[str]:
