@@ -39,13 +39,14 @@ REQUIRED = (
     "probes.json",
     "probes.safetensors",
 )
+OPTIONAL = ("trained_on.json",)
 PROCESSOR = re.compile(r"processors/[a-z0-9_]{1,64}\.json")
 SENT = "Ask for the file as the studio exported it, not packed again or changed."
 
 
 def belongs(name: str) -> bool:
     """True if a bundle may hold a file of this name."""
-    return name in REQUIRED or PROCESSOR.fullmatch(name) is not None
+    return name in REQUIRED + OPTIONAL or PROCESSOR.fullmatch(name) is not None
 
 
 def size_limit(name: str) -> int:

@@ -3,6 +3,7 @@
     adapter/adapter_config.json         README.md          calibration.json   manifest.json
     adapter/adapter_model.safetensors   card.json          probes.json
     processors/*.json                   config.json        probes.safetensors
+    trained_on.json
 
 `manifest.json` holds the SHA-256 of every other file and the base and checkpoints that the adapter
 fits; a checkpoint's own weights and processor files do not travel, their SHA-256 does. PEFT itself
@@ -18,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fmstudio.adapters import archive
+from fmstudio.adapters import archive, trained_on
 from fmstudio.adapters.checks import (
     PLAIN_NAME,
     check_adapter_config,
@@ -128,6 +129,8 @@ def _checked(
     check_adapter_weights(weights, files[weights], config, check_bridges(config, model))
     _check_processors(values, model)
     check_tensors("probes.safetensors", files["probes.safetensors"])
+    if trained_on.FILE in values:
+        trained_on.check(values[trained_on.FILE])
     card = _card(values["card.json"])
     return {
         "format": manifest["format"],

@@ -183,6 +183,36 @@ def progress_line(run: RunRecord) -> str:
     return line
 
 
+def judged_on(result: Mapping[str, Any]) -> str:
+    """Whom the figures are about."""
+    found = result.get("overlap")
+    if found is None:
+        return "on held-out patients"
+    if found["rows"] is None and found["files"] is None and found["patients"] is None:
+        return f"on {result['manifest']}"
+    return f"on {result['manifest']}, cases not trained on"
+
+
+def overlap_lines(result: Mapping[str, Any]) -> list[str]:
+    """How many cases of a manifest the adapter was trained on."""
+    found = result.get("overlap")
+    if found is None:
+        return []
+    known = [f"{found[what]} {what}" for what in ("patients", "files", "rows")
+             if found[what] is not None]  # fmt: skip
+    if not known:
+        return ["Whether the adapter was trained on any of these cases is not known: it was made "
+                "before that was kept. Do not call them held-out patients."]  # fmt: skip
+    lines = [f"Trained on before, and left out here: {found['cases']} cases "
+             f"({', '.join(known)} in common)."]  # fmt: skip
+    if not found["ids_known"]:
+        lines += ["Patients could not be compared by their ids, only by files and rows."]
+    if found["plain_rows"]:
+        lines += [f"{found['plain_rows']} rows of the training are too plain to be told from "
+                  "those of others."]  # fmt: skip
+    return lines
+
+
 def result_text(result: Mapping[str, Any]) -> str:
     """Metrics, the ladder of models and the value of each modality; of a new base its worth."""
     if "parent" in result:
@@ -193,7 +223,8 @@ def result_text(result: Mapping[str, Any]) -> str:
     if result.get("n"):
         lines += ["Cases: " + ", ".join(f"{k} {v}" for k, v in _counts(result["n"]))]
     metrics = [(name, figure(value)) for name, value in result.get("metrics", {}).items()]
-    lines += ["", table(("on held-out patients", "value (95 % interval)"), metrics, "No metrics.")]
+    lines += ["", table((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
+    lines += overlap_lines(result)
     if result.get("ladder"):
         lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
         lines += [f"Chosen: {result.get('chosen', '-')}"]

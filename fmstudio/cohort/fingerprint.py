@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
+from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.contracts import files_of
 from fmstudio.types import PatientCase, Source, to_json
 
+MISSING = "missing"
 THREADS = 4  # hashing releases the interpreter; more would only wait for the disk
 
 
@@ -29,6 +32,48 @@ def fingerprint(
     for part in (manifest.sha256, to_json(dict(roles)), *(hashes[path] for path in paths)):
         total.update(part.encode() + b"\n")
     return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a case consists of, whatever its files and the case are called.
+
+    `files` are SHA-256 and size in bytes of each; `values` are (column, value) of what was typed,
+    each value in one spelling, in the order of the columns' names.
+    """
+
+    files: tuple[tuple[str, int], ...]
+    values: tuple[tuple[str, str], ...]
+
+    @property
+    def row(self) -> str:
+        """The SHA-256 of all values together."""
+        text = to_json([list(value) for value in self.values])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def contents(cases: Sequence[PatientCase], columns: Mapping[str, Sequence[str]]) -> list[Contents]:
+    """The contents of cases as far as `columns`, by modality, are concerned."""
+    given = [
+        [(name, s) for name, names in columns.items() for s in case.sources.get(name, ())
+         if s.name in names]
+        for case in cases
+    ]  # fmt: skip
+    files = [
+        [path for name, source in sources if source.path is not None
+         for path in files_of(name, [source])]
+        for sources in given
+    ]  # fmt: skip
+    hashes = _hash_files(path for paths in files for path in paths)
+    return [
+        Contents(
+            tuple((hashes[path], path.stat().st_size) for path in dict.fromkeys(paths)
+                  if hashes[path] != MISSING),
+            tuple(sorted((s.name, same_value(s.text)) for _, s in sources
+                         if s.text is not None and not is_missing(s.text))),
+        )
+        for sources, paths in zip(given, files, strict=True)
+    ]  # fmt: skip
 
 
 def file_hashes(case: PatientCase) -> dict[str, list[str]]:
@@ -58,11 +103,11 @@ def _hash_files(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _hash(path: Path) -> str:
-    """The file's SHA-256, or "missing" where there is no regular file that may be read."""
+    """The file's SHA-256, or MISSING where there is no regular file that may be read."""
     try:
         if not path.is_file():
-            return "missing"
+            return MISSING
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
-        return "missing"
+        return MISSING

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ntpath
+import os
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from fmstudio.cohort.cells import is_date, is_missing, is_path, says_number, split_paths
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.roles import columns_of
-from fmstudio.contracts import Pipeline, pipelines
+from fmstudio.contracts import Pipeline, files_of, pipelines
 from fmstudio.errors import InputError
 from fmstudio.types import Source
 
@@ -51,7 +53,9 @@ def read_sources(manifest: Manifest, roles: Mapping[str, str], check_files: bool
             hint="Paths are relative to the folder of the manifest. Put the files there, correct "
             "the paths, or leave a cell empty where there is no file.",
         )
-    return [{name: tuple(sources) for name, sources in row.items()} for row in found]
+    given = [{name: tuple(sources) for name, sources in row.items()} for row in found]
+    _refuse_leading_out(manifest, given)
+    return given
 
 
 def _column(
@@ -88,12 +92,7 @@ def _files(manifest: Manifest, column: str, row: int, cell: str, missing: _Missi
     sources = []
     for name in names:
         if not _inside(name):
-            raise InputError(
-                f"Column '{column}' names '{name[:80]}' ({manifest.where([row])}), which is "
-                "outside the manifest's folder.",
-                hint="Put the files into the manifest's folder and write their paths relative to "
-                "it, such as images/p1.dcm.",
-            )
+            raise _outside(manifest, column, row, name)
         if not _exists(manifest.folder, name):
             windows = name.replace("\\", "/")
             if _exists(manifest.folder, windows):
@@ -103,6 +102,38 @@ def _files(manifest: Manifest, column: str, row: int, cell: str, missing: _Missi
                 missing.named.append(name[:80])
         sources.append(Source(column, path=manifest.folder / name))
     return sources
+
+
+def _refuse_leading_out(manifest: Manifest, found: Sequence[Sources]) -> None:
+    """Refuse files that links, or a header that names them, put outside the manifest's folder."""
+    home = Path(os.path.realpath(manifest.folder))
+
+    @cache
+    def leads_out(folder: str) -> bool:
+        return not Path(os.path.realpath(folder)).is_relative_to(home)
+
+    def is_outside(path: Path) -> bool:
+        if not _exists(path.parent, path.name):
+            return False
+        if leads_out(str(path.parent)) or (path.is_symlink() and leads_out(str(path))):
+            return True
+        return path.is_dir() and any(map(is_outside, path.iterdir()))
+
+    for row, sources in enumerate(found):
+        for name, given in sources.items():
+            for source in given:
+                if source.path is not None and any(map(is_outside, files_of(name, [source]))):
+                    shown = os.path.relpath(source.path, manifest.folder)
+                    raise _outside(manifest, source.name, row, shown)
+
+
+def _outside(manifest: Manifest, column: str, row: int, name: str) -> InputError:
+    return InputError(
+        f"Column '{column}' names '{name[:80]}' ({manifest.where([row])}), which is "
+        "outside the manifest's folder.",
+        hint="Put the files into the manifest's folder, not links to elsewhere, and write their "
+        "paths relative to it, such as images/p1.dcm.",
+    )
 
 
 def _exists(folder: Path, name: str) -> bool:

@@ -64,7 +64,7 @@ class Answers(Catalogue):
         A case that cannot be read has the reason in its `error` and does not stop the others.
         """
         adapter = self.adapter(adapter_ref)
-        cases = manifests.read_cases(self, adapter, Path(manifest), require_label=False)
+        cases, _ = manifests.read_cases(self, adapter, Path(manifest), require_label=False)
         return batch.predict_to_csv(self, adapter, cases, Path(out))
 
     def predictions(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fmstudio.evaluation.answered import HeldOut, Question
     from fmstudio.registry import Registry
     from fmstudio.settings import Settings
+    from fmstudio.studio.overlap import Overlap
 
 
 class Judgements(Answers):
@@ -50,14 +51,17 @@ class Judgements(Answers):
         return found
 
     def evaluate(self, ref: str, manifest: Path | None = None) -> dict[str, Any]:
-        """The JSON of `evaluate`: an adapter judged on its held-out patients, or on all labelled
-        cases of another manifest, with thresholds from its validation patients.
+        """The JSON of `evaluate`: an adapter judged on its held-out patients, or on the labelled
+        cases of another manifest that it was not trained on, with thresholds from its validation
+        patients. For a manifest, `overlap` says how many it was trained on (see overlap.py).
 
-        Raises as `held_out` does; InputError for a manifest without labels or usable cases.
+        Raises as `held_out` does; InputError for a manifest without labels, usable or new cases.
         """
         adapter = self.adapter(ref)
         if manifest is not None:
-            return self._judge(adapter, self._of_manifest(adapter, Path(manifest)))
+            held, found = self._of_manifest(adapter, Path(manifest))
+            told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
+            return self._judge(adapter, held) | told
         with self._judging:  # two pages that open at once wait for one judgement
             if adapter.id not in self._judged:
                 self._judged[adapter.id] = self._judge(adapter, self.held_out(adapter.id))
@@ -71,17 +75,23 @@ class Judgements(Answers):
         found = judgement(held, conformal, adapter.card.get("learning_curve"))
         return {"adapter": adapter.id, **found}
 
-    def _of_manifest(self, adapter: AdapterRecord, manifest: Path) -> HeldOut:
-        """Answers to all labelled cases of a manifest, beside the adapter's validation patients."""
+    def _of_manifest(self, adapter: AdapterRecord, manifest: Path) -> tuple[HeldOut, Overlap]:
+        """Answers to the labelled cases of a manifest that training has not seen, beside the
+        adapter's validation patients, and what it has seen."""
         load_libraries()
         from fmstudio.evaluation.answered import HeldOut
         from fmstudio.prediction.judge import judge
+        from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
-        cohort = manifests.read_cases(self, adapter, manifest, require_label=True)
-        cases = tuple(replace(case, split="test") for case in cohort.cases)
-        found = judge(self.predictor(adapter.id), replace(cohort, cases=cases))
+        cohort, roles = manifests.read_cases(self, adapter, manifest, require_label=True)
+        patients = manifests.trained_patients(self, adapter, roles)
+        found = overlap(cohort, self.adapter_folder(adapter.id), adapter.card, patients)
+        refuse_nothing_new(manifest.name, found)
+        cases = tuple(replace(case, split="test") for case in found.new)
+        held = judge(self.predictor(adapter.id), replace(cohort, cases=cases))
         kept = self.registry.held_out(adapter.id)
-        return replace(found, validation=HeldOut.from_dict(kept).validation if kept else None)
+        before = HeldOut.from_dict(kept).validation if kept else None
+        return replace(held, validation=before), found
 
     def compare(self, refs: Sequence[str]) -> dict[str, Any]:
         """Adapters side by side on the held-out patients that all of them have, paired, with the

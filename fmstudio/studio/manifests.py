@@ -232,8 +232,10 @@ def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
             )
 
 
-def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bool) -> Cohort:
-    """The cases of another manifest as an adapter sees them.
+def read_cases(
+    home: Home, adapter: AdapterRecord, path: Path, require_label: bool
+) -> tuple[Cohort, dict[str, str]]:
+    """The cases of another manifest as an adapter sees them, and the roles of its columns.
 
     Columns that its training cohort had take their role from there. Raises InputError.
     """
@@ -246,7 +248,7 @@ def read_cases(home: Home, adapter: AdapterRecord, path: Path, require_label: bo
     known = {c: r for c, r in _known_roles(home, adapter).items() if c in manifest.columns}
     known |= {column: "label" for column in task.columns if column in manifest.columns}
     roles = choose_roles(manifest, known, replace(task, columns=()))
-    return build_cohort(manifest, roles, task, path.stem, require_label=require_label)
+    return build_cohort(manifest, roles, task, path.stem, require_label=require_label), roles
 
 
 def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
@@ -278,3 +280,30 @@ def training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
     fingerprint = adapter.card.get("fingerprint")
     known = home.registry.cohorts(adapter.project_id)
     return next((one for one in known if one.fingerprint == fingerprint), None)
+
+
+def trained_patients(
+    home: Home, adapter: AdapterRecord, roles: Mapping[str, str]
+) -> frozenset[str] | None:
+    """The patients that training or a choice saw; None where they cannot be told from others.
+
+    `roles` are those of the manifest to compare with: where its patients are not named in the
+    column that named them in training, a name may be anybody's.
+    """
+    record = training_cohort(home, adapter)
+    column = None if record is None else _names_patients(record.roles)
+    if record is None or column is None or column != _names_patients(roles):
+        return None
+    try:
+        cohort = load(home.settings, home.registry.project(adapter.project_id), record)
+    except InputError:  # moved or changed since: its files and rows are known by their hashes
+        return None
+    return frozenset(case.patient_id for case in cohort.cases if case.split != "test")
+
+
+def _names_patients(roles: Mapping[str, str]) -> str | None:
+    """The column that tells patients apart; None where rows have only their numbers."""
+    return next(
+        (column for role in ("patient_id", "case_id") for column, given in roles.items()
+         if role in given.split(",")), None,
+    )  # fmt: skip

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import fmstudio
+from fmstudio.adapters import trained_on
 from fmstudio.adapters.bundle import seal
 from fmstudio.adapters.lora import Adapted, save, shared_model
 from fmstudio.adapters.probes import write_probes
 from fmstudio.adapters.processor import Processor, write_processors
 from fmstudio.adapters.readout import Readout
+from fmstudio.cohort.fingerprint import contents
 from fmstudio.contracts import pipeline
 from fmstudio.model.bases import base_info
 from fmstudio.model.checkpoints import find_checkpoint
@@ -51,6 +53,9 @@ def write_adapter(
     _write(folder / "calibration.json", readout.as_dict())
     card = _card(project, material, config, processors, result, settings, model.config.base_sha256)
     _write(folder / "card.json", card)
+    seen = [case for split in ("train", "validation") for case in material.cases[split]]
+    known = contents(seen, card["columns"])
+    _write(folder / trained_on.FILE, trained_on.as_json(known, material.cohort.fingerprint))
     write_probes(folder, settings)
     seal(folder, card)
     return card
