@@ -143,7 +143,6 @@ def _elapsed(seconds: float) -> str:
 
 def _read_file(path: Path, rows: _Rows) -> None:
     table = open_table(path)
-    rows.remarks.extend(table.remarks)
     cells: list[tuple[str, ...]] = []
     for chunk in table.chunks:
         cells.extend(zip(*(map(_text, column) for column in chunk), strict=True))
@@ -152,6 +151,7 @@ def _read_file(path: Path, rows: _Rows) -> None:
                 f"{path.name} has more than {len(cells)} rows: too many for a table of one case.",
                 hint="Give it as a device log, which is made for long recordings.",
             )
+    rows.remarks.extend(table.remarks)
     if not cells:
         rows.remarks.append(f"{path.name} has a header and no row: nothing is known from it.")
         return

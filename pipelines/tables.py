@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from fmstudio.errors import UnreadableFile
 from fmstudio.office import unescape
 from pipelines.encoding import detect_encoding
 from pipelines.filetypes import check_zip_size, identify, refuse_wrong_ending, require_file
+from pipelines.table_layout import SAMPLE_ROWS, find_delimiter, find_layout
 
 CHUNK_ROWS = 20_000
 MAX_COLUMNS = 4_096
@@ -28,6 +29,7 @@ MAX_PARQUET_ROWS = 50_000_000
 MAX_CELL = 1_000_000  # characters
 
 Column = list[str] | np.ndarray
+Row = tuple[int, list[str]]  # the line that it ends in, and its cells
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,14 @@ class TextTable:
     """A table as it is read: `names` of the columns and `chunks` of them, each column's cells.
 
     A column of a chunk is a list of texts, or an array of numbers or datetime64 where the file
-    itself says so (Parquet). `decimal` is "," where the file writes decimal commas.
+    itself says so (Parquet). `decimal` is "," where the file writes decimal commas. `remarks` are
+    complete once the chunks have been read.
     """
 
     names: tuple[str, ...]
     chunks: Iterator[list[Column]]
     decimal: str = "."
-    remarks: tuple[str, ...] = ()
+    remarks: Sequence[str] = ()
 
 
 def open_table(path: Path) -> TextTable:
@@ -71,19 +74,18 @@ def _open_text(path: Path) -> TextTable:
     csv.field_size_limit(MAX_CELL)
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
         # Cut short, so that an unclosed quotation mark cannot make one cell of them all.
-        start = [line[: MAX_CELL // 50] for line in itertools.islice(_lines(stream), 50)]
-    skipped = next((i for i, line in enumerate(start) if not _is_preamble(line)), None)
-    if skipped is None:
+        read = itertools.islice(_lines(stream), SAMPLE_ROWS)
+        start = [line[: MAX_CELL // 50] for line in read]
+    lines = [line for line in start if line.strip() and not _is_comment(line)]
+    if not lines:
         raise UnreadableFile(f"{path.name} holds no table.", hint="Export it again, with a header.")
-    lines = [line for line in start[skipped:] if line.strip()]
-    delimiter = _delimiter(lines)
+    delimiter = find_delimiter(lines)
     decimal = "," if delimiter != "," and _writes_decimal_commas(lines[1:], delimiter) else "."
     if delimiter not in ",\t":
         remarks.append(f"{path.name}: columns are separated by '{delimiter}'.")
     if decimal == ",":
         remarks.append(f"{path.name}: decimal commas were read.")
-    rows = _text_rows(path, encoding, delimiter, skipped)
-    return _with_header(path, rows, decimal, remarks)
+    return _laid_out(path, _text_rows(path, encoding, delimiter), decimal, remarks)
 
 
 def _lines(stream: Iterator[str]) -> Iterator[str]:
@@ -92,19 +94,8 @@ def _lines(stream: Iterator[str]) -> Iterator[str]:
     return iter(lambda: readline(4 * MAX_CELL), "")
 
 
-def _is_preamble(line: str) -> bool:
-    return not line.strip() or line.startswith("#") or line.strip().lower().startswith("sep=")
-
-
-def _delimiter(lines: Sequence[str]) -> str:
-    """The delimiter that splits the header, and the following lines most evenly."""
-
-    def fit(delimiter: str) -> tuple[float, int]:
-        counts = [len(row) for row in csv.reader(lines, delimiter=delimiter)]
-        same = sum(count == counts[0] for count in counts) / len(counts)
-        return (same if counts[0] > 1 else 0.0, counts[0])
-
-    return max((",", ";", "\t", "|"), key=fit)
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#") or line.strip().lower().startswith("sep=")
 
 
 def _writes_decimal_commas(lines: Sequence[str], delimiter: str) -> bool:
@@ -114,15 +105,14 @@ def _writes_decimal_commas(lines: Sequence[str], delimiter: str) -> bool:
     return commas > points
 
 
-def _text_rows(path: Path, encoding: str, delimiter: str, skipped: int) -> Iterator[list[str]]:
+def _text_rows(path: Path, encoding: str, delimiter: str) -> Iterator[Row]:
     with path.open(encoding=encoding, errors="replace", newline="") as stream:
-        for _ in itertools.islice(_lines(stream), skipped):
-            pass
         lines = (line.replace("\0", "") for line in _lines(stream))
+        reader = csv.reader(lines, delimiter=delimiter)
         try:
-            for row in csv.reader(lines, delimiter=delimiter):
+            for row in reader:
                 if row and any(map(str.strip, row)):
-                    yield row
+                    yield reader.line_num, row
         except csv.Error as fault:
             raise UnreadableFile(
                 f"{path.name} is not a well-formed table ({fault}).",
@@ -130,10 +120,45 @@ def _text_rows(path: Path, encoding: str, delimiter: str, skipped: int) -> Itera
             ) from fault
 
 
-def _with_header(
-    path: Path, rows: Iterator[list[str]], decimal: str, remarks: list[str]
-) -> TextTable:
-    names = [" ".join(name.split()) for name in next(rows, [])]
+# --- header and rows --------------------------------------------------------------------------
+
+
+def _laid_out(path: Path, rows: Iterator[Row], decimal: str, remarks: list[str]) -> TextTable:
+    """The table whose rows these are, with lines above its header and comments left out."""
+    read = list(itertools.islice(rows, SAMPLE_ROWS))
+    comments = [row for row in read if _is_comment(row[1][0])]
+    first = [row for row in read if not _is_comment(row[1][0])]
+    layout = find_layout([cells for _, cells in first], decimal)
+    if layout.header is None:
+        names = _commented_names(comments, len(first[0][1]))
+        if not names:
+            names = [f"column {i + 1}" for i in range(len(first[0][1]))]
+            remarks.append(f"{path.name} has no header: its columns are named by their place.")
+        begin = first[0][0]
+    else:
+        names = first[layout.header][1] if first else []
+        if layout.shifted:
+            names = ["", *names]
+            remarks.append(f"{path.name}: the first column has no name in the header.")
+        if layout.header:
+            lines = f"{layout.header} line{'s' * (layout.header > 1)}"
+            remarks.append(f"{path.name}: {lines} above its header were left out.")
+        begin = first[layout.header][0] + 1 if first else 0
+    names = _checked_names(path, names)
+    below = itertools.chain((row for row in read if row[0] >= begin), rows)
+    chunks = _chunks(path, below, names, remarks)
+    return TextTable(tuple(names), chunks, decimal, remarks)
+
+
+def _commented_names(comments: Sequence[Row], width: int) -> list[str]:
+    """The names in the last comment if they are as many as the columns: "# time,ecg"."""
+    if not comments or len(comments[-1][1]) != width:
+        return []
+    return [comments[-1][1][0].lstrip("# "), *comments[-1][1][1:]]
+
+
+def _checked_names(path: Path, given: Sequence[str]) -> list[str]:
+    names = [" ".join(name.split()) for name in given]
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -150,15 +175,52 @@ def _with_header(
             f"{path.name} has more than one column named '{twice[0]}'.",
             hint="Give every column a name of its own.",
         )
-    return TextTable(tuple(names), _chunks(rows, len(names)), decimal, tuple(remarks))
+    return names
 
 
-def _chunks(rows: Iterator[list[str]], width: int) -> Iterator[list[Column]]:
-    """Columns of at most CHUNK_ROWS rows; short rows are filled with empty cells."""
-    while chunk := list(itertools.islice(rows, CHUNK_ROWS)):
-        if any(len(row) != width for row in chunk):
-            chunk = [(row + [""] * width)[:width] for row in chunk]
-        yield [list(column) for column in zip(*chunk, strict=True)]
+def _chunks(
+    path: Path, rows: Iterable[Row], names: Sequence[str], remarks: list[str]
+) -> Iterator[list[Column]]:
+    """Columns of at most CHUNK_ROWS rows; short rows are filled with empty cells.
+
+    Comments and repetitions of the header are left out and counted in `remarks` at the end. Raises
+    UnreadableFile for a row with more filled cells than there are names.
+    """
+    width, header, rows = len(names), list(names), iter(rows)
+    comments = repeated = 0
+    while part := list(itertools.islice(rows, CHUNK_ROWS)):
+        chunk = []
+        for line, row in part:
+            if row[0].startswith("#") and _is_remark(row):
+                comments += 1
+                continue
+            if len(row) != width:
+                row = _fitted(path, line, row, width)
+            if row == header:
+                repeated += 1
+            else:
+                chunk.append(row)
+        if chunk:
+            yield [list(column) for column in zip(*chunk, strict=True)]
+    if comments:
+        remarks.append(f"{path.name}: comments among its rows were left out: {comments}.")
+    if repeated:
+        remarks.append(f"{path.name}: its header stands {repeated} more times among the rows.")
+
+
+def _is_remark(row: Sequence[str]) -> bool:
+    """True for a comment; "#1" beside other cells may be the name of something."""
+    return not any(map(str.strip, row[1:])) or row[0][1:2] in (" ", "#")
+
+
+def _fitted(path: Path, line: int, row: list[str], width: int) -> list[str]:
+    if any(map(str.strip, row[width:])):
+        raise UnreadableFile(
+            f"{path.name}: line {line} has {len(row)} cells, and the header names {width} columns.",
+            hint="Look for a decimal comma or a comma within a text that is not in quotation"
+            " marks, or name every column.",
+        )
+    return (row + [""] * width)[:width]
 
 
 # --- XLSX -------------------------------------------------------------------------------------
@@ -180,9 +242,9 @@ def _open_sheet(path: Path) -> TextTable:
     if len(book.worksheets) > 1:
         remarks.append(f"{path.name}: only the sheet '{sheet.title}' was read.")
 
-    def rows() -> Iterator[list[str]]:
+    def rows() -> Iterator[Row]:
         try:
-            for count, row in enumerate(sheet.iter_rows(values_only=True)):
+            for count, row in enumerate(sheet.iter_rows(values_only=True), start=1):
                 if count > MAX_SHEET_ROWS:
                     raise UnreadableFile(
                         f"{path.name} has more than {MAX_SHEET_ROWS} rows.",
@@ -191,7 +253,7 @@ def _open_sheet(path: Path) -> TextTable:
                 typed = (unescape(cell) if isinstance(cell, str) else cell for cell in row)
                 cells = [_cell_text(value) for value in typed]
                 if any(cells):
-                    yield cells
+                    yield count, cells
         except UnreadableFile:
             raise
         except Exception as fault:
@@ -200,7 +262,7 @@ def _open_sheet(path: Path) -> TextTable:
                 hint="Save it again as .xlsx.",
             ) from fault
 
-    return _with_header(path, rows(), ".", remarks)
+    return _laid_out(path, rows(), ".", remarks)
 
 
 def _cell_text(value: object) -> str:
@@ -247,12 +309,12 @@ def _open_parquet(path: Path) -> TextTable:
                 hint="Export or copy the file again.",
             ) from fault
 
-    checked = _with_header(path, iter([list(names)]), ".", [])
-    if len(checked.names) != len(names):
+    checked = _checked_names(path, names)
+    if len(checked) != len(names):
         raise UnreadableFile(
             f"{path.name} has a column without a name.", hint="Give every column a name."
         )
-    return TextTable(checked.names, chunks())
+    return TextTable(tuple(checked), chunks())
 
 
 def _arrow_column(column: object) -> Column:

@@ -228,8 +228,13 @@ def test_semicolons_and_decimal_commas_are_found_for_the_whole_file(read_table) 
 
 
 def test_quoted_line_ends_ragged_rows_and_comment_lines_do_no_harm(read_table) -> None:
-    got = read_table('# exported\n\nname,value\nplan,"rest\nfluids"\nNa\nK,4.1,x,y\n')
+    got = read_table('# exported\n\nname,value\nplan,"rest\nfluids"\nNa\nK,4.1,,\n')
     assert rows(got) == [("plan", "rest\nfluids"), ("Na", None), ("K", 4.1)]
+
+
+def test_a_cell_too_many_is_a_fault_that_names_its_line(read_table) -> None:
+    with pytest.raises(UnreadableFile, match=r"line 4 has 3 cells, and the header names 2"):
+        read_table("name,value\nNa,140\n\nK,4,1\n")
 
 
 def test_workbook_and_parquet_say_the_same_as_csv(tmp_path: Path) -> None:
