@@ -1,11 +1,23 @@
-"""Where a DICOM picture lies and how large it is: spacing, place in its series, time per frame."""
+"""Where a DICOM picture lies and how large it is: spacing, place and moment, time per frame.
+
+References are to the DICOM standard, part 3.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from pydicom.dataset import Dataset
 
 from pipelines.frames import plausible
+from pipelines.slices import NOWHERE, Place, normal_of
+
+# Dimensions of an enhanced image that are space: whatever else tells frames apart is a moment.
+_SPACE = (
+    0x00209056, 0x00209057, 0x00200032, 0x00200037, 0x00209113, 0x00209116, 0x00201041,
+    0x00209301, 0x00209302, 0x0020930E, 0x0020930F,
+)  # fmt: skip
 
 
 def _numbers(value: object, count: int) -> tuple[float, ...] | None:
@@ -44,16 +56,116 @@ def spacing_and_aspect(header: Dataset) -> tuple[tuple[float, float] | None, flo
     return None, plausible(ratio[0] / ratio[1]) if ratio and min(ratio) > 0 else 1.0
 
 
-def place(header: Dataset) -> tuple[tuple[object, ...], float | None]:
-    """(key of the series of parallel slices, position in mm along their normal), or ((), None)."""
+def series_of(header: Dataset) -> tuple[object, ...]:
+    """The key that parallel slices of one series share, or () for a picture that lies nowhere."""
     cosines = _numbers(header.get("ImageOrientationPatient"), 6)
     corner = _numbers(header.get("ImagePositionPatient"), 3)
     series = header.get("SeriesInstanceUID")
     if cosines is None or corner is None or not series:
-        return (), None
-    normal = np.cross(cosines[:3], cosines[3:])
-    key = (str(series), header.get("Rows"), header.get("Columns"), *np.round(cosines, 2).tolist())
-    return key, float(normal @ np.array(corner))
+        return ()
+    return (str(series), header.get("Rows"), header.get("Columns"), *np.round(cosines, 2).tolist())
+
+
+def slice_place(header: Dataset) -> Place:
+    """Where a single slice lies and which moment, echo or instance of that place it is."""
+    cosines = _numbers(header.get("ImageOrientationPatient"), 6)
+    moment = tuple(
+        _number(header.get(keyword))
+        for keyword in (
+            "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "InstanceNumber",
+        )
+    )  # fmt: skip
+    position = _along(cosines, _numbers(header.get("ImagePositionPatient"), 3))
+    return Place(_parallel(cosines), position, moment)
+
+
+def frame_places(header: Dataset, frames: int) -> list[Place]:
+    """Where each frame of a file lies: by its functional groups (C.7.6.16.2.3), by the offsets of a
+    dose grid (C.8.8.3.2) or the slices of nuclear medicine (C.8.4.15), else nowhere.
+    """
+    per_frame = header.get("PerFrameFunctionalGroupsSequence") or []
+    if len(per_frame) == frames:
+        shared = (header.get("SharedFunctionalGroupsSequence") or [Dataset()])[0]
+        dimensions = [
+            int(each.get("DimensionIndexPointer") or 0)
+            for each in header.get("DimensionIndexSequence") or []
+        ]
+        return [_frame_place(item, shared, dimensions) for item in per_frame]
+    return _grid_places(header, frames) or _tomographic_places(header, frames) or [NOWHERE] * frames
+
+
+def _frame_place(item: Dataset, shared: Dataset, dimensions: Sequence[int]) -> Place:
+    """One frame by its own functional groups, else by those that all frames share."""
+
+    def group(name: str, keyword: str) -> object:
+        for holder in (item, shared):
+            for found in (holder.get(name) or [])[:1]:
+                if found.get(keyword) is not None:
+                    return found.get(keyword)
+        return None
+
+    cosines = _numbers(group("PlaneOrientationSequence", "ImageOrientationPatient"), 6)
+    cosines = cosines or _numbers(
+        group("PlaneOrientationVolumeSequence", "ImageOrientationVolume"), 6
+    )
+    corner = _numbers(group("PlanePositionSequence", "ImagePositionPatient"), 3)
+    corner = corner or _numbers(group("PlanePositionVolumeSequence", "ImagePositionVolume"), 3)
+    position = _along(cosines, corner)
+    content = (item.get("FrameContentSequence") or [Dataset()])[0]
+    if position is None:  # how the stack counts its slices (C.7.6.16.2.2)
+        position = _number(content.get("InStackPositionNumber"), None)
+    values = _numbers(content.get("DimensionIndexValues"), len(dimensions)) or ()
+    moment = (
+        *(value for pointer, value in zip(dimensions, values, strict=False)
+          if pointer not in _SPACE),
+        _number(content.get("TemporalPositionIndex")),
+        _number(group("TemporalPositionSequence", "TemporalPositionTimeOffset")),
+        _number(group("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime")),
+        str(content.get("FrameReferenceDateTime") or content.get("FrameAcquisitionDateTime") or ""),
+    )  # fmt: skip
+    segment = group("SegmentIdentificationSequence", "ReferencedSegmentNumber")
+    return Place((content.get("StackID"), str(segment), *_parallel(cosines)), position, moment)
+
+
+def _grid_places(header: Dataset, frames: int) -> list[Place]:
+    offsets = _numbers(header.get("GridFrameOffsetVector"), frames) if frames > 1 else None
+    cosines = _numbers(header.get("ImageOrientationPatient"), 6)
+    corner = _numbers(header.get("ImagePositionPatient"), 3)
+    start = _along(cosines, corner)
+    if offsets is None or cosines is None or start is None:
+        return []
+    # Offsets count along rows x columns; those that do not begin at 0 are positions themselves.
+    sign = float(np.sign(normal_of(cosines) @ np.cross(cosines[:3], cosines[3:])))
+    start = start if offsets[0] == 0 else 0.0
+    return [Place(_parallel(cosines), start + sign * offset) for offset in offsets]
+
+
+def _tomographic_places(header: Dataset, frames: int) -> list[Place]:
+    numbers = _numbers(header.get("SliceVector"), frames) if frames > 1 else None
+    detector = (header.get("DetectorInformationSequence") or [Dataset()])[0]
+    cosines = _numbers(detector.get("ImageOrientationPatient"), 6)
+    start = _along(cosines, _numbers(detector.get("ImagePositionPatient"), 3))
+    step = _number(header.get("SpacingBetweenSlices"), None)
+    if numbers is None or cosines is None or start is None or not step:
+        return []
+    sign = float(np.sign(normal_of(cosines) @ np.cross(cosines[:3], cosines[3:])))
+    return [Place(_parallel(cosines), start + sign * step * (n - 1)) for n in numbers]
+
+
+def _along(cosines: tuple[float, ...] | None, corner: tuple[float, ...] | None) -> float | None:
+    """The position of a slice along its normal in mm, or None."""
+    if cosines is None or corner is None:
+        return None
+    return float(normal_of(cosines) @ np.array(corner))
+
+
+def _parallel(cosines: tuple[float, ...] | None) -> tuple[float, ...]:
+    return () if cosines is None else tuple(np.round(cosines, 2).tolist())
+
+
+def _number(value: object, otherwise: float | None = 0.0) -> float | None:
+    numbers = _numbers([value], 1)
+    return numbers[0] if numbers else otherwise
 
 
 def timing(header: Dataset) -> float | None:

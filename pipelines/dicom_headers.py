@@ -19,13 +19,11 @@ import pydicom
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
     SecondaryCaptureImageStorage,
 )
 
 from pipelines.decoding import decoding
+from pipelines.dicom_stream import opener, pixel_parts, plain_syntax
 
 # What tells who the patient is, of the elements that are found filled in practice (Table E.1-1).
 IDENTIFIERS = (
@@ -62,6 +60,14 @@ _KEPT = frozenset((
     "RegionLocationMinY0", "RegionLocationMaxX1", "RegionLocationMaxY1", "RegionSpatialFormat",
     "RegionDataType", "RegionFlags", "LUTDescriptor", "LUTExplanation", "LUTData",
     "StartTrim", "StopTrim", "EffectiveDuration", "ActualFrameDuration", "TimeRange",
+    "FrameContentSequence", "StackID", "InStackPositionNumber", "DimensionIndexSequence",
+    "DimensionIndexPointer", "FunctionalGroupPointer", "DimensionIndexValues",
+    "TemporalPositionIndex", "TemporalPositionSequence", "TemporalPositionTimeOffset",
+    "CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime", "TriggerTime",
+    "TemporalPositionIdentifier", "PlanePositionVolumeSequence", "ImagePositionVolume",
+    "PlaneOrientationVolumeSequence", "ImageOrientationVolume", "SegmentIdentificationSequence",
+    "ReferencedSegmentNumber", "GridFrameOffsetVector", "DoseGridScaling", "SliceVector",
+    "DetectorInformationSequence",
 ))  # fmt: skip
 _NEW_UIDS = frozenset(("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID",
                        "FrameOfReferenceUID"))  # fmt: skip
@@ -82,7 +88,7 @@ def header_facts(path: Path) -> dict[str, list[str]]:
 
     Raises UnreadableFile if the header cannot be read.
     """
-    header = _read(path, pixels=False)
+    header = _read(path)
     with decoding(path.name):
         made_by = " ".join(
             str(header.get(word, "")).strip() for word in ("Manufacturer", "ManufacturerModelName")
@@ -103,9 +109,14 @@ def without_identity(path: Path) -> bytes:
 
     Raises UnreadableFile if it cannot be read or written again.
     """
-    stored = _read(path, pixels=True)
-    with warnings.catch_warnings(), decoding(path.name, "Export it again as DICOM."):
+    with (
+        warnings.catch_warnings(),
+        decoding(path.name, "Export it again as DICOM."),
+        opener(path)() as stream,
+    ):
         warnings.simplefilter("ignore")
+        stored = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+        pixels_at = stream.tell()
         _strip(stored)
         for word in _EMPTIED:
             setattr(stored, word, "")
@@ -124,6 +135,10 @@ def without_identity(path: Path) -> bytes:
         stored.preamble = b"\0" * 128
         out = io.BytesIO()
         stored.save_as(out, enforce_file_format=True)
+        # The pixels, which may be many, are copied as they lie; what follows them is left out.
+        stream.seek(pixels_at)
+        for part in pixel_parts(stream, stored, stored.file_meta.TransferSyntaxUID):
+            out.write(part)
         return out.getvalue()
 
 
@@ -136,15 +151,14 @@ def _complete_meta(stored: pydicom.FileDataset, name: str) -> None:
     stored.file_meta.MediaStorageSOPInstanceUID = stored.SOPInstanceUID
     stored.file_meta.MediaStorageSOPClassUID = stored.SOPClassUID
     if "TransferSyntaxUID" not in stored.file_meta:
-        implicit, little = stored.original_encoding
-        plain = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-        stored.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else plain
+        stored.file_meta.TransferSyntaxUID = plain_syntax(stored)
 
 
-def _read(path: Path, pixels: bool) -> pydicom.FileDataset:
+def _read(path: Path) -> pydicom.FileDataset:
     with warnings.catch_warnings(), decoding(path.name, "Export it again as DICOM."):
         warnings.simplefilter("ignore")
-        return pydicom.dcmread(path, stop_before_pixels=not pixels, force=True)
+        with opener(path)() as stream:
+            return pydicom.dcmread(stream, stop_before_pixels=True, force=True)
 
 
 def _strip(stored: Dataset) -> None:

@@ -77,7 +77,7 @@ class Ehr:
     kind: str = "table"
     suffixes: tuple[str, ...] = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
     order: int = 1
-    version: int = 1
+    version: int = 2
     inline: bool = True
     hints: tuple[str, ...] = ("lab", "vital", "blood", "chart", "record")
 

@@ -8,10 +8,12 @@ they have been resized; then a window maps them to [0, 1].
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
+
+from pipelines.slices import NOWHERE, Place
 
 # Channels that differ by no more (of 255) are noise of JPEG or video compression, not colour ...
 COLOUR_NOISE = 24
@@ -48,9 +50,10 @@ class Stack:
 
     `pictures(indices)` yields, for ascending indices, grey (H, W) float32 in the file's units or
     colour (H, W, 3) uint8. `size` is (rows, columns); `aspect` is the height of a pixel over its
-    width. `series` and `position` (in mm, along the normal of the slices) tell which single slices
-    belong together. `seconds` is the time of each picture where there is time. `about` are facts
-    for captions, none of them about the person.
+    width. `windows` holds a window for each picture where they differ. `series` and `place` tell
+    which single slices belong together, `instance` which of them are the same one twice. `seconds`
+    is the time of each picture where there is time. `about` are facts for captions, none of them
+    about the person. `noted` is filled while pictures are decoded, with what was found on the way.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Stack:
     size: tuple[int, int]
     pictures: Callable[[Sequence[int]], Iterable[np.ndarray]]
     window: Window | None = None
+    windows: tuple[Window | None, ...] = ()
     inverted: bool = False
     hounsfield: bool = False
     aspect: float = 1.0
@@ -66,8 +70,14 @@ class Stack:
     seconds: tuple[float, ...] = ()
     about: tuple[str, ...] = ()
     series: tuple[object, ...] = ()
-    position: float | None = None
+    place: Place = NOWHERE
+    instance: str = ""
     remarks: tuple[str, ...] = ()
+    noted: list[str] = field(default_factory=list)
+
+    def window_of(self, index: int) -> Window | None:
+        """The file's own window of one picture."""
+        return self.windows[index] if self.windows else self.window
 
 
 def evenly(count: int, wanted: int) -> list[int]:
@@ -142,46 +152,60 @@ def percentiles(pictures: Sequence[np.ndarray], low: float, high: float, name: s
     return Window(float(black), float(white), name)
 
 
-def is_sensible(window: Window, pictures: Sequence[np.ndarray]) -> bool:
-    """False for a window that would show a blank or nearly flat picture.
+def are_sensible(windows: Sequence[Window], pictures: Sequence[np.ndarray]) -> bool:
+    """False for windows, one a picture, that would show blank or nearly flat pictures.
 
     Files carry windows left over from another rescale: at least 2 % of the pixels must lie inside,
-    and the bulk of the picture must fill 5 % of the window.
+    and the bulk of the pictures must fill 5 % of the window.
     """
-    if not window.high > window.low:
+    if not all(window.high > window.low for window in windows):
         return False
-    values = np.concatenate([picture.ravel() for picture in pictures])
-    inside = ((values > window.low) & (values < window.high)).mean()
+    values = np.concatenate(
+        [
+            ((picture - window.low) / (window.high - window.low)).ravel()
+            for window, picture in zip(windows, pictures, strict=True)
+        ]
+    )
+    inside = ((values > 0) & (values < 1)).mean()
     bulk = np.subtract(*np.percentile(values, [99, 1]))
-    return bool(inside >= 0.02 and bulk >= 0.05 * (window.high - window.low))
+    return bool(inside >= 0.02 and bulk >= 0.05)
 
 
-def grey_window(stack: Stack, pictures: Sequence[np.ndarray], remarks: list[str]) -> Window:
-    """The window for the grey pictures of a stack: the file's own, else 1st to 99th percentile."""
-    if stack.window is not None and is_sensible(stack.window, pictures):
-        return stack.window
+def grey_window(
+    stack: Stack, indices: Sequence[int], pictures: Sequence[np.ndarray], remarks: list[str]
+) -> Callable[[int], Window]:
+    """The window of each grey picture of a stack: the file's own, else 1st to 99th percentile.
+
+    Decided on the `pictures` that have these `indices`.
+    """
+    own = [stack.window_of(index) for index in indices]
+    told = [window for window in own if window is not None]
+    if len(told) == len(own) and are_sensible(told, pictures):
+        return lambda index: stack.window_of(index) or told[0]
     window = percentiles(pictures, 1, 99, "1st to 99th percentile")
     if window.high <= window.low:
         remarks.append(f"{stack.file}: one grey value throughout, so there is nothing to see.")
-        return Window(window.low, window.low + 1)
-    why = "" if stack.window is None else " because its own window would show a blank picture"
+        flat = Window(window.low, window.low + 1)
+        return lambda index: flat
+    why = " because its own window would show a blank picture" if len(told) == len(own) else ""
     remarks.append(f"{stack.file}: brightness stretched from 1st to 99th percentile{why}.")
-    return window
+    return lambda index: window
 
 
 def look(
-    stack: Stack, pictures: Sequence[np.ndarray], remarks: list[str]
-) -> Callable[[np.ndarray], np.ndarray]:
-    """How to show the pictures of a stack, decided on some of them: a function to [0, 1] float32.
+    stack: Stack, indices: Sequence[int], pictures: Sequence[np.ndarray], remarks: list[str]
+) -> Callable[[int, np.ndarray], np.ndarray]:
+    """How to show the pictures of a stack: a function of index and picture to [0, 1] float32.
 
-    Colour within the noise of compression becomes grey, real colour stays, grey is windowed.
+    Decided on some `pictures`, which have these `indices`. Colour within the noise of compression
+    becomes grey, real colour stays, grey is windowed.
     """
     if not all(is_grey(picture) for picture in pictures):
-        return lambda picture: picture / np.float32(255)
-    window = grey_window(stack, [to_grey(picture) for picture in pictures], remarks)
+        return lambda index, picture: picture / np.float32(255)
+    window = grey_window(stack, indices, [to_grey(picture) for picture in pictures], remarks)
     if stack.inverted:
-        return lambda picture: 1 - window.apply(to_grey(picture))
-    return lambda picture: window.apply(to_grey(picture))
+        return lambda index, picture: 1 - window(index).apply(to_grey(picture))
+    return lambda index, picture: window(index).apply(to_grey(picture))
 
 
 def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) -> list[np.ndarray]:
@@ -191,8 +215,9 @@ def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) 
     """
     pictures = [shrink(each, side, stack.aspect) for each in stack.pictures(indices)]
     remarks.extend(stack.remarks)
-    show = look(stack, pictures, remarks)
-    return [show(each) for each in pictures]
+    remarks.extend(dict.fromkeys(stack.noted))
+    show = look(stack, indices, pictures, remarks)
+    return [show(index, each) for index, each in zip(indices, pictures, strict=True)]
 
 
 def eight_bits(picture: np.ndarray) -> np.ndarray:

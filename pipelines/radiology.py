@@ -33,6 +33,7 @@ from pipelines.frames import (
     shrink,
 )
 from pipelines.images import open_picture
+from pipelines.slices import in_order, missing, volumes
 
 SIDE = 224
 MAX_FRAMES = 16
@@ -66,7 +67,7 @@ class Radiology:
         ".bmp", ".webp",
     )  # fmt: skip
     order: int = 0
-    version: int = 1
+    version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
         "image", "film", "xray", "cxr", "chest", "ct", "mri", "scan", "slice", "mammogram",
@@ -163,21 +164,38 @@ def _open(sources: Sequence[Source], remarks: list[str]) -> list[Stack]:
         if len(slices) < 2:
             merged.append(stack)
         elif stack is slices[0]:
-            merged.append(_series(slices))
-            remarks.append(f"{len(slices)} slices of one series, ordered by their position.")
+            merged.append(_series(slices, remarks))
     return merged
 
 
-def _series(slices: Sequence[Stack]) -> Stack:
-    """Single slices as one stack, ordered along their normal."""
-    ordered = sorted(slices, key=lambda each: each.position or 0.0)
+def _series(slices: Sequence[Stack], remarks: list[str]) -> Stack:
+    """Single slices as one stack, ordered along their normal; what was given twice is read once."""
+    once = list({(each.instance or each, each.place): each for each in slices}.values())
+    if twice := len(slices) - len(once):
+        remarks.append(f"{twice} slice{'s' * (twice > 1)} of one series given twice, read once.")
+    places = [each.place for each in once]
+    ordered = [once[index] for index in in_order(places)]
+    remarks.append(f"{len(ordered)} slices of one series, ordered by their position.")
+    if (several := volumes(places)) > 1:
+        remarks.append(f"Up to {several} of them lie at one place; they are read volume by volume.")
+    if absent := missing(places):
+        remarks.append(f"{absent} slice{'s' * (absent > 1)} seem to be missing between others.")
+    windows = tuple(each.window for each in ordered)
+    noted: list[str] = []
 
     def pictures(indices: Sequence[int]) -> Iterator[np.ndarray]:
         for index in indices:
             yield from ordered[index].pictures([0])
+            noted.extend(ordered[index].noted)
 
-    remarks = dict.fromkeys(remark for each in ordered for remark in each.remarks)
-    return replace(ordered[0], count=len(ordered), pictures=pictures, remarks=tuple(remarks))
+    return replace(
+        ordered[0],
+        count=len(ordered),
+        pictures=pictures,
+        windows=windows if len(set(windows)) > 1 else (),
+        remarks=tuple(dict.fromkeys(remark for each in ordered for remark in each.remarks)),
+        noted=noted,
+    )
 
 
 def _chosen(stacks: Sequence[Stack], remarks: list[str]) -> Iterator[tuple[Stack, list[int]]]:
@@ -243,8 +261,9 @@ def _windows(stack: Stack, indices: Sequence[int]) -> dict[str, np.ndarray]:
         "1st to 99th percentile": percentiles([picture], 1, 99),
         "High contrast": percentiles([picture], 10, 90),
     }
-    if stack.window is not None:
-        presets[stack.window.name[:1].upper() + stack.window.name[1:]] = stack.window
+    own = stack.window_of(middle)
+    if own is not None:
+        presets[own.name[:1].upper() + own.name[1:]] = own
     shown = {name: window.apply(picture) for name, window in presets.items()}
     return {name: _visible(1 - each if stack.inverted else each) for name, each in shown.items()}
 

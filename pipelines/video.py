@@ -61,7 +61,7 @@ class Video:
         ".mp4", ".m4v", ".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".webm", ".gif", ".dcm",
     )  # fmt: skip
     order: int = 5
-    version: int = 1
+    version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
         "cine", "clip", "echo", "ultrasound", "loop", "movie", "endoscopy", "gait",
@@ -197,11 +197,11 @@ def _moment(stack: Stack, index: int) -> str:
 def _player(stack: Stack) -> tuple[bytes, str]:
     """The whole clip, small: at its own speed, with frames left out where there are very many."""
     indices = evenly(stack.count, PLAYER_FRAMES)
-    few = [shrink(each, STRIP_SIDE) for each in stack.pictures(evenly(stack.count, 4))]
-    show = look(stack, few, [])
+    few = evenly(stack.count, 4)
+    show = look(stack, few, [shrink(each, STRIP_SIDE) for each in stack.pictures(few)], [])
     frames = (
-        eight_bits(show(shrink(each, _player_side(stack), stack.aspect)))
-        for each in stack.pictures(indices)
+        eight_bits(show(index, shrink(each, _player_side(stack), stack.aspect)))
+        for index, each in zip(indices, stack.pictures(indices), strict=True)
     )
     return encode(frames, 1 / (seconds_between(stack, indices) or SECONDS_UNKNOWN))
 

@@ -39,6 +39,7 @@ def main(seconds: float, memory_mb: int) -> None:
         _alarm(seconds + GRACE_SECONDS)
         header, parts = _answer(request)
         send(answers, header, parts)
+        del header, parts  # what was read may be large, and must not lie beside the next input
         _alarm(0.0)
 
 
