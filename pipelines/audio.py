@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import math
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ import soxr
 from fmstudio.errors import ConstantSignal, UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.drawing import draw_sound
+from pipelines.headers import about_files, without_headers
 from pipelines.sound_files import read_sound
 
 MAX_RATE = 16_000.0
@@ -103,6 +104,17 @@ class Audio:
             media_type="audio/wav" if media else "",
             remarks=read.remarks,
         )
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the files say beside their sound: titles, names and places in tags."""
+        return about_files(sources)
+
+    def stripped(self, source: Source) -> bytes | None:
+        """The file without what it says of the patient; None where it says nothing.
+
+        Raises UnreadableFile, naming the file.
+        """
+        return without_headers(source)
 
 
 def _caption(part: dict, rate: float) -> str:

@@ -5,7 +5,7 @@ Channels of all files of a case share one grid of times from 0; a missing readin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,6 +17,7 @@ from fmstudio.types import ModalityInput, Preview, Quantity, Source
 from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
+from pipelines.headers import about_files, without_headers
 from pipelines.log_tables import read_log
 from pipelines.quantities import find_quantity
 from pipelines.recordings import Channel, Recording, align, merge
@@ -86,6 +87,17 @@ class DeviceLogs:
         if strip:
             images.append((draw_curves(strip), f"{STRIP_SECONDS:g} s from the middle"))
         return Preview(images=tuple(images), table=_ranges(channels), remarks=tuple(remarks))
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the files say beside their signals: patient, comments, annotations."""
+        return about_files(sources)
+
+    def stripped(self, source: Source) -> bytes | None:
+        """The file without what it says of the patient; None where it says nothing.
+
+        Raises UnreadableFile, naming the file.
+        """
+        return without_headers(source)
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         """All files of the WFDB record that a file belongs to; none for any other file."""

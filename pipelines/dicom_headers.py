@@ -23,21 +23,8 @@ from pydicom.uid import (
 )
 
 from pipelines.decoding import decoding
+from pipelines.dicom_identity import identifying
 from pipelines.dicom_stream import opener, pixel_parts, plain_syntax
-
-# What tells who the patient is, of the elements that are found filled in practice (Table E.1-1).
-IDENTIFIERS = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientBirthTime", "OtherPatientIDs",
-    "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName", "PatientAddress",
-    "PatientTelephoneNumbers", "IssuerOfPatientID", "AccessionNumber", "MedicalRecordLocator",
-    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName",
-    "ReferringPhysicianName", "ReferringPhysicianAddress", "ReferringPhysicianTelephoneNumbers",
-    "PerformingPhysicianName", "NameOfPhysiciansReadingStudy", "OperatorsName",
-    "RequestingPhysician", "PhysiciansOfRecord", "ResponsiblePerson", "StationName",
-    "DeviceSerialNumber", "PatientComments", "AdditionalPatientHistory", "ImageComments",
-    "StudyID", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate", "Occupation",
-    "MilitaryRank", "EthnicGroup", "AdmissionID",
-)  # fmt: skip
 
 # Kept as they are. Group 0028 describes the pixels and stays whole but for names of procedures.
 _KEPT = frozenset((
@@ -75,6 +62,7 @@ _EMPTIED = (
     "PatientName", "PatientID", "PatientBirthDate", "StudyDate", "StudyTime", "AccessionNumber",
     "ReferringPhysicianName", "StudyID",
 )  # fmt: skip
+SAID = "BurnedInAnnotation"
 _PIXEL_GROUP = 0x0028
 _NOT_OF_THE_PIXELS = frozenset(("RequestingService", "RequestedProcedureDescription",
                                 "RequestedContrastAgent", "StudyComments"))  # fmt: skip
@@ -84,21 +72,25 @@ _UID_ROOT = "2.25."  # PS3.5 B.2: a UUID as a whole number
 
 
 def header_facts(path: Path) -> dict[str, list[str]]:
-    """`identifiers`: names of elements that tell who the patient is; `modality`, `made_by`.
+    """`identifiers`: names of elements that tell of the patient or the place, `direct` those of
+    them that give a name or number; `modality`, `made_by`; `burned_in` where the file says so.
 
     Raises UnreadableFile if the header cannot be read.
     """
     header = _read(path)
-    with decoding(path.name):
+    with warnings.catch_warnings(), decoding(path.name):
+        warnings.simplefilter("ignore")
         made_by = " ".join(
             str(header.get(word, "")).strip() for word in ("Manufacturer", "ManufacturerModelName")
         ).strip()
         modality = str(header.get("Modality", "")).strip()
         modality = _ONE_KIND.get(modality, modality)
+        direct, other = identifying(header)
+        burned = str(header.get("BurnedInAnnotation", "")).strip().upper() == "YES"
         return {
-            "identifiers": [
-                word for word in IDENTIFIERS if str(header.get(word, "") or "").strip()
-            ],
+            "identifiers": [*direct, *other],
+            "direct": direct,
+            "burned_in": [SAID] if burned else [],
             "modality": [modality] if modality else [],
             "made_by": [made_by] if made_by else [],
         }

@@ -8,7 +8,7 @@ patients elsewhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Quantity, Source
 from pipelines.cells import names_bands, read_cell, split_unit
+from pipelines.headers import about_files, without_headers
 from pipelines.quantities import find_quantity
 from pipelines.tables import open_table
 from pipelines.times import is_time_name, read_times
@@ -119,6 +120,17 @@ class Ehr:
             moment = "" if at is None else _elapsed(at)
             table.append((name, value, unit, moment)[: len(table[0])])
         return Preview(table=tuple(table), remarks=read.remarks)
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the files say beside their values: author and title in properties."""
+        return about_files(sources)
+
+    def stripped(self, source: Source) -> bytes | None:
+        """The file without what it says of the patient; None where it says nothing.
+
+        Raises UnreadableFile, naming the file.
+        """
+        return without_headers(source)
 
     def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
         """What a column measures, and the unit that its name says."""

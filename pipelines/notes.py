@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.documents import MAX_CHARACTERS, read_document
+from pipelines.headers import about_files, without_headers
 
 # C0 and C1 controls but tab and line feed; soft hyphen, zero-width space, word joiner, byte order
 # mark; embeddings, overrides and isolates of direction, which can show another order than is there.
@@ -88,6 +89,17 @@ class Notes:
         """The text as the model gets it."""
         read = self.read(sources)
         return Preview(text=str(read.values), remarks=read.remarks)
+
+    def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
+        """What the files say beside their words: author and title in properties."""
+        return about_files(sources)
+
+    def stripped(self, source: Source) -> bytes | None:
+        """The file without what it says of the patient; None where it says nothing.
+
+        Raises UnreadableFile, naming the file.
+        """
+        return without_headers(source)
 
 
 def clean(text: str, name: str, remarks: list[str]) -> str:

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 from fmstudio.types import ModalityInput, Preview, Source
+from pipelines.burned_in import with_burned_in
 from pipelines.content import DICOM, expect
 from pipelines.dicom import open_dicom
-from pipelines.dicom_headers import header_facts, without_identity
 from pipelines.frames import (
     Stack,
     Window,
@@ -32,6 +32,7 @@ from pipelines.frames import (
     share,
     shrink,
 )
+from pipelines.headers import about_files, without_headers
 from pipelines.images import open_picture
 from pipelines.slices import in_order, missing, volumes
 
@@ -112,25 +113,18 @@ class Radiology:
         return Preview(images=tuple(images), windows=windows, remarks=tuple(remarks))
 
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
-        """What the headers of the DICOM files among the sources say.
+        """What the files say beside their pictures, and text that is burned into these.
 
         Raises UnreadableFile, naming the file.
         """
-        found: dict[str, list[str]] = defaultdict(list)
-        for source in sources:
-            path, content, _ = expect(source, FAMILIES, "radiology image", FORMATS)
-            if content is DICOM:
-                for what, said in header_facts(path).items():
-                    found[what] += said
-        return {what: list(dict.fromkeys(said)) for what, said in found.items()}
+        return with_burned_in(about_files(sources), map(open_stack, sources))
 
     def stripped(self, source: Source) -> bytes | None:
-        """A DICOM file without what tells who the patient is; None for any other file.
+        """The file without what it says of the patient; None where it says nothing.
 
         Raises UnreadableFile, naming the file.
         """
-        path, content, _ = expect(source, FAMILIES, "radiology image", FORMATS)
-        return without_identity(path) if content is DICOM else None
+        return without_headers(source)
 
 
 def open_stack(source: Source) -> Stack:

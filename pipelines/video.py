@@ -7,7 +7,6 @@ frame is averaged over areas.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -17,10 +16,10 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
+from pipelines.burned_in import with_burned_in
 from pipelines.clips import open_clip
 from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head
 from pipelines.dicom import film_inside, open_dicom
-from pipelines.dicom_headers import header_facts, without_identity
 from pipelines.frames import (
     Stack,
     assemble,
@@ -32,6 +31,7 @@ from pipelines.frames import (
     seconds_between,
     shrink,
 )
+from pipelines.headers import about_files, without_headers
 from pipelines.playback import encode
 
 SIDE = 112
@@ -108,25 +108,18 @@ class Video:
         )
 
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
-        """What the headers of the DICOM files among the sources say.
+        """What the files say beside their pictures, and text that is burned into these.
 
         Raises UnreadableFile, naming the file.
         """
-        found: dict[str, list[str]] = defaultdict(list)
-        for source in sources:
-            path, content, _ = expect(source, FAMILIES, "video clip", FORMATS)
-            if content is DICOM:
-                for what, said in header_facts(path).items():
-                    found[what] += said
-        return {what: list(dict.fromkeys(said)) for what, said in found.items()}
+        return with_burned_in(about_files(sources), map(open_film, sources))
 
     def stripped(self, source: Source) -> bytes | None:
-        """A DICOM file without what tells who the patient is; None for any other file.
+        """The file without what it says of the patient; None where it says nothing.
 
         Raises UnreadableFile, naming the file.
         """
-        path, content, _ = expect(source, FAMILIES, "video clip", FORMATS)
-        return without_identity(path) if content is DICOM else None
+        return without_headers(source)
 
 
 def open_film(source: Source) -> Stack:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A part may import from the floors below its own, never from beside or above.
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
-    ("types", "errors", "office"),
+    ("types", "errors", "identity", "office"),
     ("records", "settings"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
@@ -37,7 +37,7 @@ ONLY = {
     "registry": {"types", "errors", "records", "settings"},
     "cohort": {"types", "errors", "office", "records", "settings", "contracts", "sandbox"},
     "sandbox": {"types", "errors", "records", "settings", "contracts"},
-    "pipelines": {"types", "errors", "office", "records", "settings"},
+    "pipelines": {"types", "errors", "identity", "office", "records", "settings"},
 }
 SLOW = {"torch", "peft", "transformers", "sqlalchemy", "sklearn"}
 # Names of HTML elements and of a JSON key, which happen to be names of modalities.
