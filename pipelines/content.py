@@ -15,6 +15,7 @@ from pathlib import Path
 from fmstudio.errors import InputError, UnreadableFile
 from fmstudio.types import Source
 from pipelines import filetypes
+from pipelines.gzipped import gunzip
 
 HEAD_BYTES = 4096
 
@@ -37,6 +38,7 @@ class Content:
 DICOM = Content("a DICOM file", "DICOM", (".dcm", ".dicom", ".ima"))
 NIFTI = Content("a NIfTI volume", "NIfTI", (".nii",))
 NIFTI_GZ = Content("a compressed NIfTI volume", "NIfTI", (".nii.gz",))
+NIFTI_PAIR = Content("the header of a NIfTI pair (.hdr and .img)", "NIfTI", (".hdr", ".hdr.gz"))
 PNG = Content("a PNG image", "picture", (".png",))
 JPEG = Content("a JPEG image", "picture", (".jpg", ".jpeg", ".jpe"))
 TIFF = Content("a TIFF image", "picture", (".tif", ".tiff"))
@@ -49,8 +51,10 @@ MATROSKA = Content("a Matroska or WebM film", "video", (".mkv", ".webm"))
 MPEG = Content("an MPEG film", "video", (".mpeg", ".mpg"))
 MPEG_STREAM = Content("an MPEG transport stream", "video", (".ts", ".m2ts"))
 MPEG_RAW = Content("a raw MPEG film", "video", (".m1v", ".m2v", ".mpeg", ".mpg"))
+# It does not say how the patient lies (NIfTI was made for this reason).
+ANALYZE = Content("an Analyze 7.5 header, which does not tell left from right", "other")
 _READ = (
-    DICOM, NIFTI, NIFTI_GZ, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA,
+    DICOM, NIFTI, NIFTI_GZ, NIFTI_PAIR, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA,
     MPEG_RAW, MPEG, MPEG_STREAM,
 )  # fmt: skip
 _ENDINGS = {ending: content for content in _READ for ending in content.endings}
@@ -61,7 +65,10 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (128, b"DICM", DICOM),
     (344, b"n+1\0", NIFTI),
     (4, b"n+2\0\r\n\x1a\n", NIFTI),
-    (344, b"ni1\0", Content("one half of a NIfTI pair (.hdr and .img)", "other")),
+    (344, b"ni1\0", NIFTI_PAIR),
+    (4, b"ni2\0\r\n\x1a\n", NIFTI_PAIR),
+    (0, b"\x5c\x01\0\0", ANALYZE),
+    (0, b"\0\0\x01\x5c", ANALYZE),
     (0, b"\x89PNG\r\n\x1a\n", PNG),
     (0, b"\xff\xd8\xff", JPEG),
     (0, b"II*\0", TIFF),
@@ -115,7 +122,7 @@ def identify_head(head: bytes) -> Content | None:
             return content
     if head[:2] == b"\x1f\x8b":
         inner = _gunzip(head)
-        return NIFTI_GZ if inner[344:348] == b"n+1\0" or inner[4:8] == b"n+2\0" else None
+        return NIFTI_GZ if _is_nifti(inner) else None
     if head[:2] == b"BM" and head[6:10] == bytes(4):
         return BMP
     if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
@@ -126,9 +133,13 @@ def identify_head(head: bytes) -> Content | None:
 def _gunzip(head: bytes) -> bytes:
     """The first kilobyte of what a gzip file holds, or nothing if it is damaged."""
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, 1024)
+        return gunzip([head], 1024)
     except zlib.error:
         return b""
+
+
+def _is_nifti(head: bytes) -> bool:
+    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
 
 
 def _is_bare_dicom(head: bytes) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -43,6 +44,7 @@ STRIP_SIDE = 384
 # Small pictures are enlarged for the eye until they reach this side.
 LEGIBLE_SIDE = 256
 
+_IN_TWO = (".hdr", ".hdr.gz", ".img", ".img.gz")  # a NIfTI volume may be stored in two files
 FAMILIES = ("DICOM", "NIfTI", "picture")
 FORMATS = "a DICOM, NIfTI, PNG, JPEG, TIFF, BMP or WEBP file"
 
@@ -64,8 +66,8 @@ class Radiology:
     label: str = "Radiology images"
     kind: str = "frames"
     suffixes: tuple[str, ...] = (
-        ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff",
-        ".bmp", ".webp",
+        ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz",
+        ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp",
     )  # fmt: skip
     order: int = 0
     version: int = 2
@@ -119,6 +121,10 @@ class Radiology:
         """
         return with_burned_in(about_files(sources), map(open_stack, sources))
 
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        """Both files of a volume that is stored in two; none for any other file."""
+        return _parts(path)
+
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.
 
@@ -132,6 +138,10 @@ def open_stack(source: Source) -> Stack:
 
     Raises UnreadableFile if it is not an image that can be read.
     """
+    if source.path is not None and source.path.name.lower().endswith(_IN_TWO):
+        from pipelines.nifti import header_of
+
+        source = replace(source, path=header_of(source.path))
     path, content, remarks = expect(source, FAMILIES, "radiology image", FORMATS)
     if content is DICOM:
         stack = open_dicom(path, source.name)
@@ -147,7 +157,7 @@ def open_stack(source: Source) -> Stack:
 
 def _open(sources: Sequence[Source], remarks: list[str]) -> list[Stack]:
     """One stack per file, single slices of one series put together in anatomical order."""
-    stacks = [open_stack(source) for source in sources]
+    stacks = [open_stack(source) for source in _once(sources)]
     series: dict[tuple[object, ...], list[Stack]] = defaultdict(list)
     for stack in stacks:
         if stack.series and stack.count == 1:
@@ -160,6 +170,25 @@ def _open(sources: Sequence[Source], remarks: list[str]) -> list[Stack]:
         elif stack is slices[0]:
             merged.append(_series(slices, remarks))
     return merged
+
+
+def _once(sources: Sequence[Source]) -> list[Source]:
+    """The sources without the second file of a volume that is stored in two."""
+    found: dict[object, Source] = {}
+    for number, source in enumerate(sources):
+        parts = _parts(source.path) if source.path is not None else ()
+        found.setdefault(frozenset(parts) or number, source)
+    return list(found.values())
+
+
+def _parts(path: Path) -> tuple[Path, ...]:
+    """Both files of a volume that is stored in two; () for any other file."""
+    if not path.name.lower().endswith(_IN_TWO):
+        return ()
+    # nibabel takes a second to import, and few cohorts hold volumes.
+    from pipelines.nifti import parts_of
+
+    return parts_of(path)
 
 
 def _series(slices: Sequence[Stack], remarks: list[str]) -> Stack:
