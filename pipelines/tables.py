@@ -11,13 +11,14 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from fmstudio.errors import UnreadableFile
-from fmstudio.office import unescape
+from fmstudio.errors import InputError, UnreadableFile
+from fmstudio.tables.styles import moment_text
+from fmstudio.tables.workbook import read_workbook
 from pipelines.encoding import detect_encoding
 from pipelines.filetypes import check_zip_size, identify, refuse_wrong_ending, require_file
 from pipelines.table_layout import SAMPLE_ROWS, find_delimiter, find_layout
@@ -228,53 +229,41 @@ def _fitted(path: Path, line: int, row: list[str], width: int) -> list[str]:
 
 def _open_sheet(path: Path) -> TextTable:
     check_zip_size(path)
-    import openpyxl  # heavy, and only for workbooks
-
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        sheet = (shown or book.worksheets)[0]
-    except Exception as fault:  # openpyxl raises whatever its XML parser does
+        book = read_workbook(path.name, path.read_bytes())
+    except InputError as fault:
+        raise UnreadableFile(fault.message, fault.hint) from fault
+    if book.uncalculated:
         raise UnreadableFile(
-            f"{path.name} is damaged: its sheets cannot be read.", hint="Save it again as .xlsx."
-        ) from fault
-    remarks = []
-    if len(book.worksheets) > 1:
-        remarks.append(f"{path.name}: only the sheet '{sheet.title}' was read.")
+            f"{path.name}: cell {book.uncalculated} holds a formula without a stored value.",
+            hint="Open the file in Excel and save it, or paste the values in its place.",
+        )
+    if len(book.rows) > MAX_SHEET_ROWS:
+        raise UnreadableFile(
+            f"{path.name} has more than {MAX_SHEET_ROWS} rows.",
+            hint="Save the sheet as CSV and give that.",
+        )
+    remarks = [f"{path.name}: {remark[0].lower()}{remark[1:]}" for remark in book.remarks]
+    begin = _first_column([cells for _, cells in book.rows])
+    rows = (
+        (line, [cell.strip() for cell in (cells if any(cells[:begin]) else cells[begin:])])
+        for line, cells in book.rows
+    )
+    return _laid_out(path, rows, ".", remarks)
 
-    def rows() -> Iterator[Row]:
-        try:
-            for count, row in enumerate(sheet.iter_rows(values_only=True), start=1):
-                if count > MAX_SHEET_ROWS:
-                    raise UnreadableFile(
-                        f"{path.name} has more than {MAX_SHEET_ROWS} rows.",
-                        hint="Save the sheet as CSV and give that.",
-                    )
-                typed = (unescape(cell) if isinstance(cell, str) else cell for cell in row)
-                cells = [_cell_text(value) for value in typed]
-                if any(cells):
-                    yield count, cells
-        except UnreadableFile:
-            raise
-        except Exception as fault:
-            raise UnreadableFile(
-                f"{path.name} is damaged: the sheet '{sheet.title}' cannot be read.",
-                hint="Save it again as .xlsx.",
-            ) from fault
 
-    return _laid_out(path, rows(), ".", remarks)
+def _first_column(rows: Sequence[Sequence[str]]) -> int:
+    """Where a table begins that does not stand in the first column of its sheet."""
+    filled = [[i for i, cell in enumerate(cells) if cell.strip()] for cells in rows]
+    fullest = max(map(len, filled), default=0)
+    return min((places[0] for places in filled if len(places) > fullest / 2), default=0)
 
 
 def _cell_text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return value.isoformat(" ").removesuffix(" 00:00:00")
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):  # a duration cell [h]:mm
-        minutes, seconds = divmod(value.total_seconds(), 60)
-        return f"{int(minutes // 60):02d}:{int(minutes % 60):02d}:{seconds:06.3f}"
+    if isinstance(value, date | time | timedelta):
+        return moment_text(value)
     return str(value).strip()
 
 

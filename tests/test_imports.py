@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors", "identity", "office"),
-    ("records", "settings"),
+    ("records", "settings", "tables"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
     ("sandbox", "encoders", "registry", "evaluation"),
@@ -35,9 +35,10 @@ FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 # Parts that see less than all that is below them.
 ONLY = {
     "registry": {"types", "errors", "records", "settings"},
-    "cohort": {"types", "errors", "office", "records", "settings", "contracts", "sandbox"},
-    "sandbox": {"types", "errors", "records", "settings", "contracts"},
-    "pipelines": {"types", "errors", "identity", "office", "records", "settings"},
+    "tables": {"types", "errors", "office"},
+    "cohort": {"types", "errors", "records", "settings", "contracts", "sandbox"},
+    "sandbox": {"types", "errors", "records", "settings", "contracts", "tables"},
+    "pipelines": {"types", "errors", "identity", "office", "records", "settings", "tables"},
 }
 SLOW = {"torch", "peft", "transformers", "sqlalchemy", "sklearn"}
 # Names of HTML elements and of a JSON key, which happen to be names of modalities.

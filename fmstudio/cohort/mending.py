@@ -25,7 +25,6 @@ SUFFIX = ".mended.json"
 FORMAT = 1
 
 Step = Mapping[str, Any]
-Rows = list[dict[str, str]]
 
 
 def leave_out(rows: Sequence[int]) -> Step:
@@ -105,12 +104,12 @@ def read_manifest(path: Path | str) -> Manifest:
 
 def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
     """A manifest after the steps. Raises InputError for a column or row that it lacks."""
-    rows = [dict(row) for row in manifest.rows]
+    table = {column: list(cells) for column, cells in manifest.table.items()}
     aside = set(manifest.left_out)
     for step in steps:
         if step["do"] in ("role", "accept"):
             continue
-        wrong = [row for row in step.get("rows", ()) if not 0 <= row < len(rows)]
+        wrong = [row for row in step.get("rows", ()) if not 0 <= row < len(manifest.lines)]
         if wrong:
             raise InputError(
                 f"{manifest.path.name} has no row {wrong[0]}, which was to be mended.",
@@ -120,34 +119,34 @@ def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
             aside |= set(step["rows"])
         else:
             manifest.check_column(step["column"])
-            _CHANGES[step["do"]](rows, step)
+            _CHANGES[step["do"]](table[step["column"]], step)
     sealed = hashlib.sha256(f"{manifest.sha256}{to_json(list(steps))}".encode()).hexdigest()
     return replace(
-        manifest, rows=rows, left_out=frozenset(aside), sha256=sealed,
+        manifest, table=table, left_out=frozenset(aside), sha256=sealed,
         steps=(*manifest.steps, *steps),
     )  # fmt: skip
 
 
-def _empty(rows: Rows, step: Step) -> None:
+def _empty(cells: list[str], step: Step) -> None:
     for row in step["rows"]:
-        rows[row][step["column"]] = ""
+        cells[row] = ""
 
 
-def _convert(rows: Rows, step: Step) -> None:
+def _convert(cells: list[str], step: Step) -> None:
     for row in step["rows"]:
-        value = read_number(rows[row][step["column"]])
+        value = read_number(cells[row])
         if value is not None:
-            rows[row][step["column"]] = f"{value * step['factor'] + step['offset']:.6g}"
+            cells[row] = f"{value * step['factor'] + step['offset']:.6g}"
 
 
-def _rewrite(rows: Rows, step: Step) -> None:
-    for row in rows:
-        cell = row[step["column"]].strip()
-        if not is_missing(cell) and cell in step["spellings"]:
-            row[step["column"]] = step["spellings"][cell]
+def _rewrite(cells: list[str], step: Step) -> None:
+    for row, cell in enumerate(cells):
+        plain = cell.strip()
+        if not is_missing(plain) and plain in step["spellings"]:
+            cells[row] = step["spellings"][plain]
 
 
-_CHANGES: Mapping[str, Callable[[Rows, Step], None]] = {
+_CHANGES: Mapping[str, Callable[[list[str], Step], None]] = {
     "empty": _empty, "convert": _convert, "rewrite": _rewrite,
 }  # fmt: skip
 _KNOWN = (*_CHANGES, "leave out", "role", "accept")

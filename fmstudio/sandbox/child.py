@@ -1,4 +1,5 @@
-"""The reading child: `python -m fmstudio.sandbox.child SECONDS MEMORY_MB`, started by reader.py.
+"""The reading child: `python -m fmstudio.sandbox.child SECONDS MEMORY_MB [tables]`, started by
+reader.py; one for tables loads no pipelines.
 
 Takes requests on standard input and answers on standard output (see wire.py) until its input
 ends. A file that breaks a decoder can only end this process; the studio then names the file.
@@ -17,7 +18,15 @@ from typing import Any, BinaryIO
 from fmstudio import contracts
 from fmstudio.errors import StudioError
 from fmstudio.sandbox.moment import until_moment
-from fmstudio.sandbox.wire import pack, pack_preview, receive, send, source_from_json
+from fmstudio.sandbox.wire import (
+    pack,
+    pack_preview,
+    pack_table,
+    receive,
+    send,
+    source_from_json,
+)
+from fmstudio.tables.reading import read_table
 from fmstudio.types import Source
 
 FILE_BYTES = 64 * 2**20  # a decoder's scratch file may grow to this
@@ -25,10 +34,11 @@ REQUEST_BYTES = 2**30
 GRACE_SECONDS = 5.0
 
 
-def main(seconds: float, memory_mb: int) -> None:
+def main(seconds: float, memory_mb: int, only_tables: bool = False) -> None:
     """Answer requests until standard input ends."""
     requests, answers = _take_over_pipes()
-    contracts.pipelines()
+    if not only_tables:
+        contracts.pipelines()
     _limit(memory_mb)
     send(answers, {"ready": True})
     while True:
@@ -89,6 +99,9 @@ def _alarm(seconds: float) -> None:
 def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
     """Run one request; every fault becomes a header that says what it was."""
     try:
+        if request["verb"] == "table":
+            header, parts = pack_table(*read_table(Path(request["sources"][0]["path"])))
+            return {"table": header}, parts
         pipeline = contracts.pipeline(request["modality"])
         sources: list[Source] = [source_from_json(given) for given in request["sources"]]
         if request["verb"] == "preview":
@@ -117,4 +130,4 @@ def _steps(fault: Exception) -> list[traceback.FrameSummary]:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]))
+    main(float(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] == ["tables"])

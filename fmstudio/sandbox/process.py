@@ -42,8 +42,9 @@ _CARRIED = {kind.__name__: kind for kind in _KINDS}
 class ReadingProcess:
     """A child that serves one thread at a time and is replaced when it ends."""
 
-    def __init__(self, limits: Limits, folder: Path) -> None:
+    def __init__(self, limits: Limits, folder: Path, tables: bool = False) -> None:
         self.limits = limits
+        self.tables = tables
         self.folder = folder
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -59,6 +60,7 @@ class ReadingProcess:
             self._end()
             self.folder.mkdir(exist_ok=True)
             limits = [str(self.limits.read_seconds), str(self.limits.read_memory_mb)]
+            limits += ["tables"] if self.tables else []
             self._process = subprocess.Popen(
                 # -P: a file that a decoder leaves in the folder must not be importable.
                 [sys.executable, "-P", "-m", "fmstudio.sandbox.child", *limits],
@@ -74,6 +76,11 @@ class ReadingProcess:
         """End the process for good."""
         with self._lock:
             self._closed = True
+            self._end()
+
+    def rest(self) -> None:
+        """End the process; the next request starts another."""
+        with self._lock:
             self._end()
 
     def _end(self) -> None:
@@ -97,7 +104,7 @@ class ReadingProcess:
             self.start()
 
     def ask(self, verb: str, modality: str, sources: Sequence[Source]) -> Answer:
-        """One request (read, preview, about, strip) and its answer.
+        """One request (read, preview, about, strip, table) and its answer.
 
         Raises as `Reader.read` does.
         """

@@ -25,6 +25,7 @@ from fmstudio.types import ModalityInput, Preview, Source
 
 Key = TypeVar("Key")
 
+LARGE = 2**25  # bytes of an answer whose child is let go, since its memory would stay taken
 MEMORY_LIMITED = sys.platform.startswith("linux")
 """Whether the memory limit holds on this system: RLIMIT_AS works on Linux alone."""
 
@@ -32,17 +33,18 @@ MEMORY_LIMITED = sys.platform.startswith("linux")
 class Reader:
     """Reads and previews files in `workers` child processes; safe to use from many threads.
 
-    Children start at the first read, or at `start()`, and stay warm until `close()`.
+    Children start at the first read, or at `start()`, and stay warm until `close()`. With `tables`
+    they read tables of cases and nothing else.
     """
 
-    def __init__(self, limits: Limits, workers: int = 1) -> None:
+    def __init__(self, limits: Limits, workers: int = 1, tables: bool = False) -> None:
         self.limits = limits
         self.workers = workers
         self._folder = tempfile.TemporaryDirectory(
             prefix="fmstudio-read-", ignore_cleanup_errors=True
         )
         folder = Path(self._folder.name)
-        self._all = [ReadingProcess(limits, folder / str(n)) for n in range(workers)]
+        self._all = [ReadingProcess(limits, folder / str(n), tables) for n in range(workers)]
         self._idle: queue.LifoQueue[ReadingProcess] = queue.LifoQueue()  # the warmest first
         for process in self._all:
             self._idle.put(process)
@@ -98,6 +100,20 @@ class Reader:
         """
         _, parts = self._ask("strip", modality, [source])
         return parts[0] if parts else None
+
+    def table(self, source: Source) -> Answer:
+        """The header and parts of a table of cases (see `wire.pack_table`).
+
+        Raises NotFound, InputError naming a line or column, or UnreadableFile as `read` does.
+        """
+        process = self._idle.get()
+        try:
+            header, parts = process.ask("table", "", [source])
+            if sum(map(len, parts)) > LARGE:
+                process.rest()
+            return header["table"], parts
+        finally:
+            self._idle.put(process)
 
     def read_many(
         self, jobs: Iterable[tuple[Key, str, Sequence[Source]]]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import struct
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fmstudio.contracts import KINDS
+from fmstudio.tables.table import Table, texts
 from fmstudio.types import ModalityInput, Preview, Source
 
 HEADER_LIMIT = 64 * 2**20  # bytes; a preview's table or text travels in the header
@@ -140,6 +142,33 @@ def unpack_preview(header: Mapping[str, Any], parts: Sequence[bytes]) -> Preview
         media_type=header["media_type"],
         remarks=tuple(header["remarks"]),
     )
+
+
+def pack_table(table: Table, sha256: str) -> tuple[dict[str, Any], list[bytes]]:
+    """A table as header and parts: the rows' lines, then text and sizes of each column."""
+    header = {"columns": list(table.header), "sha256": sha256, "remarks": list(table.remarks)}
+    parts = [array("I", table.lines).tobytes()]
+    for column in table.columns:
+        parts += [bytes(column.text), column.sizes.tobytes()]
+    return header, parts
+
+
+def unpack_table(
+    header: Mapping[str, Any], parts: Sequence[bytes]
+) -> tuple[dict[str, list[str]], list[int]]:
+    """Columns by name, and the rows' lines. Raises ValueError if sizes and lengths disagree."""
+    places = _integers(parts[0]).tolist()
+    named = zip(header["columns"], parts[1::2], parts[2::2], strict=True)
+    columns = {str(name): texts(text, _integers(sizes)) for name, text, sizes in named}
+    if any(len(cells) != len(places) for cells in columns.values()):
+        raise ValueError("columns of different lengths")
+    return columns, places
+
+
+def _integers(content: bytes) -> array[int]:
+    numbers = array("I")
+    numbers.frombytes(content)
+    return numbers
 
 
 def source_to_json(source: Source) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bytes of a CSV or TSV file -> header and rows, every cell as the text that was typed."""
+"""The bytes of a CSV or TSV file -> records, every cell as the text that was typed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,49 +18,39 @@ LONGEST_CELL = 2**24  # characters; a note, not a recording
 PROBED_ROWS = 200
 SAVE_AS_UTF8 = 'Save it as UTF-8; in Excel choose "CSV UTF-8 (comma delimited)".'
 
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # Excel's own line for itself
 _FOREIGN_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class Table:
-    """Header and rows of equal length; `lines` are the rows' places in the file, from 1."""
+class Text:
+    """The records of a text, each with the line it starts on."""
 
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
+    records: Iterator[tuple[int, list[str]]]
     remarks: tuple[str, ...] = ()
 
 
-def parse_delimited(name: str, data: bytes, tabs_first: bool = False) -> Table:
-    """Parse comma-, semicolon-, tab- or bar-separated text.
+def read_delimited(name: str, data: bytes, tabs_first: bool = False) -> Text:
+    """The records of comma-, semicolon-, tab- or bar-separated text.
 
-    Raises InputError naming the line of a row that is longer or shorter than the header, of a
-    quotation mark that is not closed, or of content that is no text.
+    Raises InputError naming the line of a quotation mark that is not closed or of content that is
+    no text.
     """
     text, remarks = _decode(name, data)
     csv.field_size_limit(LONGEST_CELL)
-    delimiter = _delimiter(text, tabs_first)
-    records = _records(name, text, delimiter)
-    header = next(records, (1, []))[1]
-    if not header:
-        raise InputError(f"{name} is empty.", hint="Give a table with a header and a row per case.")
-    rows, lines = [], []
-    for line, cells in records:
-        if len(cells) != len(header):
-            raise InputError(
-                f"{name}, line {line}: {len(cells)} cells, but the header has {len(header)}.",
-                hint="Put text that holds the separator or a line break in quotation marks.",
-            )
-        rows.append(cells)
-        lines.append(line)
+    said = _SEPARATOR_LINE.match(text)
+    candidates = ("\t", ",", ";", "|") if tabs_first else DELIMITERS
+    lines = io.StringIO(text, newline="")
+    delimiter = said[1] if said else find_delimiter(lines, candidates)
     if delimiter not in (",", "\t"):
         remarks.append(f"Columns are separated by '{delimiter}'.")
-    return Table(header, rows, lines, tuple(remarks))
+    return Text(_records(name, text, delimiter, 1 if said else 0), tuple(remarks))
 
 
-def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the line it starts on; lines without any character are skipped."""
+def _records(name: str, text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:
+    """Each record with the line it starts on; lines without any character are skipped, and so are
+    the first `skipped`."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     while True:
         start = reader.line_num + 1
@@ -73,23 +64,21 @@ def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[s
                 hint="Check the quotation marks from this line on: one that opens must close, and "
                 "one inside a text is written twice.",
             ) from None
-        if cells:
+        if cells and start > skipped:
             yield start, cells
 
 
-def _delimiter(text: str, tabs_first: bool) -> str:
-    """The separator that cuts most of the first rows into as many cells as the header."""
-    candidates = ("\t", ",", ";", "|") if tabs_first else DELIMITERS
+def find_delimiter(lines: Iterable[str], candidates: Sequence[str] = DELIMITERS) -> str:
+    """The separator that cuts most of the first rows into equally many cells, two at least."""
+    start = list(islice(lines, PROBED_ROWS))
     best, best_score = candidates[0], (0.0, 0)
     for delimiter in candidates:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         try:
-            widths = [len(cells) for cells in islice(reader, PROBED_ROWS) if cells]
+            widths = [len(cells) for cells in csv.reader(start, delimiter=delimiter) if cells]
         except csv.Error:
             continue
-        if not widths or widths[0] < 2:
-            continue
-        score = (sum(width == widths[0] for width in widths) / len(widths), widths[0])
+        wide = Counter(width for width in widths if width > 1).most_common(1)
+        score = (wide[0][1] / len(widths), wide[0][0]) if wide else (0.0, 0)
         if score > best_score:
             best, best_score = delimiter, score
     return best
