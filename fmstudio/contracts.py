@@ -63,6 +63,14 @@ class Measured(Protocol):
         """The quantity of a feature or channel, and the unit it is named in, "" for none."""
         ...
 
+    def unit(self, quantity: Quantity, said: str) -> str:
+        """Which of the quantity's units a text names ("63 y" says "y"), "" for none of them."""
+        ...
+
+    def called(self, name: str) -> tuple[str, str]:
+        """What people call a feature or channel, without its unit, and the unit, "" for none."""
+        ...
+
 
 @runtime_checkable
 class Described(Protocol):

@@ -122,6 +122,19 @@ class Quantity:
         factor, offset = self.units[unit]
         return limits[0] * factor + offset, limits[1] * factor + offset
 
+    def fitting(self, values: np.ndarray, unit: str) -> int:
+        """How many of the values are usual in a unit."""
+        low, high = self.within(self.usual, unit)
+        return int(((values >= low) & (values <= high)).sum())
+
+    def unit_of(self, values: np.ndarray, named: str = "") -> str:
+        """The unit that is named, unless most values are unusual in it, else where most fit."""
+        best = max(self.units, key=lambda unit: self.fitting(values, unit))
+        fits = self.fitting(values, named) if named in self.units else 0
+        if named in self.units and (fits >= len(values) / 2 or not self.fitting(values, best)):
+            return named
+        return best
+
     def conversion(self, unit: str, into: str) -> tuple[float, float]:
         """(factor, offset) that turn a value in one unit into another one."""
         (factor, offset), (wanted, shift) = self.units[unit], self.units[into]
@@ -238,7 +251,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one case. `as_dict` is the JSON of `predict --json`."""
+    """The answer to one case. `as_dict` is the JSON of `predict --json`.
+
+    `unvalidated` is True where no held-out patients speak for an answer from what was used.
+    """
 
     adapter: str
     case_id: str
@@ -257,6 +273,7 @@ class Prediction:
     value: float | None = None
     interval: tuple[float, float] | None = None
     seconds: float = 0.0
+    unvalidated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The prediction as JSON, by the contract; regression gives value and interval."""
@@ -265,7 +282,7 @@ class Prediction:
             "contributions": dict(self.contributions), "baseline": self.baseline,
             "used": list(self.used), "missing": list(self.missing),
             "remarks": list(self.remarks), "warnings": list(self.warnings),
-            "guard": dict(self.guard), "seconds": self.seconds,
+            "guard": dict(self.guard), "unvalidated": self.unvalidated, "seconds": self.seconds,
         }  # fmt: skip
         if self.task == "regression":
             return shared | {"value": self.value, "interval": self.interval}

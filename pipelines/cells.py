@@ -153,6 +153,18 @@ def names_bands(name: str) -> bool:
     return not _BAND_WORDS.isdisjoint(words)
 
 
+def label_of(name: str) -> tuple[str, str]:
+    """A column's name as people write it, and its unit: "crp_mg_l" -> ("crp", "mg/L")."""
+    plain, unit = split_unit(name)
+    words = re.split(r"[\s_]+", plain.strip(" _"))
+    for length in (2, 1):
+        suffix = "_".join(words[-length:]).lower().replace("/", "_")
+        if unit and len(words) > length and _SUFFIX_UNITS.get(suffix) == unit:
+            words = words[:-length]
+            break
+    return " ".join(words), unit
+
+
 def split_unit(name: str) -> tuple[str, str]:
     """A column's name and the unit it carries: "Glucose (mg/dL)", "glucose_mg_dl" -> mg/dL.
 

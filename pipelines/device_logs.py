@@ -14,12 +14,13 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Quantity, Source
+from pipelines.cells import label_of
 from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file
 from pipelines.headers import about_files, without_headers
 from pipelines.log_tables import read_log
-from pipelines.quantities import find_quantity
+from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.wfdb_records import files_of_record, is_header, read_record
 
@@ -110,6 +111,14 @@ class DeviceLogs:
     def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
         """What a channel measures, and its unit."""
         return find_quantity(name, unit)
+
+    def unit(self, quantity: Quantity, said: str) -> str:
+        """Which of the quantity's units a text names, "" for none of them."""
+        return read_unit(quantity, said)
+
+    def called(self, name: str) -> tuple[str, str]:
+        """The name without its unit, as people write it, and the unit."""
+        return label_of(name)
 
 
 def _aligned(sources: Sequence[Source]) -> tuple[list[Channel], list[str]]:

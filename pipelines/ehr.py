@@ -8,6 +8,7 @@ patients elsewhere.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,9 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Quantity, Source
-from pipelines.cells import names_bands, read_cell, split_unit
+from pipelines.cells import Cell, label_of, names_bands, read_cell, read_number, split_unit
 from pipelines.headers import about_files, without_headers
-from pipelines.quantities import find_quantity
+from pipelines.quantities import find_quantity, read_unit
 from pipelines.tables import open_table
 from pipelines.times import is_time_name, read_times
 
@@ -30,6 +31,7 @@ _NAME_COLUMNS = (
     "feature", "measurement", "itemname", "observation", "code", "label",
 )  # fmt: skip
 _VALUE_COLUMNS = ("value", "result", "valuenum", "reading", "measured", "value_num", "result_value")
+_NUMBER_AND_WORDS = re.compile(r"([-+]?\d[\d.,]*)\s*([^\d\s].*)")
 _UNIT_COLUMNS = ("unit", "units", "uom", "valueuom", "value_unit", "result_unit")
 
 
@@ -50,7 +52,10 @@ class _Rows:
     ) -> None:
         """One more row: `text` is the cell as written, `unit` what a unit column says."""
         name, named_unit = split_unit(name)
-        cell = read_cell(text, decimal, names_bands(name))
+        bands = names_bands(name)
+        cell = read_cell(text, decimal, bands)
+        if cell.category is not None and not bands:
+            cell = _with_unit(name, cell, decimal)
         if cell.remark:
             self.remarks.append(f"{name}: {cell.remark}.")
         category = cell.category
@@ -67,6 +72,18 @@ class _Rows:
         self.seconds.append(at)
         self.values.append(0.0 if cell.number is None else cell.number)
         self.mask.append(cell.number is not None or category is not None)
+
+
+def _with_unit(name: str, cell: Cell, decimal: str) -> Cell:
+    """A number with a unit behind it, if that is one of what the column measures: "63 yrs", "38 C".
+
+    Which words are units depends on the column: a "C" elsewhere is a grade.
+    """
+    match, known = _NUMBER_AND_WORDS.fullmatch(cell.category or ""), find_quantity(name)
+    if match is None or known is None or not read_unit(known[0], match[2]):
+        return cell
+    number, remark = read_number(match[1], decimal)
+    return cell if number is None else Cell(number, unit=match[2], remark=remark)
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,14 @@ class Ehr:
     def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
         """What a column measures, and the unit that its name says."""
         return find_quantity(name, unit)
+
+    def unit(self, quantity: Quantity, said: str) -> str:
+        """Which of the quantity's units a text names, "" for none of them."""
+        return read_unit(quantity, said)
+
+    def called(self, name: str) -> tuple[str, str]:
+        """The name without its unit, as people write it, and the unit."""
+        return label_of(name)
 
 
 def _shown(value: float, there: bool, category: str | None, unit: str) -> tuple[str, str]:

@@ -64,7 +64,7 @@ _ROWS: Mapping[str, _Row] = {
     "age": (("age", "age years", "age yr", "patient age"), (0, 105), (0, 125), {"years": (1, 0)}),
     "height": (
         ("height", "body height", "stature"), (40, 215), (20, 275),
-        {"cm": (1, 0), "m": (0.01, 0), "in": (0.393701, 0)},
+        {"cm": (1, 0), "m": (0.01, 0), "in": (0.393701, 0), "ft": (0.0328084, 0)},
     ),
     "weight": (
         ("weight", "body weight", "wt"), (2, 250), (0.3, 650),
@@ -107,8 +107,12 @@ _ROWS: Mapping[str, _Row] = {
         ("platelets", "plt", "platelet", "thrombocytes"), (8, 1200), (0, 5000),
         {"10⁹/l": (1, 0), "/µl": (1000, 0)},
     ),
-    "sodium": (("sodium", "na"), (105, 180), (85, 215), {"mmol/l": (1, 0)}),
-    "potassium": (("potassium", "k"), (1.8, 8.5), (0.8, 14), {"mmol/l": (1, 0)}),
+    "sodium": (
+        ("sodium", "na"), (105, 180), (85, 215), {"mmol/l": (1, 0), "mEq/l": (1, 0)},
+    ),
+    "potassium": (
+        ("potassium", "k"), (1.8, 8.5), (0.8, 14), {"mmol/l": (1, 0), "mEq/l": (1, 0)},
+    ),
     "lactate": (
         ("lactate", "lac"), (0.2, 25), (0, 40), {"mmol/l": (1, 0), "mg/dl": (9.01, 0)},
     ),
@@ -116,23 +120,67 @@ _ROWS: Mapping[str, _Row] = {
         ("calcium", "ca"), (1.4, 4), (0.5, 7), {"mmol/l": (1, 0), "mg/dl": (4.008, 0)},
     ),
     "albumin": (("albumin", "alb"), (1, 6), (0.3, 8), {"g/dl": (1, 0), "g/l": (10, 0)}),
-    "C-reactive protein": (("crp", "c reactive protein"), (0, 600), (0, 1200), {"mg/l": (1, 0)}),
+    "C-reactive protein": (
+        ("crp", "c reactive protein"), (0, 600), (0, 1200), {"mg/l": (1, 0), "mg/dl": (0.1, 0)},
+    ),
+    "urea": (
+        ("urea", "blood urea"), (1, 80), (0.2, 150), {"mmol/l": (1, 0), "mg/dl": (6.006, 0)},
+    ),
+    "urea nitrogen": (
+        ("bun", "urea nitrogen", "blood urea nitrogen"), (3, 225), (0.5, 420),
+        {"mg/dl": (1, 0), "mmol/l": (0.357, 0)},
+    ),
+    "uric acid": (
+        ("uric acid", "urate"), (0.7, 20), (0.1, 50), {"mg/dl": (1, 0), "µmol/l": (59.48, 0)},
+    ),
+    "triglycerides": (
+        ("triglycerides", "triglyceride", "trig"), (20, 2000), (5, 15000),
+        {"mg/dl": (1, 0), "mmol/l": (0.01129, 0)},
+    ),
+    "HDL cholesterol": (
+        ("hdl", "hdl cholesterol", "hdl c"), (10, 150), (2, 300),
+        {"mg/dl": (1, 0), "mmol/l": (0.02586, 0)},
+    ),
+    "LDL cholesterol": (
+        ("ldl", "ldl cholesterol", "ldl c"), (10, 350), (2, 1500),
+        {"mg/dl": (1, 0), "mmol/l": (0.02586, 0)},
+    ),
+    "magnesium": (
+        ("magnesium",), (0.4, 2.5), (0.1, 8), {"mmol/l": (1, 0), "mg/dl": (2.431, 0)},
+    ),
+    "phosphate": (
+        ("phosphate", "phosphorus"), (0.3, 4), (0.05, 10),
+        {"mmol/l": (1, 0), "mg/dl": (3.097, 0)},
+    ),
     "Glasgow coma scale": (("gcs", "glasgow coma scale"), (3, 15), (3, 15), {"": (1, 0)}),
 }  # fmt: skip
 
-# How units end a column's name: temp_c, glucose_mg_dl.
+# How units are spelled, in cells ("63 y") and at the end of a column's name: temp_c, glucose_mg_dl.
 _SPELLINGS: Mapping[str, tuple[str, ...]] = {
-    "°C": ("c", "°c", "° c", "degc", "deg c", "celsius"),
-    "°F": ("f", "°f", "° f", "degf", "deg f", "fahrenheit"),
-    "/min": ("bpm", "min", "per min"), "%": ("pct", "percent", "%", "perc"),
-    "fraction": ("fraction", "frac"), "mmHg": ("mmhg", "mm hg"), "kPa": ("kpa",),
-    "years": ("years", "yr", "yrs", "y"), "cm": ("cm",), "m": ("m",), "in": ("in", "inch"),
-    "kg": ("kg",), "lb": ("lb", "lbs"), "g": ("g",), "kg/m²": ("kg m2", "kg m 2"),
-    "mg/dl": ("mg dl", "mgdl", "mg per dl"), "mmol/l": ("mmol l", "mmoll", "mmol"),
-    "µmol/l": ("umol l", "µmol l", "μmol l", "umol"), "g/dl": ("g dl", "gdl"),
-    "g/l": ("g l",), "mmol/mol": ("mmol mol",), "10⁹/l": ("10 9 l", "10e9 l", "10 e 9 l", "g l"),
-    "/µl": ("ul", "µl", "per ul"), "mg/l": ("mg l", "mgl"),
+    "°C": ("c", "°c", "° c", "degc", "deg c", "celsius", "degrees celsius"),
+    "°F": ("f", "°f", "° f", "degf", "deg f", "fahrenheit", "degrees fahrenheit"),
+    "/min": ("bpm", "min", "per min", "1 min", "beats min", "breaths min"),
+    "%": ("pct", "percent", "%", "perc"), "fraction": ("fraction", "frac"),
+    "mmHg": ("mmhg", "mm hg"), "kPa": ("kpa",),
+    "years": ("years", "year", "yr", "yrs", "y", "years old", "yo", "y o"),
+    "cm": ("cm",), "m": ("m", "metres", "meters"), "in": ("in", "inch", "inches"),
+    "ft": ("ft", "feet", "foot"), "kg": ("kg", "kilograms"), "lb": ("lb", "lbs", "pounds"),
+    "g": ("g", "grams"), "kg/m²": ("kg m 2",),
+    "mg/dl": ("mg dl", "mgdl", "mg per dl", "mg 100 ml", "mg %"),
+    "mmol/l": ("mmol l", "mmoll", "mmol"), "mEq/l": ("meq l", "meql", "meq"),
+    "µmol/l": ("umol l", "µmol l", "umol", "µmol", "micromol l"),
+    "g/dl": ("g dl", "gdl", "g %"), "g/l": ("g l",), "mmol/mol": ("mmol mol",),
+    "10⁹/l": ("10 9 l", "10 e 9 l", "x 10 9 l", "g l", "giga l", "10 3 µl", "10 3 ul", "k µl",
+              "k ul", "x 10 3 µl", "x 10 3 ul", "10 e 3 ul", "10 3 mm 3", "thou mm 3"),
+    "/µl": ("ul", "µl", "per ul", "cells ul", "cells µl", "mm 3"), "mg/l": ("mg l", "mgl"),
 }  # fmt: skip
+# Words that say where, when or which of several, and change nothing of what is measured.
+_BESIDE = frozenset(
+    ("serum", "plasma", "blood", "venous", "arterial", "capillary", "fasting", "admission", "at",
+     "on", "baseline", "initial", "first", "last", "latest", "min", "max", "minimum", "maximum",
+     "mean", "median", "lowest", "highest", "day")
+)  # fmt: skip
+_SIGNS = str.maketrans({"μ": "µ", "²": " 2", "³": " 3", "⁹": " 9", "¹": "1", "℃": "°c", "℉": "°f"})
 
 QUANTITIES: tuple[Quantity, ...] = tuple(
     Quantity(name, usual, possible, units) for name, (_, usual, possible, units) in _ROWS.items()
@@ -143,25 +191,37 @@ QUANTITIES: tuple[Quantity, ...] = tuple(
 def find_quantity(name: str, unit: str = "") -> tuple[Quantity, str] | None:
     """The quantity that a column or channel measures and the unit it is named in ("" if none).
 
-    The name must be the quantity's own words, with a unit behind them or not: "temp_c" is a body
-    temperature, "temp_probe_serial" is nothing known.
+    The name must be the quantity's own words, with a unit behind them or not, and at most words
+    beside them that change nothing: "temp_c" and "temp_max" are body temperatures,
+    "temp_probe_serial" is nothing known.
     """
-    words = _plain(name)
+    return _find(_plain(name), unit) or _find(_bare(_plain(name)), unit)
+
+
+def _find(words: str, unit: str) -> tuple[Quantity, str] | None:
     for quantity, (own, *_) in zip(QUANTITIES, _ROWS.values(), strict=True):
         for start in map(_plain, own):
             if words == start or words.startswith(start + " "):
                 rest = words[len(start) :].strip()
-                found = _unit(rest, quantity) if rest else _unit(_plain(unit), quantity)
+                found = read_unit(quantity, rest or unit)
                 if found or not rest:
                     return quantity, found
     return None
 
 
+def read_unit(quantity: Quantity, said: str) -> str:
+    """Which of the quantity's units a text names, "" for none of them."""
+    plain = _plain(said)
+    return next(
+        (unit for unit in quantity.units if plain and plain in _SPELLINGS.get(unit, ())), ""
+    )
+
+
+def _bare(words: str) -> str:
+    """The words without those that change nothing, and the number of a day."""
+    return re.sub(r" \d+$", "", " ".join(w for w in words.split() if w not in _BESIDE))
+
+
 def _plain(words: str) -> str:
     """Words in small letters, letters and digits apart: "SpO2_pct" -> "spo 2 pct"."""
-    return " ".join(word.lower() for word in _WORD.findall(words))
-
-
-def _unit(said: str, quantity: Quantity) -> str:
-    """Which of the quantity's units the words are, "" for none of them."""
-    return next((unit for unit in quantity.units if said and said in _SPELLINGS.get(unit, ())), "")
+    return " ".join(word.lower() for word in _WORD.findall(words.translate(_SIGNS)))

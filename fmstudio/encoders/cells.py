@@ -8,6 +8,7 @@ columns goes along, for the trees of the task head.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,7 +42,8 @@ def _place(value: float, quantiles: list[float]) -> np.ndarray:
 class Cells:
     """Prepares table rows with what `fit` learned of each feature.
 
-    `features`: {name: {"quantiles": […]} for numbers, {"categories": […]} for categories}.
+    `features`: {name: {"quantiles": […]} for numbers, {"categories": […]} for categories}, with the
+    "unit" of the numbers ("date" for days since 1970) where training inputs named one.
     """
 
     features: Mapping[str, Mapping[str, Any]]
@@ -150,11 +152,15 @@ class CellEncoder:
         inputs = list(inputs)
         numbers: dict[str, list[float]] = {}
         words: dict[str, set[str]] = {}
+        units: dict[str, Counter[str]] = {}
         for given in inputs:
-            rows = zip(given.facts["names"], given.facts["categories"], strict=True)
-            for index, (name, category) in enumerate(rows):
+            facts = given.facts
+            said = facts.get("units") or [""] * len(facts["names"])
+            rows = zip(facts["names"], facts["categories"], said, strict=True)
+            for index, (name, category, unit) in enumerate(rows):
                 if not given.mask[index]:
                     continue
+                units.setdefault(name, Counter())[unit] += 1
                 if category is None:
                     numbers.setdefault(name, []).append(float(np.asarray(given.values)[index]))
                 else:
@@ -167,6 +173,8 @@ class CellEncoder:
             else:
                 cuts = np.quantile(numbers[name], np.linspace(0, 1, PIECES + 1))
                 features[name] = {"quantiles": [float(cut) for cut in cuts]}
+                unit = units[name].most_common(1)[0][0]
+                features[name] |= {"unit": unit} if unit else {}
         return {"features": features, COLUMNS: Columns.of(inputs).as_json()}
 
     def preparer(self, config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Cells:

@@ -8,6 +8,7 @@ boosted trees, stand the last, mean, lowest and highest reading of each channel.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,7 +33,7 @@ MOST_CHANNELS = 64  # that get columns: those that most training inputs have
 LIMIT = 8.0  # scaled readings beyond this are clipped: an artefact says no more than "far off"
 
 
-def _scaled(readings: np.ndarray, state: Mapping[str, float]) -> np.ndarray:
+def _scaled(readings: np.ndarray, state: Mapping[str, Any]) -> np.ndarray:
     return np.clip((readings - state["centre"]) / state["spread"], -LIMIT, LIMIT)
 
 
@@ -54,11 +55,12 @@ def _statistics(at: np.ndarray, values: np.ndarray, duration: float) -> np.ndarr
 class Spans:
     """Prepares series with the channel scales of the training patients.
 
-    `channels`: {name: {centre, spread}}. Empty: every channel is its own reference, which is
-    what pretraining on many sources uses.
+    `channels`: {name: {centre, spread, low, high, unit}}, of which the scale is the first two; 98 %
+    of the training readings lie from low to high; unit is there if training inputs named it. Empty:
+    every channel is its own reference, which is what pretraining on many sources uses.
     """
 
-    channels: Mapping[str, Mapping[str, float]]
+    channels: Mapping[str, Mapping[str, Any]]
     columns: Columns = field(default_factory=Columns)
 
     @cached_property
@@ -125,7 +127,7 @@ class Spans:
             remarks.append(f"Only the {MAX_TOKENS} channels with most readings were used.")
         return known, tuple(remarks)
 
-    def _state(self, name: str, given: ModalityInput) -> Mapping[str, float]:
+    def _state(self, name: str, given: ModalityInput) -> Mapping[str, Any]:
         if self.channels:
             return self.channels[name]
         index = given.facts["channels"].index(name)
@@ -137,6 +139,12 @@ def _scale(readings: np.ndarray) -> dict[str, float]:
     low, centre, high = np.percentile(readings.astype(np.float64), [16, 50, 84])
     spread = (high - low) / 2 or float(readings.std()) or max(abs(centre), 1.0)
     return {"centre": float(centre), "spread": float(spread)}
+
+
+def _seen(readings: np.ndarray, unit: str) -> dict[str, Any]:
+    """Between which values 98 % of readings lie, and their unit if it is known."""
+    low, high = np.percentile(readings.astype(np.float64), [1, 99])
+    return {"low": float(low), "high": float(high)} | ({"unit": unit} if unit else {})
 
 
 class SpanNetwork(EncoderNetwork):
@@ -176,16 +184,23 @@ class SpanEncoder:
         """Centre and spread of every channel, from at most 512 readings of each training input, and
         the columns that a row has."""
         readings: dict[str, list[np.ndarray]] = {}
+        units: dict[str, Counter[str]] = {}
         for given in inputs:
             values, mask = np.asarray(given.values), np.asarray(given.mask)
+            said = given.facts.get("units") or [""] * len(given.facts["channels"])
             for index, name in enumerate(given.facts["channels"]):
                 there = values[mask[:, index], index]
                 if len(there):
                     picked = np.linspace(0, len(there) - 1, min(len(there), 512)).astype(int)
                     readings.setdefault(name, []).append(there[picked])
+                    units.setdefault(name, Counter())[said[index]] += 1
         common = sorted(readings, key=lambda name: (-len(readings[name]), name))[:MOST_CHANNELS]
         return {
-            "channels": {n: _scale(np.concatenate(r)) for n, r in sorted(readings.items())},
+            "channels": {
+                name: _scale(found) | _seen(found, units[name].most_common(1)[0][0])
+                for name, own in sorted(readings.items())
+                for found in [np.concatenate(own)]
+            },
             COLUMNS: Columns.of_channels(common).as_json(),
         }
 

@@ -63,15 +63,21 @@ def every_subset(modalities: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def subsets_json(
-    judged: Judged, shown: Sequence[Shown], modalities: Sequence[str]
+    judged: Judged,
+    shown: Sequence[Shown],
+    modalities: Sequence[str],
+    adapter: Sequence[Shown] = (),
 ) -> list[dict[str, Any]]:
     """{modalities, n, headline figure, model, gain, verdict} of each; the last one is all of them.
 
     `gain` is that of everything a case has over this subset, paired on the same `n` cases. The last
-    entry holds every case, whatever it has.
+    entry holds every case, whatever it has. Where a model made for a subset stands in it, the key
+    "adapter" has what the adapter itself reached, which is what a prediction from these modalities
+    is worth; `adapter` are its own outputs.
     """
     name = headline(judged.task)
-    entries = []
+    entries: list[dict[str, Any]] = []
+    by_itself = {one.modalities: one for one in adapter}
     for one in shown:
         if len(one.modalities) == len(modalities) > 1:
             continue  # every case with whatever it has says the same of more cases
@@ -82,6 +88,11 @@ def subsets_json(
             "modalities": list(one.modalities), "n": len(one.rows), name: figure.as_dict(),
             "model": one.model, "gain": won.as_dict(), "verdict": verdict(won),
         })  # fmt: skip
+        own = by_itself.get(one.modalities)
+        if one.model != ADAPTER and own is not None:
+            of_adapter = _figure(judged.task, judged.targets[own.rows], own.outputs,
+                                 judged.of(own.rows))  # fmt: skip
+            entries[-1]["adapter"] = of_adapter.as_dict()
     whole = _figure(judged.task, judged.targets, judged.fused, judged.patients)
     return [*entries, {"modalities": list(modalities), "n": len(judged.fused),
                        name: whole.as_dict(), "model": ADAPTER}]  # fmt: skip

@@ -20,7 +20,10 @@ from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.evaluation.metrics import headline, proven
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import token_means
+from fmstudio.prediction.combination import doubt, listed
 from fmstudio.prediction.contributions import contributions
+from fmstudio.prediction.expected import expectations
+from fmstudio.prediction.values import Checked, checked
 from fmstudio.preparation.threads import one_thread
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -41,6 +44,11 @@ class Predictor:
         stored = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
         self.readout = Readout.from_dict(stored)
         self.processors = read_processors(folder)
+        self.expected = {
+            name: expectations(pipeline(name), one.state.get("features") or one.state.get(
+                "channels") or {})
+            for name, one in self.processors.items()
+        }  # fmt: skip
         base = self.model.config.base
         self.preparers = {
             name: processor.preparer(base, settings) for name, processor in self.processors.items()
@@ -76,50 +84,61 @@ class Predictor:
             for name in given
             if name in self.modalities and name not in self.reads
         ]
-        prepared = self._prepare(case_id, given, remarks)
+        prepared, values = self._prepare(given, remarks)
         parts, far = self._parts(prepared)
         used = [name for name in self.modalities if name in prepared]
-        warnings = self._warnings()
+        against = self._doubt(used)
+        warnings = [against] if against else []
+        warnings += self._few()
+        for found in values.values():
+            warnings += found.warnings
         guard = {
             name: {"score": float(far[m]), "flag": bool(far[m] > self.readout.guard[name])}
             for m, name in enumerate(self.modalities)
             if name in prepared and name in self.readout.guard
         }
+        # An empty cell makes a table no stranger: each value is held against its own range.
+        guard |= {name: found.guard for name, found in values.items()
+                  if name in guard and pipeline(name).kind == "table"}  # fmt: skip
         warnings += [
             f"{pipeline(name).label}: unlike the training data. Read this answer with care."
             for name, seen in guard.items()
-            if seen["flag"]
+            if seen["flag"] and pipeline(name).kind != "table"
         ]
         answer = self._answer(parts, [self.modalities.index(name) for name in used])
         return Prediction(
             adapter=self.adapter_id, case_id=case_id, task=self.task.kind, used=tuple(used),
             missing=tuple(name for name in self.reads if name not in prepared),
             remarks=tuple(remarks), warnings=tuple(warnings), guard=guard,
-            seconds=time.perf_counter() - started, **answer,
+            seconds=time.perf_counter() - started, unvalidated=bool(against), **answer,
         )  # fmt: skip
 
     def _prepare(
-        self, case_id: str, given: Mapping[str, Sequence[Source]], remarks: list[str]
-    ) -> dict[str, Prepared]:
-        """Reads and prepares what the adapter can use; adds to `remarks`."""
+        self, given: Mapping[str, Sequence[Source]], remarks: list[str]
+    ) -> tuple[dict[str, Prepared], dict[str, Checked]]:
+        """Reads and prepares what the adapter can use, each value in the unit of training; what
+        that said of the values. Adds to `remarks`."""
         jobs = [(name, name, given[name]) for name in self.reads if name in given]
-        prepared = {}
+        prepared, values = {}, {}
         for name, read in self.reader.read_many(jobs):
             if isinstance(read, StudioError):
                 raise read
             remarks += [f"{pipeline(name).label}: {remark}" for remark in read.remarks]
             if read.empty:
                 continue
-            made = self.preparers[name].prepare(read)
+            found = checked(pipeline(name), read, self.expected[name])
+            found.refuse()
+            remarks += [f"{pipeline(name).label}: {remark}" for remark in found.remarks]
+            made = self.preparers[name].prepare(found.given)
             remarks += [f"{pipeline(name).label}: {remark}" for remark in made.remarks]
             if made.length:
-                prepared[name] = made
+                prepared[name], values[name] = made, found
         if not prepared:
             raise InputError(
-                f"Case {case_id} has nothing that the adapter can use.",
-                hint=f"Give at least one of: {', '.join(self.reads)}.",
+                " ".join(["This case has nothing that the adapter can use.", *remarks[:3]]),
+                hint=f"Give at least one of: {listed(self.reads, 'or')}.",
             )
-        return prepared
+        return prepared, values
 
     @torch.inference_mode()
     def _parts(self, prepared: Mapping[str, Prepared]) -> tuple[np.ndarray, np.ndarray]:
@@ -183,17 +202,20 @@ class Predictor:
             return [label for label, chance in chances.items() if chance >= 0.5]
         return max(chances, key=lambda label: chances[label])
 
-    def _warnings(self) -> list[str]:
-        """What the training cohort says against this answer."""
-        found = []
-        counts, name = self.card["n"], headline(self.task)
-        if not proven(name, self.card["metrics"].get(name)):
-            found.append(
-                f"Not shown to do better than guessing on the {counts['test']} held-out cases "
-                "of the adapter: see its figures."
-            )
-        if counts["validation"] < 30:
-            found.append(
-                f"Calibrated on only {counts['validation']} cases: the probability is rough."
-            )
-        return found
+    def _doubt(self, used: Sequence[str]) -> str:
+        """What held-out patients say against an answer from `used`, "" for nothing."""
+        name = headline(self.task)
+        if set(used) != set(self.reads):
+            return doubt(self.card, used, name)
+        if proven(name, self.card["metrics"].get(name)):
+            return ""
+        return (
+            f"Not shown to do better than guessing on the {self.card['n']['test']} held-out cases "
+            "of the adapter: see its figures."
+        )
+
+    def _few(self) -> list[str]:
+        """What the number of validation cases says against this answer."""
+        cases = self.card["n"]["validation"]
+        few = f"Calibrated on only {cases} cases: the probability is rough."
+        return [few] if cases < 30 else []

@@ -83,7 +83,8 @@ def held_out(
     names = asked.model.modalities
     return HeldOut(
         asked.task, tuple(names), test, asked.answered(before) if before else None,
-        asked.readout.temperature, tuple(subsets_json(judged, compared, names)),
+        asked.readout.temperature,
+        tuple(subsets_json(judged, compared, names, shown)),
         fusion_json(judged, singles), tuple(missing_json(judged, shown, names)),
         shift=asked.readout.shift,
     )  # fmt: skip

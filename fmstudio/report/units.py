@@ -39,17 +39,7 @@ def measured_columns(evidence: Evidence) -> dict[str, Told]:
 
 def main_unit(told: Told) -> str:
     """The unit that the name says, unless most values are unusual in it, else where most fit."""
-    values = np.array(list(told.values.values()))
-
-    def fitting(unit: str) -> int:
-        low, high = told.quantity.within(told.quantity.usual, unit)
-        return int(((values >= low) & (values <= high)).sum())
-
-    units = list(told.quantity.units)
-    best = max(units, key=fitting)
-    if told.named in units and (fitting(told.named) >= len(values) / 2 or not fitting(best)):
-        return told.named
-    return best
+    return told.quantity.unit_of(np.array(list(told.values.values())), told.named)
 
 
 def in_other_units(told: Told) -> dict[int, str]:

@@ -48,6 +48,17 @@ def test_each_subset_is_compared_with_everything_on_the_cases_that_have_it():
     assert whole["modalities"] == ["a", "b"]
 
 
+def test_beside_the_figure_of_a_rival_stands_what_the_adapter_itself_reached():
+    judged, shown = made()
+    rival = Shown(("a",), shown[0].rows, expit(shown[0].outputs * 0), "made for a alone")
+
+    one, two, _ = subsets_json(judged, [rival, *shown[1:]], ["a", "b"], shown)
+
+    assert one["auroc"]["value"] == 0.5
+    assert one["adapter"]["value"] == score(BINARY, judged.targets, shown[0].outputs)
+    assert "adapter" not in two
+
+
 def test_fusion_is_claimed_against_the_strongest_rival():
     judged, shown = made()
     found = fusion_json(judged, shown[:2])

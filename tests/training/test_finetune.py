@@ -103,6 +103,11 @@ def test_one_case_gets_the_answer_it_has_in_the_evaluation(finished, predictor, 
     name = cohort.modalities[0]
     has = [c.case_id for c in cohort.split("test") if name in c.sources]
     assert alone[name,]["n"] == len(has)
+    for told in finished.result[
+        "subsets"
+    ]:  # of a rival's figure the adapter's own stands beside it
+        own = told.get("adapter") or told["auroc"]
+        assert own == pytest.approx(alone[tuple(told["modalities"])]["auroc"], abs=1e-6)
     case = cohort.split("test")[0]
     answer = predictor.predict(case.sources).probabilities[cohort.task.labels[1]]
     assert answer == pytest.approx(held.test.outputs[0], abs=1e-5)

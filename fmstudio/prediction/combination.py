@@ -1,0 +1,67 @@
+"""Whether what a case gives is a combination of modalities that held-out patients speak for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fmstudio.contracts import pipeline
+from fmstudio.evaluation.fusion import ADAPTER
+from fmstudio.evaluation.metrics import proven
+
+FEWEST = 10  # held-out cases; an interval from fewer says nothing
+NAMES = {"auroc": "AUROC", "macro_auroc": "AUROC, mean of classes", "r2": "R²"}
+
+
+def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
+    """Why no held-out patients speak for an answer from `used` alone; "" if they do.
+
+    `metric` is the headline of the card's task. What counts is what the adapter itself did when it
+    was shown these modalities and no others, not a model made for one of them.
+    """
+    told = given(used)
+    entry = next((one for one in card.get("subsets") or () if set(one["modalities"]) == set(used)),
+                 None)  # fmt: skip
+    figure = None if entry is None else own_figure(entry, metric)
+    if entry is None or figure is None:
+        return f"The adapter was never tested on {told}."
+    if entry["n"] < FEWEST or figure.get("value") is None:
+        few = f"its {entry['n']} held-out cases that have this are too few to tell"
+        return f"The adapter was never tested on {told}: {few}."
+    if proven(metric, figure):
+        return ""
+    return (
+        f"From {told} the adapter was not shown to do better than guessing on held-out patients "
+        f"({_figure(metric, figure)}, {entry['n']} cases)."
+    )
+
+
+def own_figure(entry: Mapping[str, Any], metric: str) -> Mapping[str, Any] | None:
+    """What the adapter itself reached in an entry of `subsets`; None where only a model made for
+    these modalities was asked."""
+    found = entry.get(metric) if entry.get("model", ADAPTER) == ADAPTER else entry.get("adapter")
+    return found if isinstance(found, Mapping) else None
+
+
+def _figure(metric: str, figure: Mapping[str, Any]) -> str:
+    said = f"{NAMES[metric]} {figure['value']:.2f}"
+    if figure.get("low") is None or figure.get("high") is None:
+        return said
+    return f"{said}, {figure['low']:.2f} to {figure['high']:.2f}"
+
+
+def given(modalities: Sequence[str]) -> str:
+    """'doctor's notes alone', 'radiology images and EHR table alone'."""
+    return f"{listed(modalities)} alone"
+
+
+def listed(modalities: Sequence[str], last: str = "and") -> str:
+    """The modalities as pages call them, in the middle of a sentence."""
+    words = [_inside(pipeline(name).label) for name in modalities]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _inside(label: str) -> str:
+    """A label in the middle of a sentence: an abbreviation keeps its capitals."""
+    first = label.split()[0]
+    return label if first.isupper() else label[:1].lower() + label[1:]
