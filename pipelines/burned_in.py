@@ -17,10 +17,11 @@ from scipy import ndimage
 
 from pipelines.frames import Stack, eight_bits, evenly, look
 
-LARGEST_SIDE = 1600  # a larger picture is looked at in whole steps
+LARGEST_SIDE = 1600  # a larger picture is looked at in whole steps,
+SMALLEST_SIDE = 480  # and a smaller one twice as large: its letters run into each other
 FEWEST_LETTERS = 4
 LOWEST, HIGHEST = 5, 90  # pixels of a letter
-CONTRAST = 60  # of 255, between letters and what lies around them
+CONTRAST = 40  # of 255, between letters and what lies around them
 STEEPNESS = 0.42  # of that contrast, within one pixel of a letter's edge
 EVEN_STROKE = 0.65  # standard deviation of the strokes' width over its mean
 
@@ -68,9 +69,9 @@ def with_burned_in(
 def _places(stack: Stack) -> Iterable[str]:
     indices = sorted({0, *evenly(stack.count, 1)})
     pictures = list(stack.pictures(indices))
-    show = look(stack, pictures, [])
-    for picture in pictures:
-        shown = eight_bits(show(picture))
+    show = look(stack, indices, pictures, [])
+    for index, picture in zip(indices, pictures, strict=True):
+        shown = eight_bits(show(index, picture))
         lines = lines_of_text(shown)
         if lines:
             longest = max(lines, key=lambda line: line.letters)
@@ -84,15 +85,23 @@ def _places(stack: Stack) -> Iterable[str]:
 def lines_of_text(picture: np.ndarray) -> list[Line]:
     """The lines of text in a picture (H, W) or (H, W, 3) uint8, from top to bottom."""
     grey = picture.max(axis=2) if picture.ndim == 3 else picture
-    step = max(1, -(-max(grey.shape) // LARGEST_SIDE))
-    small = grey[::step, ::step].astype(np.int16)
-    if min(small.shape) < 3 * LOWEST:
+    step: float = max(1, -(-max(grey.shape) // LARGEST_SIDE))
+    small = grey[:: int(step), :: int(step)].astype(np.int16)
+    if min(small.shape) < 12 * LOWEST:
         return []
+    if max(small.shape) < SMALLEST_SIDE:
+        step, small = 0.5, ndimage.zoom(small, 2, order=3)
     found: list[Line] = []
     for shades in (small, 255 - small):  # light letters, then dark ones
         found += _lines(_letters(shades))
     return [
-        Line(one.top * step, one.left * step, one.bottom * step, one.right * step, one.letters)
+        Line(
+            int(one.top * step),
+            int(one.left * step),
+            int(one.bottom * step),
+            int(one.right * step),
+            one.letters,
+        )
         for one in sorted(found, key=lambda one: (one.top, one.left))
     ]
 
