@@ -1,11 +1,11 @@
-"""Small checkpoints, made once, and real inputs of every kind."""
+"""Small checkpoints, made once, and the sample patient's inputs of every kind."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import transformers
 
@@ -16,6 +16,8 @@ from pipelines.notes import PIPELINE as NOTES
 from pipelines.radiology import PIPELINE as FILMS
 from pipelines.video import PIPELINE as CLIPS
 from tests.encoders.small import save_checkpoint
+
+PATIENT = Path(__file__).resolve().parents[2] / "data_samples" / "new_patient"
 
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
@@ -34,36 +36,28 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     return folder
 
 
-def _first_row(cohort: Path) -> dict[str, str]:
-    with (cohort / "manifest.csv").open(newline="", encoding="utf-8") as file:
-        return next(csv.DictReader(file))
-
-
 @pytest.fixture(scope="session")
-def inputs(shared: Path) -> dict[str, list[ModalityInput]]:
-    """By kind, real inputs: the first short, the second longer."""
-    data = shared / "data"
-    sites = _first_row(data / "circor_heart_sounds")
-    heart = [
-        Source(s[6:], data / "circor_heart_sounds" / sites[s]) for s in sites if s[:6] == "audio_"
-    ]
-    log = data / "physionet2012_icu" / _first_row(data / "physionet2012_icu")["device_log"]
-    text = _first_row(data / "mts_dialog_notes")["note"]
+def inputs() -> dict[str, list[ModalityInput]]:
+    """By kind, inputs of the sample patient as they are read: the first short, the second longer."""
+    sound = SOUND.read([Source("site", PATIENT / "breath_sound.wav")])
+    log = LOGS.read([Source("log", PATIENT / "monitor.csv")])
+    text = (PATIENT / "note.txt").read_text(encoding="utf-8")
     return {
         "frames": [
-            FILMS.read([Source("view", data / "covid_cxr" / "images" / "cxr_0000.jpg")]),
-            CLIPS.read([Source("clip", data / "pocus_lung_ultrasound" / "video" / "pocus_001.mp4")]),
+            FILMS.read([Source("view", PATIENT / "film.dcm")]),
+            CLIPS.read([Source("clip", PATIENT / "echo_clip.mp4")]),
         ],
-        "waveform": [_one_second(SOUND.read(heart[:1])), SOUND.read(heart)],
-        "series": [_some_channels(LOGS.read([Source("log", log)]), 2), LOGS.read([Source("log", log)])],
+        "waveform": [_seconds(sound, 1), _seconds(sound, 18)],
+        "series": [_some_channels(log, 2), log],
         "text": [NOTES.read([Source("note", text=given)]) for given in (text[:60], text)],
-    }  # fmt: skip
+    }
 
 
-def _one_second(given: ModalityInput) -> ModalityInput:
-    count = int(given.facts["rate"])
-    facts = {"rate": given.facts["rate"]}
-    return ModalityInput(given.kind, given.values[:count], given.mask[:count], facts)
+def _seconds(given: ModalityInput, seconds: int) -> ModalityInput:
+    """So much of a recording, from its start again where it is shorter."""
+    rate = given.facts["rate"]
+    values = np.resize(given.values, int(rate * seconds))
+    return ModalityInput(given.kind, values, np.ones(len(values), bool), {"rate": rate})
 
 
 def _some_channels(given: ModalityInput, count: int) -> ModalityInput:
