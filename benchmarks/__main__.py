@@ -14,6 +14,7 @@ from benchmarks import (
     finetune,
     folds,
     fusion,
+    fuzz,
     judgement,
     memory,
     predict,
@@ -37,6 +38,7 @@ PARTS = {
     "folds": folds,
     "bases": bases,
     "scanner": scanner,
+    "fuzz": fuzz,
 }
 
 
@@ -53,6 +55,7 @@ def main() -> None:
         "--encoder", action="append", default=[], metavar="MODALITY=FOLDER",
         help="a checkpoint instead of the base's own encoder, for folds",
     )  # fmt: skip
+    parser.add_argument("--files", type=int, default=10_000, help="damaged, of a reader (10000)")
     parser.add_argument("--work", type=Path, help="where generated cohorts are kept between runs")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent, metavar="DIR")
     options = parser.parse_args()

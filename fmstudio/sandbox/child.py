@@ -26,6 +26,7 @@ from fmstudio.sandbox.wire import (
     send,
     source_from_json,
 )
+from fmstudio.standard_form import deviation
 from fmstudio.tables.reading import read_table
 from fmstudio.types import Source
 
@@ -114,7 +115,10 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
             described = isinstance(pipeline, contracts.Described)
             kept = pipeline.stripped(*sources) if described else None
             return {"stripped": kept is not None}, [] if kept is None else [kept]
-        return {"input": True}, [pack(until_moment(pipeline.read(sources), sources))]
+        given = until_moment(pipeline.read(sources), sources)
+        if wrong := deviation(given):
+            raise ValueError(wrong)
+        return {"input": True}, [pack(given)]
     except StudioError as fault:
         return {"error": type(fault).__name__, "message": fault.message, "hint": fault.hint}, []
     except MemoryError:
