@@ -44,7 +44,11 @@ class CohortRecord:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is. `stage` is a phrase for people; `fraction` of the whole in [0, 1]."""
+    """How far a run is. `stage` is a phrase for people; `fraction` of the whole in [0, 1].
+
+    Work itself reports the fraction of its stage; `runs.forecast` makes that of the whole of it,
+    with the seconds left of the whole run and those that each stage was expected to take.
+    """
 
     stage: str = ""
     fraction: float = 0.0
@@ -52,6 +56,7 @@ class Progress:
     epochs: int = 0
     seconds_left: float | None = None
     message: str = ""
+    expected: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

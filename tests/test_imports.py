@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors", "identity", "office"),
-    ("records", "settings", "tables"),
+    ("records", "settings", "tables", "standard_form"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
     ("sandbox", "encoders", "registry", "evaluation"),
@@ -37,7 +37,15 @@ ONLY = {
     "registry": {"types", "errors", "records", "settings"},
     "tables": {"types", "errors", "office"},
     "cohort": {"types", "errors", "records", "settings", "contracts", "sandbox"},
-    "sandbox": {"types", "errors", "records", "settings", "contracts", "tables"},
+    "sandbox": {
+        "types",
+        "errors",
+        "records",
+        "settings",
+        "contracts",
+        "tables",
+        "standard_form",
+    },
     "pipelines": {"types", "errors", "identity", "office", "records", "settings", "tables"},
 }
 SLOW = {"torch", "peft", "transformers", "sqlalchemy", "sklearn"}

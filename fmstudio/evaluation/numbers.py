@@ -43,9 +43,10 @@ def calibration_of_numbers(answered: Answered) -> dict[str, Any]:
 
 
 def subgroups_of_numbers(answered: Answered) -> dict[str, Any]:
-    """Mean error and mean difference of each group of at least 20 cases; others are named.
+    """Mean absolute error and bias of each group of at least 20 cases; others are named.
 
-    Intervals are of each group alone; nothing is tested.
+    The bias is the mean of truth minus prediction. Intervals are of each group alone; nothing is
+    tested.
     """
     groups: list[dict[str, Any]] = []
     small: list[dict[str, Any]] = []

@@ -27,6 +27,7 @@ from fmstudio.pretraining.state import State, load_state, save_state
 from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.records import Point, Progress
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.stages import LEARNING
 
 SAMPLE = 512  # examples looked at before the start, for the names and scales of what is known
 WATCHED = 64  # examples on which the health of the features is watched
@@ -214,13 +215,9 @@ class Engine:
 
     def _report(self, state: State, points: Sequence[Point]) -> None:
         self.reporter.points(points)
-        left = (self.plan.steps - state.step) * state.seconds / max(state.step, 1)
         self.reporter.progress(
-            Progress(
-                "Learning without labels", state.step / self.plan.steps, state.step,
-                self.plan.steps, left if state.step else None,
-            )
-        )  # fmt: skip
+            Progress(LEARNING, state.step / self.plan.steps, state.step, self.plan.steps)
+        )
 
 
 def _sampled(mixture: Mixture) -> list[Example]:

@@ -41,6 +41,7 @@ from fmstudio.settings import Settings
 from fmstudio.training.material import device
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.stages import COMPARING, READING
 from fmstudio.types import Cohort, ModalityInput, PatientCase, target_array, to_json
 
 MOST_ITEMS = 2048
@@ -62,17 +63,16 @@ class Pretrained:
 
 @dataclass
 class _InEpochs:
-    """A reporter that is told steps and tells epochs, in the middle part of the whole."""
+    """A reporter that is told steps and tells epochs."""
 
     reporter: Reporter
     steps_per_epoch: int
 
     def progress(self, progress: Progress) -> None:
-        """Passes on, with the fraction squeezed to 0.2 to 0.9."""
+        """Passes on, with epochs in place of steps."""
         epochs = progress.epochs // self.steps_per_epoch
         at = min(epochs, progress.epoch // self.steps_per_epoch)
-        fraction = 0.2 + 0.7 * progress.fraction
-        self.reporter.progress(replace(progress, fraction=fraction, epoch=at, epochs=epochs))
+        self.reporter.progress(replace(progress, epoch=at, epochs=epochs))
 
     def points(self, points: Sequence[Point]) -> None:
         """Passes on."""
@@ -97,7 +97,7 @@ def pretrain(
     parent_sha256 = model.config.base_sha256
 
     def report(share: float) -> None:
-        reporter.progress(Progress("Reading and preparing", 0.2 * share))
+        reporter.progress(Progress(READING, share))
         if reporter.should_stop():
             raise Stopped
 
@@ -110,12 +110,12 @@ def pretrain(
         parent = _parent(config, model, settings)
         for key in model.readings:
             carry_over(parent, model, key, source)
-        reporter.progress(Progress("Writing the new base", 0.9))
+        reporter.progress(Progress(COMPARING, message="writing the new base"))
         facts = write_child(folder / "base", model, config.base, settings)
-        reporter.progress(Progress("Judging before and after", 0.92))
+        reporter.progress(Progress(COMPARING, 0.1))
         preparation.report = lambda share: None
         judged = _judged(parent, model, processors, gathered.labelled, preparation, facts["sha256"])
-    reporter.progress(Progress("Finding groups", 0.97))
+    reporter.progress(Progress(COMPARING, 0.8, message="finding groups"))
     groups = find_groups(_features(model, source), config.seed)
     ids = [source.ids[row] for row in _grouped(source)]
     result = {

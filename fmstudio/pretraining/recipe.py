@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,12 @@ class Told:
     """A reporter that tells a line at every look and never asks for a stop."""
 
     say: Say
+    began: float = field(default_factory=time.monotonic)
 
     def progress(self, progress: Progress) -> None:
         """Where it stands."""
-        left = progress.seconds_left or 0
-        self.say(f"step {progress.epoch} of {progress.epochs}, {left:.0f} s left")
+        passed = time.monotonic() - self.began
+        self.say(f"step {progress.epoch} of {progress.epochs}, after {passed:.0f} s")
 
     def points(self, points: Sequence[Point]) -> None:
         """The last value of each curve."""

@@ -51,13 +51,15 @@ class Runs(Database):
         kind: str,
         config: Mapping[str, Any],
         base: str,
+        expected: Mapping[str, float] | None = None,
     ) -> RunRecord:
-        """A new run, waiting for its turn."""
+        """A new run, waiting for its turn; its stages are `expected` to take so many seconds."""
         with self.writing() as session:
             project = find_project(session, project_id)
             row = Run(
                 id=new_id(session, "run"), project_id=project.id, cohort_id=cohort_id, kind=kind,
-                status="waiting", config=dict(config), base=base, progress=asdict(Progress()),
+                status="waiting", config=dict(config), base=base, 
+                progress=asdict(Progress(expected=dict(expected or {}))),
             )  # fmt: skip
             session.add(row)
             details = {"project": project.id, "cohort": cohort_id, "kind": kind, "base": base}

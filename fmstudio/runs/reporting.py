@@ -10,7 +10,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import FrameType, TracebackType
@@ -18,6 +18,7 @@ from typing import Self
 
 from fmstudio.records import Point, Progress
 from fmstudio.registry import Registry
+from fmstudio.runs.forecast import Forecast
 from fmstudio.training.reporter import Stopped
 
 log = logging.getLogger(__name__)
@@ -51,15 +52,20 @@ class Countdown:
 class RunReporter:
     """The Reporter of one run, worked on by the process `pid`; use it as a context manager.
 
-    On leaving, everything reported is in the registry.
+    `expected` are the seconds that each stage was estimated to take, for the time left of the whole
+    run. On leaving, everything reported is in the registry.
     """
 
-    def __init__(self, registry: Registry, run_id: str, pid: int) -> None:
+    def __init__(
+        self, registry: Registry, run_id: str, pid: int, expected: Mapping[str, float] | None = None
+    ) -> None:
         self.run_id = run_id
         self._registry, self._pid = registry, pid
         self._lock = threading.Lock()
-        self._progress: Progress | None = None
+        self._progress: Progress | None = None  # reported and not yet written
+        self._last: Progress | None = None
         self._points: list[Point] = []
+        self._forecast = Forecast(expected or {})
         self._countdown = Countdown()
         self._stop = threading.Event()
         self._ended = threading.Event()
@@ -69,8 +75,7 @@ class RunReporter:
     def progress(self, progress: Progress) -> None:
         """Say how far the work is."""
         with self._lock:
-            left = self._countdown.smooth(progress.seconds_left)
-            self._progress = replace(progress, seconds_left=left)
+            self._progress = self._last = progress
 
     def points(self, points: Sequence[Point]) -> None:
         """Add values to the curves."""
@@ -129,13 +134,22 @@ class RunReporter:
             except Exception:  # whatever it was: without this thread a sound worker seems dead
                 log.exception("Progress could not be written; the next try follows.")
 
+    def _seen(self, progress: Progress | None) -> Progress | None:
+        """The progress as people see it: of the whole run, its time left running down steadily."""
+        if progress is None:
+            return None
+        whole = self._forecast.of_run(progress)
+        return replace(whole, seconds_left=self._countdown.smooth(whole.seconds_left))
+
     def _write(self) -> None:
         """Everything new in one transaction. What could not be written waits for the next."""
         with self._lock:
             progress, points = self._progress, self._points
             self._progress, self._points = None, []
+            # The clock goes on while a stage is silent, and the page with it.
+            seen = self._seen(progress or self._last)
         try:
-            mine = self._registry.report(self.run_id, self._pid, progress, points)
+            mine = self._registry.report(self.run_id, self._pid, seen, points)
         except BaseException:
             with self._lock:
                 self._progress = self._progress or progress

@@ -33,6 +33,7 @@ from fmstudio.runs.launch import (
 from fmstudio.runs.reporting import RunReporter
 from fmstudio.settings import Settings, load_settings
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.stages import READING
 from fmstudio.types import Cohort
 
 if TYPE_CHECKING:
@@ -68,7 +69,8 @@ def execute(settings: Settings, run_id: str, work: Work | None = None) -> str:
     """
     pid = os.getpid()
     with Registry.open(settings) as registry:
-        reporter = RunReporter(registry, run_id, pid)
+        expected = registry.run(run_id).progress.expected
+        reporter = RunReporter(registry, run_id, pid, expected)
         with reporter.obeying_signals():
             if not registry.attach_worker(run_id, pid, process_started(pid)):
                 log.info("%s is already done or being worked on.", run_id)
@@ -98,7 +100,7 @@ def _work_on(
     run = registry.run(reporter.run_id)
     project = registry.project(run.project_id)
     with reporter:
-        reporter.progress(Progress("Reading the cohort"))
+        reporter.progress(Progress(READING, message="the cohort's table"))
         cohort = rebuild(settings, registry, run, project)
         done = (work or _finetuning())(
             run, project, cohort, run_folder(settings, run.id), settings, reporter
@@ -122,7 +124,7 @@ def _pretrain(settings: Settings, registry: Registry, reporter: RunReporter) -> 
     run = registry.run(reporter.run_id)
     project = registry.project(run.project_id)
     with reporter:
-        reporter.progress(Progress("Reading the cases"))
+        reporter.progress(Progress(READING, message="the cohort's table"))
         kept = None if run.cohort_id is None else registry.cohort(run.cohort_id)
         gathered = gather(settings, project, kept, PretrainConfig.from_dict(run.config))
         from fmstudio.pretraining.pretrain import pretrain  # torch, once the cases are known good

@@ -103,8 +103,9 @@ class Pretraining(Training):
             config = self._with_table(planned.config, record, cohort, kept)
             planned = replace(planned, config=config)
         run = self.registry.create_run(
-            record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(), config.base
-        )
+            record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(), config.base,
+            planned.estimate.stages,
+        )  # fmt: skip
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
 

@@ -79,8 +79,9 @@ class Training(Projects):
         uploads.check_free_disk(self.settings)
         config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(
-            record.id, cohort.id, "finetune", config.as_dict(), config.base
-        )
+            record.id, cohort.id, "finetune", config.as_dict(), config.base,
+            self.estimate(record.id, config).stages,
+        )  # fmt: skip
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
 

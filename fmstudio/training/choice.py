@@ -12,15 +12,16 @@ by fits that did not see the patient, and boosting must be as good on all of the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from fmstudio.errors import InputError
 from fmstudio.evaluation.calibration import fit_calibration, probabilities
-from fmstudio.evaluation.metrics import figures_of, headline
+from fmstudio.evaluation.metrics import figures_of, headline, proven
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
 from fmstudio.training.material import Material
@@ -101,8 +102,13 @@ def kind_of(rung: Rung) -> str:
 
 def words(rung: Rung) -> str:
     """A model's name at the beginning of a sentence."""
-    first, _, scope = rung.name.partition(": ")
-    return WORDS.get(rung.name) or f"{WORDS.get(first, first)} on the {scope}"
+    return words_of(rung.name)
+
+
+def words_of(name: str) -> str:
+    """The same from its key in the ladder."""
+    first, _, scope = name.partition(": ")
+    return WORDS.get(name) or f"{WORDS.get(first, first)} on the {scope}"
 
 
 @dataclass(frozen=True)
@@ -208,9 +214,33 @@ def _reason(
         return f"{words(chosen)} was kept: nothing more complex does better on validation patients."
     rival = max(simpler, key=lambda rung: rung.validation(task, material))
     return (
-        f"{words(chosen)} was kept: on validation patients it beats every simpler model by more "
-        f"than chance explains ({_compared(task, material, chosen, rival)})."
+        f"{words(chosen)} was kept: on validation patients it does better than every simpler model "
+        f"by more than one standard error ({_compared(task, material, chosen, rival)})."
     )
+
+
+def on_held_out(task: TaskSpec, ladder: Sequence[Mapping[str, Any]], chosen: str) -> str:
+    """What the kept model and the best of the others reach on held-out patients, in a sentence.
+
+    `ladder` is that of the run's result. A choice made on validation patients proves nothing of
+    others, so the sentence also says where neither is shown to do better than guessing.
+    """
+    name = headline(task)
+    own = next(one for one in ladder if one["name"] == chosen)
+    others = [one for one in ladder if one is not own and one[name]["value"] is not None]
+    told = f"On held-out patients it reaches {NAMES[name]} {_figure(own[name])}"
+    if others:
+        rival = max(others, key=lambda one: one[name]["value"])
+        told += f", {_small(words_of(rival['name']))} {_figure(rival[name])}"
+    if not proven(name, own[name]):
+        told += "; that is not shown to be better than guessing"
+    return told + "."
+
+
+def _figure(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "that cannot be computed"
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
 
 def _compared(task: TaskSpec, material: Material, first: Rung, second: Rung) -> str:

@@ -29,9 +29,9 @@ from fmstudio.training.probe import loss
 from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.search import Found, search
 from fmstudio.training.soup import Soup, best_of
+from fmstudio.training.stages import SEARCHING
 from fmstudio.training.tuning import Start, Tuned, tune
 
-SEARCHED = 0.5  # share of the progress that a search fills, where there is one
 SEEDS = 2**31
 
 
@@ -93,7 +93,7 @@ class _Trials(_Aside):
     def progress(self, progress: Progress) -> None:
         """Says how much of its time the search has had, whatever the trial says."""
         fraction = min(1.0, (time.monotonic() - self._began) / self._seconds)
-        super().progress(Progress("Searching for settings", fraction, message=progress.message))
+        super().progress(Progress(SEARCHING, fraction, message=progress.message))
 
 
 def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
@@ -101,14 +101,14 @@ def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
 
     Goes on from what lies in `folder`. Raises Stopped if asked to stop.
     """
-    config, found, left = ground.config, None, reporter
+    config, found = ground.config, None
     if config.search_minutes and config.scopes:
-        found = _searched(ground, folder / "search", Share(reporter, 0.0, SEARCHED))
-        config, left = found.config, Share(reporter, SEARCHED, 1 - SEARCHED)
+        found = _searched(ground, folder / "search", reporter)
+        config = found.config
     tuned, soups = [], {}
     for number, scope in enumerate(config.scopes):
         name = f"{LORA}: {scope}" if number else LORA
-        share = Share(left, number / len(config.scopes), 1 / len(config.scopes))
+        share = Share(reporter, number / len(config.scopes), 1 / len(config.scopes))
         own = folder / scope.replace(" ", "-")
         made, soup = from_seeds(name, ground, config.at_scope(scope), own, share)
         tuned.append(made)

@@ -26,7 +26,7 @@ from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
-from fmstudio.training.choice import choose
+from fmstudio.training.choice import choose, on_held_out
 from fmstudio.training.climb import Ground, climb
 from fmstudio.training.config import SCOPES, RunConfig
 from fmstudio.training.judge import Rung, check_learned, ladder_json, single_probes
@@ -35,7 +35,8 @@ from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
 from fmstudio.training.probe import prior_shift
 from fmstudio.training.probing import Probed, grow, head_of, install, probe_rung
-from fmstudio.training.reporter import Reporter, Share
+from fmstudio.training.reporter import Reporter
+from fmstudio.training.stages import JUDGING, SIMPLER
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.training.tuning import Start, Tuned
 from fmstudio.training.weighing import weighing_of
@@ -77,7 +78,7 @@ def finetune(
     weighing = weighing_of(config, material.cases["train"])
     shift = prior_shift(task, material.targets["train"]) if config.balance else np.zeros(1)
 
-    reporter.progress(Progress("Fitting the simpler models", 0.5))
+    reporter.progress(Progress(SIMPLER))
     probed = probe_rung(task, model, material, config, weighing, shift, watch)
     with watch("singles"):
         singles = single_probes(task, model, material, weighing)
@@ -85,12 +86,12 @@ def finetune(
     install(model.task_head, probed.head)
     start = Start(model, weighing, shift, probed.head.unlearned)
     ground = Ground(start, processors, material, settings, config)
-    climbed = climb(ground, folder, Share(reporter, 0.55, 0.4))
+    climbed = climb(ground, folder, reporter)
     tuned = climbed.tuned
     watch.seconds["search"] = climbed.search_seconds
     watch.seconds["train"] = sum(each.trained.seconds for each in tuned)
 
-    reporter.progress(Progress("Judging on held-out patients", 0.95))
+    reporter.progress(Progress(JUDGING))
     with watch("evaluate"):
         rungs = [*(r for r, _ in probed.rungs), *(each.rung for each in tuned)]
         chosen, reason = choose(task, material, rungs, config.keep)
@@ -100,15 +101,16 @@ def finetune(
         held = held_out(asked, material.cases, singles)
         held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
         figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
+    ladder = ladder_json(task, material, rungs)
     result = {
         "run": run.id,
         "status": "finished",
         "task": task.kind,
         "n": {s: len(material.cases[s]) for s in SPLITS},
         "metrics": {name: figure.as_dict() for name, figure in figures.items()},
-        "ladder": ladder_json(task, material, rungs),
+        "ladder": ladder,
         "chosen": chosen.name,
-        "reason": reason,
+        "reason": f"{reason} {on_held_out(task, ladder, chosen.name)}",
         "subsets": list(held.subsets),
         "fusion": held.fusion,
         "missing": list(held.missing),

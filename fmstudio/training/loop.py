@@ -29,6 +29,7 @@ from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_check
 from fmstudio.training.config import RunConfig
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.stages import TUNING
 from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
@@ -262,15 +263,14 @@ class Loop:
 
     def _report(self, state: Checkpoint) -> None:
         self.reporter.points(state.new_points)
-        left = (self.config.epochs - state.epoch) * state.seconds / state.epoch
         self.reporter.progress(
             Progress(
-                f"Fine-tuning{self.told}",
+                TUNING,
                 state.epoch / self.config.epochs,
                 state.epoch,
                 self.config.epochs,
-                left,
-                f"best validation loss {state.best_loss:.3f} after epoch {state.best_epoch}",
+                message=f"{self.told.removeprefix(', ')}: ".removeprefix(": ")
+                + f"best validation loss {state.best_loss:.3f} after epoch {state.best_epoch}",
             )
         )
 

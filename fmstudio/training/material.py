@@ -21,6 +21,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.stages import READING
 from fmstudio.training.weighing import check_group_column, check_groups
 from fmstudio.types import COLUMNS, Cohort, PatientCase, target_array
 
@@ -78,7 +79,7 @@ def prepare(
     model = load_base(shape, settings).to(device())
 
     def report(share: float) -> None:
-        reporter.progress(Progress("Reading and preparing", 0.5 * share))
+        reporter.progress(Progress(READING, share))
 
     with Reader(settings.limits, workers=max(1, psutil.cpu_count() or 1)) as reader:
         preparation = Preparation(reader, settings, report)

@@ -29,7 +29,7 @@ FIGURES = {
     "false_positive_rate": "False positive rate",
     "auroc": "AUROC",
     "calibration": "Truth minus prediction",
-    "mae": "Mean error",
+    "mae": "Mean absolute error",
     "in_the_large": "Truth minus prediction",
 }
 MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
@@ -124,9 +124,11 @@ def _alike(found: Mapping[str, Any]) -> tuple[str, str, str]:
 def calibration(found: Mapping[str, Any]) -> Html:
     """Slope and intercept, and what recalibration would do."""
     if "recalibration" not in found:
-        rows = [[text(label), text(interval(found[key]))] for key, label in
-                (("slope", "Slope (1 is right)"), ("intercept", "Intercept (0 is right)"),
-                 ("mae", "Mean error"), ("in_the_large", "Truth minus prediction"))]  # fmt: skip
+        labels = {
+            "slope": "Slope (1 is right)", "intercept": "Intercept (0 is right)",
+            **{name: FIGURES[name] for name in ("mae", "in_the_large")},
+        }  # fmt: skip
+        rows = [[text(label), text(interval(found[key]))] for key, label in labels.items()]
         return table(["", "#95 % interval"], rows, f"{number(found['n'])} held-out cases")
     own = found["recalibration"]
     rows = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import Html, join, table, tag, text
-from fmstudio.ui.wording import duration, number
+from fmstudio.ui.wording import estimated, number
 
 if TYPE_CHECKING:
     from fmstudio.training.estimate import Estimate
@@ -39,7 +39,7 @@ def side_by_side(costs: Mapping[str, Estimate]) -> Html:
         for name in names
     ]  # fmt: skip
     if costs:
-        times = [_cell(p, f"about {duration(costs[p].seconds)}") for p in PRESETS]
+        times = [_cell(p, estimated(costs[p])) for p in PRESETS]
         memory = [_cell(p, f"{number(round(costs[p].memory_mb))} MB") for p in PRESETS]
         rows += [
             [tag("strong", text("Estimated time for this cohort")), *times],

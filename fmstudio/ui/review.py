@@ -9,7 +9,7 @@ from fmstudio.ui import forms
 from fmstudio.ui.encoders import encoder_facts
 from fmstudio.ui.fragments import Html, bullets, facts, figures, join, section
 from fmstudio.ui.reports import in_brief
-from fmstudio.ui.wording import duration, listed, number
+from fmstudio.ui.wording import duration, estimated, listed, number
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -35,7 +35,7 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
         ("Preset", forms.preset_in_words(config)),
     ]  # fmt: skip
     return join([
-        figures([("estimated time", f"about {duration(cost.seconds)}"),
+        figures([("estimated time", estimated(cost)),
                  ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
         facts(pairs), section("What will happen"), bullets(steps_of(config)),
         forms.settings_table(config),

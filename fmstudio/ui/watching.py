@@ -40,9 +40,12 @@ def progress(run: RunRecord) -> Html:
     epoch = f" · epoch {now.epoch} of {now.epochs}" if now.epochs and now.epoch else ""
     if run.status in LIVE_STATES:
         left = f"about {duration(now.seconds_left)} left" if now.seconds_left else ""
-        right = " · ".join(part for part in (f"{percent:.0f} %", left) if part)
+        spent = f"{lasted(run.started_at, None)} so far" if run.started_at else ""
+        right = " · ".join(part for part in (f"{percent:.0f} %", spent, left) if part)
     else:
         right = f"took {lasted(run.started_at, run.ended_at)}"
+        if now.expected:
+            right += f", estimated {duration(sum(now.expected.values()))}"
         stage = stage if run.status != "finished" else "Done"
     line = join([
         tag("div", join([state_badge(run), Html(" "), text(stage + epoch)])),
@@ -52,7 +55,22 @@ def progress(run: RunRecord) -> Html:
     bar = tag("div", fill, "fm-progress", role="progressbar", aria_valuenow=percent,
               aria_valuemin=0, aria_valuemax=100, aria_label="Progress of the run")  # fmt: skip
     note = tag("p", text(now.message), "fm-note") if now.message else NOTHING
-    return join([tag("div", line, "fm-line"), bar, note, _ending(run)])
+    return join([tag("div", line, "fm-line"), bar, _stages(run), note, _ending(run)])
+
+
+def _stages(run: RunRecord) -> Html:
+    """The stages of a live run: those done with a tick, the present one, those to come."""
+    expected = list(run.progress.expected)
+    if run.status not in LIVE_STATES or not expected:
+        return NOTHING
+    now = run.progress.stage
+    place = expected.index(now) if now in expected else 0
+    marks = ["✓ " if n < place else "" for n in range(len(expected))]
+    items = [
+        tag("li", text(mark + stage), aria_current="step" if n == place else None)
+        for n, (mark, stage) in enumerate(zip(marks, expected, strict=True))
+    ]
+    return tag("ol", join(items), "fm-stages")
 
 
 def _ending(run: RunRecord) -> Html:

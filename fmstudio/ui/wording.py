@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fmstudio.training.estimate import Estimate
 
 TASKS: Mapping[str, str] = {
     "binary": "Yes or no",
@@ -22,7 +25,7 @@ METRICS: Mapping[str, str] = {
     "brier": "Brier score",
     "ece": "Calibration error",
     "accuracy": "Accuracy",
-    "mae": "Mean error",
+    "mae": "Mean absolute error",
     "rmse": "Root mean square error",
     "r2": "R²",
 }
@@ -62,6 +65,12 @@ def duration(seconds: float | None) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600} h {whole % 3600 // 60} min"
     return f"{whole // 86400} days {whole % 86400 // 3600} h"
+
+
+def estimated(cost: Estimate) -> str:
+    """'about 2 min 10 s (1 min 31 s to 3 min 2 s)': the time that work is estimated to take."""
+    low, high = cost.range
+    return f"about {duration(cost.seconds)} ({duration(low)} to {duration(high)})"
 
 
 def moment(when: datetime | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from fmstudio.__main__ import main
 from fmstudio.errors import NotFound
-from fmstudio.training.estimate import FIXED_SECONDS
+from fmstudio.training.estimate import STARTING_SECONDS
 
 NOTE = "Cough and fever for {} days; the chest is {} on day {}."
 TO_FINETUNE = ("finetune", "ill", "--base", "mine", "--epochs", "1", "--modalities", "ehr,notes")
@@ -128,7 +128,7 @@ def test_a_table_alone_is_enough_and_an_upload_of_it_goes_with_the_project(
     begun = studio.start_pretrain("ill", _config(), path, copy=True)
 
     assert (planned.cases, planned.labelled) == (30, False)
-    assert planned.estimate.seconds > FIXED_SECONDS
+    assert planned.estimate.seconds > STARTING_SECONDS
     kept = studio.settings.home / begun.config["manifest"]
     assert kept.is_relative_to(studio.settings.home / "cohorts")
     assert studio.learned_case(begun.id, "c7").sources["ehr"][0].text == "79"

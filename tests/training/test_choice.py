@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fmstudio.errors import InputError
-from fmstudio.training.choice import choose, kind_of
+from fmstudio.training.choice import choose, kind_of, on_held_out
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
 from fmstudio.types import TaskSpec
 
@@ -41,7 +41,20 @@ def test_what_is_clearly_better_is_kept_however_complex(material):
     chosen, reason = choose(TASK, material, rungs)
 
     assert chosen.name == LORA
-    assert reason.startswith("LoRA was kept: on validation patients it beats every simpler model")
+    assert reason.startswith("LoRA was kept: on validation patients it does better than every")
+
+
+@pytest.mark.parametrize(("low", "shown"), [(0.61, True), (0.44, False)])
+def test_a_choice_on_validation_patients_is_not_sold_as_proof_on_others(low, shown):
+    ladder = [
+        {"name": PROBE, "auroc": {"value": 0.72, "low": 0.55, "high": 0.85}},
+        {"name": LORA, "auroc": {"value": 0.72, "low": low, "high": 0.86}},
+    ]
+
+    said = on_held_out(TASK, ladder, LORA)
+
+    assert f"AUROC 0.720 ({low:.3f} to 0.860), the probe 0.720 (0.550 to 0.850)" in said
+    assert ("not shown to be better than guessing" not in said) is shown
 
 
 def test_of_two_that_are_as_good_the_simpler_is_kept(material):

@@ -132,11 +132,11 @@ def test_where_a_search_starts_is_marked_only_while_there_is_one():
 
 
 def test_presets_are_told_side_by_side_with_what_they_cost():
-    costs = {name: Estimate(60.0 * (i + 1), 1000.0) for i, name in enumerate(PRESETS)}
+    costs = {name: Estimate({"Training": 60.0 * (i + 1)}, 1000.0) for i, name in enumerate(PRESETS)}
     shown = presets.side_by_side(costs)
 
     assert "Minutes of search" in shown
-    assert "about 3 min" in shown
+    assert "about 3 min (2 min 6 s to 4 min 12 s)" in shown
     assert '<span class="fm-of-quick">none</span>' in shown  # folds of the quick preset
     assert "Estimated" not in presets.side_by_side({})
     assert [name for _, name in presets.choices()] == list(PRESETS)

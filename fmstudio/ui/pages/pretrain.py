@@ -30,7 +30,7 @@ from fmstudio.ui.page import Page
 from fmstudio.ui.pages.data import FILES, HERE, TABLES, WAYS, ZIP, case_view, gathered
 from fmstudio.ui.plots import groups_map
 from fmstudio.ui.watching import watch
-from fmstudio.ui.wording import duration, listed, number, plural
+from fmstudio.ui.wording import estimated, listed, number, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -203,7 +203,7 @@ def plan_step(studio: Studio, planned: Planned) -> Html:
     )
     cost = [
         ("to learn from", plural(planned.cases, "case")),
-        ("estimated time", f"about {duration(planned.estimate.seconds)}"),
+        ("estimated time", estimated(planned.estimate)),
         ("estimated memory", f"{number(round(planned.estimate.memory_mb))} MB"),
     ]
     return tag("div", join([section("The plan"), figures(cost), facts(pairs), judged]), "fm-answer")
