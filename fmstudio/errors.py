@@ -7,6 +7,7 @@ StudioError                 what happened (with the value found), and a hint: wh
 │   └── NotFound            a project, cohort, run, adapter or file that is not there
 ├── BundleError             an adapter bundle that does not fit or was changed (exit status 2)
 ├── RegistryError           a database that is locked, damaged or too new (exit status 2)
+│   └── ReadOnlyRegistry    a database that can be read and not written
 ├── ResourceError           not enough disk, memory or a port in use (exit status 2)
 └── RunFailed               a run that ended without a result
 
@@ -14,6 +15,12 @@ Raise them where the fault is known; command line and pages show `message` and `
 """
 
 from __future__ import annotations
+
+import errno
+from pathlib import PurePath
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota of the user, limit of a process
+NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class StudioError(Exception):
@@ -56,9 +63,34 @@ class RegistryError(StudioError):
     """The registry is locked, damaged, or from a newer version of the studio."""
 
 
+class ReadOnlyRegistry(RegistryError):
+    """The registry can be read but not written: a folder or drive that is write-protected."""
+
+
 class ResourceError(StudioError):
     """Not enough disk or memory, or a port that is in use."""
 
 
 class RunFailed(StudioError):
     """A run that ended without a result."""
+
+
+def of_disk(fault: BaseException) -> StudioError | None:
+    """What a fault of the disk is for a person: full, write-protected, failing. None for others."""
+    number = getattr(fault, "errno", None)
+    if number in NO_ROOM or "no space left on device" in str(fault).lower():
+        return ResourceError(
+            "The disk is full.",
+            hint="Free some space and try again. What was kept before is whole.",
+        )
+    if not isinstance(fault, OSError) or number not in (*NO_RIGHT, errno.EIO):
+        return None
+    name = PurePath(str(fault.filename)).name if fault.filename else "a file"
+    if number == errno.EIO:
+        return ResourceError(
+            f"The disk reports an error at {name}.", hint="Check the drive, then try again."
+        )
+    return ResourceError(
+        f"{name} cannot be read or written: {fault.strerror}.",
+        hint="Check that you may read and write it, and the folder that it is in.",
+    )

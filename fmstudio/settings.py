@@ -11,7 +11,7 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from fmstudio.errors import InputError
+from fmstudio.errors import InputError, ResourceError, of_disk
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,18 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
 
     def folder(self, name: str) -> Path:
-        """A folder below home, made if need be, readable by its owner only."""
+        """A folder below home, made if need be, readable by its owner only.
+
+        Raises ResourceError if it cannot be made: the disk is full or write-protected.
+        """
         path = self.home / name
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as fault:
+            raise of_disk(fault) or ResourceError(
+                f"The folder '{name}' of the studio's home cannot be made: {fault.strerror}.",
+                hint="Check the drive and the home folder, or choose another with --home.",
+            ) from fault
         return path
 
     @property

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A part may import from the floors below its own, never from beside or above.
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
-    ("types", "errors", "identity", "office"),
+    ("types", "errors", "files", "identity", "office"),
     ("records", "settings", "tables", "standard_form"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
@@ -34,12 +34,12 @@ FLOORS = (
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 # Parts that see less than all that is below them.
 ONLY = {
-    "registry": {"types", "errors", "records", "settings"},
+    "registry": {"types", "errors", "files", "records", "settings"},
     "tables": {"types", "errors", "office"},
-    "cohort": {"types", "errors", "records", "settings", "contracts", "sandbox"},
+    "cohort": {"types", "errors", "files", "records", "settings", "contracts", "sandbox"},
     "sandbox": {
         "types",
-        "errors",
+        "errors", "files",
         "records",
         "settings",
         "contracts",

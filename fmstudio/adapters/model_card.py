@@ -62,7 +62,7 @@ def _purpose(card: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     answer = {
         "binary": "whether a case is", "multiclass": "which of these a case is:",
         "multilabel": "which of these a case has:", "regression": "the number",
-    }.get(task["kind"], task["kind"])  # fmt: skip
+    }.get(task["kind"], _plain(task["kind"]))  # fmt: skip
     labels = task["labels"][-1:] if task["kind"] == "binary" else task["labels"]
     named = ", ".join(f"“{_plain(label)}”" for label in labels)
     column = ", ".join(_plain(column) for column in task.get("columns", ()))
@@ -77,7 +77,7 @@ def _purpose(card: Mapping[str, Any], task: Mapping[str, Any]) -> str:
 
 def _judged(card: Mapping[str, Any]) -> str:
     n = card.get("n") or {}
-    held_out = f" ({n['test']} cases)" if "test" in n else ""
+    held_out = f" ({_plain(n['test'])} cases)" if "test" in n else ""
     rows = [
         f"| {FIGURES.get(name, _plain(name))}{_guessing(figure)} | {_figure(figure)} "
         f"| {_range(figure)} |"
@@ -114,13 +114,17 @@ def _ladder(card: Mapping[str, Any]) -> str:
 
 
 def _facts(card: Mapping[str, Any]) -> str:
-    base = f"{_plain(card.get('base'))}, weights SHA-256 `{_plain(card.get('base_sha256'))}`"
-    n = ", ".join(f"{count} {split}" for split, count in (card.get("n") or {}).items())
-    versions = ", ".join(f"{k} {_plain(v)}" for k, v in (card.get("versions") or {}).items())
+    base = f"{_plain(card.get('base'))}, weights SHA-256 {_code(card.get('base_sha256'))}"
+    n = ", ".join(
+        f"{_plain(count)} {_plain(split)}" for split, count in (card.get("n") or {}).items()
+    )
+    versions = ", ".join(
+        f"{_plain(k)} {_plain(v)}" for k, v in (card.get("versions") or {}).items()
+    )
     rows = {
         "Base model": base,
         "Cases": n,
-        "Data fingerprint": f"`{_plain(card['fingerprint'])}`" if card.get("fingerprint") else "",
+        "Data fingerprint": _code(card["fingerprint"]) if card.get("fingerprint") else "",
         "Made": _plain(card.get("created_at")),
         "Versions": versions,
         "Licence": _plain(card.get("licence")),
@@ -131,12 +135,12 @@ def _facts(card: Mapping[str, Any]) -> str:
 
 def _checkpoint(made: Mapping[str, Any]) -> str:
     """A line on a checkpoint that the adapter needs beside its base."""
-    revision = f" at revision `{_plain(made['revision'])}`" if made.get("revision") else ""
+    revision = f" at revision {_code(made['revision'])}" if made.get("revision") else ""
     trained = f" Trained on: {_plain(made['trained_on'])}." if made.get("trained_on") else ""
     return (
         f"- Checkpoint for {_plain(', '.join(made['modalities']))}: "
         f"{_plain(made.get('id') or made['name'])}{revision} ({_plain(made['model_type'])}), "
-        f"SHA-256 `{_plain(made['sha256'])}`. Licence: {_plain(made['licence'])}"
+        f"SHA-256 {_code(made['sha256'])}. Licence: {_plain(made['licence'])}"
         f"{', gated' if made.get('gated') else ''}.{trained}"
     )
 
@@ -152,6 +156,20 @@ def _range(figure: Mapping[str, Any]) -> str:
 
 
 def _plain(text: object) -> str:
-    """One line that Markdown shows as it was written, whatever a person called things."""
-    line = " ".join(str("" if text is None else text).split())
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", line)
+    """One line that Markdown, and a viewer that passes HTML on, show as it was written.
+
+    Every sign that Markdown knows is escaped (CommonMark 0.31, 2.4), those of HTML are named.
+    """
+    line = "".join(
+        sign if sign.isprintable() or sign.isspace() else "\ufffd"
+        for sign in str("" if text is None else text)
+    )
+    escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", " ".join(line.split()))
+    escaped = re.sub(r"^(\d*)([-=.)])", r"\1\\\2", escaped)  # no list, no line under a heading
+    escaped = re.sub(r"(?i)(:)(?=//)|(?<=www)(\.)", r"\\\g<0>", escaped)  # no link by itself
+    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _code(text: object) -> str:
+    """A hash or revision as code; anything else, which could end the code, as plain text."""
+    return f"`{text}`" if re.fullmatch(r"[A-Za-z0-9._/-]+", str(text)) else _plain(text)

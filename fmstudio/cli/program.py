@@ -15,7 +15,7 @@ from pathlib import Path
 from fmstudio import contracts
 from fmstudio.cli.parser import build_parser
 from fmstudio.cli.text import as_json
-from fmstudio.errors import InputError, StudioError
+from fmstudio.errors import StudioError, of_disk
 from fmstudio.settings import load_settings
 from fmstudio.studio import Studio
 
@@ -57,7 +57,11 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception:
+    except Exception as fault:
+        told = of_disk(fault)
+        if told is not None:
+            _say(f"error: {told.message}", f"hint: {told.hint}")
+            return _status(2, debug)
         log.exception("fault in the command line")
         where = f"The details are in {log_file.name}" if log_file else "Add --debug for the details"
         _say(f"Sorry, that is a fault of the studio, not yours. {where}.")
@@ -76,6 +80,8 @@ def _run(args: argparse.Namespace, serve: Serve | None) -> int:
             data, text, status = _doctor(args)
         else:
             with Studio.open(args.home) as studio:
+                if studio.notice is not None:
+                    _say(f"notice: {studio.notice}")
                 data, text = args.run(studio, args)
     sys.stdout.write((as_json(data) if args.json else text) + "\n")
     sys.stdout.flush()
@@ -113,11 +119,20 @@ def _log_into(home: str | None) -> Path | None:
     """Log into home/logs/studio.log too; None where that cannot be."""
     try:
         path = load_settings(home).folder("logs") / "studio.log"
-    except (OSError, InputError):  # opening the studio says what is wrong with the home folder
+    except StudioError:  # opening the studio says what is wrong with the home folder
         return None
     kept = [handler for handler in logging.getLogger().handlers if handler.name == HANDLER]
-    _log_to([*kept, RotatingFileHandler(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)])
+    _log_to([*kept, LogFile(path, maxBytes=LOG_BYTES, backupCount=3, delay=True)])
     return path
+
+
+class LogFile(RotatingFileHandler):
+    """A log file that is not written, instead of in everybody's way, while the disk is full."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing where the disk is at fault; the command says it."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _log_to(handlers: Sequence[logging.Handler]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from fmstudio.errors import StudioError
+from fmstudio.files import write_whole
 from fmstudio.model import hub
 from fmstudio.model.checkpoints import keep
 from fmstudio.model.verdict import Verdict, of_folder, of_offer
@@ -85,9 +86,7 @@ class Work:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a small file so that who reads it sees the old or the new, never half of it."""
-    partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(value, indent=1), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, json.dumps(value, indent=1))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,36 +9,52 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.orm import Session
 
-from fmstudio.errors import RegistryError, ResourceError, StudioError
+from fmstudio.errors import RegistryError, StudioError
+from fmstudio.registry.faults import FILE, GONE, explained
 
-FILE = "registry.sqlite"
 BUSY_SECONDS = 30.0
+WAL_BYTES = 64 * 2**20  # the log beside the file is cut to this once its content is in the file
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def open_file(path: Path, busy_seconds: float, options: str = "mode=rw") -> sqlite3.Connection:
+    """The file at `path`, which has to be there: SQLite would put an empty one in its place.
+
+    The driver's own transactions begin late and lose updates of others without a word: here they
+    are begun by hand.
+    """
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?{options}", timeout=busy_seconds, uri=True,
+        isolation_level=None, check_same_thread=False,
+    )  # fmt: skip
 
 
 def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engine:
     """An engine on the file at `path`: durable commits, and transactions that we begin."""
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": busy_seconds},
-        json_serializer=_json,  # unlike `to_json` it keeps the order of columns and labels
-    )
 
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: sqlite3.Connection, _: object) -> None:
-        # The driver's own transactions begin late and lose updates of others without a word.
-        connection.isolation_level = None
+    def opened() -> sqlite3.Connection:
+        connection = open_file(path, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        return connection
+
+    return engine_of(opened)
+
+
+def engine_of(opened: Callable[[], sqlite3.Connection]) -> Engine:
+    """An engine on connections that are opened so."""
+    # The serializer keeps, unlike `to_json`, the order of columns and labels.
+    engine = create_engine("sqlite://", creator=opened, poolclass=QueuePool, json_serializer=_json)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -49,86 +65,97 @@ def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engin
 
 
 class Database:
-    """Sessions on one registry file below `home`."""
+    """Sessions on one registry file below `home`.
 
-    def __init__(self, home: Path, engine: Engine) -> None:
+    `notice` is why the file can only be read for now, None if it can be written; then `reopen`
+    tries anew to open it for writing whenever something is to be written.
+    """
+
+    def __init__(
+        self, home: Path, engine: Engine, notice: StudioError | None = None,
+        reopen: Callable[[], Engine] | None = None,
+    ) -> None:  # fmt: skip
         self.home = home
+        self.notice = notice
+        self._reopen = reopen
+        self._lock = threading.Lock()
+        self._use(engine)
+
+    def _use(self, engine: Engine) -> None:
         self._readers = engine
         self._writers = engine.execution_options(writes=True)
+        self._file = _which_file(self.home / FILE)
 
-    def reading(self) -> AbstractContextManager[Session]:
-        """A session that only reads. Raises RegistryError as `explained` does."""
-        return _session(self._readers)
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads. Raises as `explained` does."""
+        with explained(self.home / FILE), self._session(self._readers) as session:
+            yield session
 
-    def writing(self) -> AbstractContextManager[Session]:
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
         """A session that may write; all of it is kept, or nothing. Raises as `explained` does."""
-        return _session(self._writers)
+        with explained(self.home / FILE):
+            self._open_for_writing()
+            with self._session(self._writers) as session:
+                yield session
+                session.flush()
+                self._check_file()  # what is written to a file without a name is lost
+
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        self._check_file()
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def _open_for_writing(self) -> None:
+        if self.notice is None or self._reopen is None:
+            return
+        with self._lock:
+            if self.notice is not None:
+                engine, before = self._reopen(), self._readers
+                self._use(engine)
+                self.notice = None
+                before.dispose()
+
+    def _check_file(self) -> None:
+        """Raises RegistryError if the file was moved, deleted or replaced while it was open.
+
+        Its content, which only our connections still reach, is first copied into backups/.
+        """
+        if _which_file(self.home / FILE) == self._file:
+            return
+        with self._lock:
+            saved = self._rescue()
+        hint = (
+            f"Close the studio and start it again; {saved} holds what was in it." if saved else ""
+        )
+        raise RegistryError(GONE[0], hint=hint or GONE[1])
+
+    def _rescue(self) -> str | None:
+        from fmstudio.registry.backups import copy_open
+
+        if (self.home / FILE).exists() or self._readers.pool.checkedin() == 0:  # type: ignore[attr-defined]
+            return None
+        held = self._readers.raw_connection()
+        try:
+            connection = held.driver_connection
+            assert isinstance(connection, sqlite3.Connection)
+            return copy_open(connection, self.home)
+        except (sqlite3.Error, OSError):
+            return None
+        finally:
+            held.close()
 
     def close(self) -> None:
         """Let go of the file."""
         self._readers.dispose()
 
 
-@contextmanager
-def _session(engine: Engine) -> Iterator[Session]:
-    with explained(), Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
-
-
-@contextmanager
-def explained() -> Iterator[None]:
-    """Turn faults of the database into words.
-
-    Raises RegistryError if the file is locked, damaged or cannot be written, and ResourceError if
-    the disk is full.
-    """
+def _which_file(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name; None where there is none."""
     try:
-        yield
-    except DBAPIError as fault:
-        known = _in_words(str(fault.orig))
-        if known is None:
-            raise
-        raise known from fault
-    except sqlite3.DatabaseError as fault:
-        known = _in_words(str(fault))
-        if known is None:
-            raise
-        raise known from fault
-
-
-# What SQLite says -> which error, what happened, what to do.
-_WORDS: tuple[tuple[tuple[str, ...], type[StudioError], str, str], ...] = (
-    (
-        ("locked", "busy"),
-        RegistryError,
-        f"The registry ({FILE}) is in use by another program and did not become free.",
-        "Close other programs that have the file open (a backup, a database viewer), then try "
-        "again.",
-    ),
-    (
-        ("malformed", "not a database", "disk I/O error"),
-        RegistryError,
-        f"The registry ({FILE}) is damaged.",
-        "Close the studio and start it again: it then names the backup to go back to.",
-    ),
-    (
-        ("is full",),
-        ResourceError,
-        f"The disk is full: the registry ({FILE}) could not be written.",
-        "Free some space and try again. What was there before is whole.",
-    ),
-    (
-        ("readonly", "unable to open"),
-        RegistryError,
-        f"The registry ({FILE}) cannot be opened for writing.",
-        "Check that you may write to the studio's home folder and to the files in it.",
-    ),
-)
-
-
-def _in_words(fault: str) -> StudioError | None:
-    """The error for people, by SQLite's own message; None for a fault of ours."""
-    for signs, error, message, hint in _WORDS:
-        if any(sign in fault for sign in signs):
-            return error(message, hint)
-    return None
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

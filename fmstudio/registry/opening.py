@@ -7,23 +7,27 @@ Alembic is imported only if there is something to migrate.
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import sqlite3
-import time
-from contextlib import closing
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from fmstudio.errors import RegistryError
-from fmstudio.registry.database import BUSY_SECONDS, FILE, connect, explained
+from fmstudio.errors import RegistryError, StudioError
+from fmstudio.files import sync
+from fmstudio.registry.backups import back_up, backups, is_due
+from fmstudio.registry.database import BUSY_SECONDS, connect, engine_of, open_file
+from fmstudio.registry.faults import FILE, explained, is_damage
+from fmstudio.registry.read_only import readable
 from fmstudio.settings import Settings
 
+log = logging.getLogger(__name__)
+
 MIGRATIONS = Path(__file__).parent / "migrations"
-BACKUPS_KEPT = 3
-BACKUP_SECONDS = 24 * 3600.0
 _HOLDS_WORK = ("adapters", "runs", "backups")
 
 
@@ -32,28 +36,50 @@ def open_database(
 ) -> Engine:
     """An engine on the registry of `settings.home`, made or migrated if need be.
 
-    Raises RegistryError for a file that is locked, damaged, or from a newer version, and
-    ResourceError if the disk is full.
+    Raises RegistryError for a file that is locked, damaged, or from a newer version,
+    ReadOnlyRegistry where it may not be written, and ResourceError if the disk is full.
     """
     path = settings.home / FILE
     _make_home(settings)
-    with explained():
+    with explained(path):
         if not path.exists():
             _create(settings, path, migrations)
-        revision, events = _check(path, busy_seconds)
-        known = _revisions(migrations)
-        if revision not in known:
-            raise RegistryError(
-                f"The registry ({FILE}) was made by a newer version of the studio "
-                f"(revision {revision}, this version knows up to {known[-1]}).",
-                hint="Update the studio, or choose another home folder with --home.",
-            )
-        if revision != known[-1]:
-            backup = _back_up(path, revision)
-            _migrate(path, busy_seconds, migrations, backup)
-        elif _backup_is_due(path, events):
-            _back_up(path, revision)
+        with closing(open_file(path, busy_seconds)) as connection:
+            revision, events = _check(path, connection, migrations)
+            connection.execute("PRAGMA journal_mode = WAL")  # a copy may have lost it
+        if revision != _revisions(migrations)[-1]:
+            _migrate(path, busy_seconds, migrations, back_up(path))
+        elif is_due(settings.home, events):
+            _daily_copy(path)
     return connect(path, busy_seconds)
+
+
+def open_to_read(settings: Settings, busy_seconds: float, migrations: Path = MIGRATIONS) -> Engine:
+    """An engine that only reads, for a folder or a disk that cannot be written to.
+
+    Raises as `open_database` does, and RegistryError for a file that would have to be migrated.
+    """
+    path = settings.home / FILE
+    with explained(path):
+        opened = readable(path, busy_seconds)
+        with closing(opened()) as connection:
+            revision, _ = _check(path, connection, migrations)
+    if revision != _revisions(migrations)[-1]:
+        raise RegistryError(
+            f"The registry ({FILE}) was made by an older version of the studio and cannot be "
+            "brought up to date while it cannot be written.",
+            hint="Free some space or make the home folder writable, then start again.",
+        )
+    return engine_of(opened)
+
+
+def _daily_copy(path: Path) -> None:
+    """What stands in the way of a copy does not stand in the way of the studio."""
+    try:
+        with explained(path):
+            back_up(path)
+    except StudioError as fault:
+        log.warning("The daily copy of the registry was not made: %s", fault.message)
 
 
 def _make_home(settings: Settings) -> None:
@@ -96,7 +122,7 @@ def _give_name(new: Path, path: Path) -> None:
     except OSError:  # a file system without hard links, such as a USB stick
         if not path.exists():
             new.rename(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def holds_work(home: Path) -> bool:
@@ -107,26 +133,42 @@ def holds_work(home: Path) -> bool:
     )
 
 
-def _check(path: Path, busy_seconds: float) -> tuple[str, int]:
-    """The file's revision and number of logged events. Raises RegistryError if it is damaged."""
+def _check(path: Path, connection: sqlite3.Connection, migrations: Path) -> tuple[str, bool]:
+    """The file's revision, and whether anything was logged.
+
+    Raises RegistryError if it is damaged, no registry, or from a newer version.
+    """
     if path.stat().st_size == 0:
         raise _damaged(path, "is empty (0 bytes)")
-    with closing(sqlite3.connect(path, timeout=busy_seconds)) as connection:
-        try:
-            faults = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
-            if faults != ["ok"]:
-                raise _damaged(path, "is damaged")
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            events = connection.execute("SELECT count(*) FROM events").fetchone()[0]
-            connection.execute("PRAGMA journal_mode = WAL")  # a copy may have lost it
-        except sqlite3.DatabaseError as fault:
-            text = str(fault)
-            if any(sign in text for sign in ("not a database", "malformed", "no such table")):
-                raise _damaged(path, "is damaged or is not a registry") from fault
-            raise
+    with _known_damage(path):
+        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise _damaged(path, "is damaged")
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        if not {"alembic_version", "events"} <= tables:
+            raise _damaged(path, "is damaged or is not a registry")
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        events = connection.execute("SELECT EXISTS (SELECT 1 FROM events)").fetchone()[0]
     if row is None:
         raise _damaged(path, "is damaged (it does not say its revision)")
-    return str(row[0]), int(events)
+    known = _revisions(migrations)
+    if row[0] not in known:
+        raise RegistryError(
+            f"The registry ({FILE}) was made by a newer version of the studio "
+            f"(revision {row[0]}, this version knows up to {known[-1]}).",
+            hint="Update the studio, or choose another home folder with --home.",
+        )
+    return str(row[0]), bool(events)
+
+
+@contextmanager
+def _known_damage(path: Path) -> Iterator[None]:
+    """Damage that SQLite itself meets, with the way back."""
+    try:
+        yield
+    except sqlite3.DatabaseError as fault:
+        if is_damage(fault):
+            raise _damaged(path, "is damaged or is not a registry") from fault
+        raise
 
 
 def _damaged(path: Path, what: str) -> RegistryError:
@@ -135,44 +177,15 @@ def _damaged(path: Path, what: str) -> RegistryError:
 
 def _way_back(path: Path) -> str:
     aside = f"Move every file whose name begins with {FILE} out of the home folder"
-    backups = _backups(path)
-    if backups:
-        return f"{aside}, then copy backups/{backups[-1].name} there under the name {FILE}."
+    made = backups(path.parent)
+    if made:
+        return f"{aside}, then copy backups/{made[-1].name} there under the name {FILE}."
     return f"{aside}, with the folders adapters and runs, and start again. There is no backup yet."
 
 
 def _revisions(migrations: Path) -> list[str]:
     """The revisions that this studio knows, oldest first: the numbers its files begin with."""
     return sorted(p.name.split("_")[0] for p in (migrations / "versions").glob("[0-9]*_*.py"))
-
-
-def _backups(path: Path) -> list[Path]:
-    """The backups, oldest first: their names begin with the time."""
-    return sorted((path.parent / "backups").glob("registry-*.sqlite"))
-
-
-def _backup_is_due(path: Path, events: int) -> bool:
-    """True once a day, and for a registry that has something to lose and no copy."""
-    made = _backups(path)
-    if not made:
-        return events > 0
-    return time.time() - made[-1].stat().st_mtime > BACKUP_SECONDS
-
-
-def _back_up(path: Path, revision: str) -> str:
-    """Copy the registry as it is now into backups/, keep the newest few; the copy's name."""
-    folder = path.parent / "backups"
-    folder.mkdir(exist_ok=True, mode=0o700)
-    target = folder / f"registry-{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{revision}.sqlite"
-    partial = target.with_suffix(".tmp")
-    os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
-    partial.replace(target)
-    sync_folder(folder)
-    for old in _backups(path)[:-BACKUPS_KEPT]:
-        old.unlink(missing_ok=True)
-    return target.name
 
 
 def _migrate(path: Path, busy_seconds: float, migrations: Path, backup: str | None) -> None:
@@ -193,19 +206,8 @@ def _migrate(path: Path, busy_seconds: float, migrations: Path, backup: str | No
                 raise RegistryError(
                     f"The registry ({FILE}) could not be brought up to date: a row of "
                     f"'{broken[0]}' points to nothing.",
-                    hint=f"It is unchanged, and copied to backups/{backup}. Go back to the version "
+                    hint=f"It is unchanged, and copied to {backup}. Go back to the version "
                     "of the studio that made it.",
                 )
     finally:
         engine.dispose()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder survive a power cut."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and names are kept at once
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from fmstudio.errors import ReadOnlyRegistry, ResourceError
 from fmstudio.registry.adapters import Adapters
 from fmstudio.registry.database import BUSY_SECONDS
 from fmstudio.registry.events import Events
-from fmstudio.registry.opening import open_database
+from fmstudio.registry.faults import FILE
+from fmstudio.registry.opening import open_database, open_to_read
 from fmstudio.registry.projects import Projects
 from fmstudio.registry.runs import Runs
 from fmstudio.settings import Settings
@@ -19,17 +21,27 @@ class Registry(Projects, Runs, Adapters, Events):
 
     Every verb that changes something writes its line of the event log in the same transaction.
     Every verb raises RegistryError if the file is locked for longer than the busy time, damaged,
-    or not writable, and ResourceError if the disk is full.
+    or gone; verbs that change something also ReadOnlyRegistry if it may not be written, and
+    ResourceError if the disk is full.
     """
 
     @classmethod
     def open(cls, settings: Settings, busy_seconds: float = BUSY_SECONDS) -> Self:
         """Open the registry of a home folder, made or migrated if need be.
 
-        Raises RegistryError, and the file is left as it is, if it is locked, damaged, or was made
-        by a newer version of the studio.
+        One that is there and cannot be written, as on a full disk, is opened to be read: `notice`
+        then says why. Raises RegistryError, and the file is left as it is, if it is locked,
+        damaged, or was made by a newer version of the studio.
         """
-        return cls(settings.home, open_database(settings, busy_seconds))
+        try:
+            return cls(settings.home, open_database(settings, busy_seconds))
+        except (ReadOnlyRegistry, ResourceError) as fault:
+            if not (settings.home / FILE).is_file():
+                raise
+            return cls(
+                settings.home, open_to_read(settings, busy_seconds), fault,
+                lambda: open_database(settings, busy_seconds),
+            )  # fmt: skip
 
     def __enter__(self) -> Self:
         return self

@@ -22,12 +22,13 @@ from typing import Protocol
 import psutil
 
 from fmstudio.errors import InputError
+from fmstudio.files import write_whole
 from fmstudio.records import RunRecord
 from fmstudio.registry import Registry
 from fmstudio.registry.tables import now
+from fmstudio.runs.run_log import LOG, rotate
 from fmstudio.settings import Limits, Settings
 
-LOG = "log.txt"
 CONFIG = "config.json"
 SILENT_SECONDS = 30.0  # a worker that gave no sign of life for so long is taken for dead
 PAUSE_SECONDS = 10.0  # several heartbeats: a worker at work is never silent for so long
@@ -155,11 +156,10 @@ def run_folder(settings: Settings, run_id: str) -> Path:
 def _spawn(settings: Settings, run: RunRecord) -> None:
     """Start the worker of a claimed run, detached from this process and its terminal."""
     folder = run_folder(settings, run.id)
-    partial = folder / (CONFIG + ".tmp")
-    partial.write_text(json.dumps(dict(run.config), indent=1), encoding="utf-8")
-    partial.replace(folder / CONFIG)
+    write_whole(folder / CONFIG, json.dumps(dict(run.config), indent=1))
     # -P: only the studio's own folder is searched for modules, not the working directory.
     command = [sys.executable, "-P", "-m", "fmstudio.runs.worker", run.id]
+    rotate(folder)
     log = os.open(folder / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:
         process = subprocess.Popen(

@@ -8,7 +8,6 @@ waits next.
 from __future__ import annotations
 
 import argparse
-import errno
 import logging
 import os
 import sys
@@ -17,20 +16,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from fmstudio.errors import InputError, StudioError
+from fmstudio.errors import InputError, StudioError, of_disk
 from fmstudio.evaluation.answered import HeldOut
+from fmstudio.files import place_folder
 from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
 from fmstudio.registry import Registry
-from fmstudio.registry.opening import sync_folder
 from fmstudio.runs.launch import (
     ENVIRONMENT,
     FULL_DISK,
-    LOG,
     process_started,
     run_folder,
     start_next,
 )
 from fmstudio.runs.reporting import RunReporter
+from fmstudio.runs.run_log import LOG, kept_small
 from fmstudio.settings import Settings, load_settings
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.training.stages import READING
@@ -143,14 +142,14 @@ def _finish_base(settings: Settings, registry: Registry, run_id: str, done: Pret
             f"There is a base '{name}' by now.",
             hint="Rename the folder of that base, then resume the run.",
         )
-    _put_in_place(done.base_folder, target)
+    place_folder(done.base_folder, target)
     registry.finish_run_with_base(run_id, done.result, name, done.card["sha256"])
 
 
 def _finish(settings: Settings, registry: Registry, run_id: str, done: Done) -> None:
     """Files first, rows second: a row never points to files that are not there."""
     adapter_id = registry.new_adapter_id()
-    _put_in_place(done.adapter_folder, settings.folder("adapters") / adapter_id)
+    place_folder(done.adapter_folder, settings.folder("adapters") / adapter_id)
     result = done.result | {"run": run_id, "adapter": adapter_id, "status": "finished"}
     held_out = done.held_out.as_dict()
     registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card, held_out)
@@ -198,22 +197,10 @@ def explain(fault: BaseException) -> tuple[str, str]:
             "Choose a smaller batch size or fewer modalities in a new run, or close other "
             "programs and resume this one.",
         )
-    if getattr(fault, "errno", None) == errno.ENOSPC or "no space left on device" in words:
-        return FULL_DISK
-    return (
-        OUR_FAULT,
-        f"The details are in {LOG} of the run.",
-    )
-
-
-def _put_in_place(folder: Path, target: Path) -> None:
-    """Move the adapter's files to where adapters live, so that they survive a power cut there."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-    folder.replace(target)
-    sync_folder(target.parent)
+    told = of_disk(fault)
+    if told is not None:
+        return FULL_DISK if told.message == FULL_DISK[0] else (told.message, told.hint)
+    return OUR_FAULT, f"The details are in {LOG} of the run."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -232,7 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     try:
-        status = execute(load_settings(given.home), given.run)
+        settings = load_settings(given.home)
+        with kept_small(settings.home / "runs" / given.run):
+            status = execute(settings, given.run)
     except StudioError as fault:
         log.error("%s %s", fault.message, fault.hint)
         return 2

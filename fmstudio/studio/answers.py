@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmstudio import contracts
-from fmstudio.errors import InputError
+from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
 from fmstudio.studio.catalogue import Catalogue
@@ -16,6 +17,8 @@ from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
     from fmstudio.prediction.predictor import Predictor
+
+log = logging.getLogger(__name__)
 
 Sources = Mapping[str, Sequence[Source]]
 
@@ -36,10 +39,14 @@ class Answers(Catalogue):
         adapter = self.adapter(ref)
         return self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
 
-    def predict(self, adapter_ref: str, sources: Sources, case_id: str = "case") -> Prediction:
+    def predict(
+        self, adapter_ref: str, sources: Sources, case_id: str = "case", must_keep: bool = False
+    ) -> Prediction:
         """The answer to one case, which is also registered: case id, hashes of its files, output.
 
-        Raises InputError for no input or an unknown modality, UnreadableFile for a bad file.
+        Where it cannot be registered, as on a full disk, it says so among its warnings, or with
+        `must_keep` that is raised. Raises InputError for no input or an unknown modality,
+        UnreadableFile for a bad file.
         """
         from fmstudio.cohort import file_hashes
 
@@ -55,7 +62,15 @@ class Answers(Catalogue):
         predictor = self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
         prediction = predictor.predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
-        self.registry.add_prediction(prediction.adapter, case_id, hashes, prediction.as_dict())
+        kept = (prediction.adapter, case_id, hashes, prediction.as_dict())
+        try:
+            self.registry.add_prediction(*kept)
+        except (ReadOnlyRegistry, ResourceError) as fault:  # the answer is right all the same
+            if must_keep:
+                raise
+            log.warning("An answer was not kept: %s", fault.message)
+            unkept = f"This answer is not kept in the registry. {fault.message}"
+            return replace(prediction, warnings=(*prediction.warnings, unkept))
         return prediction
 
     def predict_manifest(self, adapter_ref: str, manifest: Path, out: Path) -> int:

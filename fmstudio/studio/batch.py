@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError
+from fmstudio.files import replacing
 from fmstudio.records import AdapterRecord
 from fmstudio.studio import uploads
 from fmstudio.types import Cohort, Prediction, TaskSpec
@@ -17,14 +18,21 @@ from fmstudio.types import Cohort, Prediction, TaskSpec
 if TYPE_CHECKING:
     from fmstudio.studio.answers import Answers
 
-# Cells that a spreadsheet would run as a formula (OWASP, "CSV Injection").
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Cells that a spreadsheet would run as a formula (OWASP, "CSV Injection"): they begin with one of
+# these, in any width or height of it that Unicode has, after anything that leaves no mark.
+FORMULA_STARTS = ("=", "+", "-", "@", "−")
+LEADING_BREAKS = ("\t", "\r", "\n")
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_NO_MARK = ("Cc", "Cf", "Zs", "Zl", "Zp", "Mn")  # Unicode categories: controls, spaces, accents
 
 
 def safe_cell(text: str) -> str:
     """The text with a ' in front if a spreadsheet could take it for a formula."""
-    if text.startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text):
+    if NUMBER.fullmatch(text):
+        return text
+    seen = next((sign for sign in text if unicodedata.category(sign) not in _NO_MARK), "")
+    plain = unicodedata.normalize("NFKC", seen)
+    if plain.startswith(FORMULA_STARTS) or text.startswith(LEADING_BREAKS):
         return "'" + text
     return text
 
@@ -35,22 +43,16 @@ def predict_to_csv(studio: Answers, adapter: AdapterRecord, cohort: Cohort, out:
     Raises InputError if the file cannot be written there.
     """
     uploads.check_folder_of(out)
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(out, 0o644) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, _columns(cohort.task), lineterminator="\n")
             writer.writeheader()
             for row in _rows(studio, adapter, cohort):
                 writer.writerow({name: safe_cell(cell) for name, cell in row.items()})
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
     except OSError as fault:
         raise InputError(
             f"{out.name} cannot be written: {fault.strerror}.", hint="Choose another file."
         ) from fault
-    finally:
-        part.unlink(missing_ok=True)
     return len(cohort.cases)
 
 
@@ -65,7 +67,7 @@ def _columns(task: TaskSpec) -> list[str]:
 def _rows(studio: Answers, adapter: AdapterRecord, cohort: Cohort) -> Iterator[dict[str, str]]:
     for case in cohort.cases:
         try:
-            prediction = studio.predict(adapter.id, case.sources, case.case_id)
+            prediction = studio.predict(adapter.id, case.sources, case.case_id, must_keep=True)
         except InputError as fault:
             yield {"case_id": case.case_id, "error": fault.message}
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from fmstudio.errors import ReadOnlyRegistry, ResourceError
 from fmstudio.settings import Settings, load_settings
 from fmstudio.studio.doubting import Doubting
 from fmstudio.studio.loaded import Loaded
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from fmstudio.registry import Registry
     from fmstudio.sandbox import Reader
     from fmstudio.training.sample import Size
+
+log = logging.getLogger(__name__)
 
 
 class Home:
@@ -30,13 +34,27 @@ class Home:
     @classmethod
     def open(cls, home: str | os.PathLike[str] | None = None) -> Self:
         """The studio of a home folder (see `load_settings`), its registry brought up to date."""
-        from fmstudio import runs
         from fmstudio.registry import Registry
 
         settings = load_settings(home)
-        registry = Registry.open(settings)
-        runs.reconcile(settings, registry)
-        return cls(settings, registry)
+        opened = cls(settings, Registry.open(settings))
+        opened.reconcile()
+        return opened
+
+    @property
+    def notice(self) -> str | None:
+        """Why nothing can be kept for now, in a sentence; None where all is well."""
+        fault = self.registry.notice
+        return None if fault is None else f"{fault.message} Until then all can be read only."
+
+    def reconcile(self) -> None:
+        """Bring the states of runs up to date; where that cannot be written, they stay as kept."""
+        from fmstudio import runs
+
+        try:
+            runs.reconcile(self.settings, self.registry)
+        except (ReadOnlyRegistry, ResourceError) as fault:
+            log.warning("The runs were not brought up to date: %s", fault.message)
 
     def close(self) -> None:
         """End the reading processes and let go of models and registry."""

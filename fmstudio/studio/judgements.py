@@ -175,16 +175,16 @@ class Judgements(Answers):
         The files, the HTML first. Raises InputError if the folder cannot be written to, else as
         `evaluate` does.
         """
+        from fmstudio.adapters.model_card import model_card
         from fmstudio.publication.facts import Facts
         from fmstudio.publication.write import write_report
 
         adapter = self.adapter(ref)
         project = self.project(adapter.project_id)
-        card = self.adapter_folder(adapter.id) / "README.md"
         facts = Facts(
             self.evaluate(adapter.id), adapter, project, manifests.training_cohort(self, adapter),
             None if adapter.run_id is None else self.run(adapter.run_id),
-            card.read_text(encoding="utf-8") if card.is_file() else "",
+            model_card(adapter.card),  # not README.md, which may be a stranger's
             {pipeline.name: pipeline.label for pipeline in self.pipelines()},
         )  # fmt: skip
         uploads.check_folder_of(folder)

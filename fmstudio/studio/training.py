@@ -135,16 +135,12 @@ class Training(Projects):
 
     def runs(self, project: str | int | None = None) -> list[RunRecord]:
         """Runs of a project or all, as they stand now."""
-        from fmstudio import runs
-
-        runs.reconcile(self.settings, self.registry)
+        self.reconcile()
         return self.registry.runs(None if project is None else self.project(project).id)
 
     def run(self, run_id: str) -> RunRecord:
         """A run as it stands now. Raises NotFound."""
-        from fmstudio import runs
-
-        runs.reconcile(self.settings, self.registry)
+        self.reconcile()
         return self.registry.run(run_id)
 
     def points(self, run_id: str) -> list[Point]:

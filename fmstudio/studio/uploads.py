@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fmstudio.contracts import Described, pipelines
 from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
+from fmstudio.files import write_whole
 from fmstudio.settings import Settings
 from fmstudio.types import Source
 
@@ -202,9 +203,7 @@ def strip_headers(folder: Path, reader: Reader) -> None:
             log.warning("the header of a kept file could not be read")
             continue
         if content is not None:
-            partial = path.with_name(path.name + ".tmp")
-            partial.write_bytes(content)
-            partial.replace(path)
+            write_whole(path, content)
 
 
 def _links(folder: str, names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 import gradio as gr
 
-from fmstudio.errors import StudioError
+from fmstudio.errors import StudioError, of_disk
 from fmstudio.ui.fragments import join, tag, text
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,11 @@ def shown(handler: Callable[Given, Result]) -> Callable[Given, Result]:
             tell(fault.message, fault.hint)
         except gr.Error:
             raise
-        except Exception:
+        except Exception as fault:
+            told = of_disk(fault)
+            if told is not None:
+                tell(told.message, told.hint)
+                return gr.skip()  # type: ignore[return-value]
             log.exception("A page's handler failed.")
             tell(
                 "Something went wrong inside the studio.",

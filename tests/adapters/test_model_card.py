@@ -1,7 +1,10 @@
 import re
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
+
+from markdown_it import MarkdownIt
 
 from fmstudio.adapters.bundle import seal, unpack
 from fmstudio.adapters.model_card import model_card
@@ -11,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Makes the adapter of an untrained run on the embedded base, with a head of recognisable numbers.
 MAKE = """
 import json, sys, torch
+from html import escape
 from pathlib import Path
 from fmstudio.adapters.lora import attach, save, shared_model
 from fmstudio.model.load import load_base, task_config
@@ -58,11 +62,26 @@ def test_the_lines_in_a_bundles_readme_load_the_adapter_with_stock_peft(folder, 
 
 
 def test_what_a_person_called_things_is_shown_and_not_obeyed(card):
+    # abuse row 95
+    signs = "<img src=x onerror=alert(1)> &lt; [x](http://y.z) *a* _b_ `c` ~~d~~ www.e.f g@h.i\n# j"
+    lines = ["- k", "1. l", "2) m", "= n", "---", "+ o", "> p", "![q](r)", "| s | t |"]
+    named = {"labels": [signs, *lines], "columns": [signs], "description": signs, "kind": signs}
     page = model_card(
-        card | {"name": "<img src=x onerror=alert(1)>\n# Not a heading", "licence": "[x](http://y)"}
-    )
-    assert "# \\<img src=x onerror=alert(1)\\> # Not a heading" in page.splitlines()[0]
-    assert "\\[x\\](http://y)" in page
+        card
+        | dict.fromkeys(("name", "licence", "base", "base_sha256", "fingerprint", "created_at"), signs)
+        | {"task": card["task"] | named, "modalities": lines, "intended_use": "- k",
+           "metrics": {signs: {"value": 0.5, "low": 0.4, "high": 0.6}}, "versions": {signs: signs},
+           "ladder": [{"name": signs}], "chosen": signs, "n": {"test": signs}}
+    )  # fmt: skip
+
+    viewer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    shown = viewer.render(page)
+    ours = viewer.render(model_card(card | {"ladder": [{"name": "x"}]}))
+    assert not re.search(r"http://|www\.", page)  # GitHub makes links of bare addresses
+    tags = re.compile(r"</?[a-z0-9]+")
+    assert set(tags.findall(shown)) <= set(tags.findall(ours))
+    assert shown.count("<h1>") == 1
+    assert shown.count(escape(" ".join(signs.split()), quote=False)) == 16
 
 
 def test_a_card_without_comparisons_or_versions_is_still_a_page(card):
