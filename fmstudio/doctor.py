@@ -142,7 +142,7 @@ def _database(settings: Settings, missing: Missing) -> dict[str, Any]:
     """What state the registry is in; `sound` is False where something must be done about it."""
     try:
         from fmstudio.registry import Registry
-        from fmstudio.registry.database import FILE
+        from fmstudio.registry.faults import FILE
         from fmstudio.registry.opening import holds_work
 
         if not (settings.home / FILE).exists() and not holds_work(settings.home):

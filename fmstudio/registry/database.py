@@ -135,7 +135,7 @@ class Database:
     def _rescue(self) -> str | None:
         from fmstudio.registry.backups import copy_open
 
-        if (self.home / FILE).exists() or self._readers.pool.checkedin() == 0:  # type: ignore[attr-defined]
+        if (self.home / FILE).exists():
             return None
         held = self._readers.raw_connection()
         try:
