@@ -11,11 +11,12 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import RegistryError, StudioError
@@ -137,15 +138,13 @@ class Database:
 
         if (self.home / FILE).exists():
             return None
-        held = self._readers.raw_connection()
         try:
-            connection = held.driver_connection
-            assert isinstance(connection, sqlite3.Connection)
-            return copy_open(connection, self.home)
-        except (sqlite3.Error, OSError):
+            with closing(self._readers.raw_connection()) as held:  # none is left: it cannot be made
+                connection = held.driver_connection
+                assert isinstance(connection, sqlite3.Connection)
+                return copy_open(connection, self.home)
+        except (DBAPIError, sqlite3.Error, OSError):
             return None
-        finally:
-            held.close()
 
     def close(self) -> None:
         """Let go of the file."""
