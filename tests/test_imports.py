@@ -39,7 +39,8 @@ ONLY = {
     "cohort": {"types", "errors", "files", "records", "settings", "contracts", "sandbox"},
     "sandbox": {
         "types",
-        "errors", "files",
+        "errors",
+        "files",
         "records",
         "settings",
         "contracts",
