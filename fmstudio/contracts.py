@@ -56,6 +56,15 @@ class Accompanied(Protocol):
 
 
 @runtime_checkable
+class Recognising(Protocol):
+    """A pipeline that knows its files by their first bytes, whatever they are called."""
+
+    def recognises(self, path: Path) -> bool:
+        """True if the beginning of a file is that of one it reads. Raises OSError."""
+        ...
+
+
+@runtime_checkable
 class Measured(Protocol):
     """A pipeline that knows what its named numbers measure."""
 

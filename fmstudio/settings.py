@@ -23,7 +23,7 @@ class Limits:
     file_mb: int = 2048
     upload_mb: int = 2048
     free_disk_mb: int = 500
-    files_per_case: int = 64
+    files_per_case: int = 2_000
 
 
 @dataclass(frozen=True)

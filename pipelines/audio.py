@@ -12,6 +12,7 @@ import math
 import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soxr
@@ -19,8 +20,9 @@ import soxr
 from fmstudio.errors import ConstantSignal, UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.drawing import draw_sound
+from pipelines.filetypes import starts_as
 from pipelines.headers import about_files, without_headers
-from pipelines.sound_files import read_sound
+from pipelines.sound_files import SOUND_KEYS, read_sound
 
 MAX_RATE = 16_000.0
 SILENCE_DBFS = -80.0  # a peak below 1/10 000 of full scale: three steps of 16 bits
@@ -108,6 +110,10 @@ class Audio:
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
         """What the files say beside their sound: titles, names and places in tags."""
         return about_files(sources)
+
+    def recognises(self, path: Path) -> bool:
+        """True for the first bytes of a sound file."""
+        return starts_as(path) in SOUND_KEYS
 
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.

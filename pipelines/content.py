@@ -115,6 +115,13 @@ def identify(path: Path) -> Content:
     return Content(noun, "other") if key else _identify_text(head)
 
 
+def starts_as(path: Path, families: Sequence[str]) -> bool:
+    """True if the first bytes of a file are those of one of the families. Raises OSError."""
+    with path.open("rb") as stream:
+        content = identify_head(stream.read(HEAD_BYTES))
+    return content is not None and content.family in families
+
+
 def identify_head(head: bytes) -> Content | None:
     """What a picture or film is that begins with `head`; None if it is neither."""
     for offset, signature, content in _SIGNATURES:

@@ -17,11 +17,12 @@ from fmstudio.types import ModalityInput, Preview, Quantity, Source
 from pipelines.cells import label_of
 from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
-from pipelines.filetypes import identify, require_file
+from pipelines.filetypes import identify, require_file, starts_as
 from pipelines.headers import about_files, without_headers
 from pipelines.log_tables import read_log
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
+from pipelines.tables import starts_as_table
 from pipelines.wfdb_records import files_of_record, is_header, read_record
 
 MAX_FILES = 64
@@ -92,6 +93,11 @@ class DeviceLogs:
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
         """What the files say beside their signals: patient, comments, annotations."""
         return about_files(sources)
+
+    def recognises(self, path: Path) -> bool:
+        """True for the first bytes of an EDF or BDF recording and of a table with numbers."""
+        key = starts_as(path)
+        return key in ("edf", "bdf") or (key == "" and starts_as_table(path))
 
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.

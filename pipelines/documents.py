@@ -16,6 +16,8 @@ MAX_BYTES = 64_000_000
 MAX_TEXT_BYTES = 16_000_000
 MAX_PAGES = 1_000
 MAX_CHARACTERS = 1_000_000
+# Old Word documents are refused by name, which says more than that nobody knows them.
+READ_KEYS = frozenset(("", "pdf", "docx", "rtf", "ole"))
 _TEXT_ENDINGS = (".txt", ".md", ".text", "")
 
 

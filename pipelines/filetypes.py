@@ -66,6 +66,13 @@ def identify(path: Path) -> tuple[str, str]:
     """
     with path.open("rb") as stream:
         head = stream.read(HEAD_BYTES)
+    if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _inside_zip(path)
+    return identify_start(head)
+
+
+def identify_start(head: bytes) -> tuple[str, str]:
+    """As `identify`, from the first `HEAD_BYTES` alone; an archive is only that."""
     if head.startswith(_BYTE_ORDER_MARKS):
         return "", ""
     if not any(byte < 32 and byte not in _TEXT_CONTROLS for byte in head):
@@ -75,7 +82,9 @@ def identify(path: Path) -> tuple[str, str]:
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff", "an AIFF recording"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _inside_zip(path)
+        return next(
+            (found for part, found in _ZIPPED.items() if part.encode() in head), ("zip", "a ZIP")
+        )
     for offset, magic, key, name in _SIGNATURES:
         if head[offset : offset + len(magic)] == magic:
             return key, name
@@ -85,6 +94,17 @@ def identify(path: Path) -> tuple[str, str]:
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
         return "mp4", "an MP4 family file (MP4, M4A, MOV, 3GP)"
     return _mpeg_audio(head)
+
+
+def starts_as(path: Path) -> str:
+    """The key of a file by its first bytes, "" for text, "unknown" for others. Raises OSError."""
+    with path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    key, _ = identify_start(head)
+    is_text = head.startswith(_BYTE_ORDER_MARKS) or not any(
+        byte < 32 and byte not in _TEXT_CONTROLS for byte in head
+    )
+    return key if key or is_text else "unknown"
 
 
 def _written_as_text(head: bytes) -> tuple[str, str]:

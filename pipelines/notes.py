@@ -11,11 +11,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from fmstudio.types import ModalityInput, Preview, Source
-from pipelines.documents import MAX_CHARACTERS, read_document
+from pipelines.documents import MAX_CHARACTERS, READ_KEYS, read_document
+from pipelines.filetypes import starts_as
 from pipelines.headers import about_files, without_headers
 
 # C0 and C1 controls but tab and line feed; soft hyphen, zero-width space, word joiner, byte order
@@ -93,6 +95,10 @@ class Notes:
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
         """What the files say beside their words: author and title in properties."""
         return about_files(sources)
+
+    def recognises(self, path: Path) -> bool:
+        """True for the first bytes of a document, and for what may be text."""
+        return starts_as(path) in READ_KEYS
 
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.

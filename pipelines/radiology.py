@@ -18,7 +18,7 @@ from PIL import Image
 
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.burned_in import with_burned_in
-from pipelines.content import DICOM, expect
+from pipelines.content import DICOM, expect, starts_as
 from pipelines.dicom import open_dicom
 from pipelines.frames import (
     Stack,
@@ -124,6 +124,10 @@ class Radiology:
     def parts(self, path: Path) -> tuple[Path, ...]:
         """Both files of a volume that is stored in two; none for any other file."""
         return _parts(path)
+
+    def recognises(self, path: Path) -> bool:
+        """True for the first bytes of an image or volume, and for the second file of a volume."""
+        return starts_as(path, FAMILIES) or bool(_parts(path))
 
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.

@@ -46,6 +46,8 @@ _DEMUXERS: Mapping[str, str] = {
     "asf": "asf", "aiff": "aiff", "aac": "aac", "amr": "amr", "au": "au", "matroska": "matroska",
     "avi": "avi", "mpeg": "mpeg",
 }  # fmt: skip
+# Those of them that hold films as well are told from films by what the file is given as.
+SOUND_KEYS = frozenset(_DEMUXERS) - {"avi", "mpeg", "matroska", "asf"}
 
 
 @dataclass(frozen=True)

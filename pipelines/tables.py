@@ -66,6 +66,19 @@ def open_table(path: Path) -> TextTable:
     return _open_text(path)
 
 
+def starts_as_table(path: Path) -> bool:
+    """True if the first lines of a text have equally many cells, numbers among them."""
+    with path.open("rb") as stream:
+        lines = stream.read(4096).decode("utf-8", errors="replace").splitlines()[:20]
+    rows = [line for line in lines[:-1] if line.strip() and not _is_comment(line)]
+    for delimiter in (",", ";", "\t", "|"):
+        counts = {line.count(delimiter) for line in rows}
+        if len(rows) > 2 and len(counts) == 1 and counts != {0}:
+            cells = [cell for line in rows[1:] for cell in line.split(delimiter)]
+            return sum(bool(re.match(r"\s*\"?[+-]?\d", cell)) for cell in cells) > len(cells) / 2
+    return False
+
+
 # --- CSV and TSV ------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.burned_in import with_burned_in
 from pipelines.clips import open_clip
-from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head
+from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head, starts_as
 from pipelines.dicom import film_inside, open_dicom
 from pipelines.frames import (
     Stack,
@@ -113,6 +113,10 @@ class Video:
         Raises UnreadableFile, naming the file.
         """
         return with_burned_in(about_files(sources), map(open_film, sources))
+
+    def recognises(self, path: Path) -> bool:
+        """True for the first bytes of a film; those of DICOM are mostly of an image."""
+        return starts_as(path, FAMILIES[:1])
 
     def stripped(self, source: Source) -> bytes | None:
         """The file without what it says of the patient; None where it says nothing.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from fmstudio import contracts
 from fmstudio.cli import text
 from fmstudio.cli.judgement import comparison_text, judgement_text
+from fmstudio.cohort.cells import is_path
+from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound
 from fmstudio.model.adding import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
@@ -291,8 +293,7 @@ def _sources(args: argparse.Namespace) -> dict[str, list[Source]]:
     given: dict[str, list[Source]] = {}
     for name, modality in contracts.pipelines().items():
         words = getattr(args, f"input_{name}")
-        free_text = modality.inline and modality.kind == "text"
-        sources = [_source(name, word, modality.suffixes, free_text) for word in words]
+        sources = [source for word in words for source in _given(modality, word)]
         if modality.inline and modality.kind == "table":
             sources += [Source(column, text=value) for column, value in args.values]
         if sources:
@@ -300,13 +301,29 @@ def _sources(args: argparse.Namespace) -> dict[str, list[Source]]:
     return given
 
 
-def _source(name: str, word: str, suffixes: tuple[str, ...], free_text: bool) -> Source:
+def _given(modality: contracts.Pipeline, word: str) -> list[Source]:
+    """What one word of an option gives: the file that it names, the files of a folder, or text."""
     path = Path(word)
-    if free_text and (any(c.isspace() for c in word) or path.suffix.lower() not in suffixes):
-        return Source(name, text=word)
-    if not path.is_file():
+    names = could_name(word) and bool(path.name)
+    places = Files(path.parent).matches(path.name) if names else []
+    if modality.inline and modality.kind == "text":
+        written = is_path(word, modality.suffixes) and not any(c.isspace() for c in word)
+        is_file = path.is_file() if is_bare(word) else bool(places)
+        if not is_file and not written and not looks_like_path(word):
+            return [Source(modality.name, text=word)]
+    if len(places) > 1:
+        raise InputError(
+            f"{path.name} can mean {' or '.join(places[:4])}.",
+            hint="Write the name exactly as the file's own.",
+        )
+    found = path.parent / places[0] if places else path
+    if found.is_dir():
+        files, _ = in_folder(modality, found)
+        if files:
+            return [Source(modality.name, path=each) for each in files]
+    if not found.is_file():
         raise NotFound(f"There is no file {path.name}.", hint="Check its name and folder.")
-    return Source(name, path=path)
+    return [Source(modality.name, path=found)]
 
 
 def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:

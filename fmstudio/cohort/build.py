@@ -44,9 +44,8 @@ def build_cohort(
     """
     check_roles(manifest, roles)
     cases, patients = case_ids(manifest, roles), patient_ids(manifest, roles)
-    sources, moment = up_to_moment(
-        manifest, roles, read_sources(manifest, roles, check_files=require_label), task.moment
-    )
+    given, found = read_sources(manifest, roles, check_files=require_label)
+    sources, moment = up_to_moment(manifest, roles, given, task.moment)
     targets = read_targets(manifest, task, strict=require_label)
     kept = [row for row in range(len(manifest.rows)) if row not in manifest.left_out]
     if require_label:
@@ -73,7 +72,7 @@ def build_cohort(
         modalities=tuple(m for m in pipelines() if any(m in sources[row] for row in kept)),
         fingerprint=fingerprint(manifest, roles, sources),
         set_aside=tuple(sorted(set(range(len(manifest.rows))) - set(kept))),
-        remarks=tuple(remark for remark in (*manifest.remarks, moment, remark) if remark),
+        remarks=tuple(remark for remark in (*manifest.remarks, found, moment, remark) if remark),
     )
 
 

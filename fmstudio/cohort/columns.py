@@ -17,10 +17,12 @@ from fmstudio.cohort.cells import (
     split_paths,
 )
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.paths import Files, could_name, is_bare, leads_somewhere, readers_of
 from fmstudio.contracts import Pipeline
 
 MOSTLY = 0.8
 PROBED_CELLS = 500  # enough to tell what a column holds
+PROBED_FILES = 20  # enough to tell what kind of files they are, by their first bytes
 EXAMPLE_LENGTH = 80
 _TOKEN = re.compile(r"\S+")
 # Words that many columns have, and that say nothing about a modality.
@@ -68,7 +70,7 @@ class Column:
     distinct: int
     examples: tuple[str, ...]
     content: str
-    modality: str | None
+    modality: str | None  # "" for files that no modality reads
     why: str
     numbers: bool
     dates: bool
@@ -76,8 +78,8 @@ class Column:
     identifier: bool
 
 
-def describe(name: str, manifest: Manifest, kinds: Kinds) -> Column:
-    """Look at a column's name and cells."""
+def describe(name: str, manifest: Manifest, kinds: Kinds, files: Files) -> Column:
+    """Look at a column's name and cells, and at the files that these name."""
     values = manifest.cells(name)
     filled = [value.strip() for value in values if not is_missing(value)]
     counts = Counter(filled)
@@ -85,6 +87,9 @@ def describe(name: str, manifest: Manifest, kinds: Kinds) -> Column:
     words = name_words(name)
     numbers, dates = _share(probed, says_number) >= MOSTLY, _share(probed, is_date) >= MOSTLY
     modality, why = _modality(words, probed, kinds)
+    if modality is None:
+        modality, why = _modality_of_files(words, probed, len(counts) / max(1, len(filled)), kinds,
+                                           files)  # fmt: skip
     plain = modality is None and not numbers and not dates
     named_text = kinds.text is not None and bool(set(words) & kinds.words[kinds.text])
     return Column(
@@ -145,6 +150,43 @@ def _is_identifier(filled: Sequence[str], counts: Counter[str], numbers: bool) -
     whole = sorted(int(value) for value in counts)
     row_numbers = whole[-1] - whole[0] + 1 == len(whole)
     return row_numbers or all(len(value) >= 8 for value in counts)
+
+
+def _modality_of_files(
+    words: Sequence[str], probed: Sequence[str], distinct: float, kinds: Kinds, files: Files
+) -> tuple[str | None, str]:
+    """The modality of files and folders that are there, whatever they are called, and why.
+
+    ("", why) for files that no modality knows and for paths that lead to nothing; None for cells
+    that name no files. Bare words are names only where they are (nearly) all different: folders
+    named after sites or classes stand beside many manifests.
+    """
+    some = [value for value in probed if could_name(value)][:PROBED_FILES]
+    if not some or len(some) < min(MOSTLY * len(probed), PROBED_FILES):
+        return None, ""
+    found = {value: files.matches(value) for value in some}
+    named = {value: files.root / places[0] for value, places in found.items() if places
+             and (distinct >= MOSTLY or not is_bare(value))}  # fmt: skip
+    if len(named) < MOSTLY * len(some):
+        if _share(some, leads_somewhere) < MOSTLY:
+            return None, ""
+        return "", "Its cells look like names of files, but the folder of the table has none such."
+    votes = Counter(p.name for path in named.values() for p in readers_of(path, kinds.all))
+    folders = any(path.is_dir() for path in named.values())
+    fits = {p.name: len(set(words) & kinds.words[p.name]) for p in kinds.all}
+    if folders and all(map(is_bare, named)) and not any(fits[name] for name in votes):
+        return None, ""
+    readers = sorted(
+        (p for p in kinds.all if votes[p.name] >= MOSTLY * len(named)),
+        key=lambda p: (-fits[p.name], p.inline, p.order),
+    )
+    if not readers:
+        ends = Counter(path.suffix.lower() or "no ending" for path in named.values())
+        return "", f"Names files that no modality reads ({ends.most_common(1)[0][0]})."
+    what = "folders of files" if folders else "files"
+    rivals = [p.label for p in readers[1:] if fits[p.name] == fits[readers[0].name]]
+    more = f"; they could also be {' or '.join(rivals)}" if rivals else ""
+    return readers[0].name, f"Names {what} that begin as {readers[0].label}{more}."
 
 
 def _modality(words: Sequence[str], probed: Sequence[str], kinds: Kinds) -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from fmstudio.cohort.cells import name_words
 from fmstudio.cohort.columns import Column, Kinds, describe
 from fmstudio.cohort.labels import choose_labels, gives_away, is_label_name
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.paths import Files
 from fmstudio.cohort.splits import SPLIT_NAMES, patients_in_several_splits
 from fmstudio.contracts import pipelines
 from fmstudio.errors import InputError
@@ -73,8 +74,8 @@ def propose_roles(
     given = [label] if isinstance(label, str) else list(label or ())
     for name in given:
         manifest.check_column(name)
-    kinds = Kinds.of(pipelines().values())
-    columns = [describe(name, manifest, kinds) for name in manifest.columns]
+    kinds, files = Kinds.of(pipelines().values()), Files(manifest.folder)
+    columns = [describe(name, manifest, kinds, files) for name in manifest.columns]
     labels = dict.fromkeys(given, "named as the outcome") or choose_labels(columns, kind)
     rules = _Rules(manifest, kinds, labels, {}, [c for c in columns if c.name in labels])
     found: list[ColumnRole] = []
@@ -167,7 +168,7 @@ class _Rules:
         return "ignore", f"Another outcome; the one to predict is {', '.join(self.labels)}."
 
     def _files(self, column: Column) -> tuple[str, str] | None:
-        return (column.modality, column.why) if column.modality else None
+        return None if column.modality is None else (column.modality or "ignore", column.why)
 
     def _text(self, column: Column) -> tuple[str, str] | None:
         if self.kinds.text is None or not column.free_text:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ntpath
 import os
-import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,6 +10,15 @@ from pathlib import Path
 
 from fmstudio.cohort.cells import is_date, is_missing, is_path, says_number, split_paths
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.paths import (
+    Files,
+    could_name,
+    exists,
+    in_folder,
+    is_bare,
+    is_inside,
+    looks_like_path,
+)
 from fmstudio.cohort.roles import columns_of
 from fmstudio.contracts import Pipeline, files_of, pipelines
 from fmstudio.errors import InputError
@@ -19,89 +26,143 @@ from fmstudio.types import Source
 
 MOSTLY_NUMBERS = 0.8
 MOSTLY_PATHS = 0.5
+MOSTLY_DISTINCT = 0.8
+PROBED = 50  # cells of which none names a file in a column that holds values
 
 Sources = Mapping[str, tuple[Source, ...]]
 
 
 @dataclass
-class _Missing:
-    """Files that the manifest names and that are not there."""
+class _Found:
+    """What looking for the files of a manifest brought to light."""
 
     rows: list[int] = field(default_factory=list)
-    named: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    respelled: int = 0
+    unread: int = 0
+    folders: int = 0
+
+    def remark(self) -> str:
+        """What was done on the way to the files, in sentences."""
+        said = []
+        if self.respelled:
+            said.append(
+                f"{self.respelled} files are spelled otherwise in the table than on the disk "
+                "(accents, capitals, spaces or signs); they were found."
+            )
+        if self.unread:
+            said.append(
+                f"{self.unread} files in the {self.folders} folders that the table names are of "
+                "another kind and were left out."
+            )
+        return " ".join(said)
 
 
-def read_sources(manifest: Manifest, roles: Mapping[str, str], check_files: bool) -> list[Sources]:
-    """What each row gives for each modality; an empty cell gives nothing.
+def read_sources(
+    manifest: Manifest, roles: Mapping[str, str], check_files: bool
+) -> tuple[list[Sources], str]:
+    """What each row gives for each modality, and a remark; an empty cell gives nothing.
 
-    Raises InputError for a path that leaves the manifest's folder, for text in a column of numbers
-    and, with `check_files`, for files that are not there.
+    A folder gives the files in it that its modality reads. Raises InputError for a path that leaves
+    the manifest's folder or can mean two files, for text in a column of numbers and, with
+    `check_files`, for files that are not there.
     """
     found: list[dict[str, list[Source]]] = [{} for _ in manifest.rows]
-    missing = _Missing()
+    files, seen = Files(manifest.folder), _Found()
     for name, pipeline in pipelines().items():
         for column in columns_of({c: roles.get(c, "") for c in manifest.columns}, name):
-            for row, sources in enumerate(_column(manifest, column, pipeline, missing)):
+            cells = _Cells(manifest, column, pipeline, files, seen)
+            for row, sources in enumerate(cells.sources()):
                 if sources:
                     found[row].setdefault(name, []).extend(sources)
-    if check_files and missing.rows:
-        first = ", ".join(missing.named[:3])
-        more = f" and {len(missing.named) - 3} more" if len(missing.named) > 3 else ""
+    if check_files and seen.rows:
+        first = ", ".join(seen.missing[:3])
+        more = f" and {len(seen.missing) - 3} more" if len(seen.missing) > 3 else ""
         raise InputError(
-            f"{len(missing.named)} files named in {manifest.path.name} do not exist: "
-            f"{first}{more} ({manifest.where(list(dict.fromkeys(missing.rows)))}).",
+            f"{len(seen.missing)} files named in {manifest.path.name} do not exist: "
+            f"{first}{more} ({manifest.where(list(dict.fromkeys(seen.rows)))}).",
             hint="Paths are relative to the folder of the manifest. Put the files there, correct "
             "the paths, or leave a cell empty where there is no file.",
         )
     given = [{name: tuple(sources) for name, sources in row.items()} for row in found]
     _refuse_leading_out(manifest, given)
-    return given
+    return given, seen.remark()
 
 
-def _column(
-    manifest: Manifest, column: str, pipeline: Pipeline, missing: _Missing
-) -> list[list[Source]]:
-    cells = manifest.cells(column)
-    filled = [cell for cell in cells if not is_missing(cell)]
-    paths = sum(is_path(cell, pipeline.suffixes) for cell in filled)
-    holds_paths = not pipeline.inline or (filled and paths > MOSTLY_PATHS * len(filled))
-    if holds_paths:
-        return [
-            [] if is_missing(cell) else _files(manifest, column, row, cell, missing)
-            for row, cell in enumerate(cells)
-        ]
-    if pipeline.kind == "table":
-        _refuse_text_among_numbers(manifest, column, cells)
-    if not paths:
-        return [[Source(column, text=cell)] if cell.strip() else [] for cell in cells]
-    return [[_value(manifest, column, cell, pipeline)] if cell.strip() else [] for cell in cells]
+@dataclass(frozen=True)
+class _Cells:
+    """The cells of one column that has the role of a modality."""
 
+    manifest: Manifest
+    column: str
+    pipeline: Pipeline
+    files: Files
+    seen: _Found
 
-def _value(manifest: Manifest, column: str, cell: str, pipeline: Pipeline) -> Source:
-    """A typed value; a lone cell that names an existing file of the right ending is that file."""
-    if is_path(cell, pipeline.suffixes) and _inside(cell.strip()):
-        path = manifest.folder / cell.strip()
-        if path.is_file():
-            return Source(column, path=path)
-    return Source(column, text=cell)
+    def sources(self) -> list[list[Source]]:
+        """What each row's cell gives."""
+        cells = self.manifest.cells(self.column)
+        filled = [cell for cell in cells if not is_missing(cell)]
+        if not self.pipeline.inline or self._names_files(filled):
+            return [
+                [] if is_missing(cell) else self._paths(row, cell) for row, cell in enumerate(cells)
+            ]
+        if self.pipeline.kind == "table":
+            _refuse_text_among_numbers(self.manifest, self.column, cells)
+        return [self._value(row, cell) if cell.strip() else [] for row, cell in enumerate(cells)]
 
+    def _names_files(self, filled: Sequence[str]) -> bool:
+        """True if most cells of a column that may hold values name files instead."""
+        distinct = len(set(filled)) >= MOSTLY_DISTINCT * len(filled)
+        paths = 0
+        for number, cell in enumerate(filled):
+            written = self.pipeline.kind == "text" and looks_like_path(cell)
+            if written or is_path(cell, self.pipeline.suffixes):
+                paths += 1
+            elif could_name(cell) and (distinct or not is_bare(cell)):
+                paths += bool(self.files.matches(cell.strip()))
+            if not paths and number >= PROBED:
+                return False
+        return paths > MOSTLY_PATHS * len(filled)
 
-def _files(manifest: Manifest, column: str, row: int, cell: str, missing: _Missing) -> list[Source]:
-    whole = cell.strip()
-    names = [whole] if ";" in whole and _exists(manifest.folder, whole) else split_paths(whole)
-    sources = []
-    for name in names:
-        if not _inside(name):
-            raise _outside(manifest, column, row, name)
-        if not _exists(manifest.folder, name):
-            windows = name.replace("\\", "/")
-            if _exists(manifest.folder, windows):
-                name = windows
-            else:
-                missing.rows.append(row)
-                missing.named.append(name[:80])
-        sources.append(Source(column, path=manifest.folder / name))
-    return sources
+    def _value(self, row: int, cell: str) -> list[Source]:
+        """A typed value; a lone cell that reads like a path and names a file is that file."""
+        if looks_like_path(cell) or is_path(cell, self.pipeline.suffixes):
+            if not is_inside(cell.strip()):
+                return [Source(self.column, text=cell)]
+            if self.files.matches(cell.strip()):
+                return self._paths(row, cell)
+        return [Source(self.column, text=cell)]
+
+    def _paths(self, row: int, cell: str) -> list[Source]:
+        whole = cell.strip()
+        names = [whole] if ";" in whole and exists(self.files.root, whole) else split_paths(whole)
+        return [Source(self.column, path=path) for name in names for path in self._file(row, name)]
+
+    def _file(self, row: int, name: str) -> list[Path]:
+        """The file that a name means, or the files of a folder."""
+        if not is_inside(name):
+            raise _outside(self.manifest, self.column, row, name)
+        places = self.files.matches(name)
+        if len(places) > 1:
+            raise InputError(
+                f"Column '{self.column}' names '{name[:80]}' ({self.manifest.where([row])}), which "
+                f"can mean {' or '.join(repr(each) for each in places[:4])}.",
+                hint="Write the name exactly as the file's own, or rename one of the files.",
+            )
+        if not places:
+            self.seen.rows.append(row)
+            self.seen.missing.append(name[:80])
+            return [self.files.root / name]
+        self.seen.respelled += places[0] != name
+        path = self.files.root / places[0]
+        return self._in_folder(path) if path.is_dir() else [path]
+
+    def _in_folder(self, folder: Path) -> list[Path]:
+        found, unread = in_folder(self.pipeline, folder)
+        self.seen.folders += 1
+        self.seen.unread += unread
+        return found or [folder]  # reading it says that there is nothing
 
 
 def _refuse_leading_out(manifest: Manifest, found: Sequence[Sources]) -> None:
@@ -113,7 +174,7 @@ def _refuse_leading_out(manifest: Manifest, found: Sequence[Sources]) -> None:
         return not Path(os.path.realpath(folder)).is_relative_to(home)
 
     def is_outside(path: Path) -> bool:
-        if not _exists(path.parent, path.name):
+        if not exists(path.parent, path.name):
             return False
         if leads_out(str(path.parent)) or (path.is_symlink() and leads_out(str(path))):
             return True
@@ -134,21 +195,6 @@ def _outside(manifest: Manifest, column: str, row: int, name: str) -> InputError
         hint="Put the files into the manifest's folder, not links to elsewhere, and write their "
         "paths relative to it, such as images/p1.dcm.",
     )
-
-
-def _exists(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).exists()
-    except (OSError, ValueError):  # a name that is too long, or holds a NUL
-        return False
-
-
-def _inside(name: str) -> bool:
-    """True if a relative path, written for any system, stays within its folder."""
-    plain = name.replace("\\", "/")
-    if plain.startswith(("/", "~")) or ntpath.splitdrive(name)[0] or "://" in plain:
-        return False
-    return posixpath.normpath(plain).split("/")[0] != ".."
 
 
 def _refuse_text_among_numbers(manifest: Manifest, column: str, cells: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from fmstudio.cohort.paths import reads
 from fmstudio.contracts import Described, pipelines
 from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
 from fmstudio.files import write_whole
@@ -194,7 +195,7 @@ def strip_headers(folder: Path, reader: Reader) -> None:
     """
     knows = [p for p in pipelines().values() if isinstance(p, Described)]
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = next((p.name for p in knows if path.name.lower().endswith(p.suffixes)), None)
+        name = next((p.name for p in knows if reads(p, path)), None)
         if name is None:
             continue
         try:

@@ -25,6 +25,7 @@ KINDS: Mapping[str, str] = {
     "mixed_units": "Several units",
     "impossible_values": "Impossible values",
     "spelling": "Several spellings",
+    "paths_to_nothing": "Names of no files",
     "unreadable": "Cannot be read",
     "constant_signal": "Nothing in it",
     "wrong_modality": "Another kind of picture",
