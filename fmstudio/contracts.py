@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from fmstudio.errors import NotFound
-from fmstudio.types import ModalityInput, Prepared, Preview, Quantity, Source
+from fmstudio.types import (
+    ModalityInput,
+    OpenQuestion,
+    Prepared,
+    Preview,
+    Quantity,
+    Question,
+    Source,
+)
 
 KINDS = ("frames", "waveform", "series", "table", "text")
 
@@ -98,6 +106,24 @@ class Described(Protocol):
 
         Raises UnreadableFile, naming the file.
         """
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A pipeline whose files may leave open what a person knows of all of a cohort's files."""
+
+    questions: tuple[Question, ...]
+
+    def open_questions(self, sources: Sequence[Source]) -> tuple[OpenQuestion, ...]:
+        """What these sources leave open, given the answers that they carry.
+
+        Raises UnreadableFile for a fault that no answer would mend.
+        """
+        ...
+
+    def checked_answer(self, key: str, answer: str) -> str:
+        """An answer as it is kept. Raises InputError if it cannot be one."""
         ...
 
 

@@ -20,13 +20,48 @@ class Source:
 
     `name` is the column it came from: the name of the view, lead, site or feature.
     Exactly one of `path` and `text` is set. Of a file that carries a clock, what lies more than
-    `until` seconds after its beginning is not read.
+    `until` seconds after its beginning is not read. `answers` are (key, answer) of what a person
+    said where files of its modality leave something open (see `Question`).
     """
 
     name: str
     path: Path | None = None
     text: str | None = None
     until: float | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that files of a modality may leave open and a person knows: asked once a cohort.
+
+    `key` is its permanent name ("log_rate", an option --log-rate), `label` the question, `form`
+    what an answer looks like ("HZ"), `help` a sentence on it.
+    """
+
+    key: str
+    label: str
+    form: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        """Its option on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """What one input leaves open: `message` says what is missing or was assumed.
+
+    An answer to any of `keys` settles it; `choices` are likely answers to the first of them.
+    `needed` is False where the input is read as it is, on an assumption.
+    """
+
+    keys: tuple[str, ...]
+    message: str
+    choices: tuple[str, ...] = ()
+    needed: bool = True
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
-from fmstudio.types import ModalityInput, Preview, Quantity, Source
+from fmstudio.types import ModalityInput, OpenQuestion, Preview, Quantity, Question, Source
 from pipelines.cells import label_of
 from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file, starts_as
 from pipelines.headers import about_files, without_headers
-from pipelines.log_tables import read_log
+from pipelines.log_answers import QUESTIONS, Said, checked_answer, said_of
+from pipelines.log_tables import left_open, read_log
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.tables import starts_as_table
@@ -43,12 +44,13 @@ class DeviceLogs:
         ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".hea", *_SIGNAL_PARTS, ".edf", ".bdf",
     )  # fmt: skip
     order: int = 3
-    version: int = 2
+    version: int = 3
     inline: bool = False
     hints: tuple[str, ...] = (
         "signal", "monitor", "ecg", "ekg", "eeg", "ppg", "wearable", "actigraphy", "glucose",
         "waveform", "sensor", "telemetry",
     )  # fmt: skip
+    questions: tuple[Question, ...] = QUESTIONS
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the logs of one case: values (L, channels) in physical units, mask alike.
@@ -114,6 +116,19 @@ class DeviceLogs:
         except UnreadableFile:
             return ()  # reading it says what is wrong
 
+    def open_questions(self, sources: Sequence[Source]) -> tuple[OpenQuestion, ...]:
+        """What the tables among these logs leave open of their times."""
+        said = said_of(sources)
+        found: dict[OpenQuestion, None] = {}
+        for path in (source.path for source in sources if source.path is not None):
+            if _header_of(path, [path]) is None and identify(path)[0] not in ("edf", "bdf"):
+                found |= dict.fromkeys(left_open(path, said))
+        return tuple(found)
+
+    def checked_answer(self, key: str, answer: str) -> str:
+        """An answer as it is kept. Raises InputError if it cannot be one."""
+        return checked_answer(key, answer)
+
     def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
         """What a channel measures, and its unit."""
         return find_quantity(name, unit)
@@ -172,12 +187,13 @@ def _recordings(sources: Sequence[Source]) -> list[Recording]:
             f"{len(paths)} files for one case; at most {MAX_FILES} are read.",
             hint="Join the files of a case.",
         )
+    said = said_of(sources)
     recordings: list[Recording] = []
     taken: set[Path] = set()
     for source, path in zip(sources, paths, strict=True):
         header = _header_of(path, paths)
         if header is None:
-            recordings.append(_read_file(path, source.name))
+            recordings.append(_read_file(path, source.name, said))
         elif header not in taken:
             taken.add(header)
             recordings.append(read_record(header, source.name, paths))
@@ -204,7 +220,7 @@ def _names(header: Path, part: str) -> bool:
         return part in stream.read(200_000).split()
 
 
-def _read_file(path: Path, source: str) -> Recording:
+def _read_file(path: Path, source: str, said: Said) -> Recording:
     require_file(path)
     key, _ = identify(path)
     if key in ("edf", "bdf"):
@@ -219,7 +235,7 @@ def _read_file(path: Path, source: str) -> Recording:
             f"{path.name} is not an EDF recording: its first bytes are not EDF's.",
             hint="Export it again as EDF, or give it its true ending.",
         )
-    return read_log(path, source)
+    return read_log(path, source, said)
 
 
 PIPELINE = DeviceLogs()

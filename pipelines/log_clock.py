@@ -1,7 +1,12 @@
-"""The column of a log table that says when: found by name or content, read chunk by chunk."""
+"""The column of a log table that says when: found by what it holds, read chunk by chunk.
+
+A name is a hint. Dates and clock times are known by their form, counts by rising throughout; a
+column that only numbers the samples needs their rate, which a person knows.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,23 +14,64 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.errors import UnreadableFile
+from fmstudio.types import OpenQuestion
 from pipelines.cells import read_cell
-from pipelines.tables import Column, TextTable
-from pipelines.times import Times, is_time_name, read_times
+from pipelines.log_answers import (
+    ORDERS,
+    SAMPLES,
+    TIME,
+    Said,
+    ask_for_order,
+    ask_for_time,
+)
+from pipelines.quantities import find_quantity
+from pipelines.tables import Column, TextTable, open_table
+from pipelines.times import Times, count_unit, is_time_name, order_of_dates, read_times
+
+LOOKED_AT = 2_000  # rows
+FEWEST_RISING = 3  # rows below which any column may rise by chance
+STEADY = 0.01  # share by which even steps may differ
+# Words that name a time of counts where the column rises, and nothing sure elsewhere ("t").
+_HINTS = frozenset(
+    ("t", "ts", "sec", "secs", "s", "ms", "us", "µs", "ns", "timestamps", "tstamp", "zeitstempel",
+     "time", "elapsed", "rel", "relative", "abs", "raw", "from", "to", "event", "onset", "start",
+     "since", "x", "recording", "rec", "stimulus")
+)  # fmt: skip
+_NUMBERING = frozenset(
+    ("sample", "samples", "index", "idx", "row", "rows", "frame", "frames", "n", "nr", "no", "i",
+     "number", "num", "count", "counter", "packet", "seq", "sequence", "unnamed", "point", "points",
+     "obs", "record", "column", "level", "tick", "ticks", "line", "id", "step")
+)  # fmt: skip
+_NUMERIC_DATE = re.compile(r"\s*(\d{1,2})[-/](\d{1,2})[-/]\d{4}")
+_NO_EVENT = frozenset(("birth", "dob", "born", "geburt", "geburtsdatum", "expiry", "expires"))
 
 
 @dataclass
 class Clock:
-    """The time column (or a date column and a time column), and how it is read."""
+    """The time column (or a date column and a time column), and how it is read.
+
+    Without columns rows follow each other at `rate`; with one and a rate its cells number samples.
+    `others` are columns that hold times or numbers of rows too, and are no channels.
+    """
 
     path: Path
     names: tuple[str, ...]
     columns: tuple[int, ...]
+    unit: str = ""
+    rate: float | None = None
+    others: tuple[int, ...] = ()
+    order: str = ""
     absolute: bool | None = None
     remarks: dict[str, None] = field(default_factory=dict)
+    rows: int = 0
 
     def seconds(self, chunk: Sequence[Column]) -> np.ndarray:
         """Seconds (n,) of a chunk's rows, NaN where there is no time."""
+        if not self.columns and self.rate is not None:
+            at = np.arange(self.rows, self.rows + len(chunk[0])) / self.rate
+            self.rows += len(chunk[0])
+            self.absolute = False
+            return at
         name = self.names[self.columns[0]]
         times = self._read(chunk)
         if times is None:
@@ -45,46 +91,237 @@ class Clock:
         return times.seconds
 
     def _read(self, chunk: Sequence[Column]) -> Times | None:
-        first = chunk[self.columns[0]]
-        if len(self.columns) == 1:
-            return read_times(first, self.names[self.columns[0]], self.absolute)
-        joined = [
-            f"{day} {clock}" for day, clock in zip(first, chunk[self.columns[1]], strict=True)
-        ]
-        return read_times(joined, self.names[self.columns[0]])
+        first, name = chunk[self.columns[0]], self.names[self.columns[0]]
+        if self.rate is not None:
+            return Times(_numbers(first) / self.rate, False)
+        if len(self.columns) == 2:
+            both = zip(first, chunk[self.columns[1]], strict=True)
+            first = [f"{day} {clock}" for day, clock in both]
+        if self.unit and not _mostly_numbers(first):
+            return read_times(first, name, self.absolute, self.order)
+        return read_times(first, f"{name} {self.unit}", self.absolute, self.order)
+
+    @property
+    def assumed(self) -> OpenQuestion | None:
+        """The unit of counts that nothing says, taken as seconds: worth asking, not needed."""
+        said = [remark for remark in self.remarks if "taken as seconds" in remark]
+        if not said:
+            return None
+        name = self.names[self.columns[0]]
+        return OpenQuestion(
+            (TIME,), said[0], tuple(f"{name}:{unit}" for unit in ("s", "ms", "min")), needed=False
+        )
 
 
-def find_clock(path: Path, table: TextTable, first: Sequence[Column]) -> Clock:
-    """The time column of a log, by its name, else by what its first chunk holds.
+@dataclass(frozen=True)
+class _Look:
+    """What the first rows of a column look like: `kind` is "moment", "count" or ""."""
 
-    Raises UnreadableFile if there is none.
+    kind: str = ""
+    rising: bool = False
+    steady: bool = False
+    numbering: bool = False
+    constant: bool = False
+    dated: bool = False  # dates without a time of day
+    of_day: bool = False  # times of day without a date
+
+
+def find_clock(
+    path: Path, table: TextTable, first: Sequence[Column], said: Said, units: Sequence[str] = ()
+) -> Clock | OpenQuestion:
+    """The clock of a log by its first chunk, or the question that it leaves open.
+
+    `units` are those of a row of units, by column.
     """
-    named = [i for i, name in enumerate(table.names) if is_time_name(name)]
-    lower = [name.lower() for name in table.names]
-    if "date" in lower and "time" in lower and isinstance(first[lower.index("date")], list):
-        day = read_times(first[lower.index("date")], "date")
-        clock = read_times(first[lower.index("time")], "time")
-        if day and clock and day.absolute and not clock.absolute:
-            return Clock(path, table.names, (lower.index("date"), lower.index("time")))
-    for i in named:
-        if read_times(first[i], table.names[i]) is not None:
-            return Clock(path, table.names, (i,))
+    unit_of = [*units, *[""] * len(table.names)]
+    looks = [
+        _look(column[:LOOKED_AT], name) for column, name in zip(first, table.names, strict=True)
+    ]
+    found = _said(table, looks, said) or _found(table, looks, said)
+    if found is None:
+        return ask_for_time(path.name, table.names, _candidates(table, looks))
+    columns, rate, why = found
+    # What a person says goes before what is written, and that before nothing.
+    place = said.place(table.names)
+    unit = said.unit if columns and columns[0] == place else ""
+    order = ORDERS.get(unit, "")
+    unit = "" if unit in (*SAMPLES, *ORDERS) else unit
+    if columns and not unit:
+        unit = count_unit(unit_of[columns[0]]) or ""
+    clock = Clock(path, table.names, columns, unit, rate, _others(table, looks, columns), order)
+    if columns and rate is None and not order:
+        date, clock.order = _order(path, first[columns[0]], columns[0])
+        if date and not clock.order:
+            return ask_for_order(path.name, table.names[columns[0]], date)
+    named = "; ".join(f"'{table.names[i]}'" for i in clock.others[:6])
+    if why:
+        clock.remarks[f"{path.name}: {why}."] = None
     if named:
-        return Clock(path, table.names, (named[0],))  # it will say what it cannot read
-    for i, column in enumerate(first):
-        is_text = isinstance(column, list) and not _mostly_numbers(column)
-        if (is_text or (isinstance(column, np.ndarray) and column.dtype.kind == "M")) and (
-            read_times(column, table.names[i]) is not None
-        ):
-            return Clock(path, table.names, (i,))
-    shown = ", ".join(f"'{name}'" for name in table.names[:6])
-    raise UnreadableFile(
-        f"{path.name} has no time column (columns: {shown}).",
-        hint="Name the column of times 'time', with its unit where it is a count: 'time_s'.",
-    )
+        clock.remarks[f"{path.name}: left out, since they hold times or row numbers: {named}."] = (
+            None
+        )
+    return clock
 
 
-def _mostly_numbers(column: Sequence[str]) -> bool:
+Found = tuple[tuple[int, ...], float | None, str]
+
+
+def _said(table: TextTable, looks: Sequence[_Look], said: Said) -> Found | None:
+    """The column that a person named, if this table has it."""
+    place = said.place(table.names)
+    if place is None:
+        return None
+    if said.unit in SAMPLES:
+        return None if said.rate is None else ((place,), said.rate, "")
+    numbers = looks[place].kind != "moment" and said.rate is not None and not said.unit
+    return ((place,), said.rate if numbers else None, "")
+
+
+def _found(table: TextTable, looks: Sequence[_Look], said: Said) -> Found | None:
+    """The columns that hold times by their content, names deciding between several."""
+    names = table.names
+    pair = _date_and_time(names, looks)
+    if pair:
+        return pair, None, ""
+    named = [i for i, name in enumerate(names) if is_time_name(name)]
+    moving = [i for i in named if looks[i].kind and not looks[i].constant]
+    moments = [
+        i for i, look in enumerate(looks)
+        if look.kind == "moment" and not look.constant and not _NO_EVENT & _words(names[i])
+    ]  # fmt: skip
+    hinted = [
+        i for i, look in enumerate(looks)
+        if look.kind == "count" and _words(names[i]) and _words(names[i]) <= _HINTS
+        and (look.rising or count_unit(names[i]))
+    ]  # fmt: skip
+    known = [i for i in named if looks[i].kind] or named
+    for certain in (moving, moments, hinted):
+        if certain:
+            return (certain[0],), None, ""
+    if said.rate is None:
+        by_content = _rising(names, looks)
+        if by_content is not None:
+            return (by_content,), None, f"'{names[by_content]}' was taken as time, since it rises"
+    if known:
+        return (known[0],), None, ""  # it will say what it cannot read
+    if said.rate is None:
+        return None
+    numbering = [i for i, look in enumerate(looks) if look.numbering]
+    return tuple(numbering[:1]), said.rate, f"{said.rate:g} rows a second, as was said"
+
+
+def _rising(names: Sequence[str], looks: Sequence[_Look]) -> int | None:
+    """The column of counts that stands first, or the only one with even steps, if it is no signal.
+
+    One that counts 0, 1, 2 numbers rows, whose distance in time it does not tell.
+    """
+    rising = [
+        i for i, look in enumerate(looks)
+        if look.rising and not look.numbering and find_quantity(names[i]) is None
+    ]  # fmt: skip
+    first = next((i for i, look in enumerate(looks) if not look.numbering), None)
+    if first is not None and first in rising:
+        return first
+    steady = [i for i in rising if looks[i].steady]
+    return steady[0] if len(steady) == 1 else None
+
+
+def _candidates(table: TextTable, looks: Sequence[_Look]) -> list[str]:
+    """Answers to offer: columns that number samples, and those that rise."""
+    numbering = [f"{name}:samples" for name, look in zip(table.names, looks, strict=True)
+                 if look.numbering]  # fmt: skip
+    rising = [f"{name}:s" for name, look in zip(table.names, looks, strict=True)
+              if look.rising and not look.numbering]  # fmt: skip
+    return numbering + rising
+
+
+def _others(table: TextTable, looks: Sequence[_Look], columns: Sequence[int]) -> tuple[int, ...]:
+    """Columns that are no channels: other times, and numbers of rows."""
+    return tuple(
+        i for i, look in enumerate(looks)
+        if i not in columns and (
+            (is_time_name(table.names[i]) and look.kind and (look.rising or look.kind == "moment"))
+            or (look.numbering and _words(table.names[i]) <= _NUMBERING)
+        )
+    )  # fmt: skip
+
+
+def _date_and_time(names: Sequence[str], looks: Sequence[_Look]) -> tuple[int, int] | None:
+    """A column of days beside a column of clock times."""
+    days = [i for i, look in enumerate(looks)
+            if look.dated and not _NO_EVENT & _words(names[i])]  # fmt: skip
+    clocks = [i for i, look in enumerate(looks) if look.of_day]
+    return (days[0], clocks[0]) if days and clocks else None
+
+
+def _look(column: Column, name: str) -> _Look:
+    if isinstance(column, np.ndarray) and column.dtype.kind == "M":
+        return _Look("moment", constant=_constant(column.astype(np.int64)))
+    if not _mostly_numbers(column):
+        times = read_times(column, name) or read_times(column, name, order="day")
+        if times is None:
+            return _Look()
+        known = times.seconds[np.isfinite(times.seconds)]
+        dated = times.absolute and not any(":" in str(cell) for cell in column[:200])
+        constant, of_day = _constant(known), not times.absolute
+        return _Look("moment", constant=constant, dated=dated, of_day=of_day)
+    numbers = _numbers(column)
+    times = read_times(column, name)
+    if times is not None and times.absolute:
+        return _Look("moment", constant=_constant(numbers))
+    steps = np.diff(numbers)
+    many = len(numbers) >= FEWEST_RISING
+    rising = bool(many and np.isfinite(numbers).all() and (steps > 0).all())
+    middle = float(np.median(steps)) if rising else 0.0
+    even = np.abs(steps - middle) <= STEADY * middle if rising else np.zeros(1, bool)
+    unit = count_unit(name) or is_time_name(name)
+    steady = bool(even.mean() > 0.9)
+    whole = rising and not unit and bool((numbers == np.floor(numbers)).all())
+    numbering = whole and ((steady and middle == 1) or _words(name) <= _NUMBERING)
+    return _Look("count", rising, steady, numbering, _constant(numbers))
+
+
+def _constant(numbers: np.ndarray) -> bool:
+    return len(numbers) > 1 and bool((numbers == numbers[0]).all())
+
+
+def _order(path: Path, column: Column, place: int) -> tuple[str, str]:
+    """A date that could be read in two ways, and what comes first in the dates of its column.
+
+    The whole file is asked where a part is silent; ("", "") where dates have one form only.
+    """
+    days = [match for cell in column[:LOOKED_AT] if (match := _NUMERIC_DATE.match(str(cell)))]
+    if not days or not isinstance(column, list):
+        return "", ""
+    date = days[0][0].strip()
+    if any(int(match[1]) > 12 or int(match[2]) > 12 for match in days):
+        return date, order_of_dates(column)
+    whole = (cell for chunk in open_table(path).chunks for cell in chunk[place])
+    return date, order_of_dates(whole)
+
+
+def _words(name: str) -> set[str]:
+    """The words of a name in small letters, without numbers: "TimeStamp 2" -> time, stamp."""
+    parted = re.sub(r"(?<=[a-zµ])(?=[A-Z])", " ", name)
+    return {word for word in re.split(r"[^a-zµ]+", parted.lower()) if word}
+
+
+def _numbers(column: Column) -> np.ndarray:
+    if isinstance(column, np.ndarray):
+        return column.astype(np.float64)
+    return np.array([_number(cell) for cell in column], np.float64)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text.strip().replace(",", "."))
+    except ValueError:
+        return float("nan")
+
+
+def _mostly_numbers(column: Column) -> bool:
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind != "M"
     sample = [cell for cell in column[:200] if cell.strip()]
     numeric = sum(read_cell(cell).number is not None and ":" not in cell for cell in sample)
     dates = sum(read_cell(cell).unit == "date" for cell in sample)

@@ -66,7 +66,7 @@ def find_layout(rows: Sequence[Sequence[str]], decimal: str = ".") -> Layout:
     width = _width(rows, first or 1)
     above = [
         i for i in range(first or 1)
-        if _names_columns(rows[i], kinds[i]) and len(_trimmed(rows[i])) >= width
+        if _names_columns(rows[i], kinds[i]) and len(trimmed(rows[i])) >= width
         and not is_units_row(rows[i])
     ]  # fmt: skip
     clear = [i for i in above if _is_clear(rows[i], usual)]
@@ -138,7 +138,8 @@ def _counts_columns(row: Sequence[str]) -> bool:
     return filled in counts and (len(filled) > 2 or (len(filled) > 1 and not row[0].strip()))
 
 
-def _trimmed(row: Sequence[str]) -> Sequence[str]:
+def trimmed(row: Sequence[str]) -> Sequence[str]:
+    """A row without the empty cells at its end."""
     end = len(row)
     while end and not row[end - 1].strip():
         end -= 1
@@ -147,5 +148,5 @@ def _trimmed(row: Sequence[str]) -> Sequence[str]:
 
 def _width(rows: Sequence[Sequence[str]], first: int) -> int:
     """How many cells rows of values usually have."""
-    counts = Counter(len(_trimmed(row)) for row in rows[first:])
+    counts = Counter(len(trimmed(row)) for row in rows[first:])
     return counts.most_common(1)[0][0] if counts else 1

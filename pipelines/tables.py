@@ -21,7 +21,7 @@ from fmstudio.tables.styles import moment_text
 from fmstudio.tables.workbook import read_workbook
 from pipelines.encoding import detect_encoding
 from pipelines.filetypes import check_zip_size, identify, refuse_wrong_ending, require_file
-from pipelines.table_layout import SAMPLE_ROWS, find_delimiter, find_layout
+from pipelines.table_layout import SAMPLE_ROWS, find_delimiter, find_layout, trimmed
 
 CHUNK_ROWS = 20_000
 MAX_COLUMNS = 4_096
@@ -158,7 +158,8 @@ def _laid_out(path: Path, rows: Iterator[Row], decimal: str, remarks: list[str])
             lines = f"{layout.header} line{'s' * (layout.header > 1)}"
             remarks.append(f"{path.name}: {lines} above its header were left out.")
         begin = first[layout.header][0] + 1 if first else 0
-    names = _checked_names(path, names)
+    filled = max((len(trimmed(cells)) for _, cells in first), default=0)
+    names = _checked_names(path, names, filled)
     below = itertools.chain((row for row in read if row[0] >= begin), rows)
     chunks = _chunks(path, below, names, remarks)
     return TextTable(tuple(names), chunks, decimal, remarks)
@@ -171,11 +172,12 @@ def _commented_names(comments: Sequence[Row], width: int) -> list[str]:
     return [comments[-1][1][0].lstrip("# "), *comments[-1][1][1:]]
 
 
-def _checked_names(path: Path, given: Sequence[str]) -> list[str]:
+def _checked_names(path: Path, given: Sequence[str], filled: int = 0) -> list[str]:
+    """Names for the columns; those at the end without a name and without a cell are dropped."""
     names = [" ".join(name.split()) for name in given]
-    while names and not names[-1]:
+    while len(names) > filled and not names[-1]:
         names.pop()
-    if not names:
+    if not any(names):
         raise UnreadableFile(f"{path.name} holds no table.", hint="Export it again, with a header.")
     if len(names) > MAX_COLUMNS:
         raise UnreadableFile(

@@ -7,6 +7,7 @@ right whatever the hospital's zone.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -92,10 +93,15 @@ _COUNT_UNITS = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "s": 1.0,
     "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "mins": 60.0,
     "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0,
-    "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0,
+    "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0, "nanoseconds": 1e-9,
+    "usec": 1e-6, "micros": 1e-6, "microseconds": 1e-6, "msecs": 1e-3, "millis": 1e-3,
+    "millisecond": 1e-3, "millisekunden": 1e-3, "sekunden": 1.0, "secondes": 1.0, "segundos": 1.0,
+    "minuten": 60.0, "minutos": 60.0, "stunden": 3600.0, "heures": 3600.0, "horas": 3600.0,
 }  # fmt: skip
 # Magnitudes of an epoch in s, ms, µs and ns: the years 1973 to 2286.
 _EPOCHS = ((1e8, 1e10, 1.0), (1e11, 1e13, 1e-3), (1e14, 1e16, 1e-6), (1e17, 1e19, 1e-9))
+# Dates written as one number: 20210304, 202103041030, 20210304103015.
+_COMPACT = ((19000101, 21001231, 1e6), (190001010000, 210012312359, 1e2), (19e12, 21.1e12, 1.0))
 EXCEL_EPOCH_DAYS = 25569.0  # 1970-01-01 in Excel's 1900 date system
 _TIME_WORDS = frozenset(
     ("timestamp", "datetime", "time", "times", "date", "charttime", "clock", "elapsed", "zeit",
@@ -131,13 +137,52 @@ class Times:
     remarks: tuple[str, ...] = ()
 
 
+def count_unit(name: str) -> str:
+    """The unit of counts that a name carries: "Time [ms]" -> ms; "" if none."""
+    words = [word for word in re.split(r"[^a-zµ]+", name.lower()) if word]
+    return next((word for word in reversed(words) if word in _COUNT_UNITS), "")
+
+
+def is_count_unit(word: str) -> bool:
+    """True for a unit of time such as "ms" or "hours"."""
+    return word.lower() in _COUNT_UNITS
+
+
+def order_of_dates(cells: Iterable[str]) -> str:
+    """ "day" or "month", whichever comes first in dates such as 03/04/2021 of one column, or "".
+
+    A number above 12 decides; else that one order runs forward in time and the other does not, or
+    that it leaps far less; dates that are all the same have no order to find and are taken as day
+    first.
+    """
+    found = (_NUMERIC.fullmatch(cell.strip()) for cell in cells)
+    dates = list(dict.fromkeys((int(m[1]), int(m[3]), int(m[4])) for m in found if m))
+    day_first, month_first = (all(d[i] <= 12 for d in dates) for i in (1, 0))
+    if day_first != month_first:
+        return "day" if day_first else "month"
+    if not dates or not day_first:
+        return ""
+    if len(dates) == 1:
+        return "day"
+    by_day = np.array([_moment(y, b, a, None) for a, b, y in dates], np.float64)
+    by_month = np.array([_moment(y, a, b, None) for a, b, y in dates], np.float64)
+    forward = [(np.diff(seconds) > 0).all() for seconds in (by_day, by_month)]
+    if forward[0] != forward[1]:
+        return "day" if forward[0] else "month"
+    leaps = [np.abs(np.diff(seconds)).max() for seconds in (by_day, by_month)]
+    if len(dates) < 3 or max(leaps) < 5 * min(leaps):
+        return ""
+    return "day" if leaps[0] < leaps[1] else "month"
+
+
 def read_times(
-    cells: list[str] | np.ndarray, name: str, absolute: bool | None = None
+    cells: list[str] | np.ndarray, name: str, absolute: bool | None = None, order: str = ""
 ) -> Times | None:
     """The times of one column; None if most of its cells say no time.
 
     `cells` are texts, or numbers, or datetime64; `name` may carry the unit of plain counts;
-    `absolute` is what an earlier part of the same column was seen to be.
+    `absolute` is what an earlier part of the same column was seen to be, `order` what comes first
+    in its dates (see `order_of_dates`).
     """
     if isinstance(cells, np.ndarray) and cells.dtype.kind == "M":
         whole = cells.astype("datetime64[ns]").astype(np.int64).astype(np.float64) / 1e9
@@ -149,13 +194,27 @@ def read_times(
         return None
     if sum(map(_is_float, sample)) > len(sample) / 2:
         return _counts(np.array([_float(cell) for cell in cells]), name, absolute)
-    if sum(read_clock(cell) is not None for cell in sample) > len(sample) / 2:
-        read = (read_clock(cell) for cell in cells)
-        return Times(np.array([np.nan if s is None else s for s in read], np.float64), False)
-    return _dates(cells, sample)
+    if sum(_elapsed(cell) is not None for cell in sample) > len(sample) / 2:
+        read = (_elapsed(cell) for cell in cells)
+        whole = np.array([np.nan if s is None else s for s in read], np.float64)
+        words = set(re.split(r"[^a-z]+", name.lower()))
+        minutes = {"mm", "ss"} <= words and not {"hh", "h"} & words  # "mm:ss" says what leads
+        short = minutes and all(cell.count(":") == 1 for cell in sample)
+        return Times(whole / 60 if short else whole, False)
+    return _dates(cells, sample, order)
 
 
-def _dates(cells: list[str], sample: list[str]) -> Times | None:
+def _elapsed(text: str) -> float | None:
+    """A clock time; also with milliseconds behind a colon, and minutes with a decimal part."""
+    text = text.strip()
+    if match := re.fullmatch(r"(\d{1,4}:\d{2}:\d{2}):(\d{1,6})", text):
+        text = f"{match[1]}.{match[2]}"
+    elif match := re.fullmatch(r"(\d{1,4}:\d{2}[.,]\d+)", text):
+        text = f"00:{match[1]}" if match[1].find(":") < 3 else text
+    return read_clock(text)
+
+
+def _dates(cells: list[str], sample: list[str], order: str) -> Times | None:
     try:  # numpy reads plain ISO texts a hundred times faster than we do
         if not _ISO.fullmatch(sample[0].strip()) or any("+" in c or "Z" in c for c in sample):
             raise ValueError
@@ -166,28 +225,43 @@ def _dates(cells: list[str], sample: list[str]) -> Times | None:
         pass
     moments = [read_moment(cell) for cell in cells]
     if any(moment is AMBIGUOUS for moment in moments):
-        return _month_or_day(cells)
+        return _month_or_day(cells, order or order_of_dates(cells))
     seconds = np.array([np.nan if m is None else float(m) for m in moments], np.float64)
     return Times(seconds, True) if np.isfinite(seconds).mean() > 0.5 else None
 
 
-def _month_or_day(cells: list[str]) -> Times | None:
-    """Dates such as 03/04/2021 by the order that fits the whole column; None if both fit."""
-    matches = [_NUMERIC.fullmatch(cell.strip()) for cell in cells]
-    firsts = [int(match[1]) for match in matches if match]
-    seconds = [int(match[3]) for match in matches if match]
-    day_first, month_first = max(seconds) <= 12, max(firsts) <= 12
-    if day_first == month_first:
+def _month_or_day(cells: list[str], order: str) -> Times | None:
+    """Dates such as 03/04/2021 in the order that fits the whole column; None if both fit."""
+    if not order:
         return None
-    read = [
-        _moment(int(m[4]), int(m[3 if day_first else 1]), int(m[1 if day_first else 3]), m[5])
-        if m
-        else None
-        for m in matches
-    ]
-    order = "day/month/year" if day_first else "month/day/year"
+    matches = [_NUMERIC.fullmatch(cell.strip()) for cell in cells]
+    day, month = (1, 3) if order == "day" else (3, 1)
+    read = [_moment(int(m[4]), int(m[month]), int(m[day]), m[5]) if m else None for m in matches]
+    said = "day/month/year" if order == "day" else "month/day/year"
     values = np.array([np.nan if value is None else value for value in read], np.float64)
-    return Times(values, True, (f"dates were read as {order}, the only order that fits them all",))
+    dates = {m.group(1, 3, 4) for m in matches if m}
+    why = "the only order that fits them all" if len(dates) > 1 else "all of them the same date"
+    return Times(values, True, (f"dates were read as {said}, {why}",))
+
+
+def _compact(numbers: np.ndarray) -> np.ndarray | None:
+    """Seconds since 1970 of dates written as one number; None if one of them is no date."""
+    known = numbers[np.isfinite(numbers)]
+    for low, high, factor in _COMPACT:
+        if not ((known >= low) & (known <= high) & (known == np.floor(known))).all():
+            continue
+        whole = np.where(np.isfinite(numbers), numbers, 19700101 * 1e6 / factor) * factor
+        parts = whole.astype(np.int64)
+        year, month, day = parts // 10**10, parts // 10**8 % 100, parts // 10**6 % 100
+        hour, minute, second = parts // 10**4 % 100, parts // 100 % 100, parts % 100
+        if not ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour <= 23)
+                & (minute <= 59) & (second <= 60)).all():  # fmt: skip
+            return None
+        months = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
+        days = months.astype("datetime64[D]") + (day - 1)
+        seconds = days.astype(np.int64) * 86400.0 + hour * 3600.0 + minute * 60.0 + second
+        return np.where(np.isfinite(numbers), seconds, np.nan)
+    return None
 
 
 def _counts(numbers: np.ndarray, name: str, absolute: bool | None) -> Times | None:
@@ -197,17 +271,20 @@ def _counts(numbers: np.ndarray, name: str, absolute: bool | None) -> Times | No
     low, middle, high = np.percentile(known, (5, 50, 95))
     # An epoch lies far from its zero; a count, however long, starts near it.
     if absolute or (absolute is None and high - low < 0.5 * middle):
+        written = _compact(numbers)
+        if written is not None:
+            return Times(written, True, ("dates were written as one number, such as 20210304",))
         for start, stop, factor in _EPOCHS:
             if start <= middle < stop:
                 return Times(numbers * factor, True)
-    words = [word for word in re.split(r"[^a-zµ]+", name.lower()) if word]
-    if "date" in words and 20_000 < middle < 80_000:
+    words = re.split(r"[^a-zµ]+", name.lower())
+    if {"date", "datum"} & set(words) and 20_000 < middle < 80_000:
         return Times(
             (numbers - EXCEL_EPOCH_DAYS) * 86400.0, True, ("dates were Excel day numbers",)
         )
-    for word in reversed(words):
-        if word in _COUNT_UNITS:
-            return Times(numbers * _COUNT_UNITS[word], False)
+    unit = count_unit(name)
+    if unit:
+        return Times(numbers * _COUNT_UNITS[unit], False)
     return Times(numbers, False, (f"the numbers in '{name}' were taken as seconds",))
 
 
