@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipelines.times import AMBIGUOUS, read_moment
 
@@ -40,6 +40,13 @@ _WITH_UNIT = re.compile(
     + r")",
     re.IGNORECASE,
 )
+
+# What a laboratory writes beside a value that is out of its range; a lone L is a litre.
+_FLAGGED = re.compile(
+    r"(.*?\d[.,]?)\s*"
+    r"(?:\*{1,3}|!{1,3}|\(!{1,3}\)|\(\*\)|[↑↓]{1,2}|\(?(?:HH?|LL|HI|LO)\)?|[(\[]L[)\]])"
+)
+_PRESSURE = re.compile(r"(\d{2,3})\s*/\s*(\d{2,3})(?:\s*mm\s?hg)?", re.IGNORECASE)
 
 _SUFFIX_UNITS = {
     "mg_dl": "mg/dL", "mg_l": "mg/L", "g_dl": "g/dL", "g_l": "g/L", "ug_l": "µg/L",
@@ -90,6 +97,12 @@ def read_cell(text: str, decimal: str = ".", bands: bool = False) -> Cell:
     number, remark = read_number(text, decimal)
     if number is not None or remark:
         return Cell(number, remark=remark)
+    flagged = _FLAGGED.fullmatch(text)
+    if flagged:
+        inner = read_cell(flagged[1], decimal, bands)
+        if inner.number is not None:
+            flag = text[len(flagged[1]) :].strip()
+            return replace(inner, remark=inner.remark or f"the flag '{flag}' was left out")
     bound = _BOUND.fullmatch(text)
     if bound and bands:
         return Cell(category=text)
@@ -109,6 +122,15 @@ def read_cell(text: str, decimal: str = ".", bands: bool = False) -> Cell:
     if moment is not None:
         return Cell(float(moment) / 86400.0, unit="date")
     return Cell(category=text)
+
+
+def read_pressure(text: str) -> tuple[str, str] | None:
+    """The two numbers of a blood pressure such as "120/80", the systolic one first; else None."""
+    pair = _PRESSURE.fullmatch(text.strip())
+    if pair is None:
+        return None
+    high, low = int(pair[1]), int(pair[2])
+    return (pair[1], pair[2]) if low < high and 50 <= high <= 300 and 20 <= low <= 200 else None
 
 
 def read_number(text: str, decimal: str = ".") -> tuple[float | None, str]:

@@ -17,7 +17,15 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Quantity, Source
-from pipelines.cells import Cell, label_of, names_bands, read_cell, read_number, split_unit
+from pipelines.cells import (
+    Cell,
+    label_of,
+    names_bands,
+    read_cell,
+    read_number,
+    read_pressure,
+    split_unit,
+)
 from pipelines.headers import about_files, without_headers
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.tables import open_table
@@ -51,6 +59,11 @@ class _Rows:
         self, name: str, text: str, unit: str = "", at: float | None = None, decimal: str = "."
     ) -> None:
         """One more row: `text` is the cell as written, `unit` what a unit column says."""
+        pressure = read_pressure(text)
+        if pressure is not None:
+            for which, value in zip(("systolic", "diastolic"), pressure, strict=True):
+                self.add(f"{split_unit(name)[0]} {which}", value, unit or "mmHg", at, decimal)
+            return
         name, named_unit = split_unit(name)
         bands = names_bands(name)
         cell = read_cell(text, decimal, bands)
@@ -95,7 +108,7 @@ class Ehr:
     kind: str = "table"
     suffixes: tuple[str, ...] = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
     order: int = 1
-    version: int = 2
+    version: int = 3
     inline: bool = True
     hints: tuple[str, ...] = ("lab", "vital", "blood", "chart", "record")
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.fingerprint import fingerprint
 from fmstudio.cohort.identity import case_ids, patient_ids
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.moment import up_to_moment
-from fmstudio.cohort.roles import check_roles, columns_of
+from fmstudio.cohort.roles import check_roles, columns_of, split_role
 from fmstudio.cohort.sources import read_sources
 from fmstudio.cohort.splits import (
     SHARES,
@@ -72,8 +72,20 @@ def build_cohort(
         modalities=tuple(m for m in pipelines() if any(m in sources[row] for row in kept)),
         fingerprint=fingerprint(manifest, roles, sources),
         set_aside=tuple(sorted(set(range(len(manifest.rows))) - set(kept))),
-        remarks=tuple(remark for remark in (*manifest.remarks, found, moment, remark) if remark),
+        remarks=tuple(
+            remark
+            for remark in (*manifest.remarks, *_read(manifest, roles), found, moment, remark)
+            if remark
+        ),
     )
+
+
+def _read(manifest: Manifest, roles: Mapping[str, str]) -> Iterator[str]:
+    """How the cells of inputs were read where that is not plain."""
+    tables = [name for name, pipeline in pipelines().items() if pipeline.kind == "table"]
+    for column in manifest.columns:
+        if set(split_role(roles.get(column, ""))) & {*tables, "time"}:
+            yield from manifest.readings[column].remarks
 
 
 def _check_enough(

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from fmstudio.cohort.written import written
+
 MISSING = frozenset(
     ("", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "null", "missing", "unknown",
-     "not available", "not known", "not done", "not measured", "-", "--", "–", "—", "?", ".")
+     "not available", "not known", "not done", "not measured", "-", "--", "–", "—", "?", ".",
+     "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!")
 )  # fmt: skip
 """Lower-case words for "no value". "none" is not among them: it can be a category or a class."""
 
 _PLAIN = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,3})?"
 _NUMBER = re.compile(_PLAIN)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
-_GROUPED = r"[+-]?\d{1,3}(?:[ '’.,\u00a0\u202f]\d{3})+(?:[.,]\d+)?"
-_UNIT = r"(?:\s*/?[A-Za-zµμ%°][A-Za-zµμ%°²³/*^·.0-9()]{0,13})?"
-_MEASURED = re.compile(rf"[<>≤≥~≈]?=?\s*(?:{_GROUPED}|{_PLAIN}){_UNIT}")
 _DATE = re.compile(
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[ T]\d{1,2}:\d{2}.*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}.*"
 )
@@ -42,11 +42,11 @@ def read_number(text: str) -> float | None:
 
 
 def says_number(text: str) -> bool:
-    """True for a number, also as a bound ("<0.5"), with a unit ("38.5 °C"), or grouped."""
-    text = text.strip().replace("\u2212", "-")
-    if _NUMBER.fullmatch(text):
-        return True
-    return _MEASURED.fullmatch(text) is not None and not is_date(text)
+    """True for a number, also as a bound ("<0.5"), with a unit or a flag ("38.5 °C", "94*"),
+    grouped, or infinite."""
+    return _NUMBER.fullmatch(text.strip()) is not None or (
+        written(text) is not None and not is_date(text)
+    )
 
 
 def is_date(text: str) -> bool:

@@ -16,9 +16,11 @@ from fmstudio.cohort.cells import (
     says_number,
     split_paths,
 )
+from fmstudio.cohort.dates import written_date
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.paths import Files, could_name, is_bare, leads_somewhere, readers_of
-from fmstudio.contracts import Pipeline
+from fmstudio.cohort.written import is_pressure
+from fmstudio.contracts import Measured, Pipeline
 
 MOSTLY = 0.8
 PROBED_CELLS = 500  # enough to tell what a column holds
@@ -38,6 +40,10 @@ class Kinds:
     words: Mapping[str, frozenset[str]]
     table: str | None
     text: str | None
+
+    def measures(self, name: str) -> bool:
+        """True if the name is that of a measurement that a pipeline knows."""
+        return any(isinstance(p, Measured) and p.quantity(name) for p in self.all)
 
     @classmethod
     def of(cls, found: Iterable[Pipeline]) -> Kinds:
@@ -85,7 +91,7 @@ def describe(name: str, manifest: Manifest, kinds: Kinds, files: Files) -> Colum
     counts = Counter(filled)
     probed = filled[:: max(1, len(filled) // PROBED_CELLS)]
     words = name_words(name)
-    numbers, dates = _share(probed, says_number) >= MOSTLY, _share(probed, is_date) >= MOSTLY
+    numbers, dates = _share(probed, _is_number) >= MOSTLY, _share(probed, _is_date) >= MOSTLY
     modality, why = _modality(words, probed, kinds)
     if modality is None:
         modality, why = _modality_of_files(words, probed, len(counts) / max(1, len(filled)), kinds,
@@ -106,12 +112,23 @@ def describe(name: str, manifest: Manifest, kinds: Kinds, files: Files) -> Colum
         numbers=numbers,
         dates=dates,
         free_text=plain and _is_free_text(probed, counts, named_text),
-        identifier=modality is None and _is_identifier(filled, counts, numbers),
+        identifier=modality is None
+        and not dates
+        and not (numbers and kinds.measures(name))
+        and _is_identifier(filled, counts, numbers),
     )
 
 
 def _share(values: Sequence[str], holds: Callable[[str], bool]) -> float:
     return sum(map(holds, values)) / len(values) if values else 0.0
+
+
+def _is_number(cell: str) -> bool:
+    return says_number(cell) or is_pressure(cell)
+
+
+def _is_date(cell: str) -> bool:
+    return is_date(cell) or written_date(cell) is not None
 
 
 def _shorten(value: str) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from fmstudio.cohort.readings import Readings
 from fmstudio.errors import InputError
 
 
@@ -57,6 +58,11 @@ class Manifest:
     def rows(self) -> list[Row]:
         """The rows, each a view that takes no room of its own for its cells."""
         return [Row(self.table, place) for place in range(len(self.lines))]
+
+    @cached_property
+    def readings(self) -> Readings:
+        """How the cells of each column are read."""
+        return Readings(self.table)
 
     def cells(self, column: str) -> list[str]:
         """A column's cells in the order of the rows."""

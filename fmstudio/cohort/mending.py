@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fmstudio.cohort.cells import is_missing, read_number
+from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.reading import read_table
+from fmstudio.cohort.readings import reading_of
 from fmstudio.errors import InputError
 from fmstudio.types import to_json
 
@@ -133,9 +135,10 @@ def _empty(cells: list[str], step: Step) -> None:
 
 
 def _convert(cells: list[str], step: Step) -> None:
+    reading = reading_of(step["column"], cells)
     for row in step["rows"]:
-        value = read_number(cells[row])
-        if value is not None:
+        value = reading.number(cells[row])
+        if math.isfinite(value):
             cells[row] = f"{value * step['factor'] + step['offset']:.6g}"
 
 

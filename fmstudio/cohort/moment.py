@@ -35,20 +35,22 @@ def up_to_moment(
     }  # fmt: skip
     kept: list[Sources] = []
     late = 0
+    dated = {c: manifest.readings[c] for c in (*begun, *companions.values())}
     for row, sources in zip(manifest.rows, found, strict=True):
-        start = _moment(row[begun[0]]) if begun else None
+        said = {column: reading.text(row[column]) for column, reading in dated.items()}
+        start = _moment(said[begun[0]]) if begun else None
         last = None if start is None else start + timedelta(hours=hours)
         chosen = {}
         for name, given in sources.items():
-            timely = [s for s in given if not _is_late(row, companions.get(s.name), last)]
+            timely = [s for s in given if not _is_late(said, companions.get(s.name), last)]
             late += len(given) - len(timely)
             if timely:
                 chosen[name] = tuple(
                     s if s.path is None else replace(s, until=hours * 3600) for s in timely
                 )
         kept.append(chosen)
-    said = f"{late} notes and values of later times are left out." if late else ""
-    return kept, f"Moment of prediction: {hours:g} h after the beginning. {said}".strip()
+    left = f"{late} notes and values of later times are left out." if late else ""
+    return kept, f"Moment of prediction: {hours:g} h after the beginning. {left}".strip()
 
 
 def _is_late(row: Mapping[str, str], column: str | None, last: datetime | None) -> bool:

@@ -19,6 +19,7 @@ from fmstudio.cohort.paths import (
     is_inside,
     looks_like_path,
 )
+from fmstudio.cohort.readings import DATES
 from fmstudio.cohort.roles import columns_of
 from fmstudio.contracts import Pipeline, files_of, pipelines
 from fmstudio.errors import InputError
@@ -109,6 +110,8 @@ class _Cells:
             ]
         if self.pipeline.kind == "table":
             _refuse_text_among_numbers(self.manifest, self.column, cells)
+            reading = self.manifest.readings[self.column]
+            cells = [cell if is_missing(cell) else reading.text(cell) for cell in cells]
         return [self._value(row, cell) if cell.strip() else [] for row, cell in enumerate(cells)]
 
     def _names_files(self, filled: Sequence[str]) -> bool:
@@ -200,7 +203,11 @@ def _outside(manifest: Manifest, column: str, row: int, name: str) -> InputError
 def _refuse_text_among_numbers(manifest: Manifest, column: str, cells: Sequence[str]) -> None:
     """Text in a few cells of a column of numbers is a slip, and would become a category."""
     filled = [(row, cell) for row, cell in enumerate(cells) if not is_missing(cell)]
-    strange = [(row, cell) for row, cell in filled if not says_number(cell)]
+    reading = manifest.readings[column]
+    strange = [
+        (row, cell) for row, cell in filled
+        if not says_number(cell) and not (reading.kind == DATES and reading.date(cell))
+    ]  # fmt: skip
     if not strange or len(filled) - len(strange) < MOSTLY_NUMBERS * len(filled):
         return
     kind = "a date" if all(is_date(cell) for _, cell in strange) else "text"

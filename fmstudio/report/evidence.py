@@ -8,16 +8,15 @@ from functools import cached_property
 
 import numpy as np
 
-from fmstudio.cohort.cells import is_missing, read_number, same_value
+from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.readings import NUMBERS, Reading
 from fmstudio.cohort.roles import columns_of, split_role
 from fmstudio.contracts import pipelines
 from fmstudio.report.digest import Digest
 from fmstudio.report.digests import Digests, readable
 from fmstudio.report.separation import Question, Separation, of_categories, of_numbers
 from fmstudio.types import Cohort, PatientCase, target_array
-
-MOSTLY = 0.8
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,12 @@ class Evidence:
 
     def cells(self, column: str) -> list[str]:
         """A column's cells in the cases, stripped."""
-        return [self.manifest.rows[row][column].strip() for row in self.rows]
+        cells = self.manifest.cells(column)
+        return [cells[row].strip() for row in self.rows]
+
+    def reading(self, column: str) -> Reading:
+        """How the cells of a column are read."""
+        return self.manifest.readings[column]
 
     def of_kind(self, kind: str) -> list[str]:
         """The columns whose cells hold values of a kind themselves, as inputs."""
@@ -112,11 +116,12 @@ class Evidence:
 
     def numbers(self, column: str) -> np.ndarray | None:
         """A column's numbers in the cases (n), NaN where missing; None if it holds other things."""
-        known = [read_number(cell) for cell in self.cells(column)]
-        filled = sum(not is_missing(cell) for cell in self.cells(column))
-        if not filled or sum(value is not None for value in known) < MOSTLY * filled:
+        reading = self.reading(column)
+        if reading.kind != NUMBERS:
             return None
-        return np.array([np.nan if value is None else value for value in known])
+        known = np.array([reading.number(cell) for cell in self.cells(column)])
+        known[np.isinf(known)] = np.nan
+        return known if np.isfinite(known).any() else None
 
     def separations(self, column: str) -> list[Separation]:
         """How a column tells each question by its values."""

@@ -95,7 +95,7 @@ def test_a_word_for_no_value_keeps_its_row_and_is_masked(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["True", "Y", "yes", "F", "None", "35-39", "7m-2y", "120/80", "Namibia", "1.2.3"]
+    "text", ["True", "Y", "yes", "F", "None", "35-39", "7m-2y", "20/40", "Namibia", "1.2.3"]
 )
 def test_words_booleans_and_codes_stay_categories(text: str) -> None:
     assert read_cell(text) == (None, text, "", False)
@@ -359,3 +359,13 @@ def test_rows_of_real_cohorts_are_read_as_written(shared: Path, cohort: str) -> 
             said = got.facts["categories"][i] or float(got.values[i])
             want = case[name] if isinstance(said, str) else float(case[name])
             assert said == (want if isinstance(want, str) else pytest.approx(want, rel=1e-6))
+
+
+@pytest.mark.parametrize("text", ["120/80", "120 / 80 mmHg", "95/40"])
+def test_a_blood_pressure_is_two_numbers(text: str) -> None:
+    got = PIPELINE.read([Source("bp", text=text)])
+    high, low = (int(part) for part in text.removesuffix(" mmHg").split("/"))
+
+    assert got.facts["names"] == ["bp systolic", "bp diastolic"]
+    assert got.values.tolist() == [high, low]
+    assert got.facts["units"] == ["mmHg", "mmHg"]

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from fmstudio.cohort.dates import EXCEL_DAYS
 from fmstudio.cohort.mending import accept, empty
 from fmstudio.contracts import Measured, pipelines
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted, some
 from fmstudio.report.units import Told, in_other_units, main_unit, measured_columns
 
-# Numbers that stand for "not known" in exports of statistics packages and hospital systems.
-CODES = frozenset((-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 888.0, 8888.0))
+# Numbers that stand for "not known", "refused", "not done" in exports of statistics packages and
+# hospital systems: a digit again and again, or below zero.
+CODES = frozenset(
+    float(sign * int(str(digit) * length))
+    for digit in (6, 7, 8, 9) for length in (2, 3, 4, 5, 6) for sign in (1, -1)
+) | frozenset(float(-digit) for digit in range(1, 10))  # fmt: skip
 FAR = 4.0  # lengths of the range of the other values by which a code lies outside of it
+APART = 1.0  # the same for a code that is there several times
+REPEATED = 2
+OFTEN = 3  # times that a number of any kind is there before it can be a code
+RARE = 0.2  # and the share of the values that may be as far
 FEWEST = 20
 FEWEST_CASES = 3  # a slip in one file of many is the monitor's, not the cohort's
 
@@ -26,6 +36,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         numbers = evidence.numbers(column)
         if numbers is None:
             continue
+        yield from _infinite(evidence, column)
         rows = _codes(dict(zip(evidence.rows, numbers, strict=True)))
         why = "a code for 'not known'"
         if column in known:
@@ -33,6 +44,9 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             why = f"no possible {known[column].quantity.name}" if beyond else why
             rows |= beyond
         if rows:
+            days = [row for row, value in rows.items() if _is_day_number(value)]
+            if column in known and len(days) > len(rows) / 2:
+                why += " (dates that a spreadsheet stored as numbers of days?)"
             shown = some([f"{value:g}" for value in dict.fromkeys(rows.values())])
             yield Finding(
                 "impossible_values", "warning",
@@ -44,6 +58,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 ),
             )  # fmt: skip
     yield from _in_files(evidence)
+
+
+def _infinite(evidence: Evidence, column: str) -> Iterator[Finding]:
+    """Words for infinity, and numbers that are larger than any measurement."""
+    reading = evidence.reading(column)
+    rows = [row for row, cell in zip(evidence.rows, evidence.cells(column), strict=True)
+            if np.isinf(reading.number(cell))]  # fmt: skip
+    if rows:
+        yield Finding(
+            "impossible_values", "warning",
+            f"'{column}' holds {counted(len(rows), 'value')} that are infinite or larger than any "
+            "measurement; they count as missing.",
+            "Correct them, or take them for missing.", (column,), tuple(rows),
+            (Mend("Take them for missing", (empty(column, rows),)),),
+        )  # fmt: skip
+
+
+def _is_day_number(value: float) -> bool:
+    return value == int(value) and EXCEL_DAYS[0] <= value < EXCEL_DAYS[1]
 
 
 def impossible(told: Told) -> dict[int, float]:
@@ -58,20 +91,32 @@ def impossible(told: Told) -> dict[int, float]:
 
 
 def _codes(values: Mapping[int, float]) -> dict[int, float]:
-    """Values that are usual codes and far from all others."""
+    """Values that are usual codes, or there again and again, and far from all others."""
     known = {row: value for row, value in values.items() if np.isfinite(value)}
-    suspects = {row: value for row, value in known.items() if value in CODES}
-    rest = np.array([value for row, value in known.items() if row not in suspects])
-    if len(rest) < FEWEST or not suspects or len(suspects) > len(rest):
+    times = Counter(known.values())
+    body = np.array([value for value in known.values() if value not in CODES])
+    if len(body) < FEWEST or len(body) < len(known) / 2:
         return {}
-    low, high = np.percentile(rest, [1, 99])
-    reach = FAR * max(float(high - low), 1e-9)
-    below = low >= 0  # a negative code among values that are never negative needs no distance
-    return {
-        row: value
-        for row, value in suspects.items()
-        if value > high + reach or value < low - reach or (below and value < 0)
-    }
+    never_negative = bool(body.min() >= 0)
+
+    def is_code(value: float) -> bool:
+        if value in CODES:
+            # A negative code among values that are never negative needs no distance.
+            far = APART if times[value] >= REPEATED else FAR
+            return (never_negative and value < 0) or _distance(value, body) > far
+        repeated = times[value] >= OFTEN and value == int(value)
+        return repeated and any(
+            len(rest) >= (1 - RARE) * len(body) and _distance(value, rest) > FAR
+            for rest in (body[body < value], body[body > value])
+        )
+
+    return {row: value for row, value in known.items() if is_code(value)}
+
+
+def _distance(value: float, others: np.ndarray) -> float:
+    """How far a value lies outside of others, in lengths of their range."""
+    low, high = np.percentile(others, [1, 99])
+    return float(max(value - high, low - value) / max(high - low, 1e-9))
 
 
 def _in_files(evidence: Evidence) -> Iterator[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
@@ -12,8 +11,6 @@ from fmstudio.contracts import Measured, pipelines
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted, some
 from fmstudio.report.units import Told, in_other_units, main_unit, measured_columns
-
-_WITH_UNIT = re.compile(r"\s*[<>≤≥~]?\s*[-+]?\d[\d.,]*\s*([^\d\s.,][^\d]{0,12})\s*")
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -51,10 +48,11 @@ def _written(evidence: Evidence) -> Iterator[Finding]:
     """Cells that say their unit, and not all the same one."""
     for column in evidence.of_kind("table"):
         units: dict[str, list[int]] = defaultdict(list)
+        reading = evidence.reading(column)
         for row, cell in zip(evidence.rows, evidence.cells(column), strict=True):
-            said = None if is_missing(cell) else _WITH_UNIT.fullmatch(cell)
+            said = "" if is_missing(cell) else reading.unit(cell)
             if said:
-                units[" ".join(said[1].split()).casefold()].append(row)
+                units[said.casefold()].append(row)
         if len(units) > 1 and sum(map(len, units.values())) > 0.5 * len(evidence.rows):
             common = max(units, key=lambda unit: len(units[unit]))
             other = [row for unit, rows in units.items() if unit != common for row in rows]

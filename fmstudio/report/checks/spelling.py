@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
-from fmstudio.cohort.cells import is_missing
+from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.mending import accept, rewrite
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted, some
 
 MOST_CATEGORIES = 60
+MOST_CLASSES = 20  # that are numbers; with more they are measured
 LONGEST = 40
 SHORTEST_SLIP = 6  # letters; shorter words are a slip away from each other by nature
 RARE_SHARE = 0.05  # of its likeness: a slip is rarer than what was meant
@@ -27,9 +28,11 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     for column in dict.fromkeys(used):
         cells = [cell for cell in evidence.cells(column) if not is_missing(cell)]
         counts = Counter(cells)
-        if evidence.numbers(column) is not None or not 1 < len(counts) <= MOST_CATEGORIES:
-            continue
-        spellings = variants(counts)
+        spellings = {}
+        if evidence.numbers(column) is None and 1 < len(counts) <= MOST_CATEGORIES:
+            spellings = variants(counts)
+        elif column in evidence.cohort.task.columns or column in evidence.columns_of("group"):
+            spellings = same_numbers(counts)
         if spellings:
             rows = [r for r, cell in zip(evidence.rows, evidence.cells(column), strict=True)
                     if cell in spellings]  # fmt: skip
@@ -44,6 +47,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                     Mend("They are different", (accept("spelling", [column]),)),
                 ),
             )  # fmt: skip
+
+
+def same_numbers(counts: Mapping[str, int]) -> dict[str, str]:
+    """Of classes that are numbers, each odd spelling with the common one: 1.0 for 1."""
+    by_value: dict[str, list[str]] = defaultdict(list)
+    for value in sorted(counts, key=lambda value: (-counts[value], value)):
+        by_value[same_value(value)].append(value)
+    if len(by_value) > MOST_CLASSES:
+        return {}
+    return {odd: common for common, *odds in by_value.values() for odd in odds}
 
 
 def variants(counts: Mapping[str, int]) -> dict[str, str]:
