@@ -1,24 +1,37 @@
-"""A document with words -> its text: .txt and .md in any usual encoding, PDF, DOCX, RTF.
+"""A document with words -> its text: text files in any usual encoding, PDF, Word, OpenDocument,
+RTF, HTML, clinical documents (CDA) and other XML.
 
-Formats are told by content. Scanned pages hold pictures and no text, and are refused as such.
+Formats are told by content. What a reader of the document would not see is left out, and counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fmstudio.errors import UnreadableFile
 from pipelines.encoding import detect_encoding
-from pipelines.filetypes import check_zip_size, identify, refuse_wrong_ending, require_file
+from pipelines.filetypes import (
+    begins_as_markup,
+    check_zip_size,
+    identify,
+    refuse_wrong_ending,
+    require_file,
+)
 
 MAX_BYTES = 64_000_000
 MAX_TEXT_BYTES = 16_000_000
-MAX_PAGES = 1_000
 MAX_CHARACTERS = 1_000_000
 # Old Word documents are refused by name, which says more than that nobody knows them.
-READ_KEYS = frozenset(("", "pdf", "docx", "rtf", "ole"))
-_TEXT_ENDINGS = (".txt", ".md", ".text", "")
+READ_KEYS = frozenset(("", "pdf", "docx", "odt", "rtf", "ole"))
+_ENDINGS: Mapping[str, tuple[str, ...]] = {
+    "pdf": (".pdf",),
+    "docx": (".docx", ".docm", ".dotx", ".dotm"),
+    "odt": (".odt", ".ott"),
+    "rtf": (".rtf",),
+    "markup": (".html", ".htm", ".xhtml", ".xml", ".cda", ".fodt"),
+}
+_WAY_OUT = "Save its text as .docx, .pdf or .txt and give that."
 
 
 def read_document(path: Path) -> tuple[str, list[str]]:
@@ -34,29 +47,45 @@ def read_document(path: Path) -> tuple[str, list[str]]:
             hint="Save its text as .txt and give that.",
         )
     key, really = identify(path)
-    readers = {"pdf": _read_pdf, "docx": _read_docx, "rtf": _read_rtf, "": _read_text}
     if key == "ole":
         raise UnreadableFile(
             f"{path.name} is an old Word document (.doc) or is protected by a password.",
             hint="Save it as .docx or .txt without a password.",
         )
-    if key not in readers:
-        raise refuse_wrong_ending(path, really)
+    key = key or ("markup" if begins_as_markup(path) else "")
     promised = path.suffix.lower()
-    if not key and promised in (".pdf", ".docx", ".rtf"):
+    if key and key not in _READERS:
+        raise _not_read(path, really)
+    if not key and any(promised in _ENDINGS[each] for each in ("pdf", "docx", "odt", "rtf")):
         raise refuse_wrong_ending(path, f"not {promised[1:].upper()} by its first bytes")
-    text, remarks = readers[key](path)
-    if key and promised != f".{key}":
-        remarks.append(f"{path.name} is {really}, not what its ending says; read as such.")
+    try:
+        text, remarks = _READERS[key](path)
+    except UnreadableFile:
+        raise
+    except Exception as fault:  # whatever a broken archive, tree or group leads to
+        raise UnreadableFile(
+            f"{path.name} is damaged: its text cannot be read.",
+            hint="Open it in the program that wrote it, save it again, or give its text.",
+        ) from fault
+    if key and promised not in _ENDINGS[key]:
+        what = really or "HTML or XML"
+        remarks.append(f"{path.name} is {what}, not what its ending says; read as such.")
     return text, remarks
 
 
+def _not_read(path: Path, really: str) -> UnreadableFile:
+    """The error for a file of a kind that holds no words that can be read here."""
+    if any(path.suffix.lower() in endings for endings in (*_ENDINGS.values(), (".txt", ".md"))):
+        return refuse_wrong_ending(path, really)
+    return UnreadableFile(
+        f"{path.name} is {really}; files that end in {path.suffix or 'nothing'} are not read as "
+        "text.",
+        hint=_WAY_OUT,
+    )
+
+
 def _read_text(path: Path) -> tuple[str, list[str]]:
-    if path.stat().st_size > MAX_TEXT_BYTES:
-        raise UnreadableFile(
-            f"{path.name} is too long for a note ({path.stat().st_size / 1e6:.0f} MB).",
-            hint="Give the part that matters.",
-        )
+    _check_length(path)
     encoding, remark = detect_encoding(path)
     text = path.read_bytes().decode(encoding, errors="replace")
     foreign = sum(ord(letter) > 127 for letter in text)
@@ -69,93 +98,50 @@ def _read_text(path: Path) -> tuple[str, list[str]]:
     return text, [remark] if remark else []
 
 
-def _read_pdf(path: Path) -> tuple[str, list[str]]:
-    import pypdf  # only where a PDF is met
-
-    remarks: list[str] = []
-    pages: list[str] = []
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise _locked(path)
-        count = len(reader.pages)
-        length = 0
-        for page in reader.pages[:MAX_PAGES]:
-            pages.append(page.extract_text().strip())
-            length += len(pages[-1])
-            if length > MAX_CHARACTERS:
-                break
-    except UnreadableFile:
-        raise
-    except pypdf.errors.DependencyError as fault:  # a cipher that needs another package
-        raise _locked(path) from fault
-    except Exception as fault:  # pypdf raises whatever a broken object leads to
-        raise UnreadableFile(
-            f"{path.name} is damaged: its pages cannot be read.",
-            hint="Print it to PDF again, or give its text.",
-        ) from fault
-    empty = [str(number) for number, page in enumerate(pages, 1) if not page]
-    if len(empty) == len(pages):
-        raise UnreadableFile(
-            f"{path.name} has no text layer: its {count} page{'s hold' if count != 1 else ' holds'}"
-            " only pictures.",
-            hint="Run text recognition (OCR) on it first, or give its text.",
-        )
-    if empty:
-        listed = ", ".join(empty[:10]) + (" …" if len(empty) > 10 else "")
-        remarks.append(f"{path.name}: no text layer on page {listed}.")
-    if len(pages) < count:
-        remarks.append(f"{path.name}: only {len(pages)} of {count} pages were read.")
-    return "\n\n".join(page for page in pages if page), remarks
-
-
-def _locked(path: Path) -> UnreadableFile:
-    return UnreadableFile(
-        f"{path.name} is protected by a password.", hint="Save it without one and give that."
-    )
-
-
-def _read_docx(path: Path) -> tuple[str, list[str]]:
-    check_zip_size(path)
-    import docx  # only where a Word document is met
-
-    try:
-        document = docx.Document(str(path))
-        lines = list(_docx_lines(document))
-    except Exception as fault:  # python-docx raises whatever the archive or its XML leads to
-        raise UnreadableFile(
-            f"{path.name} is damaged: its text cannot be read.",
-            hint="Open it in Word, save it again, or give its text.",
-        ) from fault
-    return "\n".join(lines), []
-
-
-def _docx_lines(document: object) -> Iterator[str]:
-    """Paragraphs and table rows in the order of the page."""
-    from docx.table import Table
-
-    for item in document.iter_inner_content():  # type: ignore[attr-defined]
-        if not isinstance(item, Table):
-            yield item.text
-            continue
-        for row in item.rows:
-            # A merged cell comes once for each column that it spans.
-            cells = list(dict.fromkeys((cell._tc, cell.text.strip()) for cell in row.cells))
-            if any(text for _, text in cells):
-                yield " | ".join(text for _, text in cells)
-
-
-def _read_rtf(path: Path) -> tuple[str, list[str]]:
+def _check_length(path: Path) -> None:
     if path.stat().st_size > MAX_TEXT_BYTES:
         raise UnreadableFile(
             f"{path.name} is too long for a note ({path.stat().st_size / 1e6:.0f} MB).",
-            hint="Save it as .txt, without its pictures.",
+            hint="Save it as .txt without its pictures, or give the part that matters.",
         )
-    from striprtf.striprtf import rtf_to_text  # only where RTF is met
 
-    try:
-        return rtf_to_text(path.read_bytes().decode("latin-1"), errors="replace"), []
-    except Exception as fault:  # striprtf raises whatever a broken group leads to
-        raise UnreadableFile(
-            f"{path.name} is damaged: its text cannot be read.", hint="Save it again, or as .txt."
-        ) from fault
+
+def _read_pdf(path: Path) -> tuple[str, list[str]]:
+    from pipelines.documents_pdf import read_pdf
+
+    return read_pdf(path)
+
+
+def _read_word(path: Path) -> tuple[str, list[str]]:
+    from pipelines.documents_word import read_word
+
+    check_zip_size(path)
+    return read_word(path)
+
+
+def _read_open(path: Path) -> tuple[str, list[str]]:
+    from pipelines.documents_open import read_open
+
+    check_zip_size(path)
+    return read_open(path)
+
+
+def _read_rtf(path: Path) -> tuple[str, list[str]]:
+    from pipelines.documents_rtf import read_rtf
+
+    _check_length(path)
+    return read_rtf(path)
+
+
+def _read_markup(path: Path) -> tuple[str, list[str]]:
+    from pipelines.documents_markup import read_markup
+
+    _check_length(path)
+    return read_markup(path)
+
+
+# Each is imported where it is met: few cohorts hold every kind of document.
+_READERS: Mapping[str, Callable[[Path], tuple[str, list[str]]]] = {
+    "": _read_text, "pdf": _read_pdf, "docx": _read_word, "odt": _read_open, "rtf": _read_rtf,
+    "markup": _read_markup,
+}  # fmt: skip

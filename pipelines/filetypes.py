@@ -52,6 +52,11 @@ _ZIPPED: Mapping[str, tuple[str, str]] = {
     "xl/": ("xlsx", "an Excel workbook"),
     "ppt/": ("pptx", "a PowerPoint file"),
 }
+_OPEN_DOCUMENTS: Mapping[bytes, tuple[str, str]] = {
+    b"text": ("odt", "an OpenDocument text"),
+    b"spreadsheet": ("ods", "an OpenDocument spreadsheet"),
+    b"presentation": ("odp", "an OpenDocument presentation"),
+}
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 _TEXT_CONTROLS = bytes((9, 10, 11, 12, 13, 27))
 # What an unpacked Office file may hold: far above any table or letter, far below a bomb.
@@ -82,6 +87,8 @@ def identify_start(head: bytes) -> tuple[str, str]:
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return "aiff", "an AIFF recording"
     if head[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        if b"opendocument.text" in head[:200]:
+            return _OPEN_DOCUMENTS[b"text"]
         return next(
             (found for part, found in _ZIPPED.items() if part.encode() in head), ("zip", "a ZIP")
         )
@@ -107,6 +114,17 @@ def starts_as(path: Path) -> str:
     return key if key or is_text else "unknown"
 
 
+_MARKUP = ("<?xml", "<!doctype html", "<html", "<clinicaldocument")
+
+
+def begins_as_markup(path: Path) -> bool:
+    """True for a file that begins as HTML or XML does, in any usual encoding."""
+    with path.open("rb") as stream:
+        head = stream.read(1024)
+    text = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").decode("latin-1")
+    return text.lower().startswith(_MARKUP)
+
+
 def _written_as_text(head: bytes) -> tuple[str, str]:
     """Formats whose first bytes are readable characters."""
     if head.startswith(b"%PDF-"):
@@ -130,14 +148,22 @@ def _mpeg_audio(head: bytes) -> tuple[str, str]:
     return "", ""
 
 
+def _is_small(archive: zipfile.ZipFile, name: str) -> bool:
+    return name in archive.namelist() and archive.getinfo(name).file_size < 200
+
+
 def _inside_zip(path: Path) -> tuple[str, str]:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            kind = archive.read("mimetype") if _is_small(archive, "mimetype") else b""
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
         return "zip", "a damaged ZIP archive"
     for prefix, found in _ZIPPED.items():
         if any(name.startswith(prefix) for name in names):
+            return found
+    for ending, found in _OPEN_DOCUMENTS.items():
+        if kind.strip().startswith(b"application/vnd.oasis.opendocument." + ending):
             return found
     return "zip", "a ZIP archive"
 

@@ -45,9 +45,12 @@ class Notes:
     name: str = "notes"
     label: str = "Doctor's notes"
     kind: str = "text"
-    suffixes: tuple[str, ...] = (".txt", ".md", ".pdf", ".docx", ".rtf")
+    suffixes: tuple[str, ...] = (
+        ".txt", ".md", ".pdf", ".docx", ".docm", ".odt", ".rtf", ".html", ".htm", ".xhtml", ".xml",
+        ".cda",
+    )  # fmt: skip
     order: int = 2
-    version: int = 1
+    version: int = 2
     inline: bool = True
     hints: tuple[str, ...] = (
         "report", "text", "letter", "summary", "dialogue", "history", "impression", "comment",

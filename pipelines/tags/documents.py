@@ -124,8 +124,11 @@ def pdf(data: bytearray) -> Cleared:
         stream = root["/Metadata"].get_object().get_data()  # type: ignore[index, attr-defined]
         if re.search(rb"dc:(creator|title|description)", stream):
             done.note("XMP", stream)
+    # What is filled into a form is content; its fields have names under the same key.
     if any(
-        "/T" in note.get_object() for page in reader.pages for note in page.get("/Annots") or ()
+        "/T" in note.get_object() and note.get_object().get("/Subtype") != "/Widget"
+        for page in reader.pages
+        for note in page.get("/Annots") or ()
     ):
         done.note("remarks", b"x")
     done.rebuild = partial(_pages_alone, reader) if reader.metadata or done.told else None
@@ -138,7 +141,13 @@ def _pages_alone(reader: object) -> bytes:
     writer, out = pypdf.PdfWriter(), io.BytesIO()
     for page in reader.pages:  # type: ignore[attr-defined]
         writer.add_page(page)
-    writer.remove_annotations(None)
+    notes = [n.get_object() for page in writer.pages for n in page.get("/Annots") or ()]
+    for note in notes:
+        if note.get("/Subtype") == "/FreeText":
+            note.pop("/T", None)  # who typed it upon the page
+    remarks = {note.get("/Subtype") for note in notes} - {"/Widget", "/FreeText", None}
+    if remarks:
+        writer.remove_annotations(remarks)
     writer.metadata = None
     writer.write(out)
     made = pypdf.PdfReader(out).pages
