@@ -180,6 +180,17 @@ def pipeline(name: str) -> Pipeline:
     return pipelines()[name]
 
 
+def in_words(names: Sequence[str], last: str = "and") -> str:
+    """Modalities as pages call them, in a sentence: "EHR table and doctor's notes"."""
+    words = [_inside(pipeline(name).label) for name in names]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def _inside(label: str) -> str:
+    """A label in the middle of a sentence: an abbreviation keeps its capitals."""
+    return label if label.split()[0].isupper() else label[:1].lower() + label[1:]
+
+
 def files_of(name: str, sources: Sequence[Source]) -> list[Path]:
     """Every file that is read for `sources` of one modality, those that they name included."""
     found: dict[Path, None] = {}

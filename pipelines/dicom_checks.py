@@ -57,7 +57,7 @@ def refuse_without_pixels(file: str, header: Dataset) -> None:
         if kind == beginning or kind.startswith(beginning + "."):
             raise UnreadableFile(
                 f"{file} is {noun}, not an image.",
-                hint="Give the image that it belongs to, or leave the cell empty.",
+                hint="Give the image that it belongs to, or leave this one out.",
             )
     what = UID(kind).name if kind in pydicom.uid.UID_dictionary else "DICOM"
     raise UnreadableFile(

@@ -29,11 +29,13 @@
      moment after it was made, so one that is told just after the question still belongs to it. */
   let changed = 0;
   let asked = 0;
+  let edited = false; // of a field of our own, which tells at once
   const answer = () => document.querySelector("#answer");
   window.fmAnswer = {
     changed: () => { changed = Date.now(); answer()?.classList.add("fm-stale"); },
-    asked: () => { asked = Date.now(); },
-    given: () => { if (changed - asked < 500) answer()?.classList.remove("fm-stale"); },
+    edited: () => { edited = true; answer()?.classList.add("fm-stale"); },
+    asked: () => { asked = Date.now(); edited = false; },
+    given: () => { if (changed - asked < 500 && !edited) answer()?.classList.remove("fm-stale"); },
   };
 
   const enlarge = (picture) => {
@@ -52,7 +54,7 @@
   window.setTimeout(window.fmReady, 5000);
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".gradio-container button:not([data-scheme])");
-    if (ready || !button) return;
+    if (ready || !button || !event.isTrusted) return;
     event.stopPropagation();
     early = button;
   }, true);

@@ -100,7 +100,7 @@ class Cells:
             if category is not None:
                 raise InputError(
                     f"Column '{name}' holds '{category}', and training had numbers there.",
-                    hint="Give a number, or leave the cell empty if the value is not known.",
+                    hint="Give a number, or leave it out if the value is not known.",
                 )
             return _place(value, feature["quantiles"]), ""
         word = category if category is not None else f"{value:g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fmstudio.contracts import pipeline
+from fmstudio.contracts import in_words
 from fmstudio.evaluation.fusion import ADAPTER
 from fmstudio.evaluation.metrics import proven
 
@@ -52,16 +52,4 @@ def _figure(metric: str, figure: Mapping[str, Any]) -> str:
 
 def given(modalities: Sequence[str]) -> str:
     """'doctor's notes alone', 'radiology images and EHR table alone'."""
-    return f"{listed(modalities)} alone"
-
-
-def listed(modalities: Sequence[str], last: str = "and") -> str:
-    """The modalities as pages call them, in the middle of a sentence."""
-    words = [_inside(pipeline(name).label) for name in modalities]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
-
-
-def _inside(label: str) -> str:
-    """A label in the middle of a sentence: an abbreviation keeps its capitals."""
-    first = label.split()[0]
-    return label if first.isupper() else label[:1].lower() + label[1:]
+    return f"{in_words(modalities)} alone"

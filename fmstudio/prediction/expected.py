@@ -18,6 +18,8 @@ from fmstudio.contracts import Measured, Pipeline
 from fmstudio.types import Quantity
 
 DATE = "date"  # the unit of days since 1970-01-01
+_POWER = re.compile(r"10\^(\d+)")
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _LITRE = re.compile(r"(?<=/)(d|m|µ)?l$")
 
 
@@ -55,11 +57,11 @@ class Expected:
         unit = str(learned.get("unit") or named)
         known = None if unit == DATE else _measured(pipeline, name, unit, np.array(ends, float))
         quantity, own = known or (None, "")
-        shown = unit or (written(own) if own else "")
+        shown = unit or own
         if own and isinstance(pipeline, Measured) and quantity is not None:
             # What the column is called may be wrong: its values say more.
-            shown = shown if pipeline.unit(quantity, unit) == own else written(own)
-        low, high = float(ends[0]), float(ends[-1])
+            shown = shown if pipeline.unit(quantity, unit) == own else own
+        low, high, shown = float(ends[0]), float(ends[-1]), written(shown)
         return cls(name, label, shown, low, high, (), quantity, own, unit)
 
     @property
@@ -158,5 +160,6 @@ def moment(days: float) -> str:
 
 
 def written(unit: str) -> str:
-    """A unit as it is printed: mg/dL."""
-    return _LITRE.sub(lambda match: f"{match[1] or ''}L", unit)
+    """A unit as it is printed: mg/dL, 10⁹/L."""
+    raised = _POWER.sub(lambda match: "10" + match[1].translate(_RAISED), unit)
+    return _LITRE.sub(lambda match: f"{match[1] or ''}L", raised)

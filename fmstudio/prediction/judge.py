@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fmstudio.contracts import in_words
 from fmstudio.errors import InputError
 from fmstudio.evaluation.answered import HeldOut
-from fmstudio.prediction.combination import listed
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
@@ -31,7 +31,7 @@ def judge(predictor: Predictor, cohort: Cohort) -> HeldOut:
     if not cases["test"]:
         raise InputError(
             "No case has anything that the adapter can use.",
-            hint=f"Give at least one of: {listed(predictor.reads, 'or')}.",
+            hint=f"Give at least one of: {in_words(predictor.reads, 'or')}.",
         )
     asked = Asked(predictor.task, predictor.model, predictor.readout, prepared)
     return held_out(asked, cases)

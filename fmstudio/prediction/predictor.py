@@ -14,13 +14,13 @@ import torch
 from fmstudio.adapters.lora import load
 from fmstudio.adapters.processor import read_processors
 from fmstudio.adapters.readout import Readout, distances
-from fmstudio.contracts import pipeline
+from fmstudio.contracts import in_words, pipeline
 from fmstudio.errors import InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.evaluation.metrics import headline, proven
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import token_means
-from fmstudio.prediction.combination import doubt, listed
+from fmstudio.prediction.combination import doubt
 from fmstudio.prediction.contributions import contributions
 from fmstudio.prediction.expected import expectations
 from fmstudio.prediction.values import Checked, checked
@@ -136,7 +136,7 @@ class Predictor:
         if not prepared:
             raise InputError(
                 " ".join(["This case has nothing that the adapter can use.", *remarks[:3]]),
-                hint=f"Give at least one of: {listed(self.reads, 'or')}.",
+                hint=f"Give at least one of: {in_words(self.reads, 'or')}.",
             )
         return prepared, values
 

@@ -21,12 +21,13 @@ LONGEST = 40  # characters of a value that a sentence repeats
 
 @dataclass(frozen=True)
 class Offer:
-    """A number as it would be if it were meant in another unit: `value` is what it is then in the
-    unit of training, `given` how to write it with its own."""
+    """A number as it would be if it were meant in another `unit`: `value` is what it is then in the
+    unit of training, `into`; `given` is how to write it with its own."""
 
     value: str
     given: str
     unit: str
+    into: str
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def offers(known: Expected, value: float) -> Iterator[Offer]:
         converted = value * factor + offset
         if (factor != 1 or offset) and (unusual or known.inside(converted)):
             said = written(unit)
-            offer = Offer(short(converted), f"{plain(value)} {said}", said)
+            offer = Offer(short(converted), f"{plain(value)} {said}", said, known.unit)
             found.append((not known.inside(converted), offer))
     yield from (offer for _, offer in sorted(found, key=lambda pair: pair[0]))
 

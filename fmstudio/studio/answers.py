@@ -12,7 +12,7 @@ from fmstudio import contracts
 from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, manifests
-from fmstudio.studio.catalogue import Catalogue
+from fmstudio.studio.values import Values
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Sources = Mapping[str, Sequence[Source]]
 
 
-class Answers(Catalogue):
+class Answers(Values):
     """Previews and predictions."""
 
     def pipelines(self) -> list[contracts.Pipeline]:

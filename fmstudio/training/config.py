@@ -14,6 +14,8 @@ from typing import Any
 
 from fmstudio.errors import InputError
 
+# The models of the ladder, as others know them.
+BOOSTING, PROBE, LORA = "baseline: gradient boosting on table", "probe", "lora"
 SCOPES = ("upper trunk", "trunk", "trunk and encoders")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {

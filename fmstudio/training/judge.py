@@ -15,6 +15,9 @@ from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.model.shared import SharedModel, feature_groups
 from fmstudio.preparation.outputs import features_of
+from fmstudio.training.config import BOOSTING as BOOSTING
+from fmstudio.training.config import LORA as LORA
+from fmstudio.training.config import PROBE as PROBE
 from fmstudio.training.config import RunConfig
 from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
@@ -22,8 +25,6 @@ from fmstudio.training.weighing import Weighing, weighing_of
 from fmstudio.types import Interval, TaskSpec
 
 ALONE = "probe on this modality alone"
-# The models of the ladder, as others know them.
-BOOSTING, PROBE, LORA = "baseline: gradient boosting on table", "probe", "lora"
 SAME = 1e-4  # logits that differ by less are the same answer
 FEWEST = 10  # training cases that a single modality must have to be judged alone
 

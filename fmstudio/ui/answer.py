@@ -51,6 +51,15 @@ def answer(
     return tag("div", join(parts), "fm-answer", aria_live="polite")
 
 
+def not_answered(refused: Sequence[str]) -> Html:
+    """In place of an answer: what has to be corrected first, a sentence for each value."""
+    what = "One value has" if len(refused) == 1 else f"{len(refused)} values have"
+    first = notice(f"{what} to be corrected before there is an answer.",
+                   "Each is marked at its field. Empty a field if its value is not known.",
+                   "stop")  # fmt: skip
+    return tag("div", join([first, bullets(refused)]), "fm-answer", aria_live="polite")
+
+
 def outcome(label: str, task: Mapping[str, Any]) -> str:
     """A label that means something by itself: '1' becomes 'yes (column = 1)'."""
     columns = task.get("columns") or ()

@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fmstudio.contracts import Pipeline, files_of
+from fmstudio.errors import InputError
 from fmstudio.types import Source
-from fmstudio.ui.wording import listed
 
-Cells = list[list[str]]
-HEADER = ("Name", "Value", "Seen in training")
-_MOST_CATEGORIES = 6
+Values = Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Known:
-    """What an adapter knows of a modality: its columns in training, and the range of each feature.
+    """What an adapter knows of a modality: its columns in training.
 
     A column is the name of a view, lead, site or feature; a new file takes the name of the column
     of its place, so that it is read as in training.
     """
 
     columns: tuple[str, ...] = ()
-    ranges: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, card: Mapping[str, Any], modality: str) -> Known:
         """From an adapter's card."""
-        columns = tuple((card.get("columns") or {}).get(modality) or ())
-        features = (card.get("table_columns") or {}).get(modality) or {}
-        names = [name for name in columns if name in features]
-        names += [name for name in features if name not in names]
-        return cls(columns, {name: _range(features[name]) for name in names})
+        return cls(tuple((card.get("columns") or {}).get(modality) or ()))
 
     def name(self, place: int, otherwise: str) -> str:
         """The name of the file or text at a place."""
         return self.columns[place] if place < len(self.columns) else otherwise
 
 
-def _range(feature: Mapping[str, Any]) -> str:
-    """'39 to 96' or 'F or M', from what was learned of a feature."""
-    if feature.get("quantiles"):
-        return f"{feature['quantiles'][0]:g} to {feature['quantiles'][-1]:g}"
-    categories = [str(one) for one in feature.get("categories") or ()]
-    if len(categories) > _MOST_CATEGORIES:
-        return f"{', '.join(categories[:_MOST_CATEGORIES])}, …"
-    return listed(categories, "or")
+def typed_values(stands: str | None) -> dict[str, dict[str, str]]:
+    """By modality and name, what stands in the fields of the page: JSON [[modality, name, text]].
+
+    Raises InputError for anything else than that.
+    """
+    try:
+        rows = json.loads(stands or "[]")
+        found: dict[str, dict[str, str]] = {}
+        for modality, name, said in rows:
+            if not all(isinstance(word, str) for word in (modality, name, said)):
+                raise ValueError
+            if said.strip():
+                found.setdefault(modality, {})[name] = said.strip()
+    except (ValueError, TypeError, RecursionError) as fault:
+        raise InputError(
+            "What stands in the fields did not arrive as it should.", hint="Reload the page."
+        ) from fault
+    return found
 
 
 def sources_of(
@@ -56,9 +60,9 @@ def sources_of(
     known: Known,
     files: Sequence[str] | None,
     names: Mapping[str, str],
-    typed: str | Cells | None = None,
+    typed: str | Values | None = None,
 ) -> list[Source]:
-    """What was given: files, a typed text, or rows that start with name and value.
+    """What was given: files, a typed text, or values by name.
 
     `names` says for files of the sample case which column they came from.
     """
@@ -71,15 +75,12 @@ def sources_of(
         if typed.strip():
             given.append(Source(known.name(0, pipeline.name), text=typed.strip()))
         return given
-    for name, value, *_ in typed or ():
-        if _said(name) and _said(value):
-            given.append(Source(_said(name), text=_said(value)))
-    return given
+    return given + [Source(name, text=said) for name, said in (typed or {}).items()]
 
 
 def filled(
-    pipeline: Pipeline, known: Known, sources: Sequence[Source]
-) -> tuple[list[str] | None, dict[str, str], str | Cells]:
+    pipeline: Pipeline, sources: Sequence[Source]
+) -> tuple[list[str] | None, dict[str, str], str | Values]:
     """The reverse: files, their names, and what to type, so that the widgets give `sources`.
 
     A browser knows nothing of a file's neighbours, so the other files of a recording come along.
@@ -93,24 +94,4 @@ def filled(
             names[path.name] = source.name
     typed = {source.name: source.text or "" for source in sources if source.path is None}
     files = [str(path) for path in paths] or None
-    if pipeline.kind == "table":
-        return files, names, rows(known, typed)
-    return files, names, "\n\n".join(typed.values())
-
-
-def rows(known: Known, values: Mapping[str, str]) -> Cells:
-    """One row per feature that the adapter knows, then one per further value; never none."""
-    left = dict(values)
-    found = [[name, left.pop(name, ""), seen] for name, seen in (known.ranges or {}).items()]
-    found += [[name, value, ""] for name, value in left.items()]
-    return found or [["", "", ""]]
-
-
-def typed_values(cells: Cells | None) -> dict[str, str]:
-    """The values that a person typed, by name."""
-    return {_said(row[0]): _said(row[1]) for row in cells or () if _said(row[0]) and _said(row[1])}
-
-
-def _said(cell: Any) -> str:
-    """A cell as text; nothing for an empty one."""
-    return "" if cell is None or cell != cell else str(cell).strip()
+    return files, names, typed if pipeline.kind == "table" else "\n\n".join(typed.values())

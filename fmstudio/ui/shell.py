@@ -40,6 +40,8 @@ CAUTION = (
     "decisions about patients must not rest on it."
 )
 _HOUR, _DAY = 3600, 86400
+# Words of Gradio's own widgets that its translations lack: it would print the keys.
+LACKING = {"common.upload": "Upload", "common.complete": "Complete"}
 
 
 def build(studio: Studio) -> gr.Blocks:
@@ -95,11 +97,12 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     home = studio.settings.home
     folders = ("cache", "runs", "adapters", "bases", "checkpoints", "logs", "cohorts")
     private = [home / name for name in folders]
-    script = (ASSETS / "studio.js").read_text(encoding="utf-8")
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("studio.js", "values.js")]
     return {
         "theme": theme(),
         "css_paths": [ASSETS / "studio.css"],
-        "head": f"<script>{script}</script>",
+        "head": "".join(f"<script>{script}</script>" for script in scripts),
+        "i18n": gr.I18n(en=LACKING),
         "favicon_path": str(ASSETS / "logo.svg"),
         "allowed_paths": [str(ROOT / "data_samples")],
         "blocked_paths": [str(path) for path in (home / "registry.sqlite", *private)],

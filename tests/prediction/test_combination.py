@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from fmstudio.prediction.combination import doubt, listed
+from fmstudio.contracts import in_words
+from fmstudio.prediction.combination import doubt
 
 GOOD = {"value": 0.8, "low": 0.7, "high": 0.9}
 GUESS = {"value": 0.52, "low": 0.44, "high": 0.6}
@@ -68,7 +69,7 @@ def test_a_number_is_judged_by_its_own_measure():
 
 
 def test_modalities_are_named_as_on_the_pages():
-    assert listed(["ehr"]) == "EHR table"
-    assert listed(["radiology", "ehr", "notes"], "or") == (
+    assert in_words(["ehr"]) == "EHR table"
+    assert in_words(["radiology", "ehr", "notes"], "or") == (
         "radiology images, EHR table or doctor's notes"
     )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from fmstudio.contracts import pipelines
+from fmstudio.errors import InputError
 from fmstudio.types import Source
-from fmstudio.ui.inputs import Known, filled, rows, sources_of, typed_values
+from fmstudio.ui.inputs import Known, filled, sources_of, typed_values
 
 CARD = {
-    "columns": {"radiology": ["film_pa", "film_lateral"], "ehr": ["sex", "age"], "notes": ["note"]},
-    "table_columns": {
-        "ehr": {"age": {"quantiles": [39.0, 60.5, 96.0]}, "sex": {"categories": ["F", "M"]}}
-    },
+    "columns": {"radiology": ["film_pa", "film_lateral"], "ehr": ["sex", "age"], "notes": ["note"]}
 }
 FILM, TABLE, NOTE = (pipelines()[name] for name in ("radiology", "ehr", "notes"))
 
@@ -40,26 +39,22 @@ def test_a_typed_note_is_named_as_in_training_and_blanks_are_nothing():
     assert sources_of(NOTE, known(NOTE), None, {}, "  ") == []
 
 
-def test_only_rows_with_name_and_value_are_given():
-    cells = [["age", "63", "39 to 96"], ["sex", "", ""], ["", "7", ""], ["crp", float("nan"), ""]]
+def test_what_stands_in_the_fields_is_given_and_an_empty_field_is_nothing():
+    stands = json.dumps([["ehr", "age", " 63 "], ["ehr", "sex", "  "], ["other", "x", "1"]])
 
-    assert sources_of(TABLE, known(TABLE), None, {}, cells) == [Source("age", text="63")]
+    typed = typed_values(stands)
 
-
-def test_the_table_lists_what_the_adapter_knows_in_the_order_of_training():
-    assert rows(known(TABLE), {"age": "63", "crp": "12"}) == [
-        ["sex", "", "F or M"],
-        ["age", "63", "39 to 96"],
-        ["crp", "12", ""],
-    ]
+    assert typed == {"ehr": {"age": "63"}, "other": {"x": "1"}}
+    assert sources_of(TABLE, known(TABLE), None, {}, typed["ehr"]) == [Source("age", text="63")]
+    assert typed_values("") == typed_values(None) == {}
 
 
-def test_without_an_adapter_the_table_offers_one_empty_row():
-    assert rows(Known(), {}) == [["", "", ""]]
-
-
-def test_what_was_typed_survives_a_change_of_the_adapter():
-    assert typed_values([["age", " 63 ", "x"], ["sex", None, ""]]) == {"age": "63"}
+@pytest.mark.parametrize(
+    "stands", ["{", "3", "null5", '[["ehr", "age"]]', '[["ehr", "age", 63]]', "[1]", '{"a": 1}']
+)
+def test_anything_else_than_fields_is_refused(stands):
+    with pytest.raises(InputError):
+        typed_values(stands)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +66,7 @@ def test_what_was_typed_survives_a_change_of_the_adapter():
     ],
 )
 def test_filling_in_a_case_and_reading_it_back_gives_the_same_case(pipeline, sources):
-    files, names, typed = filled(pipeline, known(pipeline), sources)
+    files, names, typed = filled(pipeline, sources)
 
     assert sources_of(pipeline, known(pipeline), files, names, typed) == sources
 
@@ -83,7 +78,7 @@ def test_the_signals_of_a_sample_recording_come_with_its_header(tmp_path):
         path.write_bytes(b"")
     header.write_text("m1 1 100 4\nm1.dat 16 200 16 0 0 0 0 ECG\n")
 
-    files, names, _ = filled(series, Known(), [Source("monitor", path=header)])
+    files, names, _ = filled(series, [Source("monitor", path=header)])
 
     assert files == [str(header), str(signals)]
     assert names == {"m1.hea": "monitor", "m1.dat": "monitor"}

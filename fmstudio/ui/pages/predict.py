@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from fmstudio.contracts import Pipeline
-from fmstudio.errors import InputError, NotFound, StudioError
+from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
 from fmstudio.types import Source
-from fmstudio.ui.answer import answer
+from fmstudio.ui.answer import answer, not_answered
+from fmstudio.ui.boxes import Box, boxes_of, empty_form, filled_in, folded
 from fmstudio.ui.chooser import REMEMBER
-from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, notice, tag, text
-from fmstudio.ui.inputs import HEADER, Cells, Known, filled, rows, sources_of, typed_values
+from fmstudio.ui.fragments import Html, area, empty, heading, hidden, notice
+from fmstudio.ui.inputs import Known, sources_of, typed_values
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
-from fmstudio.ui.previews import preview, refusal
+from fmstudio.ui.value_form import marks
 
 if TYPE_CHECKING:
+    from fmstudio.prediction.verdicts import Verdict
     from fmstudio.studio import Studio
 
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -30,23 +30,11 @@ OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 CHANGED, ASKED, GIVEN = (
     f"() => window.fmAnswer.{event}()" for event in ("changed", "asked", "given")
 )
+# What stands in the fields is read as a handler is called, never before (see assets/ui/values.js).
+STANDS = "(...given) => {{ given[{place}] = window.fmValues.stands(); return given; }}"
+MARK = "(marks) => window.fmValues.mark(marks)"
 
-
-@dataclass(frozen=True)
-class Box:
-    """The widgets of one modality. `names` remembers which column a sample's file came from."""
-
-    pipeline: Pipeline
-    files: gr.File
-    words: gr.Textbox | None
-    cells: gr.Dataframe | None
-    names: gr.State
-    view: gr.HTML
-
-    @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `sources_of` takes, in its order."""
-        return [self.files, self.names, *(one for one in (self.words, self.cells) if one)]
+Verdicts = Mapping[str, Mapping[str, "Verdict"]]
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
@@ -56,8 +44,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=460):
             adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None)
-            boxes = _boxes(studio)
-        with gr.Column(scale=5, min_width=380, elem_classes="fm-side"):
+            unread = area()
+            boxes = boxes_of(studio)
+        with gr.Column(scale=5, min_width=340, elem_classes="fm-side"):
             case_id = gr.Textbox(
                 label="Case number", value="case", max_length=80,
                 info="Kept with the answer in the log; no name please.",
@@ -67,29 +56,66 @@ def build(app: gr.Blocks, studio: Studio) -> None:
                 clear = gr.Button("New patient", min_width=140)
                 sample = gr.Button("Use the sample case", min_width=140)
             result = area(empty("The answer appears here."), elem_id="answer")
-    _wire(app, studio, adapter, sample, clear, case_id, boxes, result)
+    stands, marked = hidden(), hidden()
+    _wire(app, studio, adapter, unread, sample, clear, case_id, boxes, result)
+    _answering(studio, adapter, case_id, go, stands, marked, boxes, result)
+
+
+def _answering(
+    studio: Studio, adapter: gr.Dropdown, case_id: gr.Textbox, go: gr.Button, stands: gr.Textbox,
+    marked: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
+) -> None:  # fmt: skip
+    """The button Predict, and what is said at the fields while they are filled in."""
 
     @shown
-    def predict(adapter_id: str | None, case_id: str, *values: Any) -> Html:
+    def predict(
+        adapter_id: str | None, case_id: str, stands: str | None, *values: Any
+    ) -> tuple[Html, str]:
         if not adapter_id:
             raise InputError("There is no adapter to ask.", hint="Fine-tune or import one first.")
         if not studio.ready:
             gr.Info("The model is being loaded; this first answer takes some seconds longer.")
         found = studio.adapter(adapter_id)
-        given = gathered(boxes, found.card, values)
+        typed = typed_values(stands)
+        verdicts = checked(studio, adapter_id, typed)
+        refused = [
+            f"{one.label} {verdicts[modality][one.name].refusal}."
+            for modality in verdicts
+            for one in studio.expected(adapter_id, modality)
+            if one.name in verdicts[modality] and verdicts[modality][one.name].refusal
+        ]
+        if refused:
+            return not_answered(refused), marks(verdicts, typed)
+        given = gathered(boxes, found.card, typed, values)
         prediction = studio.predict(adapter_id, given, case_id.strip() or "case")
-        return answer(prediction, task_of(studio, found), studio.pipelines(), found.card)
+        told = answer(prediction, task_of(studio, found), studio.pipelines(), found.card)
+        return told, marks(verdicts, typed)
+
+    @shown
+    def check(adapter_id: str | None, stands: str | None) -> str:
+        typed = typed_values(stands)
+        return marks(checked(studio, adapter_id, typed) if adapter_id else {}, typed)
 
     everything = [part for box in boxes for part in box.inputs]
-    shown_inputs = [adapter, *(box.files for box in boxes)]
-    shown_inputs += [one for box in boxes if (one := box.words or box.cells)]
-    changes = [one.change for one in shown_inputs]
-    gr.on(changes, None, js=CHANGED, api_visibility="private")
+    shown_inputs = [adapter, *(box.files for box in boxes), *(b.words for b in boxes if b.words)]
+    gr.on([one.change for one in shown_inputs], None, js=CHANGED, api_visibility="private")
     go.click(None, js=ASKED, api_visibility="private")
     go.click(
-        predict, [adapter, case_id, *everything], result, api_visibility="private",
-        show_progress_on=[result],
-    ).then(None, js=GIVEN, api_visibility="private")  # fmt: skip
+        predict, [adapter, case_id, stands, *everything], [result, marked],
+        js=STANDS.format(place=2), api_visibility="private", show_progress_on=[result],
+    ).then(None, js=GIVEN, **OPTIONS).then(None, marked, js=MARK, **OPTIONS)  # fmt: skip
+    look = gr.Button("Look at the values", elem_id="look-at-values", elem_classes="fm-unseen")
+    look.click(
+        check, [adapter, stands], marked, js=STANDS.format(place=1), trigger_mode="always_last",
+        **OPTIONS,
+    ).then(None, marked, js=MARK, **OPTIONS)  # fmt: skip
+
+
+def checked(studio: Studio, adapter_id: str, typed: Mapping[str, Mapping[str, str]]) -> Verdicts:
+    """What is to be said of everything that was typed, by modality and name."""
+    return {
+        modality: studio.check_values(adapter_id, modality, own) for modality, own in typed.items()
+    }
 
 
 def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
@@ -102,81 +128,34 @@ def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
 
 
 def gathered(
-    boxes: Sequence[Box], card: Mapping[str, Any], values: Sequence[Any]
-) -> dict[str, list[Source]]:
-    """The sources of all modalities that were given, from the values of all boxes' inputs."""
+    boxes: Sequence[Box], card: Mapping[str, Any], typed: Mapping[str, Mapping[str, str]],
+    values: Sequence[Any],
+) -> dict[str, list[Source]]:  # fmt: skip
+    """The sources of all modalities that were given, from what stands in the fields and the values
+    of all boxes' inputs."""
     given: dict[str, list[Source]] = {}
     left = list(values)
     for box in boxes:
-        own, left = left[: len(box.inputs)], left[len(box.inputs) :]
-        found = sources_of(box.pipeline, Known.of(card, box.pipeline.name), *own)
+        name = box.pipeline.name
+        (files, names, *words), left = left[: len(box.inputs)], left[len(box.inputs) :]
+        said = typed.get(name) if box.fields is not None else next(iter(words), None)
+        found = sources_of(box.pipeline, Known.of(card, name), files, names, said)
         if found:
-            given[box.pipeline.name] = found
+            given[name] = found
     return given
 
 
-def _boxes(studio: Studio) -> list[Box]:
-    """A box per modality, in two columns that each flow by themselves."""
-    pipelines = studio.pipelines()
-    half = (len(pipelines) + 1) // 2
-    boxes: list[Box] = []
-    with gr.Row(equal_height=False):
-        for column in (pipelines[:half], pipelines[half:]):
-            with gr.Column(min_width=340):
-                boxes += [_box(studio, pipeline) for pipeline in column]
-    return boxes
-
-
-def _box(studio: Studio, pipeline: Pipeline) -> Box:
-    """Upload, what may be typed instead, and a preview as soon as something is there."""
-    with gr.Column(min_width=300, elem_classes="fm-panel", elem_id=f"box-{pipeline.name}"):
-        area(tag("h3", text(pipeline.label), "fm-box-title"))
-        words = cells = None
-        if pipeline.inline and pipeline.kind == "table":
-            cells = gr.Dataframe(
-                headers=list(HEADER), datatype="str", type="array", value=[["", "", ""]],
-                label="Values", interactive=True, row_count=1, column_count=3, max_height=300,
-                show_label=False, buttons=[], static_columns=[2], wrap=True,
-                column_widths=["36%", "26%", "38%"],
-            )  # fmt: skip
-        elif pipeline.inline:
-            words = gr.Textbox(
-                label=f"{pipeline.label}, typed", show_label=False, lines=4, max_lines=10,
-                placeholder="Type or paste here, or give a file below.", max_length=100_000,
-            )  # fmt: skip
-        files = gr.File(
-            label=f"Files: {', '.join(pipeline.suffixes[:3])}"
-            + (" …" if len(pipeline.suffixes) > 3 else ""),
-            file_count="multiple",
-        )  # fmt: skip
-        names = gr.State({})
-        view = area()
-    box = Box(pipeline, files, words, cells, names, view)
-
-    @shown
-    def look(*values: Any) -> Html:
-        sources = sources_of(pipeline, Known(), *values)
-        shown_already = pipeline.inline and all(source.path is None for source in sources)
-        if not sources or shown_already:
-            return NOTHING
-        try:
-            return preview(studio.preview(pipeline.name, sources))
-        except StudioError as fault:
-            return refusal(fault)
-
-    files.change(
-        look, box.inputs, view, api_visibility="private", show_progress="minimal"
-    )  # fmt: skip
-    return box
-
-
 def _wire(
-    app: gr.Blocks, studio: Studio, adapter: gr.Dropdown, sample: gr.Button, clear: gr.Button,
-    case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
+    app: gr.Blocks, studio: Studio, adapter: gr.Dropdown, unread: gr.HTML, sample: gr.Button,
+    clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
 ) -> None:  # fmt: skip
     """Opening the page, another adapter, the sample case, the next patient."""
-    everything = [part for box in boxes for part in box.inputs]
-    tables = [box for box in boxes if box.cells is not None]
+    everything = [part for box in boxes for part in box.outputs]
+    forms = [(box, box.fields) for box in boxes if box.fields is not None]
+    places = [place for _, place in forms]
+
+    def of_adapter(adapter_id: str | None) -> tuple[Html, ...]:
+        return (folded(studio, adapter_id), *(empty_form(studio, adapter_id, b) for b, _ in forms))
 
     @shown
     def opened(request: gr.Request) -> tuple[Any, ...]:
@@ -191,7 +170,7 @@ def _wire(
             gr.update(visible=any(project.sample for project in studio.projects())),
             "yes" if asked.get("sample") else "",
             asked.get("case") or "",
-            *[rows(known(studio, value, box), {}) for box in tables],
+            *of_adapter(value),
         )
 
     @shown
@@ -203,18 +182,18 @@ def _wire(
             )
         if found is None:
             raise NotFound("There is no sample case.", hint="Run: python -m fmstudio demo")
-        values = _fill(studio, found.adapter, boxes, found.sources)
+        values = filled_in(studio, found.adapter, boxes, found.sources)
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
         # The sample may have been made after the page was opened, so its adapter is a new choice.
         chosen = gr.update(choices=adapter_choices(studio), value=found.adapter)
-        return chosen, found.case_id, note, *values
+        return chosen, found.case_id, note, folded(studio, found.adapter), *values
 
     @shown
     def fill_case(adapter_id: str | None, asked_case: str) -> tuple[Any, ...]:
         if not (adapter_id and asked_case):
             return (gr.skip(),) * (2 + len(everything))
         found = studio.held_out_case(adapter_id, asked_case)
-        values = _fill(studio, adapter_id, boxes, found.sources)
+        values = filled_in(studio, adapter_id, boxes, found.sources)
         told = f"The held-out case {found.case_id} is filled in."
         note = notice(told, "Press Predict.", "accent")
         return found.case_id, note, *values
@@ -225,15 +204,14 @@ def _wire(
     )
     app.load(
         opened,
-        outputs=[adapter, sample, asked_for_sample, asked_for_case, *[box.cells for box in tables]],
+        outputs=[adapter, sample, asked_for_sample, asked_for_case, unread, *places],
         **OPTIONS,
     ).then(None, js=READY, **OPTIONS)
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
-    for box in tables:
-        _follow(studio, adapter, box)
+    adapter.input(shown(of_adapter), adapter, [unread, *places], **OPTIONS)
     gr.on(
-        [sample.click, asked_for_sample.change], fill, outputs=[adapter, case_id, result,
-                                                                *everything], **OPTIONS,
+        [sample.click, asked_for_sample.change], fill,
+        outputs=[adapter, case_id, result, unread, *everything], **OPTIONS,
     )  # fmt: skip
     _emptied(clear, case_id, boxes, result)
 
@@ -241,14 +219,10 @@ def _wire(
 def _emptied(clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML) -> None:
     """The next patient: emptied in the browser, so that nothing typed meanwhile is lost."""
     seen = [one for box in boxes for one in box.inputs if one is not box.names]
-    blank = {gr.File: "null", gr.Textbox: '""'}
-    values = [blank.get(type(one), f"emptied(values[{place}])") for place, one in enumerate(seen)]
-    script = f"""(...values) => {{
-      const emptied = (table) => ({{...table, data: table.data.filter((row) => row[2])
-        .map((row) => [row[0], "", row[2]])}});
-      return ["case", {json.dumps(empty("The answer appears here."))}, {", ".join(values)}];
-    }}"""
-    clear.click(None, seen, [case_id, result, *seen], js=script, api_visibility="private")
+    values = ["null" if isinstance(one, gr.File) else '""' for one in seen]
+    blank = ", ".join(['"case"', json.dumps(empty("The answer appears here.")), *values])
+    script = f"() => {{ window.fmValues.clear(); return [{blank}]; }}"
+    clear.click(None, outputs=[case_id, result, *seen], js=script, api_visibility="private")
     names = [box.names for box in boxes]
     clear.click(lambda: [{}] * len(names), outputs=names, **OPTIONS)
 
@@ -275,34 +249,6 @@ def preferred(studio: Studio, project: str | None, ids: Sequence[str]) -> str | 
             if adapter_id in own:
                 return adapter_id
     return ids[0] if ids else None
-
-
-def known(studio: Studio, adapter_id: str | None, box: Box) -> Known:
-    """What an adapter knows of the modality of a box."""
-    return Known.of(studio.adapter(adapter_id).card, box.pipeline.name) if adapter_id else Known()
-
-
-def _fill(
-    studio: Studio, adapter_id: str | None, boxes: Sequence[Box],
-    sources: Mapping[str, Sequence[Source]],
-) -> list[Any]:  # fmt: skip
-    """Values for the inputs of all boxes that give `sources`."""
-    values: list[Any] = []
-    for box in boxes:
-        given = sources.get(box.pipeline.name, ())
-        own = filled(box.pipeline, known(studio, adapter_id, box), given)
-        values += own[: len(box.inputs)]
-    return values
-
-
-def _follow(studio: Studio, adapter: gr.Dropdown, box: Box) -> None:
-    """The table of values lists the features that the chosen adapter knows; what is typed stays."""
-
-    @shown
-    def fit(adapter_id: str | None, cells: Cells) -> Cells:
-        return rows(known(studio, adapter_id, box), typed_values(cells))
-
-    adapter.input(fit, [adapter, box.cells], box.cells, **OPTIONS)
 
 
 PAGE = Page("predict", "predict", "Predict", order=4, build=build)
