@@ -27,6 +27,7 @@ from fmstudio.pretraining.state import State, load_state, save_state
 from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.records import Point, Progress
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.saved import States
 from fmstudio.training.stages import LEARNING
 
 SAMPLE = 512  # examples looked at before the start, for the names and scales of what is known
@@ -78,7 +79,7 @@ class Engine:
         watch: Watch = lambda model: {},
     ) -> None:
         self.model, self.mixture, self.plan = model, mixture, plan
-        self.folder, self.reporter, self.watch = folder, reporter, watch
+        self.states, self.reporter, self.watch = States(folder), reporter, watch
         self.device = model.device
         torch.manual_seed(mixture.seed)
         sample = _sampled(mixture)
@@ -115,7 +116,7 @@ class Engine:
         """
         started = time.monotonic()
         self._renew()
-        state = load_state(self.folder, self.learning, self.unknown, self.optimizer) or State()
+        state = load_state(self.states, self.learning, self.unknown, self.optimizer) or State()
         self.reporter.points(state.points)
         if not state.points:
             state = self._look(state, [], started)
@@ -188,7 +189,7 @@ class Engine:
         after = State(step, seconds, (*state.points, *points))
         if losses:
             self._renew()
-            save_state(self.folder, after, self.learning, self.unknown, self.optimizer)
+            save_state(self.states, after, self.learning, self.unknown, self.optimizer)
         self._report(after, points)
         for modality, seen in states.items():
             if seen.collapsed(self.before[modality]):
@@ -216,8 +217,11 @@ class Engine:
     def _report(self, state: State, points: Sequence[Point]) -> None:
         self.reporter.points(points)
         self.reporter.progress(
-            Progress(LEARNING, state.step / self.plan.steps, state.step, self.plan.steps)
-        )
+            Progress(
+                LEARNING, state.step / self.plan.steps, state.step, self.plan.steps,
+                message=self.states.remark,
+            )
+        )  # fmt: skip
 
 
 def _sampled(mixture: Mixture) -> list[Example]:

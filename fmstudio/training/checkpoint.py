@@ -1,21 +1,15 @@
-"""A training run's state on disk after each epoch: one file, written whole or not at all."""
+"""Where a training run stands after each epoch, as one of its saved states."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from fmstudio.records import Point
-
-FILE = "checkpoint.safetensors"
+from fmstudio.training.saved import States
 
 
 @dataclass(frozen=True)
@@ -38,12 +32,13 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: Path,
+    states: States,
+    step: int,
     state: Checkpoint,
     parameters: Sequence[Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> None:
-    """Writes the state; the old file stays until the new one is safe on disk."""
+    """Saves the state after `step` steps; the one before stays."""
     tensors = {f"now/{name}": value for name, value in state.now.items()}
     tensors |= {f"best/{name}": value.clone() for name, value in state.best.items()}
     for index, parameter in enumerate(parameters):
@@ -54,32 +49,24 @@ def save_checkpoint(
         "waited": state.waited, "seconds": state.seconds,
         "points": [[p.name, p.step, p.value] for p in state.points],
     }  # fmt: skip
-    temporary = folder / f"{FILE}.tmp"
-    with temporary.open("wb") as file:
-        file.write(save(tensors, {"state": json.dumps(facts)}))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / FILE)
+    states.write(step, tensors, facts)
 
 
 def load_checkpoint(
-    folder: Path, parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer
+    states: States, parameters: Sequence[Tensor], optimizer: torch.optim.Optimizer
 ) -> Checkpoint | None:
-    """The state, with the optimizer put back (the weights are the caller's to put back).
-
-    None where there is no checkpoint.
-    """
-    if not (folder / FILE).is_file():
+    """The newest whole state, with the optimizer put back (the weights are the caller's to put
+    back). None where there is none."""
+    saved = states.newest()
+    if saved is None:
         return None
     tensors: dict[str, dict[str, Tensor]] = {"now": {}, "best": {}, "optimizer": {}}
-    with safe_open(folder / FILE, framework="pt") as file:
-        facts = json.loads(file.metadata()["state"])
-        for name in file.keys():  # noqa: SIM118
-            group, key = name.split("/", 1)
-            tensors[group][key] = file.get_tensor(name)
+    for name, value in saved.tensors.items():
+        group, key = name.split("/", 1)
+        tensors[group][key] = value
     for key, value in tensors["optimizer"].items():
         index, name = key.split("/")
         parameter = parameters[int(index)]
         optimizer.state[parameter][name] = value if name == "step" else value.to(parameter.device)
-    facts["points"] = tuple(Point(*point) for point in facts["points"])
+    facts = {**saved.facts, "points": tuple(Point(*point) for point in saved.facts["points"])}
     return Checkpoint(best=tensors["best"], now=tensors["now"], **facts)

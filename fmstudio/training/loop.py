@@ -29,6 +29,7 @@ from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_check
 from fmstudio.training.config import RunConfig
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.saved import States
 from fmstudio.training.stages import TUNING
 from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
@@ -102,7 +103,7 @@ class Loop:
     ) -> None:
         self.adapted, self.task, self.config, self.cases = adapted, task, config, cases
         self.train_part, self.validation_part, self.shift = train, validation, shift
-        self.unlearned, self.folder, self.reporter = unlearned, folder, reporter
+        self.unlearned, self.states, self.reporter = unlearned, States(folder), reporter
         self.told = "".join(f", {part}" for part in name.split(": ")[1:])
         self.device = adapted.device
         depth = frozen_depth(shared_model(adapted))
@@ -123,7 +124,8 @@ class Loop:
         self.steps_per_epoch = -(-len(train.ids) // config.cases_per_step)
 
     def run(self) -> Trained:
-        """Trains from the last checkpoint, or from the start, to the end; the best is loaded.
+        """Trains from the newest whole checkpoint, or from the start, to the end; the best is
+        loaded.
 
         Raises Stopped if asked to stop; the last finished epoch is on disk then.
         """
@@ -133,7 +135,8 @@ class Loop:
             losses = self._epoch(state)
             state = self._judge(state, losses, state.seconds + time.monotonic() - started)
             started = time.monotonic()
-            save_checkpoint(self.folder, state, self.parameters, self.optimizer)
+            step = state.epoch * self.steps_per_epoch
+            save_checkpoint(self.states, step, state, self.parameters, self.optimizer)
             self._report(state)
         load_trained_state(self.adapted, state.best)
         return Trained(
@@ -155,7 +158,7 @@ class Loop:
         return collate([self.cases.load(case_id, own) for case_id, own in pairs], self.device)
 
     def _start(self) -> Checkpoint:
-        state = load_checkpoint(self.folder, self.parameters, self.optimizer)
+        state = load_checkpoint(self.states, self.parameters, self.optimizer)
         if state is None:
             lost = self._validation_loss()[0]
             state = Checkpoint(best=trained_state(self.adapted), best_loss=lost)
@@ -263,14 +266,16 @@ class Loop:
 
     def _report(self, state: Checkpoint) -> None:
         self.reporter.points(state.new_points)
+        told = f"best validation loss {state.best_loss:.3f} after epoch {state.best_epoch}"
+        if self.told:
+            told = f"{self.told.removeprefix(', ')}: {told}"
         self.reporter.progress(
             Progress(
                 TUNING,
                 state.epoch / self.config.epochs,
                 state.epoch,
                 self.config.epochs,
-                message=f"{self.told.removeprefix(', ')}: ".removeprefix(": ")
-                + f"best validation loss {state.best_loss:.3f} after epoch {state.best_epoch}",
+                message=f"{self.states.remark} {told}".lstrip(),
             )
         )
 

@@ -9,7 +9,9 @@ stops early by itself on its own validation curve.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import math
 import os
 import time
@@ -30,6 +32,9 @@ from optuna.trial import TrialState, create_trial
 
 from fmstudio.errors import InputError
 from fmstudio.training.config import RunConfig
+from fmstudio.types import to_json
+
+log = logging.getLogger(__name__)
 
 FILE = "search.json"
 AT_RANDOM = 5  # trials, that of the settings themselves included, before the estimator has a say
@@ -168,10 +173,17 @@ def _spent(trials: Sequence[Trial]) -> float:
 
 
 def _read(path: Path, config: RunConfig) -> list[Trial]:
-    """The trials of an earlier start of this run."""
+    """The trials of an earlier start of this run; none if the file is damaged."""
     if not path.is_file():
         return []
-    kept = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        whole = kept.pop("sha256") == _sha256(kept)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        whole = False
+    if not whole:
+        log.warning("%s is damaged: the search starts anew.", path.name)
+        return []
     if kept["config"] != config.as_dict():
         raise InputError(
             f"The search kept in {path.parent.name} was made from other settings.",
@@ -185,7 +197,11 @@ def _write(path: Path, config: RunConfig, trials: Sequence[Trial]) -> None:
     partial = path.with_suffix(".tmp")
     kept = {"config": config.as_dict(), "trials": [asdict(trial) for trial in trials]}
     with partial.open("w", encoding="utf-8") as file:
-        json.dump(kept, file, indent=1, allow_nan=False)
+        json.dump({**kept, "sha256": _sha256(kept)}, file, indent=1, allow_nan=False)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def _sha256(kept: Mapping[str, Any]) -> str:
+    return hashlib.sha256(to_json(kept).encode()).hexdigest()

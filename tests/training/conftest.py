@@ -22,9 +22,11 @@ class Recorder:
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after, self.asked = stop_after, 0
         self.curve: dict[tuple[str, int], float] = {}
+        self.messages: list[str] = []
 
     def progress(self, progress: Progress) -> None:
         self.last = progress
+        self.messages.append(progress.message)
 
     def points(self, points: Sequence[Point]) -> None:
         self.curve |= {(p.name, p.step): p.value for p in points}

@@ -34,6 +34,7 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.finetune import finetune
 from fmstudio.training.reporter import Stopped
+from fmstudio.training.saved import FILES
 from tests.encoders.small import save_checkpoint
 from tests.training.conftest import Recorder, run_record
 
@@ -217,7 +218,7 @@ def test_adapting_the_encoders_too_trains_lora_in_the_checkpoint(seen, asked, se
 
     found = finetune(run, asked, seen, tmp_path, settings, Recorder())
 
-    state = load_file(tmp_path / "trunk-and-encoders" / "checkpoint.safetensors")
+    state = load_file(tmp_path / "trunk-and-encoders" / FILES[0])
     key = find_checkpoint("small-vit", settings).key
     trained = [
         value for name, value in state.items()

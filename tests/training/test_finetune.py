@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -16,9 +17,9 @@ from fmstudio.errors import BundleError, InputError, RunFailed
 from fmstudio.prediction.judge import judge
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.sandbox import Reader
-from fmstudio.training.checkpoint import FILE
 from fmstudio.training.finetune import finetune
 from fmstudio.training.reporter import Stopped
+from fmstudio.training.saved import FILES
 from fmstudio.types import Source, TaskSpec
 from tests.training.conftest import Recorder, run_record
 
@@ -153,8 +154,11 @@ def test_stock_peft_loads_the_adapter_onto_the_base(finished, settings):
     )
 
 
-@pytest.mark.parametrize("steps", [7, 20], ids=["on the first rung", "on the second"])
-def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path, steps):
+@pytest.mark.parametrize(
+    ("steps", "damaged"), [(7, None), (20, "trunk")],
+    ids=["on the first rung", "on the second, its newer state damaged"],
+)  # fmt: skip
+def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path, steps, damaged):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir(), broken.mkdir()
     run = run_record(epochs=4, batch_size=8)
@@ -163,6 +167,10 @@ def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_pat
 
     with pytest.raises(Stopped):
         finetune(run, project, light, broken, settings, Recorder(stop_after=steps))
+    if damaged:  # abuse row 20
+        saved = [broken / damaged / name for name in FILES]
+        newer = max(saved, key=lambda path: path.stat().st_mtime_ns)
+        newer.write_bytes(newer.read_bytes()[:-9] + bytes(9))
     resumed = Recorder()
     finetune(run, project, light, broken, settings, resumed)
 
@@ -170,21 +178,8 @@ def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_pat
     ours = load_file(whole / "adapter" / "adapter" / "adapter_model.safetensors")
     theirs = load_file(broken / "adapter" / "adapter" / "adapter_model.safetensors")
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-
-
-def test_a_half_written_checkpoint_does_not_replace_the_last_whole_one(
-    light, project, settings, tmp_path
-):
-    run = run_record(epochs=3, batch_size=8)
-    with pytest.raises(Stopped):
-        finetune(run, project, light, tmp_path, settings, Recorder(stop_after=7))
-    folder = tmp_path / "upper-trunk"
-    before = (folder / FILE).read_bytes()
-    (folder / f"{FILE}.tmp").write_bytes(before[: len(before) // 2])
-
-    finished = finetune(run, project, light, tmp_path, settings, Recorder())
-
-    assert finished.result["epochs"] <= 3 * 2
+    why = ", because the newer state is damaged" if damaged else ""
+    assert any(re.match(rf"Resumed from step \d+{why}\.", said) for said in resumed.messages)
 
 
 @pytest.mark.parametrize(
