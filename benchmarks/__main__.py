@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     predict,
     pretraining,
+    resealed,
     scanner,
     startup,
 )
@@ -39,6 +40,7 @@ PARTS = {
     "bases": bases,
     "scanner": scanner,
     "fuzz": fuzz,
+    "resealed": resealed,
 }
 
 

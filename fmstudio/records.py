@@ -94,7 +94,11 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class AdapterRecord:
-    """A fine-tuned adapter; its files lie in `adapters/<id>/`, laid out as in a bundle."""
+    """A fine-tuned adapter; its files lie in `adapters/<id>/`, laid out as in a bundle.
+
+    `sealed` is the SHA-256 of its manifest.json, and with it of every file; None for an adapter of
+    an earlier version of the studio.
+    """
 
     id: str
     project_id: int
@@ -103,6 +107,7 @@ class AdapterRecord:
     card: Mapping[str, Any]
     created_at: datetime
     aliases: tuple[str, ...] = ()
+    sealed: str | None = None
 
 
 @dataclass(frozen=True)

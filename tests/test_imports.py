@@ -54,6 +54,7 @@ SLOW = {"torch", "peft", "transformers", "sqlalchemy", "sklearn"}
 NOT_A_MODALITY = {
     ("fmstudio/ui/previews.py", "audio"),
     ("fmstudio/ui/previews.py", "video"),
+    ("fmstudio/adapters/schema.py", "notes"),
     ("fmstudio/evaluation/conformal.py", "notes"),
     ("fmstudio/evaluation/coverage.py", "notes"),
 }

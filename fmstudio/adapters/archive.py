@@ -40,13 +40,14 @@ REQUIRED = (
     "probes.safetensors",
 )
 OPTIONAL = ("trained_on.json",)
+SIGNATURE = "signature.json"
 PROCESSOR = re.compile(r"processors/[a-z0-9_]{1,64}\.json")
 SENT = "Ask for the file as the studio exported it, not packed again or changed."
 
 
 def belongs(name: str) -> bool:
     """True if a bundle may hold a file of this name."""
-    return name in REQUIRED + OPTIONAL or PROCESSOR.fullmatch(name) is not None
+    return name in (*REQUIRED, *OPTIONAL, SIGNATURE) or PROCESSOR.fullmatch(name) is not None
 
 
 def size_limit(name: str) -> int:
@@ -57,8 +58,11 @@ def size_limit(name: str) -> int:
 def read_folder(folder: Path) -> dict[str, bytes]:
     """The files of an adapter's folder by their names in a bundle.
 
-    Raises BundleError for a file that does not belong there, is too large or is a link.
+    Raises BundleError for a folder that is not there, and for a file that does not belong there, is
+    too large, is a link or cannot be read.
     """
+    if not folder.is_dir():
+        raise BundleError(f"The folder '{folder.name}' is gone.")
     found = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     files: dict[str, bytes] = {}
     for path in found:
@@ -67,8 +71,11 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             raise BundleError(
                 f"'{name}' does not belong into an adapter's folder.", hint="Move it elsewhere."
             )
-        _check_size(name, path.stat().st_size)
-        files[name] = path.read_bytes()
+        try:
+            _check_size(name, path.stat().st_size)
+            files[name] = path.read_bytes()
+        except OSError as fault:
+            raise BundleError(f"'{name}' cannot be read: {fault.strerror}.") from fault
     return files
 
 

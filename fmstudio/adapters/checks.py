@@ -77,7 +77,8 @@ def parse_json(name: str, content: bytes) -> Any:
 
 def refuse_code_keys(name: str, value: Any) -> None:
     """Raise BundleError if a key anywhere in `value` could make a library load foreign code."""
-    for inner in value.values() if isinstance(value, dict) else value:
+    inside = value.values() if isinstance(value, dict) else value
+    for inner in inside if isinstance(value, dict | list) else ():
         if isinstance(inner, dict | list):
             refuse_code_keys(name, inner)
     for key in value if isinstance(value, dict) else ():

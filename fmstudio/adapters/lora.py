@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import (
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
 from peft.utils import ModulesToSaveWrapper
+from safetensors.torch import load_file
 from torch import Tensor
 
 from fmstudio.contracts import discover
@@ -120,11 +127,18 @@ def save(adapted: Adapted, folder: Path) -> None:
 def load(folder: Path, settings: Settings) -> SharedModel:
     """The model of an adapter folder (laid out as a bundle), adapter merged, ready to predict.
 
-    Raises BundleError if the base or a checkpoint on this machine is another one, or the trees of
-    the task head point at what is not there.
+    Raises BundleError if the base or a checkpoint on this machine is another one, a tensor is
+    missing, unknown or of another shape than the model's, or the trees of the task head point at
+    what is not there.
     """
     base = load_base(folder / "config.json", settings)
-    adapted = PeftModel.from_pretrained(base, str(folder / "adapter"))
+    lora = LoraConfig.from_pretrained(str(folder / "adapter"))
+    lora.base_model_name_or_path = None  # PEFT compares it with a name that our models do not have
+    with torch.random.fork_rng(devices=[]):
+        adapted = get_peft_model(base, lora)
+    tensors = load_file(folder / "adapter" / "adapter_model.safetensors")
+    _check_tensors(get_peft_model_state_dict(adapted, save_embedding_layers=False), tensors)
+    set_peft_model_state_dict(adapted, tensors)
     model: SharedModel = adapted.merge_and_unload().eval()
     for name in model.config.trees:
         grown = model.task_head.trees[str(model.modalities.index(name))]
@@ -134,3 +148,20 @@ def load(folder: Path, settings: Settings) -> SharedModel:
                 hint="The bundle is damaged: ask for it again.",
             )
     return model
+
+
+def _check_tensors(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    """Raises BundleError, naming the first tensor that does not fit the model."""
+    for name in sorted(wanted.keys() | found.keys()):
+        if name not in found:
+            problem = "is missing"
+        elif name not in wanted:
+            problem = "is none of this model's"
+        elif wanted[name].shape != found[name].shape:
+            problem = f"has the shape {list(found[name].shape)}, not {list(wanted[name].shape)}"
+        else:
+            continue
+        raise BundleError(
+            f"'adapter/adapter_model.safetensors': the tensor '{name[:120]}' {problem}.",
+            hint="The adapter is damaged or was made by another version: ask for it again.",
+        )

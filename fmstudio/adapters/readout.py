@@ -48,6 +48,12 @@ class Readout:
         read = probabilities(task, logits + self.shift * self.temperature, self.temperature)
         return read * self.spread + self.centre if task.kind == "regression" else read
 
+    def labelled(self, task: TaskSpec, logits: np.ndarray) -> dict[str, float]:
+        """Logits (K) of one case as {label: probability}, or {target column: value}."""
+        output = np.atleast_1d(self.outputs(task, logits[None])[0])
+        found = np.array([1 - output[0], output[0]]) if task.kind == "binary" else output
+        return dict(zip(task.labels, map(float, found), strict=True))
+
 
 def distances(values: np.ndarray, mean: np.ndarray, scale: np.ndarray, seen: slice) -> np.ndarray:
     """How far inputs are from the training inputs: root mean square of the features `seen` of

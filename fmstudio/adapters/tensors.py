@@ -6,6 +6,8 @@ adapter without its head load in silence (format: github.com/huggingface/safeten
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -110,8 +112,35 @@ def _header(name: str, content: bytes) -> tuple[dict[str, Any], memoryview]:
         raise BundleError(
             f"The header of '{name}' is not a list of at most {MOST_TENSORS} tensors."
         )
-    header.pop("__metadata__", None)
+    told = header.pop("__metadata__", {})
+    if not isinstance(told, dict) or not all(isinstance(v, str) for v in told.values()):
+        raise BundleError(f"The metadata of '{name}' are not plain texts.")
     return header, memoryview(content)[8 + length :]
+
+
+def metadata(name: str, content: bytes) -> dict[str, str]:
+    """The metadata of a safetensors file that passed `check_tensors`."""
+    length = int.from_bytes(content[:8], "little")
+    found: dict[str, str] = parse_json(name, content[8 : 8 + length]).get("__metadata__", {})
+    return found
+
+
+def content_sha256(name: str, content: bytes) -> str:
+    """Of the tensors of a safetensors file by name, type, shape and place; not of its metadata."""
+    header, data = _header(name, content)
+    text = json.dumps(header, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode() + b"\n" + data).hexdigest()
+
+
+def with_metadata(name: str, content: bytes, added: Mapping[str, str]) -> bytes:
+    """The same file with more metadata, tensors untouched. Raises BundleError."""
+    header, data = _header(name, content)
+    told = {"__metadata__": dict(sorted({**metadata(name, content), **added}.items())), **header}
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (
+        -len(text) % 8
+    )  # the data begin at a multiple of 8 bytes, as the library has it
+    return len(text).to_bytes(8, "little") + text + data
 
 
 def _entry(said: str, entry: Any, types: Mapping[str, Any]) -> tuple[tuple[int, ...], int, int]:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fmstudio.adapters.schema import TrainedOn, checked
 from fmstudio.cohort.fingerprint import Contents
 from fmstudio.errors import BundleError
 
@@ -95,20 +96,11 @@ def _unpacked(packed: str | None) -> np.ndarray:
 
 def check(stored: Any) -> Mapping[str, Any]:
     """A foreign `trained_on.json`, if it is one. Raises BundleError, naming the field."""
-    if not isinstance(stored, dict) or stored.get("format") != FORMAT:
-        raise BundleError(f"'{FILE}' is not of a format that this studio reads.")
-    wanted = {"salt": str, "cases": int, "files": (str, type(None)), "rows": (str, type(None)),
-              "plain_rows": int}  # fmt: skip
-    for field, kind in wanted.items():
-        value = stored.get(field)
-        fits = isinstance(value, kind) and not isinstance(value, bool)  # type: ignore[arg-type]
-        if fits and field in ("files", "rows"):
-            fits = value is None or _is_packed(value)
-        elif fits:
-            fits = value >= 0 if isinstance(value, int) else len(value) == 32
-        if not fits:
+    found = checked(FILE, stored, TrainedOn)
+    for field, value in (("files", found.files), ("rows", found.rows)):
+        if value is not None and not _is_packed(value):
             raise BundleError(f"'{FILE}' has no possible '{field}'.")
-    return stored
+    return found.model_dump()
 
 
 def _is_packed(text: str) -> bool:

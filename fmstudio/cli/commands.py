@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
-from fmstudio.cli import text
+from fmstudio.cli import keys, text
 from fmstudio.cli.judgement import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
@@ -342,19 +342,27 @@ def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:
     return adapter, f"{project.name}/{args.alias} is now {adapter.id}."
 
 
+def adapter_renew(studio: Studio, args: argparse.Namespace) -> Answer:
+    adapter = studio.renew_adapter(args.adapter)
+    return adapter, f"{adapter.id} is sealed as this version of the studio seals adapters."
+
+
 def adapter_compare(studio: Studio, args: argparse.Namespace) -> Answer:
     found = studio.compare([args.first, args.second])
     return found, comparison_text(found)
 
 
 def export(studio: Studio, args: argparse.Namespace) -> Answer:
-    path = studio.export(args.adapter, args.file)
-    return {"adapter": args.adapter, "file": str(path)}, f"Wrote {path}."
+    path = studio.export(args.adapter, args.file, args.sign_as)
+    key = studio.key()
+    data = {"adapter": args.adapter, "file": str(path), "signed_with": key and key.fingerprint}
+    return data, f"Wrote {path}." + (f" Signed by {key.name}." if key else "")
 
 
 def verify(studio: Studio, args: argparse.Namespace) -> Answer:
     facts = studio.verify(args.file)
-    return facts, f"{args.file.name} is whole, and its stored cases replay."
+    told = f"{args.file.name} is whole, and its stored cases replay."
+    return facts, f"{told} {keys.signer_text(facts['signer'])}"
 
 
 def import_bundle(studio: Studio, args: argparse.Namespace) -> Answer:

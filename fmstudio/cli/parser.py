@@ -8,7 +8,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fmstudio.cli import commands
+from fmstudio.cli import commands, keys
 from fmstudio.contracts import KINDS, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
@@ -47,6 +47,7 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
     _add_run(commands_of)
     _add_use(commands_of, modalities)
     _add_adapter(commands_of)
+    _add_key(commands_of)
     _command(commands_of, "audit", commands.audit, "show the event log and check its chain")
     return parser
 
@@ -282,6 +283,9 @@ def _add_adapter(commands_of: Any) -> None:
     alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
     alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
+    renew = _command(group, "renew", commands.adapter_renew,
+                     "seal an adapter of an earlier version as this one does")  # fmt: skip
+    renew.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     compare = _command(group, "compare", commands.adapter_compare,
                        "compare two adapters on the same held-out patients")  # fmt: skip
     compare.add_argument("first", metavar="A", help=ADAPTER_HELP)
@@ -289,11 +293,27 @@ def _add_adapter(commands_of: Any) -> None:
     export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
     export.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     export.add_argument("file", metavar="FILE.zip", type=Path)
+    export.add_argument("--sign-as", metavar="NAME", help="sign it; makes a key if there is none")
     verify = _command(commands_of, "verify", commands.verify, "check a bundle without importing it")
     verify.add_argument("file", metavar="FILE.zip", type=Path)
     take = _command(commands_of, "import", commands.import_bundle, "take a bundle in")
     take.add_argument("file", metavar="FILE.zip", type=Path)
     take.add_argument("--project", metavar="NAME", help="where it goes (default: as in its card)")
+
+
+def _add_key(commands_of: Any) -> None:
+    group = _group(commands_of, "key", "keys that sign bundles")
+    make = _command(group, "make", keys.make, "make this studio's key")
+    make.add_argument("--name", metavar="NAME", required=True, help="who signs")
+    show = _command(group, "show", keys.show, "show this studio's key")
+    show.add_argument("file", metavar="FILE.pem", type=Path, nargs="?",
+                      help="write the public key there, to give away")  # fmt: skip
+    _command(group, "list", keys.listing, "list the keys that you trust")
+    trust = _command(group, "trust", keys.trust, "trust a colleague's key")
+    trust.add_argument("key", metavar="FILE_OR_FINGERPRINT")
+    trust.add_argument("--name", metavar="NAME", required=True, help="whose it is")
+    distrust = _command(group, "distrust", keys.distrust, "trust a key no longer")
+    distrust.add_argument("key", metavar="FINGERPRINT")
 
 
 def value_of(text: str) -> tuple[str, str]:

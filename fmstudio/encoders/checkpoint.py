@@ -158,8 +158,13 @@ def inspect(folder: Path, kind: str | None = None) -> Checkpoint:
         given["model_type"], name, kind, config["width"],
         sum(weight.numel() for weight in network.parameters()),
         sum((folder / file).stat().st_size for file in files),
-        config, hashes, hashlib.sha256(to_json(sorted(hashes.items())).encode()).hexdigest(),
+        config, hashes, one_hash(hashes),
     )  # fmt: skip
+
+
+def one_hash(files: Mapping[str, str]) -> str:
+    """One SHA-256 over the sorted names and hashes of a checkpoint's files."""
+    return hashlib.sha256(to_json(sorted(files.items())).encode()).hexdigest()
 
 
 def _sha256(path: Path) -> str:

@@ -8,15 +8,20 @@ untrained weights, for comparison; others lie in the home folder under bases/.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fmstudio.errors import NotFound
+from fmstudio.errors import BundleError, NotFound
+from fmstudio.model.hashes import sha256
 from fmstudio.settings import Settings
 
+log = logging.getLogger(__name__)
+
 EMBEDDED, RANDOM = "embedded", "random"
+FILES = ("config.json", "model.safetensors", "tokenizer.json")  # what a model is built from
 _SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "base"
 
 
@@ -50,30 +55,83 @@ def base_folder(name: str, settings: Settings) -> Path:
 
 
 def _info(folder: Path) -> BaseInfo:
-    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    kinds = tuple(json.loads((folder / "config.json").read_text(encoding="utf-8"))["encoders"])
-    return BaseInfo(
-        card["name"], card["title"], card["sha256"], card["parameters"], card["size_mb"],
-        card["licence"], card["description"], kinds, card,
-    )  # fmt: skip
+    """Raises BundleError for a card or config that is damaged."""
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return BaseInfo(
+            card["name"], card["title"], card["sha256"], card["parameters"], card["size_mb"],
+            card["licence"], card["description"], tuple(config["encoders"]), card,
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise BundleError(
+            f"The base '{folder.name}' is damaged: its card.json or config.json cannot be read.",
+            hint=_again(folder.name),
+        ) from fault
 
 
 def list_bases(settings: Settings) -> list[BaseInfo]:
-    """The embedded base, the random one, and those in the home folder by name."""
+    """The embedded base, the random one, and those in the home folder by name; without a damaged
+    one, which `base_info` names."""
     embedded = _info(_SHIPPED)
     untrained = BaseInfo(
         RANDOM, "Untrained weights", "", embedded.parameters, 0.0, embedded.licence,
         "The embedded architecture with random weights: what a base must beat to be worth having.",
         embedded.kinds, {},
     )  # fmt: skip
-    added = sorted((settings.home / "bases").glob("*/card.json"))
-    return [embedded, untrained, *(_info(card.parent) for card in added)]
+    added = []
+    for card in sorted((settings.home / "bases").glob("*/card.json")):
+        try:
+            added.append(_info(card.parent))
+        except BundleError as fault:
+            log.warning("%s", fault.message)
+    return [embedded, untrained, *added]
 
 
 def base_info(name: str, settings: Settings) -> BaseInfo:
     """One base.
 
-    Raises NotFound if there is none of that name.
+    Raises NotFound if there is none of that name, BundleError if its card is damaged.
     """
-    base_folder(name, settings)
-    return next(info for info in list_bases(settings) if info.name == name)
+    folder = base_folder(name, settings)
+    found = next((info for info in list_bases(settings) if info.name == name), None)
+    return _info(folder) if found is None else found
+
+
+def base_files(name: str, settings: Settings) -> dict[str, str]:
+    """SHA-256 of the files that a base's model is built from, by name.
+
+    Raises NotFound for an unknown base, BundleError for a file that is not there.
+    """
+    folder = base_folder(name, settings)
+    return {
+        file: _sha256_of(name, folder, file)
+        for file in FILES if not (name == RANDOM and file.endswith(".safetensors"))
+    }  # fmt: skip
+
+
+def check_base(name: str, files: Mapping[str, str], settings: Settings) -> None:
+    """Raises BundleError, naming the file, if a base's files here are not these; NotFound if it is
+    not here at all."""
+    folder = base_folder(name, settings)
+    for file, expected in files.items():
+        if _sha256_of(name, folder, file) != expected:
+            raise BundleError(
+                f"'{file}' of the base '{name}' is not the one that the adapter was made with.",
+                hint=_again(name),
+            )
+
+
+def _sha256_of(name: str, folder: Path, file: str) -> str:
+    try:
+        return sha256(folder / file)
+    except OSError as fault:
+        raise BundleError(
+            f"'{file}' of the base '{name}' cannot be read: {fault.strerror}.", hint=_again(name)
+        ) from fault
+
+
+def _again(name: str) -> str:
+    if name in (EMBEDDED, RANDOM, _SHIPPED.name):
+        return "Install the studio again: this base comes with it."
+    return f"Copy the folder bases/{name} again from where it is whole, or make the base anew."

@@ -7,21 +7,24 @@ cost is in its card, for the estimate of a fine-tuning run.
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import re
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from fmstudio.encoders.checkpoint import one_hash
 from fmstudio.errors import BundleError, InputError, NotFound, ResourceError
+from fmstudio.model.hashes import sha256
 from fmstudio.model.memory import check_free, weights_mb
 from fmstudio.settings import Settings
+
+log = logging.getLogger(__name__)
 
 CARD = "card.json"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -96,14 +99,22 @@ def checkpoint_folder(name: str, settings: Settings) -> Path:
 
 def list_checkpoints(settings: Settings) -> list[CheckpointInfo]:
     """All kept checkpoints by name."""
-    cards = sorted((settings.home / "checkpoints").glob(f"[!.]*/{CARD}"))
-    return [_read(card) for card in cards]
+    found = (_read(c) for c in sorted((settings.home / "checkpoints").glob(f"[!.]*/{CARD}")))
+    return [info for info in found if info is not None]
 
 
-def _read(card: Path) -> CheckpointInfo:
-    values = json.loads(card.read_text(encoding="utf-8"))
+def _read(card: Path) -> CheckpointInfo | None:
+    """The card of a kept checkpoint; None, said in the log, for one that is damaged."""
     known = {item.name for item in fields(CheckpointInfo)}
-    return CheckpointInfo(**{name: value for name, value in values.items() if name in known})
+    try:
+        values = json.loads(card.read_text(encoding="utf-8"))
+        info = CheckpointInfo(**{name: value for name, value in values.items() if name in known})
+        whole = info.name == card.parent.name and info.sha256 == one_hash(info.files)
+    except (OSError, ValueError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        log.warning("The card of the checkpoint '%s' is damaged.", card.parent.name)
+    return info if whole else None
 
 
 def find_checkpoint(name_or_id: str, settings: Settings) -> CheckpointInfo:
@@ -269,8 +280,14 @@ def check_unchanged(info: CheckpointInfo, folder: Path) -> None:
             raise BundleError(
                 f"The checkpoint '{info.name}' lacks its file '{name}'.", hint=_again(info)
             )
-        facts = path.stat()
-        if _sha256(path, facts.st_size, facts.st_mtime_ns) != expected:
+        try:
+            whole = sha256(path) == expected
+        except OSError as fault:
+            raise BundleError(
+                f"'{name}' of the checkpoint '{info.name}' cannot be read: {fault.strerror}.",
+                hint=_again(info),
+            ) from fault
+        if not whole:
             raise BundleError(
                 f"'{name}' of the checkpoint '{info.name}' was changed since it was added.",
                 hint=_again(info),
@@ -288,10 +305,3 @@ def _whole(info: CheckpointInfo, settings: Settings) -> bool:
 
 def _again(info: CheckpointInfo) -> str:
     return f"Add it again, which makes it whole: `{info.how_to_get}`."
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    """Of a file; read once a process as long as size and time stay the same."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from fmstudio.contracts import discover, pipeline
 from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import BundleError, InputError
-from fmstudio.model.bases import RANDOM, base_folder
+from fmstudio.model.bases import RANDOM, base_files, base_folder, base_info
 from fmstudio.model.checkpoints import (
     SMALLER,
     check_kind,
@@ -69,8 +69,23 @@ def task_config(
         width=stored["width"], heads=stored["heads"], depth=stored["depth"],
         readings=stored.get("readings", 0), whole=stored.get("whole", 0),
         encoders=used, routes=routes, outputs=outputs, sketches=_sketches(used, routes),
-        base=base, base_sha256=weights_sha256(base, settings),
+        base=base, base_sha256=_known_weights(base, settings),
     )  # fmt: skip
+
+
+def _known_weights(base: str, settings: Settings) -> str:
+    """SHA-256 of a base's weights, if they are those that its card was written for.
+
+    Raises BundleError.
+    """
+    here, known = weights_sha256(base, settings), base_info(base, settings).sha256
+    if known not in ("", here):
+        raise BundleError(
+            f"The weights of the base '{base}' have SHA-256 {here[:12]}…, and its card says "
+            f"{known[:12]}…: they were changed or are damaged.",
+            hint="Copy the base's folder again from where it is whole.",
+        )
+    return here
 
 
 def _sketches(encoders: Mapping[str, Any], routes: Mapping[str, str]) -> dict[str, int]:
@@ -89,8 +104,7 @@ def weights_sha256(base: str, settings: Settings) -> str:
     if base == RANDOM:
         recipe = (folder / "config.json").read_bytes() + f"seed {RANDOM_SEED}".encode()
         return hashlib.sha256(recipe).hexdigest()
-    with (folder / "model.safetensors").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return base_files(base, settings)["model.safetensors"]
 
 
 def load_base(

@@ -9,6 +9,7 @@ import numpy as np
 
 from fmstudio.types import ModalityInput
 
+MOST_TABLES = 64
 WORDS = ("seen", "for", "cough", "and", "chest", "pain", "two", "days", "without", "fever")
 
 
@@ -41,17 +42,30 @@ def _made_up_series(
     return ModalityInput("series", values, np.ones(values.shape, bool), facts)
 
 
-def _made_up_table(
+def made_up_tables(
     features: Mapping[str, Mapping[str, Any]], draw: np.random.Generator
+) -> list[ModalityInput]:
+    """Made-up tables that show every number at both ends and between, and every category's words
+    (of the longest lists, the first MOST_TABLES)."""
+    words = max((len(known.get("categories") or ()) for known in features.values()), default=0)
+    return [
+        _made_up_table(features, draw, row) for row in range(min(max(3, words), MOST_TABLES))
+    ]  # fmt: skip
+
+
+def _made_up_table(
+    features: Mapping[str, Mapping[str, Any]], draw: np.random.Generator, row: int = 2
 ) -> ModalityInput:
+    """The table number `row`: low ends, high ends, then anything between."""
     values = np.zeros(len(features), np.float32)
     categories: list[str | None] = []
-    for row, known in enumerate(features.values()):
-        if "quantiles" in known:
-            values[row] = draw.uniform(known["quantiles"][0], known["quantiles"][-1])
+    for place, known in enumerate(features.values()):
+        if known.get("quantiles"):
+            low, high = known["quantiles"][0], known["quantiles"][-1]
+            values[place] = (low, high)[row] if row < 2 else draw.uniform(low, high)
             categories.append(None)
         else:
-            categories.append(str(draw.choice(known["categories"])))
+            categories.append(str(known["categories"][row % len(known["categories"])]))
     facts = {
         "names": list(features), "units": [""] * len(features), "categories": categories,
         "seconds": [None] * len(features),

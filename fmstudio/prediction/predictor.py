@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from fmstudio.adapters.installed import stamps, whole
 from fmstudio.adapters.lora import load
-from fmstudio.adapters.processor import read_processors
-from fmstudio.adapters.readout import Readout, distances
+from fmstudio.adapters.readout import distances
 from fmstudio.contracts import in_words, pipeline
-from fmstudio.errors import InputError, StudioError
+from fmstudio.errors import BundleError, InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.evaluation.metrics import headline, proven
 from fmstudio.model.batching import collate
-from fmstudio.model.shared import token_means
+from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.prediction.combination import doubt
 from fmstudio.prediction.contributions import contributions
 from fmstudio.prediction.expected import expectations
@@ -27,23 +26,33 @@ from fmstudio.prediction.values import Checked, checked
 from fmstudio.preparation.threads import one_thread
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
-from fmstudio.types import Prediction, Prepared, Source, TaskSpec
+from fmstudio.types import Prediction, Prepared, Source
 
 
 class Predictor:
-    """An adapter's model, processors and readout, loaded once.
+    """An adapter's model, processors and readout, loaded once from files that are as they were
+    sealed.
 
-    Raises BundleError if the base on this machine is not the adapter's.
+    Raises BundleError, naming the file, if any is not, or the base on this machine is not the
+    adapter's.
     """
 
-    def __init__(self, adapter_id: str, folder: Path, settings: Settings, reader: Reader) -> None:
+    def __init__(
+        self, adapter_id: str, folder: Path, settings: Settings, reader: Reader,
+        sealed: str | None = None,
+    ) -> None:  # fmt: skip
         self.adapter_id, self.settings, self.reader = adapter_id, settings, reader
-        self.card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        self.task = TaskSpec.from_dict(self.card["task"])
-        self.model = load(folder, settings)
-        stored = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-        self.readout = Readout.from_dict(stored)
-        self.processors = read_processors(folder)
+        self._folder = folder
+        self._contents = whole(folder, settings, sealed)
+        self._stamps = stamps(folder, self._contents, settings)
+        self.card, self.task = self._contents.card, self._contents.task
+        self.readout, self.processors = self._contents.readout, self._contents.processors
+        self.model = _loaded(folder, settings)
+        if self.stale:
+            raise BundleError(
+                f"The files of the adapter {adapter_id} were changed while they were read.",
+                hint="Try again once nothing else works on them.",
+            )
         self.expected = {
             name: expectations(pipeline(name), one.state.get("features") or one.state.get(
                 "channels") or {})
@@ -53,6 +62,15 @@ class Predictor:
         self.preparers = {
             name: processor.preparer(base, settings) for name, processor in self.processors.items()
         }
+
+    @property
+    def stale(self) -> bool:
+        """True if a file of the adapter, of its base or checkpoints was touched since it was read.
+
+        A look at sizes and times, which costs less than a millisecond.
+        """
+        now = stamps(self._folder, self._contents, self.settings)
+        return now is None or now != self._stamps
 
     @property
     def modalities(self) -> list[str]:
@@ -219,3 +237,14 @@ class Predictor:
         cases = self.card["n"]["validation"]
         few = f"Calibrated on only {cases} cases: the probability is rough."
         return [few] if cases < 30 else []
+
+
+def _loaded(folder: Path, settings: Settings) -> SharedModel:
+    """The model of files that were whole a moment ago; one that is gone since is told as such."""
+    try:
+        return load(folder, settings)
+    except OSError as fault:
+        raise BundleError(
+            f"The files of the adapter {folder.name} are gone: {fault.strerror}.",
+            hint="It was deleted meanwhile. Choose another adapter.",
+        ) from fault

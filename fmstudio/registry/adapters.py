@@ -40,12 +40,15 @@ class Adapters(Database):
 
     def add_adapter(
         self, adapter_id: str, project_id: int, run_id: str | None, name: str,
-        card: Mapping[str, Any],
+        card: Mapping[str, Any], sealed: str | None = None,
     ) -> AdapterRecord:  # fmt: skip
-        """Register an adapter whose files are in place. Raises InputError if the id is taken."""
+        """Register an adapter whose files are in place; `sealed` is the SHA-256 of its manifest.
+
+        Raises InputError if the id is taken.
+        """
         with self.writing() as session:
             project = find_project(session, project_id)
-            place_adapter(session, adapter_id, project.id, run_id, name, card)
+            place_adapter(session, adapter_id, project.id, run_id, name, card, sealed)
             return _records(session, [_find(session, adapter_id)])[0]
 
     def adapter(self, reference: str) -> AdapterRecord:
@@ -74,6 +77,14 @@ class Adapters(Database):
         with self.writing() as session:
             row = _find(session, adapter_id)
             _point(session, row.project_id, alias, row.id)
+            return _records(session, [row])[0]
+
+    def seal_adapter(self, adapter_id: str, sealed: str) -> AdapterRecord:
+        """Keep the seal of an adapter whose files were sealed anew or made whole."""
+        with self.writing() as session:
+            row = _find(session, adapter_id)
+            row.sealed = sealed
+            log_event(session, "adapter sealed", row.id, {"sha256": sealed})
             return _records(session, [row])[0]
 
     def keep_held_out(self, adapter_id: str, content: Mapping[str, Any]) -> None:
@@ -136,7 +147,7 @@ def new_id(session: Session, noun: str) -> str:
 
 def place_adapter(
     session: Session, adapter_id: str, project_id: int, run_id: str | None, name: str,
-    card: Mapping[str, Any],
+    card: Mapping[str, Any], sealed: str | None = None,
 ) -> None:  # fmt: skip
     """Write an adapter's row in the session's transaction. Raises InputError if the id is taken."""
     assert _ID.fullmatch(adapter_id), f"'{adapter_id}' cannot be an adapter's id"
@@ -147,7 +158,7 @@ def place_adapter(
     session.add(
         Adapter(
             id=adapter_id, project_id=project_id, run_id=run_id, card=dict(card),
-            name=checked_name(name, "adapter"),
+            name=checked_name(name, "adapter"), sealed=sealed,
         )
     )  # fmt: skip
     log_event(session, "adapter added", adapter_id, {"project": project_id, "run": run_id})

@@ -181,15 +181,16 @@ class Runs(Database):
     def finish_run(
         self, run_id: str, result: Mapping[str, Any], adapter_id: str, name: str,
         card: Mapping[str, Any], held_out: Mapping[str, Any] | None = None,
+        sealed: str | None = None,
     ) -> RunRecord:  # fmt: skip
         """Register the adapter whose files are in place, and finish its run, all or nothing.
 
         A project's first adapter becomes its champion, later ones its candidate. `held_out` are its
-        answers to held-out cases.
+        answers to held-out cases, `sealed` the SHA-256 of its manifest.
         """
         with self.writing() as session:
             row = _find(session, run_id)
-            place_adapter(session, adapter_id, row.project_id, run_id, name, card)
+            place_adapter(session, adapter_id, row.project_id, run_id, name, card, sealed)
             first_alias(session, row.project_id, adapter_id)
             session.flush()
             if held_out is not None:

@@ -167,11 +167,13 @@ class Adapter(Table):
     name: Mapped[str]
     card: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    sealed: Mapped[str | None]  # SHA-256 of its manifest.json
 
     def record(self, aliases: tuple[str, ...]) -> AdapterRecord:
         return AdapterRecord(
-            self.id, self.project_id, self.run_id, self.name, self.card, self.created_at, aliases
-        )
+            self.id, self.project_id, self.run_id, self.name, self.card, self.created_at, aliases,
+            self.sealed,
+        )  # fmt: skip
 
 
 class Alias(Table):

@@ -8,6 +8,7 @@ waits next.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import os
 import sys
@@ -149,10 +150,12 @@ def _finish_base(settings: Settings, registry: Registry, run_id: str, done: Pret
 def _finish(settings: Settings, registry: Registry, run_id: str, done: Done) -> None:
     """Files first, rows second: a row never points to files that are not there."""
     adapter_id = registry.new_adapter_id()
-    place_folder(done.adapter_folder, settings.folder("adapters") / adapter_id)
+    folder = settings.folder("adapters") / adapter_id
+    place_folder(done.adapter_folder, folder)
+    sealed = hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
     result = done.result | {"run": run_id, "adapter": adapter_id, "status": "finished"}
     held_out = done.held_out.as_dict()
-    registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card, held_out)
+    registry.finish_run(run_id, result, adapter_id, done.card["name"], done.card, held_out, sealed)
 
 
 def _leave(registry: Registry, run_id: str, pid: int, **changes: str) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import AdapterRecord
 from fmstudio.studio import exchange, uploads
-from fmstudio.studio.training import Training
+from fmstudio.studio.keys import Keys
+
+if TYPE_CHECKING:
+    from fmstudio.adapters.contents import Contents
 
 
-class Adapters(Training):
+class Adapters(Keys):
     """Adapters and bundles."""
 
     def adapters(self, project: str | int | None = None) -> list[AdapterRecord]:
@@ -25,6 +28,12 @@ class Adapters(Training):
         """Where an adapter's files lie."""
         return self.settings.folder("adapters") / adapter_id
 
+    def contents(self, adapter: AdapterRecord) -> Contents:
+        """What an adapter's files say. Raises BundleError if one is not as it was sealed."""
+        from fmstudio.adapters.installed import whole
+
+        return whole(self.adapter_folder(adapter.id), self.settings, adapter.sealed)
+
     def set_alias(self, ref: str, alias: str) -> AdapterRecord:
         """Give an adapter an alias, taking it from the one of the same project that had it."""
         return self.registry.set_alias(self.adapter(ref).id, alias)
@@ -36,13 +45,29 @@ class Adapters(Training):
         self._loaded.forget(adapter.id)
         uploads.remove([self.adapter_folder(adapter.id)])
 
-    def export(self, ref: str, target: Path) -> Path:
-        """Write an adapter as a bundle that anyone can verify. Raises InputError."""
-        return exchange.export(self, self.adapter(ref), Path(target))
+    def export(self, ref: str, target: Path, sign_as: str | None = None) -> Path:
+        """Write an adapter as a bundle that anyone can verify, signed if this studio has a key.
+
+        `sign_as` makes the key of that name where there is none. Raises InputError.
+        """
+        adapter = self.adapter(ref)
+        if sign_as is not None and self.key() is None:
+            self.make_key(sign_as)
+        return exchange.export(self, adapter, Path(target))
 
     def verify(self, archive: Path) -> dict[str, Any]:
-        """Check a bundle and replay its stored cases. Raises BundleError, naming what is wrong."""
-        return exchange.verify(Path(archive), self.settings)
+        """Check a bundle, who signed it, and replay its stored cases.
+
+        Raises BundleError, naming what is wrong.
+        """
+        return exchange.verify(self, Path(archive))
+
+    def renew_adapter(self, ref: str) -> AdapterRecord:
+        """Seal an adapter of an earlier version of the studio as the present one does.
+
+        Raises InputError for an adapter that needs none, BundleError for a damaged one.
+        """
+        return exchange.renew(self, self.adapter(ref))
 
     def import_bundle(self, archive: Path, project: str | int | None = None) -> AdapterRecord:
         """Take a bundle in, if it is whole and its stored cases replay. Raises BundleError.

@@ -37,7 +37,11 @@ class Answers(Values):
     def predictor(self, ref: str) -> Predictor:
         """The loaded model of an adapter; the most recent ones stay in memory."""
         adapter = self.adapter(ref)
-        return self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
+        return self._predictor(adapter)
+
+    def _predictor(self, adapter: AdapterRecord) -> Predictor:
+        folder = self.adapter_folder(adapter.id)
+        return self._loaded.predictor(adapter.id, folder, adapter.sealed)
 
     def predict(
         self, adapter_ref: str, sources: Sources, case_id: str = "case", must_keep: bool = False
@@ -59,7 +63,7 @@ class Answers(Values):
         moment = self.registry.project(adapter.project_id).task.moment
         if moment is not None:
             given = {m: _until(sources, moment) for m, sources in given.items()}
-        predictor = self._loaded.predictor(adapter.id, self.adapter_folder(adapter.id))
+        predictor = self._predictor(adapter)
         prediction = predictor.predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
         kept = (prediction.adapter, case_id, hashes, prediction.as_dict())

@@ -74,11 +74,16 @@ class Catalogue(Adapters):
         return [*bases, *kept]
 
     def entry(self, name: str) -> Entry:
-        """A base or encoder by its name, or an encoder by its id. Raises NotFound."""
+        """A base or encoder by its name, or an encoder by its id.
+
+        Raises NotFound; BundleError for a base whose card is damaged.
+        """
         known = self.catalogue()
         for found in known:
             if name in (found.name, found.id):
                 return found
+        if (self.settings.home / "bases" / name / "card.json").is_file():
+            self.base(name)
         raise NotFound(
             f"There is neither a base nor an encoder '{name}'.",
             hint=f"Use one of: {', '.join(found.name for found in known)}.",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.errors import InputError, NotFound
+from fmstudio.errors import BundleError, InputError, NotFound
 from fmstudio.records import AdapterRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
@@ -16,6 +15,7 @@ from fmstudio.studio.tasks import task_of
 from fmstudio.types import TaskSpec
 
 if TYPE_CHECKING:
+    from fmstudio.adapters.contents import Contents
     from fmstudio.studio.adapters import Adapters
 
 
@@ -26,49 +26,62 @@ def export(studio: Adapters, adapter: AdapterRecord, target: Path) -> Path:
     if target.suffix.lower() != ".zip":
         raise InputError(f"'{target.name}' does not end in .zip.", hint="Name a file like a.zip.")
     uploads.check_folder_of(target)
-    bundle.export(studio.adapter_folder(adapter.id), target)
+    studio.contents(adapter)
+    bundle.export(studio.adapter_folder(adapter.id), target, studio.signing_key())
     studio.registry.record("adapter exported", adapter.id)
     return target
 
 
-def verify(archive: Path, settings: Settings) -> dict[str, Any]:
-    """Check a bundle's structure and replay its stored cases. Raises BundleError."""
-    temp = uploads.temp_folder(settings)
+def verify(studio: Adapters, archive: Path) -> dict[str, Any]:
+    """Check a bundle, replay its stored cases, say who signed it. Raises BundleError."""
+    temp = uploads.temp_folder(studio.settings)
     try:
-        facts = _unpacked(archive, temp / "bundle", settings)
+        contents, difference = _unpacked(archive, temp / "bundle", studio.settings)
     finally:
         uploads.remove([temp])
+    facts = contents.facts() | {"largest_difference": difference}
+    facts["signer"] = studio.signer(contents.signer)
     return {"file": archive.name, "whole": True, **facts}
 
 
-def _unpacked(archive: Path, folder: Path, settings: Settings) -> dict[str, Any]:
-    """Unpack a bundle whose files, base and stored cases are all as they should be."""
+def _unpacked(archive: Path, folder: Path, settings: Settings) -> tuple[Contents, float]:
+    """Unpack a bundle whose files, base and stored cases are all as they should be: its contents,
+    and the largest difference of any stored answer."""
     if not archive.is_file():
         raise NotFound(f"There is no file {archive.name}.", hint="Check its name and folder.")
     load_libraries()
     from fmstudio.adapters import bundle
     from fmstudio.adapters.probes import replay
-    from fmstudio.model.bases import list_bases
+    from fmstudio.model.bases import check_base, list_bases
 
     here = {base.name: base.sha256 for base in list_bases(settings) if base.sha256}
-    facts = bundle.unpack(archive, folder, here)
-    return facts | {"largest_difference": replay(folder, settings)}
+    contents = bundle.unpack(archive, folder, here)
+    base = contents.manifest["base"]
+    check_base(base["name"], base["files"], settings)
+    return contents, replay(folder, settings)
 
 
 def take_in(studio: Adapters, archive: Path, project: str | int | None) -> AdapterRecord:
-    """Unpack, check, replay and register a bundle; nothing stays if any of it fails."""
+    """Unpack, check, replay and register a bundle; nothing stays if any of it fails.
+
+    A bundle that the project has already is not taken in twice: it makes that adapter whole again
+    if a file of it is damaged or gone.
+    """
     settings, registry = studio.settings, studio.registry
     uploads.check_free_disk(settings)
     temp = uploads.temp_folder(settings)
     try:
-        _unpacked(archive, temp / "bundle", settings)
-        card = json.loads((temp / "bundle" / "card.json").read_text(encoding="utf-8"))
+        contents, _ = _unpacked(archive, temp / "bundle", settings)
+        card = contents.card
         target = _project_for(studio, card, project)
+        for known in registry.adapters(target.id):
+            if known.sealed == contents.sealed:
+                return _made_whole(studio, known, temp)
         adapter_id = registry.new_adapter_id()
         folder = studio.adapter_folder(adapter_id)
         shutil.move(temp / "bundle", folder)
         try:
-            registry.add_adapter(adapter_id, target.id, None, card["name"], card)
+            registry.add_adapter(adapter_id, target.id, None, card["name"], card, contents.sealed)
         except BaseException:
             uploads.remove([folder])
             raise
@@ -77,6 +90,28 @@ def take_in(studio: Adapters, archive: Path, project: str | int | None) -> Adapt
     if not any("champion" in other.aliases for other in registry.adapters(target.id)):
         registry.set_alias(adapter_id, "champion")
     return registry.adapter(adapter_id)
+
+
+def renew(studio: Adapters, adapter: AdapterRecord) -> AdapterRecord:
+    """Seal an adapter of the format before anew, and keep the seal."""
+    load_libraries()
+    from fmstudio.adapters.renew import renew as renewed
+
+    contents = renewed(studio.adapter_folder(adapter.id), studio.settings)
+    return studio.registry.seal_adapter(adapter.id, contents.sealed)
+
+
+def _made_whole(studio: Adapters, known: AdapterRecord, temp: Path) -> AdapterRecord:
+    """The adapter of the same bundle, its files replaced if any is not as it was sealed."""
+    folder = studio.adapter_folder(known.id)
+    try:
+        studio.contents(known)
+    except BundleError:
+        if folder.exists():
+            folder.rename(temp / "damaged")
+        shutil.move(temp / "bundle", folder)
+        studio.registry.record("adapter made whole", known.id)
+    return known
 
 
 def _project_for(studio: Adapters, card: dict[str, Any], ref: str | int | None) -> ProjectRecord:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,20 +57,22 @@ class Judgements(Answers):
         Raises as `held_out` does; InputError for a manifest without labels, usable or new cases.
         """
         adapter = self.adapter(ref)
+        conformal = self.contents(adapter).readout.conformal
         if manifest is not None:
             held, found = self._of_manifest(adapter, Path(manifest))
             told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
-            return self._judge(adapter, held) | told
+            return self._judge(adapter, held, conformal) | told
         with self._judging:  # two pages that open at once wait for one judgement
             if adapter.id not in self._judged:
-                self._judged[adapter.id] = self._judge(adapter, self.held_out(adapter.id))
+                held = self.held_out(adapter.id)
+                self._judged[adapter.id] = self._judge(adapter, held, conformal)
             return self._judged[adapter.id]
 
-    def _judge(self, adapter: AdapterRecord, held: HeldOut) -> dict[str, Any]:
+    def _judge(
+        self, adapter: AdapterRecord, held: HeldOut, conformal: Mapping[str, Any]
+    ) -> dict[str, Any]:
         from fmstudio.evaluation.judgement import judgement
 
-        stored = self.adapter_folder(adapter.id) / "calibration.json"
-        conformal = json.loads(stored.read_text(encoding="utf-8"))["conformal"]
         found = judgement(held, conformal, adapter.card.get("learning_curve"))
         return {"adapter": adapter.id, **found}
 

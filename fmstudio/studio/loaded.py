@@ -38,14 +38,20 @@ class Loaded:
                 self._reader = Reader(self._settings.limits, workers=workers)
             return self._reader
 
-    def predictor(self, adapter_id: str, folder: Path) -> Predictor:
-        """The model of an adapter; the one used longest ago makes room for it."""
+    def predictor(self, adapter_id: str, folder: Path, sealed: str | None = None) -> Predictor:
+        """The model of an adapter; the one used longest ago makes room for it.
+
+        It is read and checked anew where a file that it rests on was touched. Raises BundleError.
+        """
         load_libraries()
         from fmstudio.prediction.predictor import Predictor
 
         with self._lock:
+            kept = self._predictors.get(adapter_id)
+            if kept is not None and kept.stale:
+                del self._predictors[adapter_id]
             if adapter_id not in self._predictors:
-                made = Predictor(adapter_id, folder, self._settings, self.reader())
+                made = Predictor(adapter_id, folder, self._settings, self.reader(), sealed)
                 self._predictors[adapter_id] = made
             self._predictors.move_to_end(adapter_id)
             while len(self._predictors) > KEPT_PREDICTORS:

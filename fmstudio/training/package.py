@@ -19,7 +19,7 @@ from fmstudio.adapters.processor import Processor, write_processors
 from fmstudio.adapters.readout import Readout
 from fmstudio.cohort.fingerprint import contents
 from fmstudio.contracts import pipeline
-from fmstudio.model.bases import base_info
+from fmstudio.model.bases import base_files, base_info
 from fmstudio.model.checkpoints import find_checkpoint
 from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
@@ -57,7 +57,7 @@ def write_adapter(
     known = contents(seen, card["columns"])
     _write(folder / trained_on.FILE, trained_on.as_json(known, material.cohort.fingerprint))
     write_probes(folder, settings)
-    seal(folder, card)
+    seal(folder, card | {"base_files": base_files(config.base, settings)})
     return card
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 from safetensors.numpy import save
 
 from fmstudio.adapters.bundle import export, seal, unpack, verify
+from fmstudio.adapters.contents import MEANING, meaning
+from fmstudio.adapters.tensors import with_metadata
 from fmstudio.errors import BundleError
+from fmstudio.training.config import RunConfig
 
 BASE_SHA256 = "ab" * 32
 WEIGHTS = "adapter/adapter_model.safetensors"
@@ -32,23 +36,51 @@ PEFT_CONFIG = {
 MODEL_CONFIG = {
     "model_type": "fmstudio", "width": 8, "heads": 2, "depth": 1, "outputs": 1,
     "encoders": {"table": {"family": "cells", "config": {}}}, "routes": {"ehr": "table"},
-    "base": "embedded", "base_sha256": BASE_SHA256,
+    "modalities": ["ehr"], "columns": {"ehr": 3}, "base": "embedded", "base_sha256": BASE_SHA256,
+}  # fmt: skip
+FEATURES = {
+    "age": {"quantiles": [20.0, 30.0, 40.0, 50.0, 60.0, 65.0, 70.0, 80.0, 90.0]},
+    "sex": {"categories": ["F", "M"]},
 }  # fmt: skip
 CARD = {
     "name": "Pneumonia | quick", "project": "Pneumonia", "base": "embedded",
     "base_sha256": BASE_SHA256, "licence": "Apache-2.0", "modalities": ["ehr"],
+    "columns": {"ehr": ["age", "sex"]}, "table_columns": {"ehr": FEATURES}, "checkpoints": [],
+    "config": RunConfig(modalities=("ehr",)).as_dict(),
     "task": {"kind": "binary", "columns": ["outcome"], "labels": ["no", "yes"],
              "positive": "yes", "description": "Pneumonia at admission."},
     "metrics": {"auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
                 "brier": {"value": 0.1, "low": None, "high": None}},
     "n": {"train": 60, "validation": 20, "test": 20}, "chosen": "lora",
-    "ladder": [{"name": "probe", "auroc": {"value": 0.85, "low": 0.78, "high": 0.9}},
-               {"name": "lora", "auroc": {"value": 0.87, "low": 0.8, "high": 0.93}}],
+    "ladder": [{"name": "probe", "auroc": {"value": 0.85, "low": 0.78, "high": 0.9},
+                "validation": 0.84, "seconds": 1.0},
+               {"name": "lora", "auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
+                "validation": 0.86, "seconds": 20.5}],
+    "reason": "LoRA was kept.", "fusion": None, "missing": [], "learning_curve": None,
+    "subsets": [{"modalities": ["ehr"], "n": 20, "model": "adapter",
+                 "auroc": {"value": 0.87, "low": 0.8, "high": 0.93}}],
+    "cross_validation": None, "seconds": {"train": 20.5}, "set_aside": 0,
+    "intended_use": "Research.", "created_at": "2026-12-01T04:30:00+00:00",
     "fingerprint": "cd" * 32, "versions": {"fmstudio": "0.1.0"},
+}  # fmt: skip
+CALIBRATION = {
+    "temperature": 1.2, "shift": 0.1, "centre": 0.0, "spread": 1.0, "typical": [[0.3]],
+    "conformal": {"method": "split conformal, LAC", "coverage": 0.9, "n": [20],
+                  "thresholds": [0.7], "notes": []},
+    "guard": {"ehr": 1.5},
+}  # fmt: skip
+PROCESSOR = {
+    "modality": "ehr", "family": "cells", "config": {},
+    "state": {"features": FEATURES,
+              "columns": [["age", "last", ""], ["sex", "is", "F"], ["sex", "is", "M"]]},
+}  # fmt: skip
+PROBES = {
+    "inputs": [{"modality": "ehr", "kind": "table", "facts": {"names": ["age"]}, "remarks": []}],
+    "answers": [{"inputs": [0], "answer": {"no": 0.25, "yes": 0.75}}],
 }  # fmt: skip
 FACTS = {
     "base": "embedded", "base_sha256": BASE_SHA256, "licence": "Apache-2.0",
-    "versions": {"fmstudio": "0.1.0"},
+    "base_files": {"tokenizer.json": "ef" * 32}, "versions": {"fmstudio": "0.1.0"},
 }  # fmt: skip
 
 
@@ -78,8 +110,7 @@ def folder(tmp_path: Path) -> Path:
     (place / "processors").mkdir()
     for name, value in {
         CONFIG: PEFT_CONFIG, "config.json": MODEL_CONFIG, "card.json": CARD,
-        "calibration.json": {"temperature": 1.2}, "probes.json": {"cases": 1},
-        "processors/ehr.json": {"kind": "table", "names": ["age"]},
+        "calibration.json": CALIBRATION, "probes.json": PROBES, "processors/ehr.json": PROCESSOR,
     }.items():  # fmt: skip
         (place / name).write_text(json.dumps(value), encoding="utf-8")
     (place / WEIGHTS).write_bytes(save(tensors()))
@@ -97,16 +128,24 @@ def bundle(folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forged(bundle: Path, tmp_path: Path) -> Callable[..., Path]:
-    """Makes a bundle with other files (None leaves one out) whose hashes are right again.
+    """Makes a bundle with other files (None leaves one out) whose hashes are right again, and the
+    seal on the weights as well if `bound`.
 
     This is what a forger can do, who can write a manifest as well as we can.
     """
 
-    def make(changes: dict[str, bytes | None], manifest: dict[str, object] | None = None) -> Path:
+    def make(
+        changes: dict[str, bytes | None], manifest: dict[str, object] | None = None,
+        bound: bool = True,
+    ) -> Path:  # fmt: skip
         with zipfile.ZipFile(bundle) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         files |= changes
         files = {name: content for name, content in files.items() if content is not None}
+        if bound:
+            with suppress(BundleError, RecursionError, ValueError):
+                seal_on = {MEANING: meaning(files)}
+                files[WEIGHTS] = with_metadata(WEIGHTS, files[WEIGHTS], seal_on)
         if "manifest.json" not in changes:
             listed = {
                 n: hashlib.sha256(c).hexdigest() for n, c in files.items() if n != "manifest.json"

@@ -14,7 +14,7 @@ from fmstudio.errors import BundleError, InputError, ResourceError
 BASE_SHA256 = "ab" * 32
 FACTS = {
     "base": "embedded", "base_sha256": BASE_SHA256, "licence": "Apache-2.0",
-    "versions": {"fmstudio": "0.1.0"},
+    "base_files": {"tokenizer.json": "ef" * 32}, "versions": {"fmstudio": "0.1.0"},
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def contents(place: Path) -> dict[str, bytes]:
 
 
 def test_what_is_unpacked_is_what_was_exported(folder, bundle, tmp_path):
-    facts = unpack(bundle, tmp_path / "elsewhere" / "adapter")
+    facts = unpack(bundle, tmp_path / "elsewhere" / "adapter").facts()
 
     assert contents(tmp_path / "elsewhere" / "adapter") == contents(folder)
     assert facts["task"] == "binary"
@@ -36,7 +36,7 @@ def test_what_is_unpacked_is_what_was_exported(folder, bundle, tmp_path):
     assert facts["modalities"] == ["ehr"]
     assert facts["metrics"]["auroc"]["value"] == 0.87
     assert facts["licence"] == "Apache-2.0"
-    assert facts["format"] == 1
+    assert facts["format"] == 2
 
 
 def test_the_manifest_lists_the_hash_of_every_other_file(folder, bundle):

@@ -115,8 +115,9 @@ def test_the_config_that_the_shared_model_writes_is_allowed(forged):
     from fmstudio.model.shared import SharedModelConfig
 
     model = SharedModelConfig(
-        encoders={"table": {}}, routes={"ehr": "table"}, base="embedded", base_sha256=BASE_SHA256
-    )
+        encoders={"table": {"family": "cells", "config": {}}}, routes={"ehr": "table"},
+        base="embedded", base_sha256=BASE_SHA256, columns={"ehr": 3},
+    )  # fmt: skip
     verify(forged({"config.json": json.dumps(model.to_dict()).encode()}))
 
 

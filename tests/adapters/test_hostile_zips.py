@@ -169,7 +169,11 @@ def test_a_file_that_the_manifest_does_not_list_is_named(bundle, tmp_path, refus
 
 
 def test_a_bundle_of_a_newer_format_says_so(forged, refused):
-    refused(forged({}, manifest={"format": 2}), "format 2; this studio reads format 1")
+    refused(forged({}, manifest={"format": 3}), "format 3; this studio reads format 2")
+
+
+def test_a_bundle_of_the_format_before_says_how_to_get_a_present_one(forged, refused):
+    refused(forged({}, manifest={"format": 1}), "format 1; this studio reads format 2")
 
 
 @pytest.mark.parametrize("base", [{}, {"name": "../x", "sha256": BASE_SHA256}, {"name": "a"}])
@@ -187,5 +191,5 @@ def test_110_a_bundle_for_another_base_names_both(bundle, tmp_path):
 
 
 def test_110_config_and_manifest_must_agree_on_the_base(forged, refused):
-    path = forged({}, manifest={"base": {"name": "embedded", "sha256": "cd" * 32}})
-    refused(path, "different bases")
+    base = {"name": "embedded", "sha256": "cd" * 32, "files": {}}
+    refused(forged({}, manifest={"base": base}), "config.json': 'base' is another one")

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -23,12 +24,16 @@ from fmstudio.training.config import RunConfig
 
 folder, home = map(Path, sys.argv[1:])
 settings = load_settings(home)
-model = load_base(task_config("embedded", ["ehr", "notes"], 1, settings), settings)
+model = load_base(task_config("embedded", ["ehr"], 1, settings), settings)
+model.config.columns = {"ehr": 3}
 torch.nn.init.constant_(model.task_head.weight, 0.25)
 adapted = attach(model, RunConfig.from_preset("quick"))
 save(adapted, folder / "adapter")
 config = shared_model(adapted).config.to_dict()
 (folder / "config.json").write_text(json.dumps(config))
+made = json.loads((folder / "processors" / "ehr.json").read_text())
+made["config"] = config["encoders"]["table"]["config"]
+(folder / "processors" / "ehr.json").write_text(json.dumps(made))
 print(config["base_sha256"])
 """
 
@@ -47,7 +52,8 @@ def test_the_lines_in_a_bundles_readme_load_the_adapter_with_stock_peft(folder, 
     from fmstudio.adapters.bundle import export
 
     sha256 = run(MAKE, tmp_path, folder, tmp_path / "home")
-    facts = card | {"base_sha256": sha256}
+    facts = card | {"base_sha256": sha256, "base_files": {}}
+    (folder / "card.json").write_text(json.dumps(card | {"base_sha256": sha256}))
     seal(folder, facts)
     export(folder, tmp_path / "a.zip")
     unpack(tmp_path / "a.zip", tmp_path / "elsewhere")

@@ -58,6 +58,7 @@ def count(
     made = folder / "adapter"
     (made / "adapter").mkdir(parents=True)
     (made / "adapter" / "adapter_config.json").write_text("{}")
+    (made / "manifest.json").write_text("{}")
     result = {"began_at": first, "cases": len(cohort.cases)}
     return Counted(result, made, {"name": f"{project.name} counted"}, answers(cohort))
 

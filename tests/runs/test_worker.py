@@ -32,7 +32,8 @@ def small_work(run, project, cohort, folder, settings, reporter):
     reporter.progress(Progress("Training", 0.5, 1, 2, message=f"{len(cohort.split('train'))}"))
     reporter.points([Point("loss", 1, 0.7), Point("loss", 2, 0.6)])
     (folder / "adapter").mkdir()
-    (folder / "adapter" / "card.json").write_text("{}")
+    for name in ("card.json", "manifest.json"):
+        (folder / "adapter" / name).write_text("{}")
     card = {"name": "Sepsis by lactate"}
     return Done({"metrics": {"auroc": 0.9}}, folder / "adapter", card, answers(cohort))
 

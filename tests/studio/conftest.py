@@ -121,6 +121,6 @@ def adapter(studio: Studio, table: Table, monkeypatch: pytest.MonkeyPatch) -> Ad
     )
     monkeypatch.setattr(
         "fmstudio.studio.loaded.Loaded.predictor",
-        lambda self, adapter_id, folder: Answering(adapter_id, task.kind),
+        lambda self, adapter_id, folder, sealed=None: Answering(adapter_id, task.kind),
     )
     return record

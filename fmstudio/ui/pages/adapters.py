@@ -91,6 +91,25 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
                  result(known, studio.pipelines())])  # fmt: skip
 
 
+def damage(studio: Studio, adapter: AdapterRecord) -> Html:
+    """What is wrong with the adapter's files, and what to do; nothing if they are whole."""
+    try:
+        studio.contents(adapter)
+    except StudioError as fault:
+        return notice(fault.message, fault.hint, "stop")
+    return NOTHING
+
+
+def signing(studio: Studio) -> Html:
+    """Whether bundles are signed, and with which key."""
+    key = studio.key()
+    if key is None:
+        told = "Bundles are not signed. To sign them: python -m fmstudio key make --name NAME"
+    else:
+        told = f"Bundles are signed by {key.name}, fingerprint {key.fingerprint}"
+    return tag("p", text(told), "fm-note")
+
+
 def _short(digest: Any) -> str:
     """The start of a fingerprint, enough to compare by eye."""
     return f"{str(digest)[:12]}…" if digest else "–"
@@ -114,7 +133,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     chosen = gr.Dropdown(label="Adapter in detail", choices=[], value=None, visible=False)
     with gr.Row(visible=False) as actions:
         alias = _aliasing(studio, chosen)
-        _exporting(studio, chosen)
+        _exporting(app, studio, chosen)
         deleted = _deleting(studio, chosen)
     details = area(elem_id="adapter-card")
     imported = _importing(app, studio)
@@ -137,7 +156,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def show(adapter_id: str | None) -> Html:
-        return card(studio, studio.adapter(adapter_id)) if adapter_id else NOTHING
+        if not adapter_id:
+            return NOTHING
+        adapter = studio.adapter(adapter_id)
+        return join([damage(studio, adapter), card(studio, adapter)])
 
     options = {"api_visibility": "private", "show_progress": "hidden"}
     app.load(opened, outputs=[listing, chosen, actions], **options).then(None, js=READY, **options)
@@ -167,12 +189,13 @@ def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     return done
 
 
-def _exporting(studio: Studio, chosen: gr.Dropdown) -> None:
+def _exporting(app: gr.Blocks, studio: Studio, chosen: gr.Dropdown) -> None:
     """The adapter as a bundle to download."""
     with gr.Column(min_width=260):
         area(tag("p", text("A ZIP with the adapter, its card, and stored test inputs that prove "
                            "on another computer that it still answers the same. No patient data "
                            "is in it."), "fm-note"))  # fmt: skip
+        signed = area(elem_id="signing")
         button = gr.Button("Export as a bundle", variant="primary")
         download = gr.File(label="Bundle", visible=False, interactive=False)
 
@@ -185,6 +208,8 @@ def _exporting(studio: Studio, chosen: gr.Dropdown) -> None:
         path = studio.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
         return gr.update(value=str(path), visible=True)
 
+    app.load(shown(lambda: signing(studio)), outputs=signed, api_visibility="private",
+             show_progress="hidden")  # fmt: skip
     button.click(export, chosen, download, api_visibility="private", show_progress_on=[button])
     chosen.change(
         lambda: gr.update(value=None, visible=False), outputs=download, api_visibility="private",
@@ -271,8 +296,18 @@ def verified(found: dict[str, Any]) -> Html:
             if difference
             else "stored answers repeated exactly"
         )
+    lines.append(_signer(found.get("signer")))
     detail = ", ".join(lines)
     return notice("The bundle is whole and fits this studio.", detail, "good")
+
+
+def _signer(signer: Mapping[str, Any] | None) -> str:
+    if signer is None:
+        return "not signed"
+    by = f"{signer['name']}, fingerprint {signer['fingerprint']}"
+    if signer["known"] == "unknown":
+        return f"signed with a key that you do not know by {by}"
+    return f"signed by {by}"
 
 
 PAGE = Page("adapters", "adapters", "Adapters", order=5, build=build)
