@@ -82,6 +82,7 @@ class Subset(Judged):
     modalities: Modalities
     n: Count
     model: Name
+    adapter: Figure | None = None
     gain: Figure | None = None
     verdict: Verdict | None = None
 
