@@ -94,8 +94,10 @@ class Described(Protocol):
     """A pipeline whose files say more of themselves than their content."""
 
     def about(self, sources: Sequence[Source]) -> Mapping[str, Sequence[str]]:
-        """Of the files' headers: `identifiers`, the names of the elements that tell who the patient
-        is; `made_by`, what made each file; `modality`, what each says that it is.
+        """Of the files' headers: `identifiers`, the names of fields that tell of the patient or the
+        place; `direct`, those of them that name or number a person; `made_by`, what made each file;
+        `modality`, what each says that it is; `burned_in`, where pictures hold lines of text, as
+        "top left bottom right file" in shares of the picture.
 
         Raises UnreadableFile, naming the file.
         """

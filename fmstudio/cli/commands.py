@@ -67,7 +67,7 @@ def project_delete(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
-    record = studio.add_cohort(args.project, args.manifest, dict(args.role), args.name)
+    record = studio.add_cohort(args.project, args.manifest, dict(args.role), args.name, args.copy)
     return record, text.cohort_text(record)
 
 
@@ -87,7 +87,7 @@ def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
             "No finding was named.",
             hint="Name one of those that 'cohort report' lists, or give --undo.",
         )
-    record = studio.mend_cohort(args.project, args.finding, args.way)
+    record = studio.mend_cohort(args.project, args.finding, args.way, args.by)
     return record, text.cohort_text(record, "Mended")
 
 
@@ -136,6 +136,8 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
         planned = studio.plan_from_recipe(args.project, args.recipe, changes)
         config = planned.config
         sys.stderr.writelines(f"remark: {remark}\n" for remark in planned.remarks)
+    if args.confirmed_by:
+        studio.confirm_identifiers(args.project, args.confirmed_by)
     run = studio.start_finetune(args.project, config)
     return _answer_of(studio, run, args.detach)
 
@@ -152,6 +154,8 @@ def pretrain(studio: Studio, args: argparse.Namespace) -> Answer:
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
     name = given.pop("name", None) or studio.free_base_name(args.project)
     config = PretrainConfig(name=name, **given)
+    if args.confirmed_by:
+        studio.confirm_identifiers(args.project, args.confirmed_by)
     run = studio.start_pretrain(args.project, config, args.manifest)
     return _answer_of(studio, run, args.detach)
 

@@ -126,6 +126,10 @@ def _add_cohort(commands_of: Any) -> None:
         help="what a column is, where the proposal is wrong; may be repeated",
     )  # fmt: skip
     add.add_argument("--name", metavar="NAME", help="what to call the cohort")
+    add.add_argument(
+        "--copy", action="store_true",
+        help="keep a copy of the table's folder, without what its files' headers say of patients",
+    )  # fmt: skip
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(
@@ -143,6 +147,9 @@ def _add_cohort(commands_of: Any) -> None:
     )
     mend.add_argument(
         "--way", metavar="N", type=int, help="which of the ways that the report lists (default: 1)"
+    )
+    mend.add_argument(
+        "--by", metavar="NAME", help="who accepts what was found (default: your account's name)"
     )
 
 
@@ -201,6 +208,10 @@ def _add_settings(parser: argparse.ArgumentParser, items: Iterable[Field[Any]]) 
 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--identifiers-confirmed-by", metavar="NAME", dest="confirmed_by",
+        help="NAME has looked at every finding on who the patients are: they identify nobody",
+    )  # fmt: skip
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--wait", action="store_true", help="wait for the result (the default)")
     how.add_argument("--detach", action="store_true", help="return at once with the run's id")

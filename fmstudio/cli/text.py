@@ -123,7 +123,10 @@ def report_text(report: Mapping[str, Any]) -> str:
     lines += [f"remark: {remark}" for remark in report.get("remarks", [])]
     for finding in report["findings"]:
         mark = f" [{finding['id']}]" if "id" in finding else ""
-        lines += [f"{finding['severity']}{mark}: {finding['message']}", f"  {finding['fix']}"]
+        gate = " (to be answered before training)" if finding.get("must_answer") else ""
+        lines += [
+            f"{finding['severity']}{mark}{gate}: {finding['message']}", f"  {finding['fix']}",
+        ]  # fmt: skip
         ways = finding.get("mends", [])
         lines += [f"  way {n}: {way['label']}" for n, way in enumerate(ways, start=1)]
     return "\n".join(lines)

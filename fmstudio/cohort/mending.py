@@ -56,9 +56,18 @@ def give_role(column: str, role: str) -> Step:
     return {"do": "role", "column": column, "role": role}
 
 
-def accept(kind: str, columns: Sequence[str]) -> Step:
-    """Go on with what was found: it stays in the report, as a note."""
-    return {"do": "accept", "kind": kind, "columns": list(columns)}
+def accept(kind: str, columns: Sequence[str], about: str = "") -> Step:
+    """Go on with what was found: it stays in the report, as a note.
+
+    `about` is that of the finding, where there may be several of one kind and columns.
+    """
+    step = {"do": "accept", "kind": kind, "columns": list(columns)}
+    return {**step, "about": about} if about else step
+
+
+def signed(steps: Sequence[Step], by: str, at: str) -> list[Step]:
+    """The steps, with who accepted what was found, and when."""
+    return [{**step, "by": by, "at": at} if step["do"] == "accept" else step for step in steps]
 
 
 def roles_after(steps: Sequence[Step]) -> dict[str, str]:
@@ -66,11 +75,14 @@ def roles_after(steps: Sequence[Step]) -> dict[str, str]:
     return {step["column"]: step["role"] for step in steps if step["do"] == "role"}
 
 
-def accepted(manifest: Manifest) -> set[tuple[str, tuple[str, ...]]]:
-    """(kind, columns) of the findings that a person goes on with."""
-    return {
-        (step["kind"], tuple(step["columns"])) for step in manifest.steps if step["do"] == "accept"
-    }
+def accepted(manifest: Manifest) -> dict[tuple[str, tuple[str, ...], str], str]:
+    """By (kind, columns, about) of a finding that a person goes on with: who said so, and when."""
+    found = {}
+    for step in manifest.steps:
+        if step["do"] == "accept":
+            who = f"{step['by']}, {step['at'][:10]}" if step.get("by") else ""
+            found[step["kind"], tuple(step["columns"]), step.get("about", "")] = who
+    return found
 
 
 def write_mended(folder: Path, original: Path, steps: Sequence[Step]) -> Path:

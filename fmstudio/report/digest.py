@@ -14,7 +14,7 @@ from fmstudio.report.marks import marks_of
 from fmstudio.sandbox.moment import LEFT_OUT
 from fmstudio.types import ModalityInput
 
-VERSION = 3  # goes up when the same input would give another digest
+VERSION = 4  # goes up when the same input would give another digest
 MOST_NUMBERS = 400
 MOST_TEXT = 50_000
 

@@ -29,6 +29,9 @@ class Mend:
 class Finding:
     """Something to look at. `rows` count from 0 in the manifest's order.
 
+    One with `gate` must be answered by a person before anything is learned: mended, or accepted.
+    `about` tells findings of one kind and the same columns apart where they are answered one by
+    one; `places` are where in a file's picture it is: (row, "top left bottom right file").
     Messages name columns, files and words of a vocabulary, never what identifies a patient.
     """
 
@@ -39,15 +42,21 @@ class Finding:
     columns: tuple[str, ...] = ()
     rows: tuple[int, ...] = ()
     mends: tuple[Mend, ...] = ()
+    gate: bool = False
+    about: str = ""
+    places: tuple[tuple[int, str], ...] = ()
 
     def as_dict(self, number: int) -> dict[str, Any]:
         """As JSON; `number` tells findings of one kind and the same columns apart."""
         mark = hashlib.sha256(to_json([self.kind, self.columns, number]).encode()).hexdigest()[:6]
+        more: dict[str, Any] = {"must_answer": True} if self.gate else {}
+        more |= {"places": [list(place) for place in self.places]} if self.places else {}
         return {
             "id": mark, "kind": self.kind, "severity": self.severity,
             "columns": list(self.columns), "rows": list(self.rows),
             "message": self.message, "fix": self.fix,
             "mends": [{"label": m.label, "steps": [dict(s) for s in m.steps]} for m in self.mends],
+            **more,
         }  # fmt: skip
 
 

@@ -64,14 +64,19 @@ def found_by(asked: Iterable[Check], evidence: Evidence) -> list[Finding]:
     """What the checks find; what a person has accepted becomes a note."""
     known = accepted(evidence.manifest)
     return [
-        _as_accepted(finding) if (finding.kind, finding.columns) in known else finding
+        _as_accepted(finding, known[key]) if (key := _key(finding)) in known else finding
         for check in asked
         for finding in check.find(evidence)
     ]
 
 
-def _as_accepted(finding: Finding) -> Finding:
-    return replace(finding, severity="note", message=f"Accepted: {finding.message}", mends=())
+def _key(finding: Finding) -> tuple[str, tuple[str, ...], str]:
+    return finding.kind, finding.columns, finding.about
+
+
+def _as_accepted(finding: Finding, who: str) -> Finding:
+    said = f"Accepted: {finding.message}" + (f" Confirmed by {who}." if who else "")
+    return replace(finding, severity="note", message=said, mends=(), gate=False, places=())
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from fmstudio.studio.loaded import Loaded
 if TYPE_CHECKING:
     from fmstudio.registry import Registry
     from fmstudio.sandbox import Reader
+    from fmstudio.studio.places import Cut
     from fmstudio.training.sample import Size
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class Home:
         self.registry = registry
         self._loaded = Loaded(settings)
         self._doubting = Doubting()
+        self._cut_out: dict[tuple[int, str], list[Cut]] = {}  # by cohort and finding
         self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
 
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
+from fmstudio.studio.gate import account, check_answered, unanswered
 from fmstudio.studio.reports import find, probed, report_on, steps_of
 from fmstudio.types import Cohort, TaskSpec
 
@@ -82,17 +84,45 @@ def complete(home: Home, project: ProjectRecord, record: CohortRecord) -> Cohort
 
 
 def mend(
-    home: Home, project: ProjectRecord, record: CohortRecord, finding: str, way: int | None
-) -> CohortRecord:
+    home: Home, project: ProjectRecord, record: CohortRecord, finding: str, way: int | None,
+    by: str | None = None,
+) -> CohortRecord:  # fmt: skip
     """A new cohort in which a finding is mended; the old one stays, for the runs that used it.
 
+    What is accepted is signed with `by` (default: the account on this computer) and the time.
     Raises NotFound for a finding that there is not, and InputError if what is left is no cohort.
     """
-    from fmstudio.cohort import build_cohort, read_manifest
-    from fmstudio.cohort.mending import roles_after, write_mended
-
     found = find(record.summary, finding)
     label, steps = steps_of(found, way)
+    return _after(home, project, record, steps, found["kind"], label, by)
+
+
+def confirm_identifiers(
+    home: Home, project: ProjectRecord, record: CohortRecord, by: str
+) -> CohortRecord:
+    """A new cohort in which every finding that must be answered is confirmed to identify nobody.
+
+    The cohort itself if there is none. `by` is who says so.
+    """
+    steps = [
+        step for finding in unanswered(record.summary) for way in finding["mends"]
+        for step in way["steps"] if step["do"] == "accept"
+    ]  # fmt: skip
+    if not steps:
+        return record
+    return _after(home, project, record, steps, "identifiers", "They identify nobody", by)
+
+
+def _after(
+    home: Home, project: ProjectRecord, record: CohortRecord, steps: Sequence[Mapping[str, Any]],
+    kind: str, label: str, by: str | None,
+) -> CohortRecord:  # fmt: skip
+    """The cohort after some steps, signed and registered as the newest."""
+    from fmstudio.cohort import build_cohort, read_manifest
+    from fmstudio.cohort.mending import roles_after, signed, write_mended
+
+    who = (by or account()).strip()
+    steps = signed(steps, who, datetime.now(UTC).isoformat(timespec="seconds"))
     folder = home.settings.folder("cohorts") / secrets.token_hex(8)
     folder.mkdir(mode=0o700)
     try:
@@ -100,7 +130,9 @@ def mend(
         manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
         cohort = build_cohort(manifest, roles, project.task, record.name)
         report = report_on(home, manifest, roles, cohort)
-        how = {"from": record.id, "finding": found["kind"], "way": label}
+        how = {"from": record.id, "finding": kind, "way": label}
+        if any(step["do"] == "accept" for step in steps):
+            how["by"] = who
         return _register(
             home.registry, project, path, roles, project.task, cohort, report | {"mended": how},
             "cohort mended", how,
@@ -219,7 +251,9 @@ def group_columns(record: CohortRecord) -> list[str]:
 
 
 def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
-    """Raises InputError for a finding that must be mended first, or a modality nobody has."""
+    """Raises InputError for a finding that must be mended or answered first, or a modality that
+    nobody has."""
+    check_answered(record)
     for finding in record.summary["findings"]:
         if finding["severity"] == "stop":
             raise InputError(finding["message"], hint=finding["fix"])

@@ -12,6 +12,7 @@ from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.studio import uploads
+from fmstudio.studio.gate import check_answered
 from fmstudio.studio.libraries import load_libraries
 from fmstudio.studio.training import Training
 from fmstudio.types import PatientCase
@@ -98,6 +99,8 @@ class Pretraining(Training):
         uploads.check_free_disk(self.settings)
         planned = self.plan_pretrain(project, config, manifest)
         record, cohort = self.project(project), self.cohort(project)
+        if cohort is not None:
+            check_answered(cohort)
         if manifest is not None and copy:
             kept = uploads.keep(Path(manifest), self.settings)
             config = self._with_table(planned.config, record, cohort, kept)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import NotFound
 from fmstudio.records import CohortRecord, ProjectRecord
-from fmstudio.studio import manifests, uploads
+from fmstudio.studio import manifests, places, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
 from fmstudio.types import PatientCase
@@ -120,14 +120,25 @@ class Projects(Home):
         """Whether labels of the newest cohort are being looked at, and why that failed, or ""."""
         return self._doubting.state(self._newest_cohort(project).id)
 
-    def mend_cohort(self, project: str | int, finding: str, way: int | None = None) -> CohortRecord:
+    def mend_cohort(
+        self, project: str | int, finding: str, way: int | None = None, by: str | None = None
+    ) -> CohortRecord:
         """Mend a finding of the newest cohort's report, which makes a new newest cohort.
 
-        `finding` is its id, or its kind where there is only one of it; `way` counts from 1. Raises
-        NotFound or InputError, and then nothing has changed.
+        `finding` is its id, or its kind where there is only one of it; `way` counts from 1. `by`
+        is who accepts what was found (default: the account on this computer). Raises NotFound or
+        InputError, and then nothing has changed.
         """
         record = self._newest_cohort(project)
-        return manifests.mend(self, self.project(project), record, finding, way)
+        return manifests.mend(self, self.project(project), record, finding, way, by)
+
+    def confirm_identifiers(self, project: str | int, by: str) -> CohortRecord:
+        """Say of every finding on who the patients are that it identifies nobody; `by` says so.
+
+        Makes a new newest cohort, or gives the newest where nothing waits for an answer.
+        """
+        record = self._newest_cohort(project)
+        return manifests.confirm_identifiers(self, self.project(project), record, by)
 
     def undo_mending(self, project: str | int) -> CohortRecord:
         """Take the cohort before the last mending again: a new newest cohort. Nothing is lost.
@@ -143,6 +154,17 @@ class Projects(Home):
         not as it was.
         """
         return manifests.concerned(self.settings, self._newest_cohort(project))
+
+    def cut_out(self, project: str | int, finding: Mapping[str, Any]) -> list[places.Cut]:
+        """The first places in pictures that a finding of the newest cohort points to, cut out.
+
+        Each is a picture (H, W) or (H, W, 3) uint8 and its caption; looked up once a finding.
+        """
+        record = self._newest_cohort(project)
+        key = (record.id, str(finding["id"]))
+        if key not in self._cut_out:
+            self._cut_out[key] = places.cut_out(self, record, finding)
+        return self._cut_out[key]
 
     def cases(self, project: str | int) -> tuple[PatientCase, ...]:
         """The cases of the newest cohort, in the manifest's order.

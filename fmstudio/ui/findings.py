@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from fmstudio.ui.fragments import NOTHING, Html, badge, join, table, tag, text
+from fmstudio.ui.previews import strip
 from fmstudio.ui.wording import plural
 
 SEVERITIES: Mapping[str, tuple[str, str]] = {
@@ -14,6 +17,7 @@ SEVERITIES: Mapping[str, tuple[str, str]] = {
     "warning": ("Look at this", "warning"),
     "note": ("Note", "plain"),
 }
+ANSWER = ("Answer before training", "stop")
 KINDS: Mapping[str, str] = {
     "patient_across_splits": "Patient in several splits",
     "duplicate_files": "The same twice",
@@ -45,14 +49,20 @@ UNDO = "undo"
 """What the button for the way back says in the place of a finding."""
 _LONGEST_CELL = 70
 
+Cut = tuple[np.ndarray, str]
 Rows = Callable[[Mapping[str, Any]], Sequence[Mapping[str, str]]]
 """For a finding the first rows that it is about: the name of the case, then cells by column."""
+Pictures = Callable[[Mapping[str, Any]], Sequence[Cut]]
+"""For a finding what it points to in pictures, with captions."""
 
 
 def in_words(summary: Mapping[str, Any]) -> str:
     """'1 must be fixed, 3 to look at, 4 notes.'"""
-    counts = Counter(one["severity"] for one in summary.get("findings", []))
+    found = summary.get("findings", [])
+    waiting = sum(bool(one.get("must_answer")) for one in found)
+    counts = Counter(one["severity"] for one in found if not one.get("must_answer"))
     said = [
+        f"{waiting} to answer before training" if waiting else "",
         f"{counts['stop']} must be fixed" if counts["stop"] else "",
         f"{counts['warning']} to look at" if counts["warning"] else "",
         plural(counts["note"], "note") if counts["note"] else "",
@@ -62,18 +72,27 @@ def in_words(summary: Mapping[str, Any]) -> str:
 
 
 def findings(
-    summary: Mapping[str, Any], rows: Rows = lambda finding: [], mending: bool = True
-) -> Html:
+    summary: Mapping[str, Any], rows: Rows = lambda finding: [], mending: bool = True,
+    pictures: Pictures = lambda finding: [],
+) -> Html:  # fmt: skip
     """One card a finding; with `mending` its ways to be mended are buttons."""
     order = list(SEVERITIES)
-    found = sorted(summary.get("findings", []), key=lambda one: order.index(one["severity"]))
+    found = sorted(
+        summary.get("findings", []),
+        key=lambda one: (order.index(one["severity"]), not one.get("must_answer")),
+    )
     if not found:
         return tag("p", text("Nothing to complain about."), "fm-note")
-    return tag("div", join(_card(one, rows(one), mending) for one in found), "fm-findings")
+    return tag(
+        "div", join(_card(one, rows(one), pictures(one), mending) for one in found), "fm-findings"
+    )
 
 
-def _card(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], mending: bool) -> Html:
-    label, tone = SEVERITIES[finding["severity"]]
+def _card(
+    finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], cuts: Sequence[Cut],
+    mending: bool,
+) -> Html:  # fmt: skip
+    label, tone = ANSWER if finding.get("must_answer") else SEVERITIES[finding["severity"]]
     kind = KINDS.get(finding["kind"], finding["kind"].replace("_", " "))
     head = [badge(label, tone), tag("h3", text(kind)), tag("small", text(_where(finding)))]
     parts = [
@@ -81,6 +100,8 @@ def _card(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], mending
         tag("p", text(finding["message"])),
         tag("p", text(finding["fix"]), "fm-fix"),
     ]
+    if cuts:
+        parts.append(strip(cuts))
     if rows:
         parts.append(_rows(finding, rows))
     ways = finding.get("mends", []) if mending else []

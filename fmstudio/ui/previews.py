@@ -29,11 +29,11 @@ def preview(shown: Preview) -> Html:
     parts: list[Html] = []
     if shown.windows:
         parts.append(_windows(shown.windows))
-        parts.append(_strip(shown.images[1:]))
+        parts.append(strip(shown.images[1:]))
     elif shown.media_type.startswith("video"):
-        parts += [_player(shown), _strip(shown.images)]
+        parts += [_player(shown), strip(shown.images)]
     else:
-        parts += [_strip(shown.images), _player(shown)]
+        parts += [strip(shown.images), _player(shown)]
     if shown.table:
         parts.append(_table(shown.table))
     if shown.text:
@@ -49,7 +49,7 @@ def refusal(fault: StudioError) -> Html:
     return notice(fault.message, fault.hint, "stop")
 
 
-def _strip(images: Iterable[tuple[np.ndarray, str]]) -> Html:
+def strip(images: Iterable[tuple[np.ndarray, str]]) -> Html:
     """Pictures with their captions, side by side where there are several."""
     figures = [_figure(picture, caption) for picture, caption in images]
     if not figures:

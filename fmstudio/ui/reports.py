@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
-from fmstudio.ui.findings import Rows, findings, in_words
+from fmstudio.ui.findings import Pictures, Rows, findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -29,9 +29,13 @@ SPLITS: Mapping[str, str] = {
 
 
 def cohort_report(
-    summary: Mapping[str, Any], pipelines: Sequence[Pipeline], rows: Rows = lambda finding: []
-) -> Html:
-    """The JSON of `cohort report`, for people; `rows` gives the cells that a finding is about."""
+    summary: Mapping[str, Any], pipelines: Sequence[Pipeline], rows: Rows = lambda finding: [],
+    pictures: Pictures = lambda finding: [],
+) -> Html:  # fmt: skip
+    """The JSON of `cohort report`, for people.
+
+    `rows` gives the cells that a finding is about, `pictures` what it points to in pictures.
+    """
     cases = int(summary.get("cases", 0))
     splits = {name: _count(value) for name, value in summary.get("splits", {}).items()}
     top = figures(
@@ -47,7 +51,7 @@ def cohort_report(
             _moment(summary, pipelines),
             halves,
             section("Findings", in_words(summary)),
-            findings(summary, rows),
+            findings(summary, rows, pictures=pictures),
         ]
     )
 
@@ -93,8 +97,11 @@ def _labels(summary: Mapping[str, Any], cases: int) -> Html:
 
 
 def stops(summary: Mapping[str, Any]) -> list[str]:
-    """The findings that keep a cohort from being learned from."""
-    return [one["message"] for one in summary.get("findings", []) if one["severity"] == "stop"]
+    """The findings that keep a cohort from being learned from until they are mended or answered."""
+    return [
+        one["message"] for one in summary.get("findings", [])
+        if one["severity"] == "stop" or one.get("must_answer")
+    ]  # fmt: skip
 
 
 def in_brief(summary: Mapping[str, Any]) -> str:

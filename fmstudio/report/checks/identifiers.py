@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from fmstudio.cohort.cells import is_date, is_missing, name_words, read_number
-from fmstudio.cohort.mending import accept, give_role
+from fmstudio.cohort.mending import accept, give_role, leave_out
 from fmstudio.cohort.roles import names_person
 from fmstudio.contracts import pipelines
+from fmstudio.identity import FULL_NAME, PATTERNS, kinds_in
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.finding import Check, Finding, Mend, counted, some
 from fmstudio.report.words import notes_of
 
 MOSTLY = 0.5
-FEWEST = 3  # notes with a pattern: one alone may be anything
 _BIRTH = frozenset(("birth", "dob", "birthday", "birthdate", "born"))
-_PERSONS = r"(?:[A-Z][a-zà-ÿ'-]+|[A-Z]\.)(?:\s+[A-Z][a-zà-ÿ'-]+){0,2}"
-
-# What stands in free text and cells. Kinds follow the 18 of HIPAA's safe harbour (45 CFR
-# 164.514(b)(2)), as far as a pattern can tell them.
-PATTERNS: Mapping[str, re.Pattern[str]] = {
-    "e-mail addresses": re.compile(r"\b[\w.+-]+@[\w-]+\.[a-zA-Z]{2,}\b"),
-    "telephone numbers": re.compile(
-        r"(?<![\w.])(?:\+\d{1,3}[ -]?)?(?:\(\d{2,5}\)|\d{2,5})[ /-]\d{3,4}[ -]?\d{3,5}(?![\w.])"
-    ),
-    "social security numbers": re.compile(r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"),
-    "record numbers": re.compile(
-        r"\b(?:MRN|record (?:no|number)|hospital (?:no|number)|patient (?:id|no|number)|NHS)"
-        r"[\s:.#]*[A-Z]{0,3}\d{4,}", re.IGNORECASE,
-    ),
-    "dates of birth": re.compile(
-        r"\b(?:DOB|born(?: on)?|date of birth|birth date)[\s:]*\d{1,4}[-/. ]\w{1,9}[-/. ]\d{2,4}",
-        re.IGNORECASE,
-    ),
-    "names": re.compile(
-        rf"\b(?:Mr|Mrs|Ms|Miss|Herr|Frau|Mme|Name|Patient name)\b[.:]?\s+{_PERSONS}"
-    ),
-    "street addresses": re.compile(
-        r"\b\d{1,5}\s+(?:[A-Z][a-z]+\s+){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|"
-        r"Court|Square|Blvd|Boulevard)\b"
-    ),
-}  # fmt: skip
-_FULL_NAME = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ'-]+(?:,)?(?:\s+[A-Z]\.)?\s+[A-ZÀ-Þ][a-zà-ÿ'-]+")
+HEADERS, PICTURES, WORDS = "headers", "pictures", "text"
+NOBODY = "It tells nobody's identity"
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
-    """Columns, then notes, then headers."""
+    """Columns, then notes, then headers and pictures of files."""
     yield from _columns(evidence)
     yield from _notes(evidence)
     yield from _headers(evidence)
+    yield from _pictures(evidence)
 
 
 def _columns(evidence: Evidence) -> Iterator[Finding]:
@@ -68,8 +43,9 @@ def _columns(evidence: Evidence) -> Iterator[Finding]:
             (column,), (),
             (
                 Mend(f"Leave out '{column}'", (give_role(column, "ignore"),)),
-                Mend("It tells nobody's identity", (accept("identifiers", [column]),)),
+                Mend(NOBODY, (accept("identifiers", [column]),)),
             ),
+            gate=True,
         )  # fmt: skip
     aside = [column for column in found if column not in inputs]
     if aside:
@@ -96,54 +72,96 @@ def _says(evidence: Evidence, column: str) -> str:
         whole = sum(bool(pattern.search(cell)) and len(cell) < 120 for cell in cells)
         if whole > MOSTLY * len(cells):
             return what
-    named = sum(bool(_FULL_NAME.fullmatch(cell)) for cell in cells)
+    named = sum(bool(FULL_NAME.fullmatch(cell)) for cell in cells)
     return "names" if named > 0.9 * len(cells) and len(set(cells)) > 0.8 * len(cells) > 8 else ""
 
 
 def _notes(evidence: Evidence) -> Iterator[Finding]:
     counts: Counter[str] = Counter()
-    rows: dict[str, list[int]] = {}
+    rows: list[int] = []
     for row, text in notes_of(evidence).items():
-        for what, pattern in PATTERNS.items():
-            if pattern.search(text):
-                counts[what] += 1
-                rows.setdefault(what, []).append(row)
-    found = {what: n for what, n in counts.items() if n >= FEWEST}
+        kinds = kinds_in(text)
+        counts.update(kinds)
+        rows += [row] if kinds else []
     columns = [column for name, p in pipelines().items() if p.kind == "text"
                for column in evidence.columns_of(name)]  # fmt: skip
-    if found:
-        named = ", ".join(f"{what} (in {counted(n, 'note')})" for what, n in found.items())
+    if counts:
+        named = ", ".join(f"{what} (in {counted(n, 'note')})" for what, n in counts.items())
         yield Finding(
-            "identifiers", "warning",
-            f"The notes hold what looks like {named}.",
-            "Remove them from the notes, or go on: nothing leaves this computer, and a bundle "
-            "holds no patient's text.",
-            tuple(columns), tuple(sorted({r for what in found for r in rows[what]})),
+            "identifiers", "warning", f"The notes hold what looks like {named}.",
+            "Take them out of the notes and add the table again, leave the notes out, or confirm "
+            "that they identify nobody. Nothing leaves this computer, and a bundle holds no "
+            "patient's text.",
+            tuple(columns), tuple(sorted(rows)),
             (
-                Mend("Go on with these notes", (accept("identifiers", columns),)),
+                Mend("They identify nobody", (accept("identifiers", columns, WORDS),)),
                 Mend("Leave the notes out", tuple(give_role(c, "ignore") for c in columns)),
             ),
+            gate=True, about=WORDS,
         )  # fmt: skip
 
 
 def _headers(evidence: Evidence) -> Iterator[Finding]:
     for name in evidence.cohort.modalities:
-        rows, counts = [], Counter[str]()
+        rows: list[int] = []
+        named_rows: list[int] = []
+        counts, direct = Counter[str](), Counter[str]()
         for row, digest in evidence.read(name):
-            told = digest.about.get("identifiers", ())
-            if told:
-                rows.append(row)
-                counts.update(told)
-        if rows:
-            named = ", ".join(what for what, _ in counts.most_common(8))
+            told, named = digest.about.get("identifiers", ()), digest.about.get("direct", ())
+            rows += [row] if told else []
+            named_rows += [row] if named else []
+            counts.update(told)
+            direct.update(named)
+        label, columns = pipelines()[name].label, tuple(evidence.columns_of(name))
+        if direct:
+            yield Finding(
+                "identifiers", "warning",
+                f"{label}: the headers of {counted(len(named_rows), 'case')} give names, numbers "
+                f"or words about the patient: {_listed(direct)}.",
+                "Models never see headers, but whoever gets these files does. Let the studio keep "
+                "copies without them (upload the cohort, or `cohort add --copy`), or confirm that "
+                "they identify nobody.",
+                columns, tuple(sorted(named_rows)),
+                (Mend("They identify nobody", (accept("identifiers", columns, HEADERS),)),),
+                gate=True, about=HEADERS,
+            )  # fmt: skip
+        elif rows:
             yield Finding(
                 "identifiers", "note",
-                f"{pipelines()[name].label}: the headers of {counted(len(rows), 'case')} tell of "
-                f"the patient or the place: {named}.",
-                "Models never see headers. Copies that the studio keeps are stripped by the basic "
-                "profile of DICOM PS3.15; files that stay where they are are not changed.",
-                tuple(evidence.columns_of(name)), tuple(sorted(rows)),
+                f"{label}: the headers of {counted(len(rows), 'case')} tell when, where or with "
+                f"what a file was made: {_listed(counts)}.",
+                "Models never see headers. Copies that the studio keeps are stripped; files that "
+                "stay where they are are not changed.",
+                columns, tuple(sorted(rows)), about=HEADERS,
             )  # fmt: skip
+
+
+def _pictures(evidence: Evidence) -> Iterator[Finding]:
+    """Text that is burned into pictures, which no stripping of headers takes away."""
+    for name in evidence.cohort.modalities:
+        found = [(row, place) for row, digest in evidence.read(name)
+                 for place in digest.about.get("burned_in", ())]  # fmt: skip
+        rows = sorted({row for row, _ in found})
+        columns = tuple(evidence.columns_of(name))
+        if found:
+            yield Finding(
+                "identifiers", "warning",
+                f"{pipelines()[name].label}: lines of text are burned into the pictures of "
+                f"{counted(len(rows), 'case')}.",
+                "Look at them: a name or number must be blacked out in the file before the table "
+                "is added again. Confirm where the text is none, such as a side or a setting.",
+                columns, tuple(rows),
+                (
+                    Mend("The text identifies nobody",
+                         (accept("identifiers", columns, PICTURES),)),
+                    Mend("Leave these cases out", (leave_out(rows),)),
+                ),
+                gate=True, about=PICTURES, places=tuple(found),
+            )  # fmt: skip
+
+
+def _listed(counts: Counter[str]) -> str:
+    return some([what for what, _ in counts.most_common()], 8)
 
 
 CHECK = Check("identifiers", find)

@@ -156,7 +156,11 @@ def present(studio: Studio, project: int) -> Html:
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join([
         section(cohort.name, lead), undoing(cohort.summary),
-        cohort_report(cohort.summary, studio.pipelines(), studio.concerned(project)), way,
+        cohort_report(
+            cohort.summary, studio.pipelines(), studio.concerned(project),
+            lambda finding: studio.cut_out(project, finding) if finding.get("places") else [],
+        ),
+        way,
     ])  # fmt: skip
 
 
