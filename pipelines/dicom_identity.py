@@ -52,6 +52,7 @@ _MOST_ELEMENTS = 20_000
 _LONGEST = 4_000  # characters of one value that are looked at
 _OVERLAYS, _CURVES = 0x6000, 0x5000
 _DATE_IN_UID = re.compile(r"\.(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])")
+_FROM_UUID = "2.25."  # drawn numbers (PS3.5 B.2): what looks like a date is luck
 _TIFF = (b"II*\0", b"MM\0*")
 
 
@@ -137,7 +138,7 @@ def _of_uid(value: str, known: list[str], other: dict[str, None]) -> dict[str, N
     numbers = [word for word in known if word.isdigit() and len(word) > 4]
     if any(number in value for number in numbers):
         return other
-    if _DATE_IN_UID.search(value):
+    if _DATE_IN_UID.search(value) and not value.startswith(_FROM_UUID):
         other["dates in UIDs"] = None
     return None
 
