@@ -24,6 +24,11 @@ class Limits:
     upload_mb: int = 2048
     free_disk_mb: int = 500
     files_per_case: int = 2_000
+    session_uploads_mb: int = 8192
+    all_uploads_mb: int = 16384
+    request_mb: float = 8.0
+    session_minutes: float = 30.0
+    session_hours: float = 12.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,10 @@ class Settings:
         """
         path = self.home / name
         try:
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.home.parent.mkdir(parents=True, exist_ok=True)
+            # One by one: Python gives the parents of a new folder the usual mode, not this one.
+            for folder in reversed([path, *path.parents[: len(Path(name).parts)]]):
+                folder.mkdir(exist_ok=True, mode=0o700)
         except OSError as fault:
             raise of_disk(fault) or ResourceError(
                 f"The folder '{name}' of the studio's home cannot be made: {fault.strerror}.",

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors", "files", "identity", "office"),
-    ("records", "settings", "tables", "standard_form"),
+    ("records", "settings", "private", "tables", "standard_form"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
     ("sandbox", "encoders", "registry", "evaluation"),

@@ -88,9 +88,23 @@ def _group(commands_of: Any, name: str, help: str) -> Any:
 
 def _add_serve(commands_of: Any) -> None:
     serve = _command(commands_of, "serve", "serve", "open the studio in a browser")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (this machine)")
+    serve.add_argument(
+        "--host", default="127.0.0.1",
+        help="address to listen on; one that others can reach needs a password",
+    )  # fmt: skip
     serve.add_argument("--port", type=int, default=7860, help="port to listen on")
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
+    serve.add_argument(
+        "--password-file", metavar="FILE",
+        help="ask for the password in the first line of FILE (or set FMSTUDIO_PASSWORD)",
+    )  # fmt: skip
+    serve.add_argument(
+        "--host-name", metavar="NAME", action="append", default=[],
+        help="a name by which browsers reach this machine; again for each",
+    )  # fmt: skip
+    serve.add_argument(
+        "--https", action="store_true", help="a proxy in front speaks TLS with the browsers"
+    )
 
 
 def _add_project(commands_of: Any) -> None:

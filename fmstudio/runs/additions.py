@@ -125,6 +125,7 @@ def _spawn(settings: Settings, folder: Path, more: dict[str, str]) -> None:
             [*command, "--home", str(settings.home)], cwd=folder,
             env=os.environ | worker_environment(settings) | more, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True,
+ umask=0o077,
         )  # fmt: skip
     finally:
         os.close(log)

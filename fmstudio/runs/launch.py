@@ -170,6 +170,7 @@ def _spawn(settings: Settings, run: RunRecord) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            umask=0o077,
         )
     finally:
         os.close(log)

@@ -58,7 +58,7 @@ class ReadingProcess:
             if self._process is not None and self._process.poll() is None:
                 return
             self._end()
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(exist_ok=True, mode=0o700)
             limits = [str(self.limits.read_seconds), str(self.limits.read_memory_mb)]
             limits += ["tables"] if self.tables else []
             self._process = subprocess.Popen(
@@ -70,6 +70,7 @@ class ReadingProcess:
                 cwd=self.folder,
                 env=_environment(self.folder),
                 start_new_session=True,
+                umask=0o077,
             )
 
     def close(self) -> None:

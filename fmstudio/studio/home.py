@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from fmstudio.errors import ReadOnlyRegistry, ResourceError
+from fmstudio.private import tighten
 from fmstudio.settings import Settings, load_settings
 from fmstudio.studio.doubting import Doubting
 from fmstudio.studio.loaded import Loaded
@@ -40,6 +41,7 @@ class Home:
 
         settings = load_settings(home)
         opened = cls(settings, Registry.open(settings))
+        tighten(settings.home, deep=False)
         opened.reconcile()
         return opened
 

@@ -13,12 +13,18 @@ from fmstudio.studio.verbs import Studio
 log = logging.getLogger(__name__)
 
 
-def check_address(host: str, port: int) -> None:
-    """Raises InputError for an address beyond this machine, ResourceError for a port in use."""
-    if host != "localhost" and not _is_loopback(host):
+def check_address(host: str, port: int, behind_password: bool = False) -> None:
+    """Whether the studio may and can listen there.
+
+    Raises InputError for an address beyond this machine without a password, ResourceError for a
+    port in use.
+    """
+    if not behind_password and not is_loopback(host):
         raise InputError(
-            f"The host {host} would open the studio to other machines, which have no log-in here.",
-            hint="Use 127.0.0.1, and reach it from elsewhere through an SSH tunnel.",
+            f"The host {host} would open the studio to other machines, "
+            "which have no log-in here without a password.",
+            hint="Give one with --password-file FILE or FMSTUDIO_PASSWORD, or use 127.0.0.1 and "
+            "reach it from elsewhere through an SSH tunnel.",
         )
     if not 1 <= port <= 65535:
         raise InputError(f"The port is {port}.", hint="Give a number from 1 to 65535.")
@@ -35,9 +41,10 @@ def check_address(host: str, port: int) -> None:
             ) from fault
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from this machine alone."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
 
@@ -54,6 +61,7 @@ def _set_up(studio: Studio) -> None:
         ("setting up the sample", _sample),
         ("loading the newest model", Studio.warm_up),
         ("clearing up", Studio.sweep),
+        ("shutting the home to others", Studio.tighten),
     ):
         try:
             step(studio)

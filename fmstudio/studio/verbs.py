@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from fmstudio import private
 from fmstudio.settings import Settings
 from fmstudio.studio.judgements import Judgements
 from fmstudio.studio.pretraining import Pretraining
@@ -70,3 +71,7 @@ class Studio(Judgements, Pretraining):
         from fmstudio import runs
 
         runs.sweep(self.settings, self.registry)
+
+    def tighten(self) -> None:
+        """Take the rights of other users from everything in the home folder."""
+        private.tighten(self.settings.home)

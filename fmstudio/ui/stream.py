@@ -15,7 +15,7 @@ import time
 from typing import Any
 from urllib.parse import parse_qs
 
-from fmstudio.ui.guard import App, Message, Receive, Scope, Send
+from fmstudio.ui.asgi import App, Message, Receive, Scope, Send
 
 FAREWELL = b'"msg":"close_stream"'
 LINGER_SECONDS = 2.5

@@ -85,3 +85,35 @@ def test_130_every_answer_carries_the_security_headers(host):
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://127.0.0.1:7860"},
+        {"origin": "http://127.0.0.1"},
+        {"origin": "http://localhost:7860"},
+        {"sec_fetch_site": "same-site", "sec_fetch_mode": "cors"},
+        {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"},
+    ],
+)
+def test_a_foreign_page_can_neither_read_nor_embed_what_is_here(headers):
+    assert ask("GET", **headers)[::2] == (403, False)
+    assert ask("POST", **headers)[::2] == (403, False)
+
+
+def test_what_a_request_claims_about_tls_counts_for_nothing():
+    claimed = {"origin": "https://127.0.0.1:7860", "x_forwarded_proto": "https"}
+    assert ask("POST", **claimed)[::2] == (403, False)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({f"x-{n}": "a" for n in range(10_000)}, 431),
+        ({f"x-{n}": "a" for n in range(101)}, 431),
+        ({"x-long": "a" * 40_000}, 431),
+    ],
+)
+def test_129_more_headers_than_any_browser_sends_are_refused(headers, status):
+    assert ask(**headers)[::2] == (status, False)
