@@ -64,8 +64,8 @@ def _unpacked(archive: Path, folder: Path, settings: Settings) -> tuple[Contents
 def take_in(studio: Adapters, archive: Path, project: str | int | None) -> AdapterRecord:
     """Unpack, check, replay and register a bundle; nothing stays if any of it fails.
 
-    A bundle that the project has already is not taken in twice: it makes that adapter whole again
-    if a file of it is damaged or gone.
+    If the project has the adapter of this very bundle and a file of it is damaged or gone, that one
+    is made whole instead, under its id.
     """
     settings, registry = studio.settings, studio.registry
     uploads.check_free_disk(settings)
@@ -75,8 +75,8 @@ def take_in(studio: Adapters, archive: Path, project: str | int | None) -> Adapt
         card = contents.card
         target = _project_for(studio, card, project)
         for known in registry.adapters(target.id):
-            if known.sealed == contents.sealed:
-                return _made_whole(studio, known, temp)
+            if known.sealed == contents.sealed and _made_whole(studio, known, temp):
+                return known
         adapter_id = registry.new_adapter_id()
         folder = studio.adapter_folder(adapter_id)
         shutil.move(temp / "bundle", folder)
@@ -101,8 +101,8 @@ def renew(studio: Adapters, adapter: AdapterRecord) -> AdapterRecord:
     return studio.registry.seal_adapter(adapter.id, contents.sealed)
 
 
-def _made_whole(studio: Adapters, known: AdapterRecord, temp: Path) -> AdapterRecord:
-    """The adapter of the same bundle, its files replaced if any is not as it was sealed."""
+def _made_whole(studio: Adapters, known: AdapterRecord, temp: Path) -> bool:
+    """Replace the files of an adapter by those of its bundle, if any is not as it was sealed."""
     folder = studio.adapter_folder(known.id)
     try:
         studio.contents(known)
@@ -111,7 +111,8 @@ def _made_whole(studio: Adapters, known: AdapterRecord, temp: Path) -> AdapterRe
             folder.rename(temp / "damaged")
         shutil.move(temp / "bundle", folder)
         studio.registry.record("adapter made whole", known.id)
-    return known
+        return True
+    return False
 
 
 def _project_for(studio: Adapters, card: dict[str, Any], ref: str | int | None) -> ProjectRecord:

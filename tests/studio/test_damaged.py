@@ -159,11 +159,10 @@ def test_an_adapter_deleted_while_it_is_loaded_is_told_as_such(adapter, studio, 
     assert adapter.id in caught.value.message
 
 
-def test_the_same_bundle_is_taken_in_once_and_makes_a_damaged_adapter_whole(studio, monkeypatch):
+def test_a_bundle_makes_its_damaged_adapter_whole_and_is_another_one_otherwise(studio, monkeypatch):
     # abuse row 118
     monkeypatch.setattr("fmstudio.adapters.probes.replay", lambda folder, settings: 0.0)
     first = studio.import_bundle(BUNDLE)
-    assert studio.import_bundle(BUNDLE).id == first.id
     folder = studio.adapter_folder(first.id)
     for damage in (edited, gone):
         damage(folder)
@@ -172,9 +171,10 @@ def test_the_same_bundle_is_taken_in_once_and_makes_a_damaged_adapter_whole(stud
         assert studio.import_bundle(BUNDLE).id == first.id
         assert studio.contents(first).sealed == first.sealed
     assert len(studio.adapters()) == 1
-    elsewhere = studio.import_bundle(BUNDLE, "another")
-    assert elsewhere.id != first.id
-    assert elsewhere.name == first.name
+    for project in (None, "another"):  # the same name, whole beside whole
+        second = studio.import_bundle(BUNDLE, project)
+        assert (second.id != first.id, second.name) == (True, first.name)
+        assert studio.contents(second).sealed == first.sealed
 
 
 @pytest.fixture
