@@ -6,10 +6,12 @@ import json
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fmstudio.adapters.readout import Readout
 from fmstudio.errors import InputError, NotFound, ResourceError, RunFailed, StudioError
 from fmstudio.evaluation.answered import Answered, HeldOut
 from fmstudio.evaluation.conformal import fit_conformal
@@ -197,13 +199,12 @@ def test_a_file_given_without_its_column_bears_the_only_one_that_the_adapter_kno
     assert named("audio", [sound], adapter) == (sound,)
 
 
-def calibrated(studio, adapter):
-    """Puts in place what of the adapter's files a judgement reads."""
-    folder = studio.adapter_folder(adapter.id)
-    folder.mkdir(parents=True, exist_ok=True)
+def calibrated(studio, monkeypatch):
+    """Stands for what a judgement reads of an adapter's files."""
     chances, truth = np.linspace(0.01, 0.99, 40), np.tile([0.0, 1.0], 20)
     fitted = fit_conformal(studio.project("ill").task, chances, truth)
-    (folder / "calibration.json").write_text(json.dumps({"conformal": fitted}))
+    contents = SimpleNamespace(readout=Readout(conformal=fitted))
+    monkeypatch.setattr(studio, "contents", lambda adapter: contents)
 
 
 def by_age(predictor, cohort):
@@ -225,7 +226,7 @@ def judged_adapter(studio, adapter, table, monkeypatch, **columns):
     made = studio.registry.add_adapter(
         studio.registry.new_adapter_id(), project, None, "judged", card
     )
-    calibrated(studio, made)
+    calibrated(studio, monkeypatch)
     monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
     return made
 
@@ -277,7 +278,7 @@ def test_adapters_are_compared_on_the_same_cases(studio, adapter, table, monkeyp
 def test_evaluation_takes_all_cases_of_another_manifest_and_needs_their_label(
     studio, adapter, table, monkeypatch
 ):
-    calibrated(studio, adapter)
+    calibrated(studio, monkeypatch)
     monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
     found = studio.evaluate(adapter.id, table("new/manifest.csv"))
     assert found["n"] == 30

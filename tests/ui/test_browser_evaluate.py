@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.resealed import sealed_again
+from fmstudio.adapters.archive import read_zip, write_folder
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.operating import threshold_for
 from fmstudio.studio import Studio
+from fmstudio.studio.sample import BUNDLE
 from fmstudio.ui.pages.evaluate import on_slider
 from tests.evaluation.made import answered, drawn, question
 from tests.ui.test_browser_story import CHROMIUM, browser, keep, opened, served
@@ -41,6 +44,14 @@ pytestmark = [
 ]
 
 
+def calibrated(fitted: dict) -> dict[str, bytes]:
+    """The files of a whole adapter that promises what was fitted."""
+    files = read_zip(BUNDLE)
+    calibration = json.loads(files["calibration.json"]) | {"conformal": fitted}
+    changes = {"calibration.json": json.dumps(calibration).encode()}
+    return sealed_again(files, changes, bound=True)
+
+
 @pytest.fixture
 def home(tmp_path, table) -> Path:
     """A home with two adapters of one project and their kept answers; no model is there."""
@@ -56,10 +67,8 @@ def home(tmp_path, table) -> Path:
         for name, cases in (("adapter-one", test), ("adapter-two", worse)):
             card = {"name": "Pneumonia", "task": task.as_dict(), "modalities": [], "metrics": {}}
             studio.registry.add_adapter(name, project.id, None, "Pneumonia", card)
-            folder = studio.adapter_folder(name)
-            folder.mkdir(parents=True)
             fitted = fit_conformal(task, before.chance, before.truth.astype(float))
-            (folder / "calibration.json").write_text(json.dumps({"conformal": fitted}))
+            write_folder(calibrated(fitted), studio.adapter_folder(name))
             kept = {
                 "task": task.as_dict(), "modalities": ["a", "b"], "temperature": 1.0,
                 "test": answered(cases, groups).as_dict(), "subsets": [], "fusion": None,
