@@ -34,25 +34,31 @@ class Sheet:
     merged: list[tuple[int, int, int, int]] = field(default_factory=list)
     errors: dict[str, int] = field(default_factory=dict)
     uncalculated: str = ""
-    rows_held: int = 0
 
 
 class SheetReader:
-    """Reads one sheet from a stream; stops after `rows` rows with text where that is asked."""
+    """Reads one sheet from a stream; stops after `rows` rows with text where that is asked.
+
+    A sheet may have millions of cells, so that what is done for each is little.
+    """
 
     def __init__(self, name: str, shared: Sequence[str], styles: Styles) -> None:
         self.sheet = Sheet()
         self._name, self._shared, self._styles = name, shared, styles
         self._row = self._column = 0
-        self._cell: dict[str, Any] | None = None
+        self._kind, self._style, self._at = "", 0, 1
+        self._inside = False  # a cell
+        self._parts: dict[str, str] = {}  # of the cell: its value, formula and own text
         self._text: list[str] | None = None
         self._length = 0
         self._phonetic = False
+        self._columns: dict[str, int] = {}
+        self._locals: dict[str, str] = {}
 
     def read(self, stream: IO[bytes], rows: int | None = None) -> Sheet:
         """Raises InputError for a cell that is too long or of no possible place or kind, and
         ExpatError for what is no XML."""
-        parser = expat.ParserCreate(namespace_separator="}")
+        parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
@@ -60,7 +66,7 @@ class SheetReader:
         parser.StartDoctypeDeclHandler = self._refuse_doctype
         while block := stream.read(_BLOCK):
             parser.Parse(block, False)
-            if rows is not None and self.sheet.rows_held >= rows:
+            if rows is not None and len(self.sheet.cells) >= rows:
                 return self.sheet
         parser.Parse(b"", True)
         return self.sheet
@@ -73,43 +79,55 @@ class SheetReader:
             f"{self._name} is damaged: {why}.", hint="Save it again, or save it as CSV UTF-8."
         )
 
+    def _local(self, tag: str) -> str:
+        """An element's name without the prefix of its namespace."""
+        kind = self._locals.get(tag)
+        if kind is None:
+            kind = self._locals[tag] = tag.rpartition(":")[2]
+        return kind
+
     def _start(self, tag: str, given: dict[str, str]) -> None:
-        kind = tag.rpartition("}")[2]
+        kind = self._local(tag)
         if kind == "c":
             self._open_cell(given)
         elif kind in ("v", "t", "f"):
-            if self._cell is not None and not self._phonetic:
-                self._cell.setdefault(kind, "")
+            if self._inside and not self._phonetic:
                 self._text, self._length = [], 0
         elif kind == "row":
-            self._open_row(given)
+            self._row = _number(given.get("r")) or self._row + 1
+            self._column = 0
+            if given.get("hidden") in ("1", "true"):
+                self.sheet.hidden_rows.add(self._row)
         elif kind == "rPh":
             self._phonetic = True
         elif kind == "col":
-            self._columns(given)
+            self._hide(given)
         elif kind == "mergeCell":
             self._merge(given.get("ref", ""))
 
-    def _open_row(self, given: dict[str, str]) -> None:
-        self._row = _number(given.get("r")) or self._row + 1
-        self._column = 0
-        if given.get("hidden") in ("1", "true"):
-            self.sheet.hidden_rows.add(self._row)
-
     def _open_cell(self, given: dict[str, str]) -> None:
-        row, column = self._row or 1, self._column + 1
-        if "r" in given:
-            place = _PLACE.fullmatch(given["r"])
-            if place is None:
-                raise self._broken(f"a cell stands at '{given['r'][:20]}'")
-            column, row = column_number(place[1]), int(place[2])
-        if column > MOST_COLUMNS:
+        place = given.get("r")
+        if place is None:
+            self._at, self._column = self._row or 1, self._column + 1
+        else:
+            letters = place.rstrip("0123456789")
+            column = self._columns.get(letters)
+            number = place[len(letters) :]
+            if column is None or not 0 < len(number) < 8:
+                found = _PLACE.fullmatch(place)
+                if found is None:
+                    raise self._broken(f"a cell stands at '{place[:20]}'")
+                column, number = column_number(found[1]), found[2]
+                self._columns[letters] = column
+            self._column, self._at = column, int(number)
+        if self._column > MOST_COLUMNS:
             raise self._broken("a row is wider than a sheet can be")
-        self._column = column
-        self._cell = {"row": row, "column": column, "kind": given.get("t", "n"),
-                      "style": _number(given.get("s")) or 0}  # fmt: skip
+        self._kind = given.get("t", "n")
+        self._style = _number(given.get("s")) or 0
+        self._inside = True
+        self._parts.clear()
 
-    def _columns(self, given: dict[str, str]) -> None:
+    def _hide(self, given: dict[str, str]) -> None:
         if given.get("hidden") in ("1", "true"):
             first, last = _number(given.get("min")) or 1, _number(given.get("max")) or 1
             self.sheet.hidden_columns.update(range(first, min(last, MOST_COLUMNS) + 1))
@@ -125,51 +143,53 @@ class SheetReader:
         if self._text is not None:
             self._text.append(text)
             self._length += len(text)
-            if self._length > LONGEST_CELL and self._cell is not None:
+            if self._length > LONGEST_CELL:
                 raise InputError(
-                    f"{self._name}: cell {place_of(self._cell['row'], self._cell['column'])} holds "
+                    f"{self._name}: cell {place_of(self._at, self._column)} holds "
                     f"more than {LONGEST_CELL} characters.",
                     hint="Keep long texts in files of their own and name them in the table.",
                 )
 
     def _end(self, tag: str) -> None:
-        kind = tag.rpartition("}")[2]
-        if kind in ("v", "t", "f") and self._text is not None and self._cell is not None:
-            self._cell[kind] += "".join(self._text)
+        kind = self._local(tag)
+        if self._text is not None and kind in ("v", "t", "f"):
+            self._parts[kind] = self._parts.get(kind, "") + "".join(self._text)
             self._text = None
-        elif kind == "c" and self._cell is not None:
-            self._close_cell(self._cell)
-            self._cell = None
+        elif kind == "c":
+            self._close_cell()
+            self._inside = False
         elif kind == "rPh":
             self._phonetic = False
 
-    def _close_cell(self, cell: dict[str, Any]) -> None:
-        place = place_of(cell["row"], cell["column"])
-        if "f" in cell and not cell.get("v") and cell["kind"] != "str":
+    def _close_cell(self) -> None:
+        if "f" in self._parts and not self._parts.get("v") and self._kind != "str":
+            place = place_of(self._at, self._column)
             self.sheet.uncalculated = self.sheet.uncalculated or place
-        text = self._shown(cell, place)
+        try:
+            text = self._shown(self._parts.get("v", ""))
+        except (ValueError, IndexError, KeyError, OverflowError):
+            place = place_of(self._at, self._column)
+            raise self._broken(f"the cell {place} holds no value of its kind") from None
         if not text:
             return
-        row = self.sheet.cells.setdefault(cell["row"], {})
-        self.sheet.rows_held = len(self.sheet.cells)
-        if row.get(cell["column"], text) != text:
+        row = self.sheet.cells.get(self._at)
+        if row is None:
+            row = self.sheet.cells[self._at] = {}
+        if row.setdefault(self._column, text) != text:
+            place = place_of(self._at, self._column)
             raise self._broken(f"the cell {place} is there twice, with different values")
-        row[cell["column"]] = text
 
-    def _shown(self, cell: dict[str, Any], place: str) -> str:
-        """The text of a cell by its type."""
-        kind, stored = cell["kind"], cell.get("v", "")
-        try:
-            if kind == "s":
-                return self._shared[int(stored)] if stored else ""
-            if kind == "inlineStr":
-                return unescape(cell.get("t", ""))
-            if kind == "b":
-                return {"1": "True", "true": "True", "0": "False", "false": "False", "": ""}[stored]
-            if kind == "n":
-                return self._styles.shown(stored, cell["style"]) if stored.strip() else ""
-        except (ValueError, IndexError, KeyError, OverflowError):
-            raise self._broken(f"the cell {place} holds no value of its kind") from None
+    def _shown(self, stored: str) -> str:
+        """The text of a cell by its type; ValueError or its like for no value of that type."""
+        kind = self._kind
+        if kind == "n":
+            return self._styles.shown(stored, self._style) if stored.strip() else ""
+        if kind == "s":
+            return self._shared[int(stored)] if stored else ""
+        if kind == "inlineStr":
+            return unescape(self._parts.get("t", ""))
+        if kind == "b":
+            return {"1": "True", "true": "True", "0": "False", "false": "False", "": ""}[stored]
         if kind == "e" and stored:
             self.sheet.errors[stored] = self.sheet.errors.get(stored, 0) + 1
         if kind == "d":

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 from openpyxl.utils.datetime import MAC_EPOCH, WINDOWS_EPOCH, from_excel
 
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,13}")
 _ZEROS = re.compile(r"0{2,30}")
 _PERCENT = re.compile(r'(?:"[^"]*"|\\.|[^%"\\])*%')
 
@@ -28,10 +29,10 @@ class Styles:
 
     def shown(self, stored: str, style: int) -> str:
         """The text of a stored number. Raises ValueError if it is none."""
-        number = float(stored)
         code = self.formats[style] if 0 <= style < len(self.formats) else "General"
         if code == "General":
-            return plain(number)
+            return stored if _WHOLE.fullmatch(stored) else plain(float(stored))
+        number = float(stored)
         if is_timedelta_format(code):
             return _duration(number)
         if is_date_format(code):

@@ -49,9 +49,10 @@ def test_values_that_only_look_like_codes_are_left_alone(known):
     ages = [str(20 + n % 80) for n in range(ROWS)]  # 66, 77, 88 and 99 among them
     scores = [f"{v:.0f}" for v in RNG.normal(0, 40, ROWS)]
     scores[2] = scores[8] = "-9"
-    got = known(platelet_index=platelets, span=ages, balance=scores)
+    onset = ["-5" if n == 9 else str(n % 12) for n in range(ROWS)]  # once, and possible
+    got = known(platelet_index=platelets, span=ages, balance=scores, days_since_onset=onset)
 
-    for column in ("platelet_index", "span", "balance"):
+    for column in ("platelet_index", "span", "balance", "days_since_onset"):
         assert at(got, "impossible_values", column) == []
 
 

@@ -20,6 +20,7 @@ CODES = frozenset(
     float(sign * int(str(digit) * length))
     for digit in (6, 7, 8, 9) for length in (2, 3, 4, 5, 6) for sign in (1, -1)
 ) | frozenset(float(-digit) for digit in range(1, 10))  # fmt: skip
+LONE = frozenset((-1.0, -9.0, -99.0, -999.0, -9999.0))  # below zero, and codes even if there once
 FAR = 4.0  # lengths of the range of the other values by which a code lies outside of it
 APART = 1.0  # the same for a code that is there several times
 REPEATED = 2
@@ -102,8 +103,9 @@ def _codes(values: Mapping[int, float]) -> dict[int, float]:
     def is_code(value: float) -> bool:
         if value in CODES:
             # A negative code among values that are never negative needs no distance.
-            far = APART if times[value] >= REPEATED else FAR
-            return (never_negative and value < 0) or _distance(value, body) > far
+            several = times[value] >= REPEATED
+            below = never_negative and value < 0 and (several or value in LONE)
+            return below or _distance(value, body) > (APART if several else FAR)
         repeated = times[value] >= OFTEN and value == int(value)
         return repeated and any(
             len(rest) >= (1 - RARE) * len(body) and _distance(value, rest) > FAR
