@@ -15,13 +15,15 @@ from pathlib import Path
 from fmstudio.studio import Studio
 
 studio = Studio.open(Path(sys.argv[1]))
+from fmstudio.errors import BundleError
+
 faults = []
 
 def run(wait, verb):
     time.sleep(wait)
     try:
         verb()
-    except FileNotFoundError:
+    except BundleError:
         pass  # there is no such adapter, which is found out after the import
     except Exception as fault:
         faults.append(repr(fault))

@@ -257,9 +257,13 @@ def test_a_large_question_is_refused_while_it_comes(served, client):  # abuse ro
 
     sent = Sent()
     limit = served[1].sessions.limits.request_mb * 1e6
-    answer = client.post(JOIN, content=b'{"data": ["' + b"a" * int(limit) + b'"]}')
-    assert answer.status_code == 413
-    assert "8 MB" in answer.json()["detail"]
+    try:
+        # The refusal comes before all is sent, and its words may be lost with the connection.
+        question = b'{"data": ["' + b"a" * int(limit) + b'"]}'
+        with client.stream("POST", JOIN, content=question) as answer:
+            assert answer.status_code == 413
+    except httpx.TransportError:
+        pass
     try:
         assert client.post(JOIN, content=much()).status_code == 413
     except httpx.TransportError:  # cut off in the middle, which is a refusal too
