@@ -81,9 +81,9 @@ class Stream:
 
     async def _asked(self, session: str) -> bool:
         """Whether the page asks something else before the moment is over."""
-        until = time.monotonic() + LINGER_SECONDS
+        ended = time.monotonic()
         while not self.queue.pending_event_ids_session.get(session):
-            if time.monotonic() > until:
+            if time.monotonic() - ended > LINGER_SECONDS:
                 return False
             await asyncio.sleep(_LOOK_SECONDS)
         return True

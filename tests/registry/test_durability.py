@@ -55,7 +55,7 @@ def test_what_a_killed_process_had_written_is_there_and_nothing_by_halves(regist
         said = [writing.stdout.readline() for _ in range(12)]
         os.kill(writing.pid, signal.SIGKILL)
         said += writing.stdout.readlines()
-        writing.wait(timeout=30)
+        writing.wait(timeout=120)
         last = int([line for line in said if line.endswith("\n")][-1])
 
         kept = registry.points(run.id)

@@ -24,7 +24,7 @@ def spawned(monkeypatch):
 def dead_pid():
     """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait(timeout=30)
+    process.wait(timeout=120)
     return process.pid
 
 
@@ -162,7 +162,7 @@ def test_a_worker_that_hangs_is_ended_before_its_run_is_marked(
     registry.update_run(run.id, heartbeat_at=now() - timedelta(minutes=5))
 
     assert [marked.id for marked in reconcile(settings, registry)] == [run.id]
-    assert hanging.wait(timeout=30) == -9
+    assert hanging.wait(timeout=120) == -9
 
 
 def test_a_worker_whose_computer_slept_goes_on(settings, registry, run, spawned, monkeypatch):

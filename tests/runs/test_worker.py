@@ -195,11 +195,11 @@ def test_a_killed_worker_resumes_from_its_checkpoint_to_the_same_curve(
     left = registry.run(run.id)
     assert left.status == "interrupted"
     assert "smaller batch" in left.hint
-    worker.wait(timeout=30)
+    worker.wait(timeout=120)
 
     registry.requeue_run(run.id)
     reached = int(checkpoint.read_text())
-    assert counting(settings, run.id).wait(timeout=60) == 0
+    assert counting(settings, run.id).wait(timeout=120) == 0
 
     done = registry.run(run.id)
     assert done.status == "finished"
@@ -216,7 +216,7 @@ def test_a_running_run_stops_after_its_checkpoint_and_keeps_its_place(
 
     assert stop(settings, registry, run.id).status == "running"  # until its checkpoint is written
 
-    assert worker.wait(timeout=30) == 0
+    assert worker.wait(timeout=120) == 0
     stopped = registry.run(run.id)
     assert (stopped.status, stopped.error) == ("stopped", None)
     step = int((settings.home / "runs" / run.id / "checkpoint.txt").read_text())

@@ -291,13 +291,13 @@ def test_app_opens_on_this_machine_sets_nothing_up_twice_and_ends_on_ctrl_c(home
         for _ in range(240):
             with contextlib.suppress(OSError):
                 page = (
-                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20).read().decode()
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60).read().decode()
                 )
                 break
             time.sleep(0.25)
         assert "Foundation Model Studio" in page
         app.send_signal(signal.SIGINT)
-        assert app.wait(30) == 0
+        assert app.wait(120) == 0
     finally:
         app.kill()
         _, said = app.communicate()

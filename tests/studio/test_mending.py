@@ -178,7 +178,7 @@ def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):
 
     monkeypatch.setattr("fmstudio.report.probing.doubts", refuse)
     studio.look_for_doubts("ill")
-    for _ in range(600):
+    for _ in range(6_000):
         if not studio.doubts_state("ill")[0]:
             break
         time.sleep(0.05)

@@ -320,13 +320,13 @@ def test_the_first_start_goes_on_after_a_fault_and_a_deleted_sample_stays_delete
         raise StudioError("The sample is missing.", hint="Clone again.")
 
     monkeypatch.setattr(Studio, "demo", demo)
-    starting.first_start(studio).join(30)
+    starting.first_start(studio).join(120)
     assert asked.is_set()
     assert studio.ready
     assert "The sample is missing." in caplog.text
     asked.clear()
     studio.create_project("mine", "binary")
-    starting.first_start(studio).join(30)
+    starting.first_start(studio).join(120)
     assert not asked.is_set()
 
 

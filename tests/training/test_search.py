@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import warnings
 from dataclasses import fields, replace
 
@@ -155,14 +154,12 @@ def test_settings_outside_the_searched_space_are_a_start_like_any_other(clock, t
     assert len(found.trials) == 6
 
 
-def test_proposals_are_quick_and_quiet(capfd):
+def test_proposals_print_and_warn_of_nothing(capfd):
     space, trials = space_of(CONFIG, SCOPES), []
-    started = time.monotonic()
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for number in range(30):
             trials.append(Trial(number, propose(CONFIG, space, trials), 1 / (1 + number), 1.0))
 
-    assert time.monotonic() - started < 10
     assert capfd.readouterr() == ("", "")

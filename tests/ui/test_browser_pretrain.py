@@ -40,8 +40,8 @@ def test_a_base_is_planned_made_judged_and_looked_into(home, tmp_path, table, br
     with served(home) as address, opened(browser, address) as page:
         page.goto(f"{address}/pretrain")
         name = page.get_by_label("Name of the new base")
-        expect(name).to_have_value("pneumonia-1", timeout=60_000)
-        expect(page.get_by_text("Fill in what is hidden")).to_be_visible(timeout=60_000)
+        expect(name).to_have_value("pneumonia-1", timeout=120_000)
+        expect(page.get_by_text("Fill in what is hidden")).to_be_visible(timeout=120_000)
         page.get_by_text("A table on this computer").click()
         page.get_by_label("Path of the table").fill(str(more))
         page.get_by_text("Short: 10 passes").click()
@@ -49,24 +49,24 @@ def test_a_base_is_planned_made_judged_and_looked_into(home, tmp_path, table, br
         expect(start).to_be_disabled()
         page.get_by_role("button", name="Look at the plan").click()
         plan = page.locator("#plan")
-        expect(plan).to_contain_text("The new base will be judged.", timeout=60_000)
+        expect(plan).to_contain_text("The new base will be judged.", timeout=120_000)
         expect(plan).to_contain_text("Cases of the further table")
         keep(page, "pretrain-plan")
 
         start.click()
         expect(page.locator("#run-progress")).to_contain_text(
-            "You may close this page.", timeout=60_000
+            "You may close this page.", timeout=120_000
         )
         page.reload()
         result = page.locator("#run-result")
         expect(result).to_contain_text("New base: pneumonia-1", timeout=RUN_MS)
         expect(result).to_contain_text("Before and after")
-        expect(page.locator("#groups-map .js-plotly-plot")).to_be_visible(timeout=60_000)
+        expect(page.locator("#groups-map .js-plotly-plot")).to_be_visible(timeout=120_000)
         expect(page.locator("#run-curves")).to_contain_text("Loss of each objective")
         case = page.get_by_label("Look at a case")
         case.click()
         page.get_by_role("option").first.click()
-        expect(page.locator("#group-case")).to_contain_text("Cough and fever", timeout=60_000)
+        expect(page.locator("#group-case")).to_contain_text("Cough and fever", timeout=120_000)
         keep(page, "pretrain-done")
 
     with Studio.open(home) as studio:

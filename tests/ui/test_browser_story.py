@@ -65,7 +65,7 @@ def served(home: Path) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def _wait_for(address: str, process: subprocess.Popen) -> None:
@@ -141,14 +141,14 @@ def answer_of(page: Page) -> str:
 
 def predict_new_patient(page: Page, film: Path) -> str:
     """Only a film and a typed note."""
-    expect(page.get_by_label("Adapter that answers")).not_to_have_value("", timeout=30_000)
+    expect(page.get_by_label("Adapter that answers")).not_to_have_value("", timeout=120_000)
     number = page.get_by_label("Case number")
     number.fill("the patient before")
     press(page, "New patient")
     page.locator("#box-notes textarea").fill(NOTE)  # at once: what is typed now must stay
-    expect(number).to_have_value("case", timeout=30_000)
+    expect(number).to_have_value("case", timeout=120_000)
     page.locator("#box-radiology input[type=file]").set_input_files(film)
-    expect(page.locator("#box-radiology .fm-picture").first).to_be_visible(timeout=60_000)
+    expect(page.locator("#box-radiology .fm-picture").first).to_be_visible(timeout=120_000)
     expect(page.locator("#box-notes textarea")).to_have_value(NOTE)
     press(page, "Predict")
     said = answer_of(page)
@@ -160,8 +160,8 @@ def predict_new_patient(page: Page, film: Path) -> str:
 def open_sample(page: Page) -> None:
     """From the start page to the six inputs of the sample case."""
     page.get_by_role("link", name="Open the sample case").click(timeout=120_000)
-    expect(page.locator("#answer")).to_contain_text("The sample case is filled in", timeout=60_000)
-    expect(page.locator("[id^=box-] .fm-preview")).to_have_count(PREVIEWED, timeout=60_000)
+    expect(page.locator("#answer")).to_contain_text("The sample case is filled in", timeout=120_000)
+    expect(page.locator("[id^=box-] .fm-preview")).to_have_count(PREVIEWED, timeout=120_000)
     expect(page.locator("#box-ehr [data-value=crp_mg_l]")).not_to_have_value("")
 
 
@@ -170,12 +170,12 @@ def add_cohort(page: Page, archive: Path) -> None:
     page.get_by_label("Name", exact=True).fill("Ward 7")
     page.get_by_label("Question in one sentence").fill("Will this patient get worse in a day?")
     press(page, "Create project")
-    expect(page.get_by_text("This project has no data yet.")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("This project has no data yet.")).to_be_visible(timeout=120_000)
     page.locator("input[type=file]").first.set_input_files(archive)
-    expect(page.get_by_text(archive.name).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(archive.name).first).to_be_visible(timeout=120_000)
     press(page, "Read the table")
     chosen = page.locator("#roles select")
-    expect(chosen.first).to_be_visible(timeout=60_000)
+    expect(chosen.first).to_be_visible(timeout=120_000)
     taken = {box.get_attribute("data-column"): box.input_value() for box in chosen.all()}
     assert taken["label_deterioration"] == "label"
     assert taken["patient_id"] == "patient_id"
@@ -197,23 +197,23 @@ def walk_the_wizard(page: Page) -> None:
     page.wait_for_url("**/finetune**")
     # At once, before the page knows its project: the click must not be lost.
     page.get_by_role("button", name="Next", exact=True).locator("visible=true").click()
-    expect(page.get_by_text("Findings").locator("visible=true")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Findings").locator("visible=true")).to_be_visible(timeout=120_000)
     press(page, "Next")
-    expect(page.get_by_text("The model may look at")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("The model may look at")).to_be_visible(timeout=120_000)
     press(page, "Next")
-    expect(page.get_by_text("How much effort")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("How much effort")).to_be_visible(timeout=120_000)
     press(page, "Review")
-    expect(page.get_by_text("estimated time")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("estimated time")).to_be_visible(timeout=120_000)
     press(page, "Start fine-tuning")
-    expect(page.get_by_text("You may close this page.")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("You may close this page.")).to_be_visible(timeout=120_000)
 
 
 def export_bundle(page: Page, address: str, target: Path) -> None:
     page.goto(f"{address}/adapters")
-    expect(page.get_by_text("Data fingerprint")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Data fingerprint")).to_be_visible(timeout=120_000)
     press(page, "Export as a bundle")
     link = page.locator("a[download]").locator("visible=true").first
-    expect(link).to_be_visible(timeout=60_000)
+    expect(link).to_be_visible(timeout=120_000)
     with page.expect_download() as download:
         link.click()
     download.value.save_as(target)
@@ -264,7 +264,7 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
             expect(found).to_be_visible(timeout=RUN_SECONDS * 1000)
             keep(page, "06-finished")
             page.get_by_role("link", name="Predict with this adapter").click()
-            expect(page.locator("#box-radiology")).to_be_visible(timeout=30_000)
+            expect(page.locator("#box-radiology")).to_be_visible(timeout=120_000)
             here = predict_new_patient(page, film)
             keep(page, "07-new-patient")
             export_bundle(page, address, bundle)
@@ -275,7 +275,7 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
         import_bundle(page, address, bundle)
         keep(page, "09-imported")
         page.get_by_role("link", name="Predict with it").click()
-        expect(page.locator("#box-radiology")).to_be_visible(timeout=30_000)
+        expect(page.locator("#box-radiology")).to_be_visible(timeout=120_000)
         there = predict_new_patient(page, film)
         keep(page, "10-same-answer")
 

@@ -17,7 +17,7 @@ import pytest
 from fmstudio.studio import Studio
 from fmstudio.ui.entry import Entry
 from fmstudio.ui.payload import DEEPEST
-from tests.ui.running import browser_at, file_value, running, temp_files, uploaded
+from tests.ui.running import WAIT, browser_at, file_value, running, temp_files, uploaded
 
 SECRET = b"nobody else may read this line"
 FILES = (gr.File, gr.UploadButton)
@@ -163,7 +163,7 @@ def test_a_file_goes_only_to_the_browser_that_gave_it(client, other):  # abuse r
     assert (found.status_code, found.content) == (200, b"mine")
     assert found.headers["content-disposition"].startswith("attachment")
     assert "no-store" in found.headers["cache-control"]
-    for stranger in (other, httpx.Client(base_url=client.base_url)):
+    for stranger in (other, httpx.Client(base_url=client.base_url, timeout=WAIT)):
         assert stranger.get(f"/gradio_api/file={own}").status_code == 403
         assert stranger.head(f"/gradio_api/file={own}").status_code == 403
     for odd in (f"/{own}", own.replace("/", "//"), f"{Path(own).parent}/../{own}"):
@@ -192,7 +192,7 @@ def test_what_the_studio_hands_out_goes_to_the_browser_that_asked(studio, pages,
 def test_answers_go_only_to_the_browser_whose_page_asked(pages, client, other):  # abuse row 126
     number, fn = handler(pages, "verify", "adapters")
     assert ask(client, number, [None] * len(fn.inputs), "mine").status_code == 200
-    stranger = httpx.Client(base_url=client.base_url)
+    stranger = httpx.Client(base_url=client.base_url, timeout=WAIT)
 
     for somebody in (other, stranger):
         stolen = somebody.get("/gradio_api/queue/data", params={"session_hash": "mine"})
@@ -272,24 +272,27 @@ def test_a_large_question_is_refused_while_it_comes(served, client):  # abuse ro
 
 
 def test_sessions_are_known_by_a_cookie_that_scripts_and_other_sites_cannot_use(served):
-    page = httpx.get(served[0] + "/")
+    page = httpx.get(served[0] + "/", timeout=WAIT)
     name, _, rest = page.headers["set-cookie"].partition("=")
 
     assert name == f"fmstudio-{served[0].rpartition(':')[2]}"
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(rest.split("; "))
     made_up = {"Cookie": f"{name}=made-up"}
-    assert httpx.get(served[0] + "/", headers=made_up).headers["set-cookie"] != f"{name}=made-up"
-    assert "set-cookie" not in httpx.get(served[0] + "/theme.css").headers
+    assert (
+        httpx.get(served[0] + "/", timeout=WAIT, headers=made_up).headers["set-cookie"]
+        != f"{name}=made-up"
+    )
+    assert "set-cookie" not in httpx.get(served[0] + "/theme.css", timeout=WAIT).headers
 
 
 def test_a_link_on_another_site_opens_the_page_of_the_same_session(client):
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    first = httpx.get(client.base_url, headers=link)
+    first = httpx.get(client.base_url, timeout=WAIT, headers=link)
     assert "refresh" in first.text
     assert "Strict" not in first.headers["set-cookie"]
     # A browser that sends no cookie the second time either gets a session, not a loop.
     again = {"Cookie": first.headers["set-cookie"].split(";")[0], **link}
-    assert "Strict" in httpx.get(client.base_url, headers=again).headers["set-cookie"]
+    assert "Strict" in httpx.get(client.base_url, timeout=WAIT, headers=again).headers["set-cookie"]
     assert "set-cookie" not in client.get("/").headers
 
 
