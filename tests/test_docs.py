@@ -166,3 +166,14 @@ def test_the_example_modality_appears_by_itself_as_role_and_option(example, monk
     parser = build_parser(tuple(known.values()))
     args = parser.parse_args(["predict", "a/b", "--spirometry", "x.spiro"])
     assert args.input_spirometry == ["x.spiro"]
+
+
+def test_every_test_that_the_page_on_reliability_names_is_there():
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", page)
+    gone = [
+        f"{file}::{test}"
+        for file, test in named
+        if not re.search(rf"def {test}\(", (ROOT / "tests" / file).read_text(encoding="utf-8"))
+    ]
+    assert gone == []
