@@ -155,6 +155,16 @@ def _check_ends(path: Path) -> None:
         )
 
 
+def check_plain(archive: str, entry: zipfile.ZipInfo) -> None:
+    """Raises BundleError for an entry of a zip that is a link or locked by a password."""
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise BundleError(f"'{shown(entry.filename)}' in '{archive}' is a link.", hint=SENT)
+    if entry.flag_bits & 1:
+        message = f"'{shown(entry.filename)}' in '{archive}' is locked by a password."
+        raise BundleError(message, hint=SENT)
+
+
 def _check_entries(bundle: str, entries: list[zipfile.ZipInfo]) -> None:
     seen: set[str] = set()
     for entry in entries:
@@ -164,14 +174,10 @@ def _check_entries(bundle: str, entries: list[zipfile.ZipInfo]) -> None:
         seen.add(name.lower())
         if not belongs(name) or entry.orig_filename != name:
             raise BundleError(
-                f"'{bundle}' holds '{_shown(entry.orig_filename)}', which is no part of a bundle.",
+                f"'{bundle}' holds '{shown(entry.orig_filename)}', which is no part of a bundle.",
                 hint=SENT,
             )
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise BundleError(f"'{name}' in '{bundle}' is a link, not a file.", hint=SENT)
-        if entry.flag_bits & 1:
-            raise BundleError(f"'{name}' in '{bundle}' is locked by a password.", hint=SENT)
+        check_plain(bundle, entry)
         _check_size(name, entry.file_size)
         if entry.file_size > MB and entry.file_size > RATIO_LIMIT * max(1, entry.compress_size):
             raise BundleError(
@@ -182,7 +188,7 @@ def _check_entries(bundle: str, entries: list[zipfile.ZipInfo]) -> None:
         raise BundleError(f"'{bundle}' unpacks to more than {TOTAL_LIMIT // MB} MB.", hint=SENT)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A foreign name, cut and without characters that could play tricks on a terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in name[:80])
 

@@ -8,7 +8,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fmstudio.cli import commands, keys
+from fmstudio.cli import commands, keeping, keys
 from fmstudio.contracts import KINDS, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
@@ -37,7 +37,7 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
     commands_of = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     if with_serve:
         _add_serve(commands_of)
-    _command(commands_of, "doctor", "doctor", "check this installation")
+    _add_keeping(commands_of)
     _command(commands_of, "demo", commands.demo, "make the sample project, cohort and adapter")
     _add_project(commands_of)
     _add_cohort(commands_of)
@@ -105,6 +105,18 @@ def _add_serve(commands_of: Any) -> None:
     serve.add_argument(
         "--https", action="store_true", help="a proxy in front speaks TLS with the browsers"
     )
+
+
+def _add_keeping(commands_of: Any) -> None:
+    _command(commands_of, "doctor", keeping.doctor, "check this installation and the home folder")
+    backup = _command(commands_of, "backup", keeping.backup, "write all that is kept to a ZIP")
+    backup.add_argument("file", metavar="FILE.zip", type=Path)
+    restore = _command(commands_of, "restore", keeping.restore, "put a backup in place")
+    restore.add_argument("file", metavar="FILE.zip", type=Path)
+    restore.add_argument(
+        "--replace", action="store_true",
+        help="even if the home folder holds work, which is kept beside the new one",
+    )  # fmt: skip
 
 
 def _add_project(commands_of: Any) -> None:

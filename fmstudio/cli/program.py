@@ -13,6 +13,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from fmstudio import contracts
+from fmstudio.cli import keeping
 from fmstudio.cli.parser import build_parser
 from fmstudio.cli.text import as_json
 from fmstudio.errors import StudioError, of_disk
@@ -76,8 +77,11 @@ def _run(args: argparse.Namespace, serve: Serve | None) -> int:
     status = 0
     # Libraries may print; standard output carries the answer alone.
     with redirect_stdout(sys.stderr):
-        if args.run == "doctor":
-            data, text, status = _doctor(args)
+        if args.run in keeping.ALONE:
+            data, text, fault = args.run(load_settings(args.home), args)
+            if fault is not None:
+                _say(f"error: {fault.message}", f"hint: {fault.hint}")
+                status = 2
         else:
             with Studio.open(args.home) as studio:
                 if studio.notice is not None:
@@ -86,22 +90,6 @@ def _run(args: argparse.Namespace, serve: Serve | None) -> int:
     sys.stdout.write((as_json(data) if args.json else text) + "\n")
     sys.stdout.flush()
     return status
-
-
-def _doctor(args: argparse.Namespace) -> tuple[object, str, int]:
-    """Without opening the studio, for that is what may be broken.
-
-    The answer, and 2 as exit status if the registry is not sound: scripts ask before they go on.
-    """
-    from fmstudio.cli.text import doctor_text
-    from fmstudio.doctor import examine
-
-    found = examine(load_settings(args.home))
-    database = found["database"]
-    if database["sound"]:
-        return found, doctor_text(found), 0
-    _say(f"error: {database['state']}", f"hint: {database['get']}")
-    return found, doctor_text(found), 2
 
 
 def _say(*lines: str) -> None:

@@ -22,7 +22,7 @@ from fmstudio.files import sync
 from fmstudio.registry.backups import back_up, backups, is_due
 from fmstudio.registry.database import BUSY_SECONDS, connect, engine_of, open_file
 from fmstudio.registry.faults import FILE, explained, is_damage
-from fmstudio.registry.read_only import readable
+from fmstudio.registry.read_only import ALONE, readable
 from fmstudio.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,12 @@ def open_to_read(settings: Settings, busy_seconds: float, migrations: Path = MIG
             hint="Free some space or make the home folder writable, then start again.",
         )
     return engine_of(opened)
+
+
+def check_copy(path: Path, migrations: Path = MIGRATIONS) -> None:
+    """Raises RegistryError for a copy of a registry that is damaged or from a newer version."""
+    with explained(path), closing(open_file(path, BUSY_SECONDS, ALONE)) as connection:
+        _check(path, connection, migrations)
 
 
 def _daily_copy(path: Path) -> None:

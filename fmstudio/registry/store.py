@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import func, select
+
 from fmstudio.errors import ReadOnlyRegistry, ResourceError
 from fmstudio.registry.adapters import Adapters
 from fmstudio.registry.database import BUSY_SECONDS
@@ -13,6 +15,7 @@ from fmstudio.registry.faults import FILE
 from fmstudio.registry.opening import open_database, open_to_read
 from fmstudio.registry.projects import Projects
 from fmstudio.registry.runs import Runs
+from fmstudio.registry.tables import Adapter, Cohort, Prediction, Project, Run
 from fmstudio.settings import Settings
 
 
@@ -42,6 +45,15 @@ class Registry(Projects, Runs, Adapters, Events):
                 settings.home, open_to_read(settings, busy_seconds), fault,
                 lambda: open_database(settings, busy_seconds),
             )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        """How many projects, cohorts, runs, adapters and predictions there are."""
+        tables = (Project, Cohort, Run, Adapter, Prediction)
+        with self.reading() as session:
+            return {
+                table.__tablename__: session.scalar(select(func.count()).select_from(table)) or 0
+                for table in tables
+            }
 
     def __enter__(self) -> Self:
         return self

@@ -30,6 +30,8 @@ from fmstudio.runs.run_log import LOG, rotate
 from fmstudio.settings import Limits, Settings
 
 CONFIG = "config.json"
+WORKER = "fmstudio.runs.worker"
+WORKERS = (WORKER, "fmstudio.model.adding")
 SILENT_SECONDS = 30.0  # a worker that gave no sign of life for so long is taken for dead
 PAUSE_SECONDS = 10.0  # several heartbeats: a worker at work is never silent for so long
 SAME_START_SECONDS = 2.0  # the precision with which systems tell when a process began
@@ -148,6 +150,19 @@ def process_started(pid: int) -> float:
     return float(psutil.Process(pid).create_time())
 
 
+def workers_of(settings: Settings) -> list[int]:
+    """The processes that work on runs of a home or add checkpoints to it.
+
+    Asked of the system and not of the registry, which may be what is to be mended.
+    """
+    found = []
+    for process in psutil.process_iter(["pid", "cmdline"]):
+        words = process.info["cmdline"] or []
+        if str(settings.home) in words and set(WORKERS) & set(words):
+            found.append(process.info["pid"])
+    return found
+
+
 def run_folder(settings: Settings, run_id: str) -> Path:
     """The folder of a run: its log, its settings, its checkpoints."""
     return settings.folder(f"runs/{run_id}")
@@ -158,7 +173,7 @@ def _spawn(settings: Settings, run: RunRecord) -> None:
     folder = run_folder(settings, run.id)
     write_whole(folder / CONFIG, json.dumps(dict(run.config), indent=1))
     # -P: only the studio's own folder is searched for modules, not the working directory.
-    command = [sys.executable, "-P", "-m", "fmstudio.runs.worker", run.id]
+    command = [sys.executable, "-P", "-m", WORKER, run.id]
     rotate(folder)
     log = os.open(folder / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio import private
@@ -12,6 +13,7 @@ from fmstudio.studio.pretraining import Pretraining
 from fmstudio.studio.sample import Sample, make_sample, read_sample
 
 if TYPE_CHECKING:
+    from fmstudio.backup.listing import Listing
     from fmstudio.registry import Registry
 
 
@@ -65,6 +67,15 @@ class Studio(Judgements, Pretraining):
         whole, first_broken = self.registry.verify_chain()
         events = self.registry.events(None)[::-1]
         return {"whole": whole, "first_broken": first_broken, "events": events}
+
+    def backup(self, target: Path) -> Listing:
+        """Write all that is kept to a ZIP, also while work goes on; what it holds.
+
+        Raises InputError for a file that is there already, ResourceError if there is no room.
+        """
+        from fmstudio.backup import back_up
+
+        return back_up(self.settings, self.registry, Path(target))
 
     def sweep(self) -> None:
         """Remove what broken-off work left behind."""

@@ -17,10 +17,10 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
 
+from fmstudio import lock
 from fmstudio.errors import ResourceError
 from fmstudio.settings import Settings
 
-LOCK = "serve.lock"
 WHERE = "serve.json"
 UPLOADS = "pages-"  # begins the folders in temp/ in which a running app keeps uploads
 ANY = frozenset({"0.0.0.0", "::"})
@@ -59,18 +59,17 @@ class OnlyOne:
         """Take the lock; None if it is ours now, else who has it. Raises ResourceError."""
         try:
             self.settings.folder("temp")
-            held = os.open(self.settings.home / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            held = lock.take(self.settings.home)
         except OSError as fault:
             raise ResourceError(
                 f"The home folder cannot be written to: {fault.strerror}.",
                 hint="Choose a folder that you may write to with --home or FMSTUDIO_HOME.",
             ) from fault
-        if _lock(held):
-            self._held = held
-            self._clear()
-            return None
-        os.close(held)
-        return self._other()
+        if held is None:
+            return self._other()
+        self._held = held
+        self._clear()
+        return None
 
     def tell(self, host: str, port: int, https: bool, names: Iterable[str]) -> str:
         """Write down where the app listens; the address to open."""
@@ -117,19 +116,3 @@ def address_of(host: str, port: int, https: bool = False, names: Iterable[str] =
     if https:  # the proxy listens on the usual port of https
         return f"https://{name}/"
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
-
-
-def _lock(handle: int) -> bool:
-    """Lock an open file for as long as this process lives; False if another holds it."""
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = [
     "serve --host 127.0.0.1 --port 7860 --no-browser",
     "doctor",
+    "backup FILE.zip",
+    "restore FILE.zip --replace",
     "demo",
     "project create NAME --task binary --label COLUMN --positive VALUE --describe TEXT",
     "project create NAME --task multilabel --label A --label B --moment 48",
