@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from fmstudio.contracts import CheckpointEncoder, discover
+from fmstudio.encoders.other_forms import of_files, refuse_other_form
 from fmstudio.errors import InputError
 from fmstudio.types import to_json
 
 CONFIG = "config.json"
 _LARGEST_CONFIG = 4 * 2**20  # bytes
+_WHOLE = "Give the folder that holds config.json, model.safetensors and the processor."
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def inspect_config(config: Mapping[str, Any], kind: str | None = None) -> tuple[
     """
     # Remote code first: its model_type is seldom a known one, and the reason is the plainer.
     _refuse_remote_code(config)
+    refuse_other_form(config, tuple(supported()))
     family = family_of(config.get("model_type"))
     if kind not in (None, family.kind):
         fitting = [name for name, (_, reads) in supported().items() if reads == kind]
@@ -118,10 +121,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     """The config.json of a folder. Raises InputError if there is none, or it is no JSON object."""
     path = folder / CONFIG
     if not path.is_file():
-        raise InputError(
-            f"The folder {folder.name} has no {CONFIG}: it is not a checkpoint.",
-            hint="Give the folder that holds config.json, model.safetensors and the processor.",
-        )
+        raise _no_config(folder)
     try:
         if path.stat().st_size > _LARGEST_CONFIG:
             raise ValueError("too large")
@@ -134,6 +134,32 @@ def read_config(folder: Path) -> dict[str, Any]:
             hint="Download the checkpoint again.",
         ) from wrong
     return config
+
+
+def _no_config(folder: Path) -> InputError:
+    if folder.is_file():
+        return InputError(f"{folder.name} is a file, not the folder of a checkpoint.", hint=_WHOLE)
+    below = sorted(folder.glob(f"*/{CONFIG}")) or sorted(folder.glob(f"*/*/{CONFIG}"))
+    return no_config(
+        f"The folder {folder.name}",
+        [path.name for path in folder.iterdir()] if folder.is_dir() else [],
+        [path.parent.relative_to(folder).as_posix() for path in below],
+    )
+
+
+def no_config(what: str, names: Sequence[str], below: Sequence[str] = ()) -> InputError:
+    """The refusal of a folder or model, called `what`, that has no config.json, by its files.
+
+    `below` are folders in it that have one.
+    """
+    known = of_files(names)
+    if known:
+        return InputError(f"{what} has no {CONFIG}: it is {known[0]}.", hint=known[1])
+    if below:
+        return InputError(
+            f"{what} has no {CONFIG}, but its folder {below[0]} has one.", hint="Give that folder."
+        )
+    return InputError(f"{what} has no {CONFIG}: it is not a checkpoint.", hint=_WHOLE)
 
 
 def inspect(folder: Path, kind: str | None = None) -> Checkpoint:

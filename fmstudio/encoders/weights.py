@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from fmstudio.encoders.architectures import CheckpointNetwork, model_class
+from fmstudio.encoders.other_forms import of_files
+from fmstudio.encoders.weight_names import unwrapped, with_tied, without_holders
 from fmstudio.errors import InputError
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 _SHARD = re.compile(r"model-\d{5}-of-(\d{5})\.safetensors")
 _PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".h5", ".msgpack")
+# Numbers that mean something only with the scales of a quantised model.
+_PACKED = ("int8", "uint8", "uint16", "uint32", "float8_e4m3fn", "float8_e5m2")
+_NUMBER = re.compile(r"\.\d+(?=\.)")
+_APART = "Weights and config.json do not belong together: download the checkpoint again."
 
 
 def weight_files(names: Sequence[str]) -> tuple[str, ...]:
@@ -38,9 +48,11 @@ def weight_files(names: Sequence[str]) -> tuple[str, ...]:
             hint="Use a version with model.safetensors: look for one among its revisions, or "
             "convert it on a machine of your own with save_pretrained.",
         )
+    known = of_files(names)
     raise InputError(
-        f"The checkpoint has no weights: {SINGLE} is not there.",
-        hint="Download it with its weights.",
+        f"The checkpoint has no weights: {SINGLE} is not there"
+        f"{f', it is {known[0]}' if known else ''}.",
+        hint=known[1] if known else "Download it with its weights.",
     )
 
 
@@ -87,43 +99,96 @@ def load_weights(network: CheckpointNetwork, folder: Path) -> None:
 
     The network may have been made on torch's "meta" device, which costs nothing. transformers
     itself translates names from its older versions and leaves out heads. Raises InputError if a
-    weight that the network reads is missing or has another shape.
+    weight that the network reads is missing, has another shape or is not a plain number, and if
+    the file holds more layers than the network.
     """
-    import torch
+    held = with_tied(unwrapped(_held(folder)), network.model)
+    found = _loaded(network, held)
+    if 2 * len(found.missing) > len(found.model.state_dict()):
+        tried = [_loaded(network, renamed) for renamed in without_holders(held)]
+        found = min([found, *tried], key=lambda one: len(one.missing))
+    found.check()
+    training = network.training
+    network.model = found.model
+    network.settle()
+    network.train(training)
+
+
+def _held(folder: Path) -> dict[str, Tensor]:
+    """All tensors of the weights' files. Raises InputError."""
     from safetensors.torch import load_file
 
-    architecture = network.architecture
     files = weight_files([path.name for path in folder.iterdir()])
     check_headers(folder, files)
-    held = {}
+    held: dict[str, Tensor] = {}
     for name in files:
         if name != INDEX:
             # Copies: what safetensors gives lies in the mapped file, at odd addresses, where sums
             # may come out with another last bit.
             held |= {key: value.clone() for key, value in load_file(folder / name).items()}
-    training = network.training
-    network.model, told = model_class(architecture).from_pretrained(
+    packed = [key for key in sorted(held) if str(held[key].dtype).split(".")[-1] in _PACKED]
+    if packed:
+        raise InputError(
+            f"The weight '{packed[0]}' is stored as {held[packed[0]].dtype}: the checkpoint is "
+            "quantised.",
+            hint="Use the version in float32, float16 or bfloat16 that it was made from.",
+        )
+    return held
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A model with weights, and what of them did not fit: names, and (name, there, wanted)."""
+
+    model: Any
+    missing: tuple[str, ...]
+    further: tuple[str, ...]
+    misshapen: tuple[tuple[str, Any, Any], ...]
+
+    def check(self) -> None:
+        """Raises InputError for the first fault."""
+        if self.missing:
+            raise InputError(
+                f"The checkpoint's weights lack {len(self.missing)} that its architecture has, "
+                f"such as '{min(self.missing)}'.",
+                hint=_APART,
+            )
+        if self.misshapen:
+            name, there, wanted = min(self.misshapen, key=str)
+            raise InputError(
+                f"The weight '{name}' is {tuple(there)}, and config.json asks for {tuple(wanted)}.",
+                hint=_APART,
+            )
+        kinds = {_kind(name) for name in self.model.state_dict()}
+        within = f"{self.model.base_model_prefix}."
+        deeper = [name for name in self.further if _kind(name.removeprefix(within)) in kinds]
+        if deeper:
+            raise InputError(
+                f"The checkpoint's weights hold layers that config.json does not count, such as "
+                f"'{min(deeper)}'.",
+                hint=_APART,
+            )
+
+
+def _kind(name: str) -> str:
+    """The name of a weight whatever the number of its layer."""
+    return _NUMBER.sub(".#", name)
+
+
+def _loaded(network: CheckpointNetwork, held: Mapping[str, Tensor]) -> _Loaded:
+    import torch
+
+    architecture = network.architecture
+    model, told = model_class(architecture).from_pretrained(
         None,
         config=network.model.config,
-        state_dict=held,
+        state_dict=dict(held),
         dtype=torch.float32,
         key_mapping=dict(architecture.renames) or None,
         output_loading_info=True,
         ignore_mismatched_sizes=True,
         **architecture.arguments,
     )
-    network.settle()
-    network.train(training)
     missing = [key for key in told["missing_keys"] if not re.fullmatch(architecture.unread, key)]
-    if missing:
-        raise InputError(
-            f"The checkpoint's weights lack {len(missing)} that its architecture has, such as "
-            f"'{min(missing)}'.",
-            hint="Weights and config.json do not belong together: download the checkpoint again.",
-        )
-    if told["mismatched_keys"]:
-        name, there, wanted = min(told["mismatched_keys"], key=str)[:3]
-        raise InputError(
-            f"The weight '{name}' is {tuple(there)}, and config.json asks for {tuple(wanted)}.",
-            hint="Weights and config.json do not belong together: download the checkpoint again.",
-        )
+    misshapen = [tuple(one[:3]) for one in told["mismatched_keys"]]
+    return _Loaded(model, tuple(missing), tuple(told["unexpected_keys"]), tuple(misshapen))

@@ -94,13 +94,10 @@ def fetch(offer: Offer, names: Iterable[str], folder: Path) -> None:
 
 def fetch_config(offer: Offer, folder: Path) -> dict[str, Any]:
     """The model's own config.json, fetched into `folder`. Raises as `fetch`, and InputError."""
-    from fmstudio.encoders.checkpoint import CONFIG, read_config
+    from fmstudio.encoders.checkpoint import CONFIG, no_config, read_config
 
     if CONFIG not in offer.sizes:
-        raise InputError(
-            f"{offer.id} has no {CONFIG}: it is not a checkpoint in the form of transformers.",
-            hint="Choose a checkpoint whose page names transformers as its library.",
-        )
+        raise no_config(offer.id, list(offer.sizes))
     fetch(offer, [CONFIG], folder)
     return read_config(folder)
 
