@@ -48,8 +48,8 @@ class Listing:
     format: int = FORMAT
 
     @property
-    def bytes(self) -> int:
-        """The size of all files together."""
+    def size(self) -> int:
+        """Bytes of all files together."""
         return sum(stored.bytes for stored in self.files.values())
 
     def as_json(self) -> bytes:

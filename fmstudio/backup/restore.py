@@ -130,7 +130,7 @@ def _checked(archive: str, opened: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo
 
 
 def _check_room(listing: Listing, folder: Path) -> None:
-    needed, free = listing.bytes, shutil.disk_usage(folder).free
+    needed, free = listing.size, shutil.disk_usage(folder).free
     if needed > free:
         raise ResourceError(
             f"The backup holds {needed / 1e6:.0f} MB, but the disk of the home folder has "

@@ -367,16 +367,18 @@ def audit_text(found: Mapping[str, Any]) -> str:
 
 
 def doctor_text(found: Mapping[str, Any]) -> str:
-    """What is here, what is missing and how to get it."""
+    """What is here, what is missing and how to get it, what is found and what to do."""
     lines = []
     for part, facts in found.items():
-        if part == "missing":
+        if part in ("missing", "findings"):
             continue
         lines.append(part)
         shown = facts.items() if isinstance(facts, Mapping) else [("", facts)]
         lines += [f"  {name}: {_shown(value)}" for name, value in shown]
     lines.append("missing")
     lines += [f"  {item['what']}: {item['get']}" for item in found["missing"]] or ["  nothing"]
+    lines.append("found in the home folder")
+    lines += [f"  {item['what']} {item['do']}" for item in found["findings"]] or ["  nothing"]
     return "\n".join(lines)
 
 

@@ -26,7 +26,7 @@ def sweep(settings: Settings, registry: Registry) -> list[Path]:
     hour. Folders that the registry never named stay: it may be a copy from before their time.
     """
     removed = []
-    for path in _leftovers(settings.home, registry):
+    for path in leftovers(settings.home, registry):
         try:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -39,7 +39,8 @@ def sweep(settings: Settings, registry: Registry) -> list[Path]:
     return removed
 
 
-def _leftovers(home: Path, registry: Registry) -> Iterator[Path]:
+def leftovers(home: Path, registry: Registry) -> Iterator[Path]:
+    """What the next `sweep` removes."""
     for path in (home / "temp").glob("*"):
         if _age(path) > TEMP_SECONDS:
             yield path

@@ -314,7 +314,7 @@ def test_doctor_says_what_is_missing_without_making_anything(run, home, monkeypa
     assert {"versions", "decoders", "device", "disk", "database", "missing"} <= found.keys()
     assert found["database"]["state"] == "not made yet"
     assert not (home / "registry.sqlite").exists()
-    monkeypatch.setattr("fmstudio.doctor.metadata.version", lambda name: "0.0.1")
+    monkeypatch.setattr("fmstudio.doctor.installation.metadata.version", lambda name: "0.0.1")
     lacking = json.loads(run("doctor", "--json").out)["missing"]
     assert any("torch" in item["what"] and "pip install" in item["get"] for item in lacking)
 

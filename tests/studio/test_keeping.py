@@ -26,3 +26,15 @@ def test_a_home_goes_into_a_file_and_comes_back_elsewhere(
         project = new.project("ill")
         (cohort,) = new.registry.cohorts(project.id)
         assert len(load(new.settings, project, cohort).cases) == 30  # its fingerprint is compared
+
+
+def test_the_doctor_names_what_is_wrong_in_the_home_and_what_to_do(run, studio, home):
+    project = studio.create_project("ill", "binary")
+    assert json.loads(run("doctor", "--json").out)["findings"] == []
+    studio.registry.add_adapter("adapter-00000a", project.id, None, "ill", {})
+
+    (finding,) = json.loads(run("doctor", "--json").out)["findings"]
+
+    assert (finding["about"], finding["lost"]) == ("row without files", True)
+    assert "import its bundle again" in finding["do"]
+    assert f"  {finding['what']} {finding['do']}" in run("doctor").out.splitlines()

@@ -1,7 +1,4 @@
-"""What this installation has, what it lacks and how to get that: settings in, JSON out.
-
-Nothing is changed or made, so that it can be asked when something is broken.
-"""
+"""What this installation has, what it lacks and how to get that: settings in, JSON out."""
 
 from __future__ import annotations
 
@@ -17,10 +14,9 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 
 from fmstudio import __version__, contracts
-from fmstudio.errors import StudioError
 from fmstudio.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"
 INSTALL = "python -m pip install -r requirements.txt"
 LEAST_MEMORY_MB = 4000  # a quick run of a few hundred cases, beside a browser
@@ -29,22 +25,7 @@ CODECS = ("h264", "hevc", "mpeg4", "vp9", "mjpeg", "aac", "mp3", "opus", "vorbis
 Missing = list[dict[str, str]]
 
 
-def examine(settings: Settings) -> dict[str, Any]:
-    """Versions, decoders, device, disk, database and bases; `missing` says what to do."""
-    missing: Missing = []
-    return {
-        "versions": _versions(missing),
-        "modalities": _modalities(missing),
-        "decoders": _decoders(missing),
-        "device": _device(missing),
-        "disk": _disk(settings, missing),
-        "database": _database(settings, missing),
-        "bases": _bases(settings, missing),
-        "missing": missing,
-    }
-
-
-def _versions(missing: Missing) -> dict[str, str]:
+def versions(missing: Missing) -> dict[str, str]:
     found = {"studio": __version__, "python": platform.python_version()}
     for requirement in _requirements():
         try:
@@ -67,7 +48,7 @@ def _requirements() -> Iterator[Requirement]:
             continue
 
 
-def _modalities(missing: Missing) -> dict[str, str]:
+def modalities(missing: Missing) -> dict[str, str]:
     """What each pipeline reads, or which package it needs for that."""
     found = {}
     for name, item in contracts.discover("pipelines", "PIPELINE").items():
@@ -81,7 +62,7 @@ def _modalities(missing: Missing) -> dict[str, str]:
     return found
 
 
-def _decoders(missing: Missing) -> dict[str, Any]:
+def decoders(missing: Missing) -> dict[str, Any]:
     """Codings of pixels in medical images, and of sound and moving pictures."""
     found: dict[str, Any] = {}
     try:
@@ -108,7 +89,7 @@ def _decoders(missing: Missing) -> dict[str, Any]:
     return found
 
 
-def _device(missing: Missing) -> dict[str, Any]:
+def device(missing: Missing) -> dict[str, Any]:
     found: dict[str, Any] = {"machine": platform.machine(), "cores": os.cpu_count()}
     try:
         import psutil
@@ -126,7 +107,7 @@ def _device(missing: Missing) -> dict[str, Any]:
     return found
 
 
-def _disk(settings: Settings, missing: Missing) -> dict[str, Any]:
+def disk(settings: Settings, missing: Missing) -> dict[str, Any]:
     """Room on the disk of the home folder, or of the folder where it will be made."""
     folder = settings.home
     while not folder.is_dir():
@@ -138,36 +119,7 @@ def _disk(settings: Settings, missing: Missing) -> dict[str, Any]:
     return {"home": str(settings.home), "free_mb": free, "writable": os.access(folder, os.W_OK)}
 
 
-def _database(settings: Settings, missing: Missing) -> dict[str, Any]:
-    """What state the registry is in; `sound` is False where something must be done about it."""
-    try:
-        from fmstudio.registry import Registry
-        from fmstudio.registry.faults import FILE
-        from fmstudio.registry.opening import holds_work
-
-        if not (settings.home / FILE).exists() and not holds_work(settings.home):
-            return {"state": "not made yet", "sound": True}
-        with Registry.open(settings) as registry:
-            whole, broken = registry.verify_chain()
-            projects = len(registry.projects())
-    except StudioError as fault:
-        return _unsound(fault.message, fault.hint, missing)
-    except ImportError:
-        return {"state": "not looked at: a package is missing", "sound": False, "get": INSTALL}
-    if not whole:
-        return _unsound(
-            f"The registry's event log is not whole: line {broken} was changed by hand.",
-            "Restore the registry from its backup in the home folder.", missing,
-        ) | {"projects": projects}  # fmt: skip
-    return {"state": "in order", "sound": True, "projects": projects}
-
-
-def _unsound(state: str, get: str, missing: Missing) -> dict[str, Any]:
-    missing.append({"what": state, "get": get})
-    return {"state": state, "sound": False, "get": get}
-
-
-def _bases(settings: Settings, missing: Missing) -> dict[str, str]:
+def bases(settings: Settings, missing: Missing) -> dict[str, str]:
     """Every base, and whether its weights are the ones that its card names."""
     from fmstudio.model.bases import base_folder, list_bases
 
