@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors", "files", "identity", "lock", "office"),
+    ("results",),
+    ("present",),
     ("records", "settings", "private", "tables", "standard_form"),
     ("contracts", "columns", "training.config"),
     ("pretraining.config",),
@@ -36,6 +38,8 @@ FLOORS = (
 FLOOR = {part: number for number, parts in enumerate(FLOORS) for part in parts}
 # Parts that see less than all that is below them.
 ONLY = {
+    "results": {"types", "errors"},
+    "present": {"types", "errors", "results"},
     "registry": {"types", "errors", "files", "records", "settings"},
     "tables": {"types", "errors", "office"},
     "cohort": {"types", "errors", "files", "records", "settings", "contracts", "sandbox"},

@@ -12,10 +12,10 @@ from typing import Any
 
 from fmstudio.adapters.checks import checkpoints_of
 from fmstudio.adapters.schema import AGAIN, Calibration, Manifest, Probes, ProcessorFile, State
-from fmstudio.adapters.schema_card import LIMITS, Card, Figure, Judged
+from fmstudio.adapters.schema_card import Card, Figure, Judged
 from fmstudio.contracts import pipelines
 from fmstudio.errors import BundleError, InputError
-from fmstudio.evaluation.metrics import HEADLINE
+from fmstudio.results.metrics import HEADLINE, METRICS
 from fmstudio.training.config import RunConfig
 from fmstudio.types import TaskSpec
 
@@ -162,13 +162,14 @@ def _of_figures(card: Card) -> Problems:
     for place, one in judged:
         if getattr(one, name) is None:
             yield "card.json", f"'{place}' lacks '{name}'"
-        for metric, (low, high) in LIMITS.items():
-            figure: Figure | None = getattr(one, metric, None)
+        for metric in METRICS.values():
+            low, high = metric.low, metric.high
+            figure: Figure | None = getattr(one, metric.key, None)
             numbers = [] if figure is None else [figure.value, figure.low, figure.high]
             if any(n is not None and not low <= n <= high for n in numbers):
-                yield "card.json", f"'{place}.{metric}' is outside {low} to {high}"
+                yield "card.json", f"'{place}.{metric.key}' is outside {low} to {high}"
             if numbers and None not in numbers and numbers[1] > numbers[2]:
-                yield "card.json", f"'{place}.{metric}' has a low end above its high one"
+                yield "card.json", f"'{place}.{metric.key}' has a low end above its high one"
     for i, subset in enumerate(card.subsets):
         own = set(subset.modalities)
         if not own <= set(card.modalities) or len(own) < len(subset.modalities):

@@ -10,17 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-FIGURES: Mapping[str, str] = {
-    "auroc": "AUROC",
-    "macro_auroc": "Macro AUROC",
-    "auprc": "AUPRC",
-    "brier": "Brier score (lower is better)",
-    "ece": "Calibration error, 15 bins (lower is better)",
-    "accuracy": "Accuracy",
-    "mae": "Mean absolute error",
-    "rmse": "Root mean square error",
-    "r2": "R²",
-}
+from fmstudio.present.values import bounds, number
+from fmstudio.results.metrics import METRICS, headline_in
 
 LOADING = """\
 With the studio: `python -m fmstudio import FILE.zip`, then `python -m fmstudio predict`.
@@ -79,8 +70,7 @@ def _judged(card: Mapping[str, Any]) -> str:
     n = card.get("n") or {}
     held_out = f" ({_plain(n['test'])} cases)" if "test" in n else ""
     rows = [
-        f"| {FIGURES.get(name, _plain(name))}{_guessing(figure)} | {_figure(figure)} "
-        f"| {_range(figure)} |"
+        f"| {_metric(name)}{_guessing(figure)} | {_figure(figure)} | {_range(figure)} |"
         for name, figure in card["metrics"].items()
         if isinstance(figure, Mapping)
     ]
@@ -96,16 +86,24 @@ def _judged(card: Mapping[str, Any]) -> str:
     )
 
 
+def _metric(key: str) -> str:
+    """The name, with the direction where less is better."""
+    metric = METRICS.get(key)
+    if metric is None:
+        return _plain(key)
+    return metric.name if metric.higher_is_better else f"{metric.name} (lower is better)"
+
+
 def _guessing(figure: Mapping[str, Any]) -> str:
     """The prevalence, beside a figure that reaches it by guessing."""
     level = figure.get("prevalence")
-    return "" if level is None else f" (prevalence {level:.3f})"
+    return "" if level is None else f" (prevalence {number(level)})"
 
 
 def _ladder(card: Mapping[str, Any]) -> str:
     rows = []
     for step in card["ladder"]:
-        figure = next((step[name] for name in FIGURES if isinstance(step.get(name), Mapping)), {})
+        figure = step.get(headline_in(step) or "") or {}
         chosen = " (chosen)" if step.get("name") == card.get("chosen") else ""
         rows.append(
             f"| {_plain(step.get('name'))}{chosen} | {_figure(figure)} | {_range(figure)} |"
@@ -147,12 +145,11 @@ def _checkpoint(made: Mapping[str, Any]) -> str:
 
 def _figure(figure: Mapping[str, Any]) -> str:
     value = figure.get("value")
-    return "not defined" if value is None else f"{value:.3f}"
+    return "not defined" if value is None else number(value)
 
 
 def _range(figure: Mapping[str, Any]) -> str:
-    low, high = figure.get("low"), figure.get("high")
-    return "not defined" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return bounds(figure) or "not defined"
 
 
 def _plain(text: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -219,9 +218,3 @@ class Card(Strict):
         str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")
     ]
     versions: dict[Plain, Version]
-
-
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "auroc": (0, 1), "macro_auroc": (0, 1), "auprc": (0, 1), "brier": (0, 1), "ece": (0, 1),
-    "accuracy": (0, 1), "r2": (-1e15, 1), "mae": (0, 1e15), "rmse": (0, 1e15),
-}  # fmt: skip

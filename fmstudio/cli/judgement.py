@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fmstudio.cli.text import figure, result_text, table
+from fmstudio.cli.text import result_text, table
+from fmstudio.present.values import interval
 
 PARTS = ("calibration", "operating_points", "decision_curve", "triage", "subgroups")
 
@@ -17,8 +18,8 @@ def judgement_text(found: Mapping[str, Any]) -> str:
         lines += ["", f"About '{label}'" if label else "In use", *_question_lines(parts)]
     sets = found["conformal"]
     lines += [
-        f"Conformal sets: {sets['asked']:.0%} asked, {figure(sets['reached'])} reached, "
-        f"mean size {figure(sets['mean_size'])}, n = {sets['n']}."
+        f"Conformal sets: {sets['asked']:.0%} asked, {interval(sets['reached'])} reached, "
+        f"mean size {interval(sets['mean_size'])}, n = {sets['n']}."
     ]
     if found["learning_curve"]:
         lines += _learning_lines(found["learning_curve"])
@@ -39,15 +40,15 @@ def _questions(found: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
 def _question_lines(parts: Mapping[str, Any]) -> list[str]:
     calibration = parts["calibration"]
     lines = [
-        f"Calibration: slope {figure(calibration['slope'])}, intercept "
-        f"{figure(calibration['intercept'])}, error {figure(calibration['ece'])} (were all "
+        f"Calibration: slope {interval(calibration['slope'])}, intercept "
+        f"{interval(calibration['intercept'])}, error {interval(calibration['ece'])} (were all "
         f"chances right: {calibration['ece_if_right']['value']:.3f}, up to "
         f"{calibration['ece_if_right']['high']:.3f}); "
         f"validation patients choose: {calibration['recalibration']['chosen']}.",
     ]
     rows = [
         (f"{point['target']} {point['asked']:.0%}", f"{point['threshold']:.3f}",
-         *(figure(point[name]) for name in ("sensitivity", "specificity", "ppv", "npv")))
+         *(interval(point[name]) for name in ("sensitivity", "specificity", "ppv", "npv")))
         for point in parts["operating_points"]["points"] if point["threshold"] is not None
     ]  # fmt: skip
     header = ("asked for", "threshold", "sensitivity", "specificity", "PPV", "NPV")
@@ -68,7 +69,7 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
             else f"{name}: {beyond} {own['threshold']:.3f}, "
                  f"{own['share']['value']:.0%} of patients."
         ]  # fmt: skip
-    lines += [f"Deferred: {figure(parts['triage']['deferred'])}."]
+    lines += [f"Deferred: {interval(parts['triage']['deferred'])}."]
     return lines + _subgroup_lines(parts["subgroups"])
 
 
@@ -78,7 +79,7 @@ def _subgroup_lines(found: Mapping[str, Any]) -> list[str]:
     lines = [f"Subgroups: {found['tests']} gaps tested, {len(found['gaps'])} found."]
     for gap in found["gaps"]:
         lines += [f"  {_named(gap['group'])}: {gap['figure'].replace('_', ' ')} "
-                  f"{figure(gap['gap'])} against all others, P = {gap['p']:.3f}"]  # fmt: skip
+                  f"{interval(gap['gap'])} against all others, P = {gap['p']:.3f}"]  # fmt: skip
     if found["small"]:
         small = "; ".join(f"{_named(one['group'])} (n = {one['n']})" for one in found["small"])
         lines += [f"  too small to compare: {small}"]
@@ -115,12 +116,12 @@ def _which(one: Mapping[str, Any]) -> str:
 def comparison_text(found: Mapping[str, Any]) -> str:
     """Adapters side by side on the same cases."""
     names = list(found["adapters"][0]["metrics"])
-    rows = [(_which(one), *(figure(one["metrics"][name]) for name in names))
+    rows = [(_which(one), *(interval(one["metrics"][name]) for name in names))
             for one in found["adapters"]]  # fmt: skip
     lines = [f"On the {found['n']} held-out cases that all have", table(("adapter", *names), rows)]
     for one in found["adapters"][1:]:
         lines += [
             f"{_which(one)} minus {found['adapters'][0]['adapter']}: {found['metric']} "
-            f"{figure(one['differences'][found['metric']])}, {one['verdict']}."
+            f"{interval(one['differences'][found['metric']])}, {one['verdict']}."
         ]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.present.values import interval
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.types import Interval, Prediction
 
@@ -67,18 +68,6 @@ def record_text(record: Any) -> str:
 def when(moment: datetime | None) -> str:
     """A moment in the reader's own time zone."""
     return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
-
-
-def figure(value: Mapping[str, float | None] | None) -> str:
-    """A value with its interval."""
-    if not value or value.get("value") is None:
-        return "-"
-    told = f"{value['value']:.3f}"
-    if value.get("low") is not None:
-        told += f" ({value['low']:.3f} to {value['high']:.3f})"
-    if value.get("prevalence") is not None:  # what guessing reaches
-        told += f" (prevalence {value['prevalence']:.3f})"
-    return told
 
 
 def projects_text(projects: Sequence[ProjectRecord]) -> str:
@@ -225,7 +214,7 @@ def result_text(result: Mapping[str, Any]) -> str:
         lines += [f"Adapter {result['adapter']}"]
     if result.get("n"):
         lines += ["Cases: " + ", ".join(f"{k} {v}" for k, v in _counts(result["n"]))]
-    metrics = [(name, figure(value)) for name, value in result.get("metrics", {}).items()]
+    metrics = [(name, interval(value)) for name, value in result.get("metrics", {}).items()]
     lines += ["", table((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
     lines += overlap_lines(result)
     if result.get("ladder"):
@@ -242,7 +231,7 @@ def result_text(result: Mapping[str, Any]) -> str:
         fusion = result["fusion"]
         lines += [
             f"Fusion against the best single modality ({fusion['best_single']}): "
-            f"{figure(fusion['gain'])}, {fusion['verdict']}."
+            f"{interval(fusion['gain'])}, {fusion['verdict']}."
         ]
     return "\n".join(lines).strip()
 
@@ -303,8 +292,8 @@ def before_after_text(judged: Mapping[str, Any]) -> str:
         "no evidence": "No evidence that the new base is better or worse",
     }[judged["verdict"]]
     return (
-        f"{words}: {judged['metric']} of the probe {figure(judged['before'])} before, "
-        f"{figure(judged['after'])} after, gain {figure(judged['gain'])}."
+        f"{words}: {judged['metric']} of the probe {interval(judged['before'])} before, "
+        f"{interval(judged['after'])} after, gain {interval(judged['gain'])}."
     )
 
 
@@ -314,7 +303,7 @@ def _counts(n: Any) -> list[tuple[str, Any]]:
 
 def _score(entry: Mapping[str, Any]) -> str:
     """The one figure of an entry, whatever its name is."""
-    return next((figure(v) for v in entry.values() if isinstance(v, Mapping)), "-")
+    return next((interval(v) for v in entry.values() if isinstance(v, Mapping)), "-")
 
 
 def _rung(entry: Mapping[str, Any]) -> tuple[str, str, str]:

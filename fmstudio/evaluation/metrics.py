@@ -12,27 +12,17 @@ Targets and outputs by task:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from fmstudio.evaluation.resampling import Figure, Patients, intervals, ratio
+from fmstudio.results.metrics import HEADLINE
 from fmstudio.types import Interval, TaskSpec
 
 BINS = 15  # equal-width bins of the calibration error (Guo et al. 2017, arXiv 1706.04599)
-
-HEADLINE: Mapping[str, str] = {
-    "binary": "auroc",
-    "multiclass": "macro_auroc",
-    "multilabel": "macro_auroc",
-    "regression": "r2",
-}
-
-GUESSING: Mapping[str, float] = {"auroc": 0.5, "macro_auroc": 0.5, "r2": 0.0}
-"""What each headline figure reaches without a look at the patient."""
 
 
 def headline(task: TaskSpec) -> str:
@@ -78,12 +68,6 @@ def prevalence(task: TaskSpec, targets: np.ndarray) -> float:
     known = [column[~np.isnan(column)] for column in truth.astype(float).T]
     shares = [float(column.mean()) for column in known if len(column)]
     return float(np.mean(shares)) if shares else float("nan")
-
-
-def proven(name: str, figure: Any) -> bool:
-    """Whether the whole 95 % interval of a headline figure {value, low, high} beats guessing."""
-    low = figure.get("low") if isinstance(figure, Mapping) else None
-    return isinstance(low, int | float) and low > GUESSING[name]
 
 
 def score(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> float:

@@ -7,10 +7,10 @@ from typing import Any
 
 from fmstudio.contracts import in_words
 from fmstudio.evaluation.fusion import ADAPTER
-from fmstudio.evaluation.metrics import proven
+from fmstudio.present.values import interval
+from fmstudio.results.metrics import beats_guessing, name_of
 
 FEWEST = 10  # held-out cases; an interval from fewer says nothing
-NAMES = {"auroc": "AUROC", "macro_auroc": "AUROC, mean of classes", "r2": "R²"}
 
 
 def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
@@ -28,11 +28,11 @@ def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
     if entry["n"] < FEWEST or figure.get("value") is None:
         few = f"its {entry['n']} held-out cases that have this are too few to tell"
         return f"The adapter was never tested on {told}: {few}."
-    if proven(metric, figure):
+    if beats_guessing(metric, figure):
         return ""
     return (
-        f"From {told} the adapter was not shown to do better than guessing on held-out patients "
-        f"({_figure(metric, figure)}, {entry['n']} cases)."
+        f"From {told} the adapter was not shown to do better than guessing: "
+        f"{name_of(metric)} {interval(figure, 2)} on {entry['n']} held-out cases."
     )
 
 
@@ -41,13 +41,6 @@ def own_figure(entry: Mapping[str, Any], metric: str) -> Mapping[str, Any] | Non
     these modalities was asked."""
     found = entry.get(metric) if entry.get("model", ADAPTER) == ADAPTER else entry.get("adapter")
     return found if isinstance(found, Mapping) else None
-
-
-def _figure(metric: str, figure: Mapping[str, Any]) -> str:
-    said = f"{NAMES[metric]} {figure['value']:.2f}"
-    if figure.get("low") is None or figure.get("high") is None:
-        return said
-    return f"{said}, {figure['low']:.2f} to {figure['high']:.2f}"
 
 
 def given(modalities: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from fmstudio.adapters.readout import distances
 from fmstudio.contracts import in_words, pipeline
 from fmstudio.errors import BundleError, InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
-from fmstudio.evaluation.metrics import headline, proven
+from fmstudio.evaluation.metrics import headline
 from fmstudio.model.batching import collate
 from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.prediction.combination import doubt
@@ -24,6 +24,7 @@ from fmstudio.prediction.contributions import contributions
 from fmstudio.prediction.expected import expectations
 from fmstudio.prediction.values import Checked, checked
 from fmstudio.preparation.threads import one_thread
+from fmstudio.results.metrics import beats_guessing
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.types import Prediction, Prepared, Source
@@ -225,7 +226,7 @@ class Predictor:
         name = headline(self.task)
         if set(used) != set(self.reads):
             return doubt(self.card, used, name)
-        if proven(name, self.card["metrics"].get(name)):
+        if beats_guessing(name, self.card["metrics"].get(name)):
             return ""
         return (
             f"Not shown to do better than guessing on the {self.card['n']['test']} held-out cases "

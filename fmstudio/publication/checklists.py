@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fmstudio.publication.facts import Facts, balanced_groups, named, told
+from fmstudio.present.values import interval
+from fmstudio.publication.facts import Facts, balanced_groups, named
 
 OPEN = "open"
 Answer = str | Callable[[Facts], str]
@@ -81,7 +82,7 @@ def _ensemble(facts: Facts) -> str:
 
 
 def _performance(facts: Facts) -> str:
-    return "; ".join(f"{name} {told(one)}" for name, one in facts.judgement["metrics"].items())
+    return "; ".join(f"{name} {interval(one)}" for name, one in facts.judgement["metrics"].items())
 
 
 def _groups(facts: Facts) -> str:

@@ -8,13 +8,7 @@ from typing import Any
 
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.training.config import GROUP_CAP
-from fmstudio.types import Interval
 
-NAMES = {
-    "auroc": "AUROC", "macro_auroc": "Macro AUROC", "auprc": "AUPRC", "brier": "Brier score",
-    "ece": "Calibration error", "accuracy": "Accuracy", "mae": "Mean absolute error",
-    "rmse": "Root mean square error", "r2": "R²",
-}  # fmt: skip
 QUESTION_PARTS = ("discrimination", "calibration", "operating_points", "decision_curve", "triage",
                   "subgroups")  # fmt: skip
 
@@ -64,19 +58,6 @@ def balanced_groups(facts: Facts) -> str:
         f"{GROUP_CAP:g} times as much for it; cases without a value kept weight 1. Models were "
         "chosen and judged on patients as they came."
     )
-
-
-def told(figure: Mapping[str, Any] | Interval | None, digits: int = 3) -> str:
-    """'0.812 (0.745 to 0.871)'; '–' where it cannot be computed."""
-    values = figure.as_dict() if isinstance(figure, Interval) else figure
-    if not values or values.get("value") is None:
-        return "–"
-    said = f"{values['value']:.{digits}f}"
-    if values.get("low") is not None and values.get("high") is not None:
-        said += f" ({values['low']:.{digits}f} to {values['high']:.{digits}f})"
-    if values.get("prevalence") is not None:
-        said += f" (prevalence {values['prevalence']:.{digits}f})"
-    return said
 
 
 def named(group: Mapping[str, str]) -> str:

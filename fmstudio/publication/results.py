@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fmstudio.present.values import interval
 from fmstudio.publication.blocks import Block, Heading, Paragraph, Picture, Table
-from fmstudio.publication.facts import NAMES, Facts, named, told
+from fmstudio.publication.facts import Facts, named
+from fmstudio.results.metrics import headline_in, name_of
 
 LADDER = {
     "baseline: gradient boosting on table": "Gradient boosting on the table",
@@ -26,7 +28,7 @@ VERDICTS = {
 def results(facts: Facts, drawn: Mapping[str, str]) -> list[Block]:
     """Everything found; `drawn` are the figures there are, by name, with their captions."""
     found = facts.judgement
-    rows = [[NAMES.get(name, name), told(one)] for name, one in found["metrics"].items()]
+    rows = [[name_of(name), interval(one)] for name, one in found["metrics"].items()]
     blocks: list[Block] = [
         Heading("Results"),
         Table(["Figure", "Value (95 % interval)"], rows,
@@ -45,9 +47,9 @@ def _ladder(facts: Facts) -> list[Block]:
     steps = facts.card.get("ladder") or []
     rows = []
     for step in steps:
-        figure = next((step[name] for name in NAMES if isinstance(step.get(name), Mapping)), None)
+        figure = step.get(headline_in(step) or "")
         chosen = " (chosen)" if step["name"] == facts.card.get("chosen") else ""
-        rows.append([LADDER.get(step["name"], step["name"]) + chosen, told(figure)])
+        rows.append([LADDER.get(step["name"], step["name"]) + chosen, interval(figure)])
     if not rows:
         return []
     return [Table(["Model", "Value (95 % interval)"], rows, "From simple to complex"),
@@ -58,12 +60,12 @@ def _question(parts: Mapping[str, Any]) -> list[Block]:
     calibration = parts["calibration"]
     points = [
         [f"{WORDS[one['target']]} {one['asked']:.0%}", f"{one['threshold']:.3f}",
-         *(told(one[name], 2) for name in (*WORDS, "lr_positive", "lr_negative"))]
+         *(interval(one[name], 2) for name in (*WORDS, "lr_positive", "lr_negative"))]
         for one in parts["operating_points"]["points"] if one["threshold"] is not None
     ]  # fmt: skip
     maps = [
-        [one["method"], told(one["ece"]), told(one["slope"]), told(one["intercept"]),
-         told(one["brier"])]
+        [one["method"], interval(one["ece"]), interval(one["slope"]), interval(one["intercept"]),
+         interval(one["brier"])]
         for one in calibration["recalibration"]["methods"]
     ]  # fmt: skip
     header = ["Asked for", "Threshold", *WORDS.values(), "LR+", "LR-"]
@@ -104,10 +106,10 @@ def _triage(found: Mapping[str, Any]) -> str:
         parts.append(
             f"{name}: {own['reason']}" if own["threshold"] is None
             else f"{name} {where} {own['threshold']:.3f} promises {promise} of at least "
-            f"{own['target']:.0%} for {told(own['share'], 2)} of patients ({own['right']} of "
+            f"{own['target']:.0%} for {interval(own['share'], 2)} of patients ({own['right']} of "
             f"{own['answered']} right)."
         )  # fmt: skip
-    return " ".join(parts) + f" Deferred: {told(found['deferred'], 2)} of patients."
+    return " ".join(parts) + f" Deferred: {interval(found['deferred'], 2)} of patients."
 
 
 def _groups(found: Mapping[str, Any]) -> list[Block]:
@@ -115,7 +117,7 @@ def _groups(found: Mapping[str, Any]) -> list[Block]:
         return [Paragraph("The cohort has no group of 20 or more to compare by.")]
     rows = [
         [named(one["group"]), str(one["n"]),
-         *(told(figure, 2) + (" *" if figure["different"] else "")
+         *(interval(figure, 2) + (" *" if figure["different"] else "")
            for figure in one["figures"].values())]
         for one in found["groups"]
     ]  # fmt: skip
@@ -133,9 +135,9 @@ def _fusion(facts: Facts) -> list[Block]:
     found = facts.judgement
     rows = []
     for one in found["subsets"]:
-        figure = next(one[name] for name in NAMES if name in one)
+        figure = one[headline_in(one) or ""]
         given = " + ".join(facts.modality(name) for name in one["modalities"])
-        rows.append([given, str(one["n"]), told(figure), told(one.get("gain"))])
+        rows.append([given, str(one["n"]), interval(figure), interval(one.get("gain"))])
     blocks: list[Block] = [
         Heading("What each combination of modalities is worth", 3),
         Table(["Given", "n", "Value", "Gain of everything, paired"], rows),
@@ -145,13 +147,13 @@ def _fusion(facts: Facts) -> list[Block]:
         best = facts.modality(own["best_single"])
         blocks.append(Paragraph(
             f"{VERDICTS[own['verdict']]} Gain over the best single one ({best}): "
-            f"{told(own['gain'])}."
+            f"{interval(own['gain'])}."
         ))  # fmt: skip
     return blocks
 
 
 def _sets(found: Mapping[str, Any]) -> list[Block]:
-    rows = [[f"{one['asked']:.0%}", told(one["reached"], 2), told(one["mean_size"], 2)]
+    rows = [[f"{one['asked']:.0%}", interval(one["reached"], 2), interval(one["mean_size"], 2)]
             for one in [*found["conformal"]["levels"]] or [found["conformal"]]]  # fmt: skip
     return [Heading("Conformal sets", 3), Table(["Asked", "Reached", "Mean size"], rows)]
 
@@ -161,15 +163,17 @@ def _learning(found: Mapping[str, Any]) -> list[Block]:
     if not own:
         return []
     name = own["metric"]
-    rows = [[str(one["cases"]), str(one["positives"]), told(one[name])] for one in own["points"]]
+    rows = [
+        [str(one["cases"]), str(one["positives"]), interval(one[name])] for one in own["points"]
+    ]
     blocks: list[Block] = [
         Heading("More patients", 3),
-        Table(["Cases", "Positives", NAMES.get(name, name)], rows, "Refits of the probe"),
+        Table(["Cases", "Positives", name_of(name)], rows, "Refits of the probe"),
     ]
     for one in own["forecast"]:
         more = one["more_positives"]
         blocks.append(Paragraph(
-            f"{NAMES.get(name, name)} {one['target']:.2f} would take "
+            f"{name_of(name)} {one['target']:.2f} would take "
             + ("more than eight times these patients, if at all." if more["value"] is None
                else f"about {more['value']} more positives (band {_bound(more['low'])} to "
                     f"{_bound(more['high'])}).")

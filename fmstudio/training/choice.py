@@ -21,14 +21,15 @@ import numpy as np
 
 from fmstudio.errors import InputError
 from fmstudio.evaluation.calibration import fit_calibration, probabilities
-from fmstudio.evaluation.metrics import figures_of, headline, proven
+from fmstudio.evaluation.metrics import figures_of, headline
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
+from fmstudio.present.values import interval
+from fmstudio.results.metrics import beats_guessing, name_of
 from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
 from fmstudio.training.material import Material
 from fmstudio.training.probe import losses
 from fmstudio.types import TaskSpec
 
-NAMES = {"auroc": "AUROC", "macro_auroc": "macro AUROC", "r2": "R²"}
 WORDS = {BOOSTING: "Gradient boosting on the table", PROBE: "The probe", LORA: "LoRA"}
 SIMPLEST = "simplest"
 WORTH = 0.01  # of AUROC or R², and of mean loss: less is no reason for a more complex model
@@ -228,26 +229,24 @@ def on_held_out(task: TaskSpec, ladder: Sequence[Mapping[str, Any]], chosen: str
     name = headline(task)
     own = next(one for one in ladder if one["name"] == chosen)
     others = [one for one in ladder if one is not own and one[name]["value"] is not None]
-    told = f"On held-out patients it reaches {NAMES[name]} {_figure(own[name])}"
+    told = f"On held-out patients it reaches {name_of(name)} {_reached(own[name])}"
     if others:
         rival = max(others, key=lambda one: one[name]["value"])
-        told += f", {_small(words_of(rival['name']))} {_figure(rival[name])}"
-    if not proven(name, own[name]):
+        told += f", {_small(words_of(rival['name']))} {_reached(rival[name])}"
+    if not beats_guessing(name, own[name]):
         told += "; that is not shown to be better than guessing"
     return told + "."
 
 
-def _figure(figure: Mapping[str, Any]) -> str:
-    if figure["value"] is None:
-        return "that cannot be computed"
-    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+def _reached(figure: Mapping[str, Any]) -> str:
+    return "that cannot be computed" if figure["value"] is None else interval(figure)
 
 
 def _compared(task: TaskSpec, material: Material, first: Rung, second: Rung) -> str:
     """'AUROC 0.731 against 0.702 of the probe'."""
     figures = [rung.validation(task, material) for rung in (first, second)]
     return (
-        f"{NAMES[headline(task)]} {figures[0]:.3f} against {figures[1]:.3f} of "
+        f"{name_of(headline(task))} {figures[0]:.3f} against {figures[1]:.3f} of "
         f"{_small(words(second))}"
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.present.values import number
 from fmstudio.types import Prediction
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -19,7 +20,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     tag,
     text,
 )
-from fmstudio.ui.wording import listed, number, percent, plural
+from fmstudio.ui.wording import listed, percent, plural
 
 CAUTION = (
     "Not a medical device. For research and teaching; no decision about a patient may rest on it."

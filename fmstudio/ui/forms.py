@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 
+from fmstudio.present.values import number
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.fragments import Html, join, table, tag, text
-from fmstudio.ui.wording import listed, number
+from fmstudio.ui.wording import listed
 
 # Chosen in steps of their own.
 ELSEWHERE = ("base", "modalities", "encoders", "preset")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.present.values import bounds, interval, number
+from fmstudio.results.metrics import beats_guessing, name_of
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -18,20 +20,12 @@ from fmstudio.ui.fragments import (  # fmt: skip
     table,
     tag,
     text,
-    whisker,
 )
 from fmstudio.ui.operating import share
-from fmstudio.ui.results import RANGES, STAGES, VERDICTS
-from fmstudio.ui.wording import headline, interval, listed, metric, number, plural
+from fmstudio.ui.results import STAGES, VERDICTS, on_axis
+from fmstudio.ui.wording import headline, listed, plural
 
-FIGURES = {
-    "sensitivity": "Sensitivity",
-    "false_positive_rate": "False positive rate",
-    "auroc": "AUROC",
-    "calibration": "Truth minus prediction",
-    "mae": "Mean absolute error",
-    "in_the_large": "Truth minus prediction",
-}
+OF_GROUPS = ("sensitivity", "false_positive_rate", "auroc", "calibration", "mae", "in_the_large")
 MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
 KINDS = {
     "worst": ("Most surely wrong", "Look for a wrong label, a bad file, or what the model misses."),
@@ -65,14 +59,12 @@ def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping
 
 
 def _strength(name: str, figure: Any, n: int) -> tuple[str, str, str]:
-    told = f"{metric(name)} {interval(figure)} on {plural(n, 'held-out case')}."
-    low = figure.get("low") if isinstance(figure, Mapping) else None
-    middle = sum(RANGES[name]) / 2 if name in RANGES else None
-    if low is None or middle is None:
+    told = f"{name_of(name)} {interval(figure)} on {plural(n, 'held-out case')}."
+    if not name or not bounds(figure):
         return "How well it tells cases apart cannot be said.", told, "plain"
-    if low <= middle:
+    if not beats_guessing(name, figure):
         return "No evidence that it does better than guessing.", told, "stop"
-    wide = figure["high"] - low > 0.2
+    wide = figure["high"] - figure["low"] > 0.2
     more = " The interval is wide: more held-out patients would tell more." if wide else ""
     return "It tells cases apart better than guessing.", told + more, "warning" if wide else "good"
 
@@ -126,7 +118,7 @@ def calibration(found: Mapping[str, Any]) -> Html:
     if "recalibration" not in found:
         labels = {
             "slope": "Slope (1 is right)", "intercept": "Intercept (0 is right)",
-            **{name: FIGURES[name] for name in ("mae", "in_the_large")},
+            **{name: name_of(name) for name in ("mae", "in_the_large")},
         }  # fmt: skip
         rows = [[text(label), text(interval(found[key]))] for key, label in labels.items()]
         return table(["", "#95 % interval"], rows, f"{number(found['n'])} held-out cases")
@@ -193,10 +185,10 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
             names.get(key, key) for key in one["modalities"]
         )  # fmt: skip
         gain = text(interval(one["gain"])) if one.get("gain") else NOTHING
-        row = [text(label), _whisker(one[name], name), text(interval(one[name])),
+        row = [text(label), on_axis(one[name], name), text(interval(one[name])),
                text(number(one["n"])), gain]  # fmt: skip
         (told if size in (1, most) else rest).append(row)
-    header = ["Given", metric(name), "#95 % interval", "#Cases", "#Gain of everything"]
+    header = ["Given", name_of(name), "#95 % interval", "#Cases", "#Gain of everything"]
     parts = [table(header, told)]
     if found["fusion"]:
         parts.append(_fusion(found["fusion"], names))
@@ -215,12 +207,6 @@ def _fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     return notice(words, f"{gain}: {interval(found['gain'])}.", tone)
 
 
-def _whisker(figure: Mapping[str, Any], name: str) -> Html:
-    if name not in RANGES or any(figure.get(key) is None for key in ("value", "low", "high")):
-        return NOTHING
-    return whisker(figure["value"], figure["low"], figure["high"], *RANGES[name])
-
-
 def groups(found: Mapping[str, Any]) -> Html:
     """Figures of each group; real gaps marked; small groups named."""
     if not found["groups"] and not found["small"]:
@@ -229,14 +215,14 @@ def groups(found: Mapping[str, Any]) -> Html:
                       "Data.")  # fmt: skip
     parts = []
     if found["groups"]:
-        keys = [key for key in FIGURES if key in found["groups"][0]["figures"]]
+        keys = [key for key in OF_GROUPS if key in found["groups"][0]["figures"]]
         rows = []
         for one in found["groups"]:
             cells = [text(_named(one["group"])), text(_counted(one))]
             rows.append([*cells, *[_cell(one["figures"][key], key) for key in keys]])
         at = found.get("threshold")
         caption = f"Sensitivity and false positive rate at a threshold of {at:.2f}" if at else ""
-        header = ["Group", "#Cases", *(f"#{FIGURES[key]}" for key in keys)]
+        header = ["Group", "#Cases", *(f"#{name_of(key)}" for key in keys)]
         parts.append(table(header, rows, caption))
     if found["small"]:
         small = ", ".join(f"{_named(one['group'])} ({one['n']})" for one in found["small"])
@@ -252,9 +238,8 @@ def _counted(one: Mapping[str, Any]) -> str:
 def _cell(own: Mapping[str, Any], key: str) -> Html:
     """A figure, its interval below, and a mark if its gap to all others is real."""
     parts = [text(number(own["value"], 2))]
-    if own["low"] is not None:
-        parts.append(tag("div", tag("small", text(f"{number(own['low'], 2)} to "
-                                                  f"{number(own['high'], 2)}"))))  # fmt: skip
+    if bounds(own):
+        parts.append(tag("div", tag("small", text(bounds(own, 2)))))
     if own.get("different"):
         gap = f"{own['gap']['value']:+.2f} against others, P = {own['p']:.3f}"
         parts.append(tag("div", badge(gap, "warning")))
@@ -263,10 +248,9 @@ def _cell(own: Mapping[str, Any], key: str) -> Html:
 
 def _stacked(figure: Mapping[str, Any]) -> Html:
     """A figure with its interval below, for tables of many columns."""
-    if figure.get("low") is None or figure.get("high") is None:
+    if not bounds(figure):
         return text(interval(figure))
-    below = f"{number(figure['low'])} to {number(figure['high'])}"
-    return join([text(number(figure["value"])), tag("div", tag("small", text(below)))])
+    return join([text(number(figure["value"])), tag("div", tag("small", text(bounds(figure))))])
 
 
 def _named(group: Mapping[str, str]) -> str:
@@ -281,14 +265,14 @@ def budget(found: Mapping[str, Any]) -> Html:
     for one in found["forecast"]:
         more = one["more_positives"]
         if more["value"] is None:
-            lines.append(f"{metric(found['metric'])} {one['target']:.2f}: not within eight times "
+            lines.append(f"{name_of(found['metric'])} {one['target']:.2f}: not within eight times "
                          "these patients.")  # fmt: skip
             continue
         low, high = (
             "far more" if value is None else f"{value:,}" for value in (more["low"], more["high"])
         )
         lines.append(
-            f"{metric(found['metric'])} {one['target']:.2f}: about {more['value']:,} more "
+            f"{name_of(found['metric'])} {one['target']:.2f}: about {more['value']:,} more "
             f"positives (95 % band {low} to {high}), {one['more_cases']['value']:,} more cases."
         )
     return bullets(lines or ["The model is as good as it can be told here."])
@@ -353,11 +337,11 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
             tone = {"better": "good", "worse": "warning"}.get(one["verdict"], "plain")
             against = join([_stacked(one["differences"][name]), badge(one["verdict"], tone)])
         rows.append([
-            text(_which(one, titles)), _whisker(figure, name), _stacked(figure), against,
+            text(_which(one, titles)), on_axis(figure, name), _stacked(figure), against,
             *[_stacked(one["metrics"][key]) for key in others],
         ])  # fmt: skip
-    header = ["Model", metric(name), "#95 % interval", "#Difference to the first, paired",
-              *(f"#{metric(key)}" for key in others)]  # fmt: skip
+    header = ["Model", name_of(name), "#95 % interval", "#Difference to the first, paired",
+              *(f"#{name_of(key)}" for key in others)]  # fmt: skip
     caption = f"The {number(found['n'])} held-out cases that all of them were judged on, paired"
     return table(header, rows, caption)
 

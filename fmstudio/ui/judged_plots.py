@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.plots import COLOURS, QUIET, WORDS, layout
-from fmstudio.ui.wording import metric
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -162,7 +162,7 @@ def by_missing(found: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
     known = [one for one in found if one[name]["value"] is not None]
     if len(known) < 2:
         return None
-    figure = _figure("Modalities that are missing", metric(name), 300)
+    figure = _figure("Modalities that are missing", name_of(name), 300)
     y = [one[name]["value"] for one in known]
     _line(
         figure, [one["missing"] for one in known], y, mode="lines+markers", marker={"size": 9},
@@ -185,7 +185,7 @@ def learning(found: Mapping[str, Any]) -> Figure | None:
     if not points:
         return None
     name = found["metric"]
-    figure = _figure("Training cases", metric(name), 340)
+    figure = _figure("Training cases", name_of(name), 340)
     curve = found.get("curve") or []
     if curve:
         x = [one["cases"] for one in curve]

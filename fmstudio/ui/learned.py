@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fmstudio.present.values import interval, number
 from fmstudio.records import RunRecord
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -17,10 +19,9 @@ from fmstudio.ui.fragments import (  # fmt: skip
     table,
     tag,
     text,
-    whisker,
 )
-from fmstudio.ui.results import RANGES
-from fmstudio.ui.wording import duration, interval, listed, metric, number, plural
+from fmstudio.ui.results import on_axis
+from fmstudio.ui.wording import duration, listed, plural
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     "better": ("The new base is better for your patients.", "good"),
@@ -35,7 +36,7 @@ def in_brief(judged: Mapping[str, Any]) -> str:
     if judged.get("verdict") is None:
         return "not judged" if judged else ""
     gain = judged["gain"]["value"]
-    return f"{judged['verdict']}, {metric(judged['metric'])} {gain:+.3f}"
+    return f"{judged['verdict']}, {name_of(judged['metric'])} {gain:+.3f}"
 
 
 def learned(run: RunRecord) -> Html:
@@ -61,21 +62,15 @@ def _judged(judged: Mapping[str, Any]) -> Html:
     message, tone = SENTENCES[judged["verdict"]]
     name = judged["metric"]
     hint = (
-        f"A probe on frozen features, {metric(name)} on {judged['n']['test']} held-out cases that "
+        f"A probe on frozen features, {name_of(name)} on {judged['n']['test']} held-out cases that "
         f"neither base has learned from. Gain: {interval(judged['gain'])}."
     )
     rows = [
-        [text(label), _whisker(judged[key], name), text(interval(judged[key]))]
+        [text(label), on_axis(judged[key], name), text(interval(judged[key]))]
         for key, label in (("before", "Base before"), ("after", "New base"))
     ]
-    header = ["", metric(name), "#Value (95 % interval)"]
+    header = ["", name_of(name), "#Value (95 % interval)"]
     return join([section("Before and after"), notice(message, hint, tone), table(header, rows)])
-
-
-def _whisker(figure: Mapping[str, Any], name: str) -> Html:
-    if name not in RANGES or any(figure.get(key) is None for key in ("value", "low", "high")):
-        return NOTHING
-    return whisker(figure["value"], figure["low"], figure["high"], *RANGES[name])
 
 
 def _cases(found: Mapping[str, Any]) -> Html:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.present.values import number
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import Html, join, table, tag, text
-from fmstudio.ui.wording import estimated, number
+from fmstudio.ui.wording import estimated
 
 if TYPE_CHECKING:
     from fmstudio.training.estimate import Estimate

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.present.values import number
 from fmstudio.ui.findings import Pictures, Rows, findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -19,7 +20,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     tag,
     text,
 )
-from fmstudio.ui.wording import moment_of, number, plural
+from fmstudio.ui.wording import moment_of, plural
 
 SPLITS: Mapping[str, str] = {
     "train": "to learn from",

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
+from fmstudio.present.values import beside, bounds, interval, number
 from fmstudio.publication.results import LADDER
+from fmstudio.results.metrics import METRICS, beats_guessing, headline_in, name_of
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -19,7 +21,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
     text,
     whisker,
 )
-from fmstudio.ui.wording import beside, duration, headline, interval, listed, metric, number
+from fmstudio.ui.wording import duration, headline, listed
 
 STAGES: Mapping[str, str] = {**LADDER, "probe": "Probe: frozen base, new head"}
 PARTS: Mapping[str, str] = {
@@ -34,12 +36,6 @@ PARTS: Mapping[str, str] = {
     "train": "fine-tuning",
     "evaluate": "judging",
 }
-RANGES: Mapping[str, tuple[float, float]] = {
-    "auroc": (0.0, 1.0),
-    "macro_auroc": (0.0, 1.0),
-    "r2": (-1.0, 1.0),
-}
-"""The axis of each headline metric; its middle is what guessing reaches."""
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "helps": ("Using the modalities together helps.", "good"),
     "no evidence": ("No evidence that using the modalities together helps.", "plain"),
@@ -86,16 +82,12 @@ def metrics(found: Mapping[str, Any]) -> Html:
 def proof(found: Mapping[str, Any]) -> Html:
     """A warning where the interval of the headline reaches down to what guessing reaches."""
     first = headline(found)
-    if first is None or first[0] not in RANGES:
+    if first is None or beats_guessing(*first):
         return NOTHING
-    name, figure = first
-    guessing = sum(RANGES[name]) / 2
-    low = figure.get("low") if isinstance(figure, Mapping) else None
-    if low is not None and low > guessing:
-        return NOTHING
+    metric = METRICS[first[0]]
     return notice(
         "Not shown to do better than guessing.",
-        f"Guessing reaches {metric(name)} {guessing:g}, which the interval does not exclude. "
+        f"Guessing reaches {metric.name} {metric.guessing:g}, which the interval does not exclude. "
         "More held-out patients would tell.",
         "warning",
     )
@@ -104,9 +96,9 @@ def proof(found: Mapping[str, Any]) -> Html:
 def _figure(name: str, figure: Any) -> list[Html]:
     """A metric: its value, its interval, its name."""
     value = figure.get("value") if isinstance(figure, Mapping) else figure
-    parts, label = [tag("strong", text(number(value)))], metric(name)
-    if isinstance(figure, Mapping) and figure.get("low") is not None:
-        parts.append(tag("small", text(f"{number(figure['low'])} to {number(figure['high'])}")))
+    parts, label = [tag("strong", text(number(value)))], name_of(name)
+    if bounds(figure):
+        parts.append(tag("small", text(bounds(figure))))
     if isinstance(figure, Mapping):
         label = ", ".join([label, *beside(figure)])
     return [*parts, tag("span", text(label))]
@@ -118,14 +110,14 @@ def ladder(found: Mapping[str, Any]) -> Html:
     if not steps:
         return NOTHING
     chosen = found.get("chosen")
-    name = next((key for key in RANGES if key in steps[0]), None)
+    name = headline_in(steps[0])
     rows = []
     for step in steps:
         label = STAGES.get(step["name"], step["name"][:1].upper() + step["name"][1:])
         mark = badge("chosen", "good") if step["name"] == chosen else NOTHING
         figure = step.get(name) if name else None
         rows.append([
-            join([text(label), Html(" "), mark]), _whisker(figure, name),
+            join([text(label), Html(" "), mark]), on_axis(figure, name),
             text(interval(figure)), text(duration(step.get("seconds"))),
         ])  # fmt: skip
     header = ["Model", _axis(name), "#Value (95 % interval)", "#Time"]
@@ -138,7 +130,7 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     each = found.get("subsets") or []
     if not each:
         return NOTHING
-    name = next((key for key in RANGES if key in each[0]), None)
+    name = headline_in(each[0])
     most = max(len(subset["modalities"]) for subset in each)
     if most < 2:
         return NOTHING  # one modality is no comparison: its figure stands above
@@ -148,7 +140,7 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         whole = len(labels) > 1
         label = _together(labels) if whole else labels[0]
         figure = subset.get(name) if name else None
-        cells = [tag("strong", text(label)) if whole else text(label), _whisker(figure, name),
+        cells = [tag("strong", text(label)) if whole else text(label), on_axis(figure, name),
                  text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
         rows.append(cells)
     header = ["Given", _axis(name), "#Value (95 % interval)", "#Cases"]
@@ -175,8 +167,8 @@ def crossed(found: Mapping[str, Any]) -> Html:
     judged = found.get("cross_validation")
     if not judged:
         return NOTHING
-    name = next((key for key in RANGES if key in judged), "")
-    message = f"Cross-validated, the probe's {metric(name)} is {interval(judged.get(name))}."
+    name = headline_in(judged) or ""
+    message = f"Cross-validated, the probe's {name_of(name)} is {interval(judged.get(name))}."
     return notice(message, f"{judged['folds']} folds over all {judged['n']} cases.", "plain")
 
 
@@ -197,15 +189,16 @@ def cost(found: Mapping[str, Any]) -> Html:
 
 def _axis(name: str | None) -> str:
     """What the whiskers below are drawn on."""
-    if name not in RANGES:
-        return metric(name or "")
-    low, high = RANGES[name]
-    return f"{metric(name)}, {low:g} to {high:g}; the line is guessing"
+    metric = METRICS.get(name or "")
+    if metric is None or metric.axis is None:
+        return name_of(name or "")
+    low, high = metric.axis
+    return f"{metric.name}, {low:g} to {high:g}; the line is guessing"
 
 
-def _whisker(figure: Any, name: str | None) -> Html:
-    """The figure on the axis of its metric; nothing where it cannot be computed."""
-    complete = isinstance(figure, Mapping) and name in RANGES
-    if not complete or any(figure.get(key) is None for key in ("value", "low", "high")):
+def on_axis(figure: Any, name: str | None) -> Html:
+    """The metric on its axis; nothing where it cannot be computed."""
+    metric = METRICS.get(name or "")
+    if metric is None or metric.axis is None or not bounds(figure) or figure["value"] is None:
         return NOTHING
-    return whisker(figure["value"], figure["low"], figure["high"], *RANGES[name])
+    return whisker(figure["value"], figure["low"], figure["high"], *metric.axis)

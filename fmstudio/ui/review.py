@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError
+from fmstudio.present.values import number
 from fmstudio.ui import forms
 from fmstudio.ui.encoders import encoder_facts
 from fmstudio.ui.fragments import Html, bullets, facts, figures, join, section
 from fmstudio.ui.reports import in_brief
-from fmstudio.ui.wording import duration, estimated, listed, number
+from fmstudio.ui.wording import duration, estimated, listed
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio

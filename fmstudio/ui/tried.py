@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from fmstudio.present.values import number
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import NOTHING, Html, badge, join, section, table, text
 from fmstudio.ui.results import STAGES
-from fmstudio.ui.wording import duration, number, plural
+from fmstudio.ui.wording import duration, plural
 
 
 def tried(result: Mapping[str, Any]) -> Html:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.results.metrics import headline_in
+
 if TYPE_CHECKING:
     from fmstudio.training.estimate import Estimate
 
@@ -17,18 +19,6 @@ TASKS: Mapping[str, str] = {
     "regression": "A number",
 }
 """The task kinds as a person would ask for them."""
-
-METRICS: Mapping[str, str] = {
-    "auroc": "AUROC",
-    "macro_auroc": "AUROC, mean of classes",
-    "auprc": "AUPRC",
-    "brier": "Brier score",
-    "ece": "Calibration error",
-    "accuracy": "Accuracy",
-    "mae": "Mean absolute error",
-    "rmse": "Root mean square error",
-    "r2": "R²",
-}
 
 STATES: Mapping[str, tuple[str, str]] = {
     "waiting": ("Waiting", "plain"),
@@ -41,9 +31,6 @@ STATES: Mapping[str, tuple[str, str]] = {
 """The run states, and the tone of their badge."""
 
 PLAIN_YES = frozenset(("1", "yes", "y", "true", "positive", "pos", "present", "case"))
-
-HEADLINES = ("auroc", "macro_auroc", "r2")
-"""The metric by which each kind of task is judged first."""
 
 
 def moment_of(hours: float) -> str:
@@ -94,48 +81,10 @@ def lasted(started: datetime | None, ended: datetime | None) -> str:
     return duration((until - aware(started)).total_seconds())
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """A number to `digits` places, integers whole; '–' for nothing."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
-
-
-def interval(figure: Any) -> str:
-    """'0.87 (0.81 to 0.92)' from {value, low, high}; plain numbers as they are.
-
-    With the prevalence where that is what guessing reaches, and how large an error is by chance.
-    """
-    if not isinstance(figure, Mapping):
-        return number(figure)
-    told = number(figure.get("value"))
-    if figure.get("low") is not None and figure.get("high") is not None:
-        told += f" ({number(figure['low'])} to {number(figure['high'])})"
-    return told + "".join(f" ({one})" for one in beside(figure))
-
-
-def beside(figure: Mapping[str, Any]) -> list[str]:
-    """What a figure has to be held against: 'prevalence 0.34', 'by chance up to 0.12'."""
-    known = {"prevalence": "prevalence", "by_chance": "by chance up to"}
-    return [
-        f"{words} {number(figure[name])}"
-        for name, words in known.items() if figure.get(name) is not None
-    ]  # fmt: skip
-
-
-def metric(name: str) -> str:
-    """A metric's name in full."""
-    return METRICS.get(name, name.replace("_", " "))
-
-
 def headline(metrics: Mapping[str, Any] | None) -> tuple[str, Any] | None:
     """The one metric to show first, as (key, figure); None if there is none."""
-    for name in HEADLINES:
-        if metrics and name in metrics:
-            return name, metrics[name]
-    return None
+    name = headline_in(metrics or {})
+    return (name, metrics[name]) if metrics and name else None
 
 
 def megabytes(size: float) -> str:

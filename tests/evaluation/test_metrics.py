@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from fmstudio.evaluation.metrics import evaluate, gain, headline, proven, score
+from fmstudio.evaluation.metrics import evaluate, gain, headline, score
+from fmstudio.results.metrics import beats_guessing
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("outcome",), ("no", "yes"), "yes")
@@ -33,7 +34,7 @@ def own(n):
     ],
 )
 def test_only_an_interval_wholly_above_guessing_is_better_than_guessing(name, figure, better):
-    assert proven(name, figure) is better
+    assert beats_guessing(name, figure) is better
 
 
 def test_auroc_by_hand_counts_a_tie_as_half():

@@ -38,7 +38,7 @@ def test_no_better_than_guessing_is_told_with_the_figure():
 
     assert "doctor's notes alone" in said
     assert "guessing" in said
-    assert "(AUROC 0.52, 0.44 to 0.60, 60 cases)" in said
+    assert "AUROC 0.52 (0.44 to 0.60) on 60 held-out cases" in said
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,6 @@ def test_a_probability_never_looks_certain_when_it_is_not(share, said):
     assert wording.percent(share) == said
 
 
-def test_an_interval_is_left_out_where_it_cannot_be_computed():
-    assert wording.interval({"value": 0.87, "low": 0.8, "high": 0.9}) == "0.870 (0.800 to 0.900)"
-    assert wording.interval({"value": 0.87, "low": None, "high": None}) == "0.870"
-    assert wording.interval({"value": None, "low": None, "high": None}) == "–"
-
-
 def test_names_are_listed_as_in_a_sentence():
     assert wording.listed([]) == ""
     assert wording.listed(["a"]) == "a"
@@ -60,9 +54,3 @@ def test_a_task_is_judged_first_by_its_own_metric():
     assert wording.headline({"accuracy": 1, "auroc": 2}) == ("auroc", 2)
     assert wording.headline({"mae": 1, "r2": 2}) == ("r2", 2)
     assert wording.headline({}) is None
-
-
-def test_a_figure_that_depends_on_prevalence_is_told_with_it():
-    figure = {"value": 0.6, "low": 0.5, "high": 0.7, "prevalence": 0.31}
-
-    assert wording.interval(figure) == "0.600 (0.500 to 0.700) (prevalence 0.310)"

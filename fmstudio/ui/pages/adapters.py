@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError, StudioError
+from fmstudio.present.values import interval, number
 from fmstudio.records import AdapterRecord
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.chooser import REMEMBER, choices
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -34,7 +36,7 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import task_of
 from fmstudio.ui.results import result
-from fmstudio.ui.wording import TASKS, headline, interval, listed, metric, moment, number
+from fmstudio.ui.wording import TASKS, headline, listed, moment
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -58,7 +60,7 @@ def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
             text(projects.get(adapter.project_id, "–")),
             join([badge(alias, "good" if alias == "champion" else "plain")
                   for alias in adapter.aliases], " "),
-            text(f"{metric(first[0])} {interval(first[1])}" if first else "–"),
+            text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
             text(number(tested)),
             text(moment(adapter.created_at)),
         ])  # fmt: skip

@@ -10,6 +10,8 @@ import gradio as gr
 
 from fmstudio.contracts import KINDS
 from fmstudio.errors import InputError
+from fmstudio.present.values import interval, number
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.additions import adding
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import (  # fmt: skip
@@ -30,7 +32,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
-from fmstudio.ui.wording import headline, interval, many, megabytes, metric, number, plural
+from fmstudio.ui.wording import headline, many, megabytes, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -104,7 +106,7 @@ def achieved(uses: tuple[Use, ...]) -> Html:
         target = f"/adapters?adapter={use.adapter}&project={use.project_id}"
         rows.append([
             text(use.project), link(use.name, target),
-            text(f"{metric(first[0])} {interval(first[1])}" if first else "–"),
+            text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
         ])  # fmt: skip
     return join([top, table(["Project", "Adapter", "#Result"], rows)])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError
+from fmstudio.results.metrics import headline_in
 from fmstudio.ui import judged, judged_plots, operating
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
@@ -174,8 +175,7 @@ def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
 def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Any]:
     """Values for `_rest`."""
     names = judged.labels_of(studio.pipelines())
-    name = next(iter(found["metrics"]))
-    main = next((k for k in ("auroc", "macro_auroc", "r2") if k in found["metrics"]), name)
+    main = headline_in(found["metrics"]) or next(iter(found["metrics"]))
     learned = found["learning_curve"]
     lead = "Everything it is given against any subset, on the same cases; intervals are paired."
     kinds = ("worst", "uncertain", "best")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError
+from fmstudio.present.values import number
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms, recipes, settings_step
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
@@ -32,7 +33,7 @@ from fmstudio.ui.page import Page
 from fmstudio.ui.reports import in_brief, modalities, stops
 from fmstudio.ui.review import review_step
 from fmstudio.ui.watching import watch
-from fmstudio.ui.wording import TASKS, number
+from fmstudio.ui.wording import TASKS
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio

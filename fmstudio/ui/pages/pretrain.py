@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError
+from fmstudio.present.values import number
 from fmstudio.pretraining.config import USUAL, PretrainConfig
 from fmstudio.records import LIVE_STATES
 from fmstudio.ui.chooser import REMEMBER, project_dropdown
@@ -30,7 +31,7 @@ from fmstudio.ui.page import Page
 from fmstudio.ui.pages.data import FILES, HERE, TABLES, WAYS, ZIP, case_view, gathered
 from fmstudio.ui.plots import groups_map
 from fmstudio.ui.watching import watch
-from fmstudio.ui.wording import estimated, listed, number, plural
+from fmstudio.ui.wording import estimated, listed, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, link, table, text
 from fmstudio.ui.learned import in_brief
@@ -14,7 +16,7 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.recipes import ways
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
-from fmstudio.ui.wording import headline, interval, lasted, metric, moment, percent
+from fmstudio.ui.wording import headline, lasted, moment, percent
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -58,7 +60,7 @@ def _outcome(run: RunRecord) -> str:
     if run.kind == "pretrain":
         return in_brief((run.result or {}).get("verdict") or {})
     first = headline((run.result or {}).get("metrics"))
-    return f"{metric(first[0])} {interval(first[1])}" if first else ""
+    return f"{name_of(first[0])} {interval(first[1])}" if first else ""
 
 
 def newest_first(studio: Studio) -> list[RunRecord]:

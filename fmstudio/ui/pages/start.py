@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
+from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, ProjectRecord
+from fmstudio.results.metrics import name_of
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -23,7 +25,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
-from fmstudio.ui.wording import TASKS, headline, interval, metric, moment_of, plural
+from fmstudio.ui.wording import TASKS, headline, moment_of, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -54,7 +56,7 @@ def card(studio: Studio, project: ProjectRecord) -> Html:
     adapters = studio.adapters(project.id)
     best = headline(adapters[0].card.get("metrics")) if adapters else None
     if best:
-        lines.append(tag("p", text(f"{metric(best[0])} {interval(best[1])}")))
+        lines.append(tag("p", text(f"{name_of(best[0])} {interval(best[1])}")))
     lines.append(tag("footer", link(label, target, "fm-button fm-quiet")))
     return tag("article", join(lines), "fm-card")
 

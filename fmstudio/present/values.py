@@ -1,0 +1,47 @@
+"""Values as people read them: numbers, and metrics with their 95 % intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+NOTHING = "–"
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number to `digits` places, integers whole; '–' for nothing."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return NOTHING
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+
+
+def interval(figure: Any, digits: int = 3) -> str:
+    """'0.870 (0.810 to 0.920)' from {value, low, high}; plain numbers as they are.
+
+    With the prevalence where that is what guessing reaches, and how large an error is by chance.
+    """
+    if not isinstance(figure, Mapping):
+        return number(figure, digits)
+    value = number(figure.get("value"), digits)
+    beyond = bounds(figure, digits)
+    return " ".join([value, *(f"({part})" for part in (beyond, *beside(figure)) if part)])
+
+
+def bounds(figure: Any, digits: int = 3) -> str:
+    """'0.810 to 0.920', the 95 % interval of {value, low, high}; "" where it has none."""
+    if not isinstance(figure, Mapping):
+        return ""
+    low, high = figure.get("low"), figure.get("high")
+    if low is None or high is None:
+        return ""
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
+def beside(figure: Mapping[str, Any]) -> list[str]:
+    """What a metric has to be held against: 'prevalence 0.340', 'by chance up to 0.120'."""
+    known = {"prevalence": "prevalence", "by_chance": "by chance up to"}
+    return [f"{words} {number(figure[key])}" for key, words in known.items()
+            if figure.get(key) is not None]  # fmt: skip
