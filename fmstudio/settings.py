@@ -16,7 +16,10 @@ from fmstudio.errors import InputError, ResourceError, of_disk
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds on what foreign files may cost. Sizes in megabytes, times in seconds."""
+    """Bounds on what foreign files and what is kept of them may cost.
+
+    Sizes in megabytes, times in seconds.
+    """
 
     read_seconds: float = 60.0
     read_memory_mb: int = 3072
@@ -29,6 +32,7 @@ class Limits:
     request_mb: float = 8.0
     session_minutes: float = 30.0
     session_hours: float = 12.0
+    cache_mb: int = 20_000
 
 
 @dataclass(frozen=True)

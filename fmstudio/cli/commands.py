@@ -55,20 +55,14 @@ def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
     return data, text.project_text(project, cohort, runs, adapters)
 
 
-def project_delete(studio: Studio, args: argparse.Namespace) -> Answer:
-    project = studio.project(args.name)
-    if not args.yes:
-        raise InputError(
-            f"The project '{project.name}' was not deleted: its runs and adapters would go too.",
-            hint="Add --yes if that is what you want.",
-        )
-    studio.delete_project(project.id)
-    return {"deleted": project.name}, f"Deleted the project '{project.name}'."
-
-
 def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
     record = studio.add_cohort(args.project, args.manifest, dict(args.role), args.name, args.copy)
     return record, text.cohort_text(record)
+
+
+def cohort_list(studio: Studio, args: argparse.Namespace) -> Answer:
+    records = studio.cohorts(args.project)
+    return records, text.cohorts_text(records)
 
 
 def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:

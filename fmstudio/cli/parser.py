@@ -8,7 +8,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fmstudio.cli import commands, keeping, keys
+from fmstudio.cli import commands, deleting, keeping, keys
 from fmstudio.contracts import KINDS, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
@@ -16,6 +16,7 @@ from fmstudio.training.config import RunConfig
 from fmstudio.types import TASK_KINDS
 
 PROGRAM = "python -m fmstudio"
+COHORT_HELP = "a cohort's number, or a project for its newest cohort"
 ADAPTER_HELP = "an adapter's id, or PROJECT/ALIAS such as icu/champion"
 
 
@@ -137,7 +138,7 @@ def _add_project(commands_of: Any) -> None:
     _command(group, "list", commands.project_list, "list the projects")
     show = _command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")
-    delete = _command(group, "delete", commands.project_delete, "delete a project and its files")
+    delete = _command(group, "delete", deleting.project, "delete a project and its files")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="really delete it")
 
@@ -156,6 +157,11 @@ def _add_cohort(commands_of: Any) -> None:
         "--copy", action="store_true",
         help="keep a copy of the table's folder, without what its files' headers say of patients",
     )  # fmt: skip
+    listing = _command(group, "list", commands.cohort_list, "list the cohorts of a project")
+    listing.add_argument("project", metavar="PROJECT")
+    delete = _command(group, "delete", deleting.cohort, "delete a cohort and its files")
+    delete.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
+    delete.add_argument("--yes", action="store_true", help="really delete it")
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(
@@ -320,6 +326,9 @@ def _add_adapter(commands_of: Any) -> None:
     alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
     alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
+    delete = _command(group, "delete", deleting.adapter, "delete an adapter and its files")
+    delete.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
+    delete.add_argument("--yes", action="store_true", help="really delete it")
     renew = _command(group, "renew", commands.adapter_renew,
                      "seal an adapter of an earlier version as this one does")  # fmt: skip
     renew.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)

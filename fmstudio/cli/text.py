@@ -97,6 +97,12 @@ def project_text(
     return "\n".join(lines)
 
 
+def cohorts_text(records: Sequence[CohortRecord]) -> str:
+    """The list of cohorts."""
+    rows = [(r.id, r.name, r.summary.get("cases", "-"), when(r.created_at)) for r in records]
+    return table(("cohort", "name", "cases", "added"), rows)
+
+
 def cohort_text(record: CohortRecord, done: str = "Added") -> str:
     """A cohort that was just added, mended, or taken again."""
     roles = table(("column", "role"), list(record.roles.items()))

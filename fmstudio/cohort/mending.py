@@ -106,6 +106,14 @@ def read_mended(path: Path) -> Manifest:
     return mend(read_table(_table_of(path, stored)), stored["steps"])
 
 
+def table_of(path: Path) -> Path:
+    """The table below a manifest; of one that cannot be read, the manifest itself."""
+    try:
+        return _table_of(path, _stored(path)) if path.name.endswith(SUFFIX) else path
+    except InputError:
+        return path
+
+
 def read_manifest(path: Path | str) -> Manifest:
     """Read a CSV, TSV, XLSX or Parquet manifest, or a mended one.
 

@@ -53,7 +53,7 @@ class Preparation:
         report: Callable[[float], None] = lambda share: None,
     ) -> None:
         self.reader, self.settings, self.report = reader, settings, report
-        self.cache = Cache(settings.folder("cache"))
+        self.cache = Cache.of(settings)
         self.unreadable: dict[str, dict[str, str]] = {}
 
     def fit(self, model: SharedModel, train: Sequence[PatientCase]) -> dict[str, Processor]:

@@ -122,8 +122,9 @@ class Adapters(Database):
             sums = {modality: list(items) for modality, items in inputs.items()}
             row = Prediction(adapter_id=adapter.id, case_id=case_id, inputs=sums, output=kept)
             session.add(row)
-            details = {"case": case_id, "inputs": sums}
-            log_event(session, "prediction made", adapter.id, details)
+            session.flush()
+            # The log is never rewritten, so it names the row: the case goes with that.
+            log_event(session, "prediction made", adapter.id, {"prediction": row.id})
             return row.record()
 
     def predictions(

@@ -12,6 +12,7 @@ from fmstudio.registry.adapters import Adapters
 from fmstudio.registry.database import BUSY_SECONDS
 from fmstudio.registry.events import Events
 from fmstudio.registry.faults import FILE
+from fmstudio.registry.forgetting import Forgetting
 from fmstudio.registry.opening import open_database, open_to_read
 from fmstudio.registry.projects import Projects
 from fmstudio.registry.runs import Runs
@@ -19,7 +20,7 @@ from fmstudio.registry.tables import Adapter, Cohort, Prediction, Project, Run
 from fmstudio.settings import Settings
 
 
-class Registry(Projects, Runs, Adapters, Events):
+class Registry(Projects, Runs, Adapters, Events, Forgetting):
     """The local registry. A session per verb; any thread and any process may use it.
 
     Every verb that changes something writes its line of the event log in the same transaction.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import AdapterRecord
-from fmstudio.studio import exchange, uploads
+from fmstudio.studio import deletion, exchange
 from fmstudio.studio.keys import Keys
 
 if TYPE_CHECKING:
@@ -39,11 +39,9 @@ class Adapters(Keys):
         return self.registry.set_alias(self.adapter(ref).id, alias)
 
     def delete_adapter(self, ref: str) -> None:
-        """Delete an adapter and its files."""
-        adapter = self.adapter(ref)
-        self.registry.delete_adapter(adapter.id)
-        self._loaded.forget(adapter.id)
-        uploads.remove([self.adapter_folder(adapter.id)])
+        """Delete an adapter with its files, its stored predictions and its answers to held-out
+        cases. Raises InputError while it answers."""
+        deletion.delete_adapter(self, self.adapter(ref))
 
     def export(self, ref: str, target: Path, sign_as: str | None = None) -> Path:
         """Write an adapter as a bundle that anyone can verify, signed if this studio has a key.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fmstudio import contracts
 from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
-from fmstudio.studio import batch, manifests
+from fmstudio.studio import batch, deletion, manifests
 from fmstudio.studio.values import Values
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
@@ -63,8 +63,8 @@ class Answers(Values):
         moment = self.registry.project(adapter.project_id).task.moment
         if moment is not None:
             given = {m: _until(sources, moment) for m, sources in given.items()}
-        predictor = self._predictor(adapter)
-        prediction = predictor.predict(given, case_id)
+        with deletion.answering(self.settings, adapter.id):
+            prediction = self._predictor(adapter).predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
         kept = (prediction.adapter, case_id, hashes, prediction.as_dict())
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -74,6 +74,17 @@ class Home:
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
         self.close()
+
+    def is_looked_at(self, cohort: int) -> bool:
+        """Whether the labels of a cohort are being looked at."""
+        return self._doubting.state(cohort)[0]
+
+    def let_go(self, adapters: Iterable[str]) -> None:
+        """Forget what is in memory of adapters, and of all cohorts."""
+        for adapter in adapters:
+            self._loaded.forget(adapter)
+        self._cut_out.clear()
+        self._sampled.clear()
 
     def reader(self) -> Reader:
         """The child processes that decode foreign files; started when first used."""

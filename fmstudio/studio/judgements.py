@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -197,7 +197,9 @@ class Judgements(Answers):
                 hint="Choose another folder.",
             ) from fault
 
-    def delete_adapter(self, ref: str) -> None:
-        """Delete an adapter, its files and its judgement."""
-        self._judged.pop(self.adapter(ref).id, None)
-        super().delete_adapter(ref)
+    def let_go(self, adapters: Iterable[str]) -> None:
+        """Forget what is in memory of adapters, their evaluations included."""
+        adapters = list(adapters)
+        for adapter in adapters:
+            self._judged.pop(adapter, None)
+        super().let_go(adapters)

@@ -216,13 +216,22 @@ def manifest_path(settings: Settings, record: CohortRecord) -> Path:
     return settings.home / record.manifest
 
 
+def table_path(settings: Settings, record: CohortRecord) -> Path:
+    """Where the table of a registered cohort lies, below what cleaned it."""
+    from fmstudio.cohort.mending import table_of
+
+    return table_of(manifest_path(settings, record))
+
+
 def kept_folders(settings: Settings, records: Sequence[CohortRecord]) -> list[Path]:
-    """The folders of uploaded cohorts that we keep below home."""
-    return [
-        manifest_path(settings, record).parent
+    """The folders below home in which we keep uploaded cohorts and what cleaned any cohort."""
+    ours = settings.home / "cohorts"
+    named = [
+        path
         for record in records
-        if Path(record.manifest).parts[0] == "cohorts"
+        for path in (manifest_path(settings, record), table_path(settings, record))
     ]
+    return list(dict.fromkeys(path.parent for path in named if path.parent.parent == ours))
 
 
 def kept_tables(settings: Settings, runs: Sequence[RunRecord]) -> list[Path]:

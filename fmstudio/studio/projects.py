@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import NotFound
 from fmstudio.records import CohortRecord, ProjectRecord
-from fmstudio.studio import manifests, places, uploads
+from fmstudio.studio import deletion, manifests, places, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
 from fmstudio.types import PatientCase
@@ -44,21 +44,11 @@ class Projects(Home):
     def delete_project(self, ref: str | int) -> None:
         """Delete a project with its cohorts, runs, adapters and their files.
 
-        Raises InputError while one of its runs is live. Files outside the home folder stay.
+        No byte of it stays in the home folder; files outside stay. Raises InputError while one of
+        its runs is live, its labels are looked at or one of its adapters answers.
         """
-        from fmstudio import runs
-
-        runs.reconcile(self.settings, self.registry)  # a run whose worker is gone is not live
-        project = self.project(ref)
-        adapters = [adapter.id for adapter in self.registry.adapters(project.id)]
-        doomed = [self.settings.folder("adapters") / adapter for adapter in adapters]
-        doomed += [self.settings.folder("runs") / r.id for r in self.registry.runs(project.id)]
-        doomed += manifests.kept_folders(self.settings, self.registry.cohorts(project.id))
-        doomed += manifests.kept_tables(self.settings, self.registry.runs(project.id))
-        self.registry.delete_project(project.id)
-        for adapter in adapters:
-            self._loaded.forget(adapter)
-        uploads.remove(doomed)
+        self.reconcile()  # a run whose worker is gone is not live
+        deletion.delete_project(self, self.project(ref))
 
     def propose_roles(
         self, manifest: Path, label: str | Sequence[str] | None = None, kind: str | None = None
@@ -94,6 +84,26 @@ class Projects(Home):
         """The group columns of the newest cohort, such as sex or site; none without a cohort."""
         record = self.cohort(project)
         return [] if record is None else manifests.group_columns(record)
+
+    def cohorts(self, project: str | int) -> list[CohortRecord]:
+        """The cohorts of a project, the newest first."""
+        return self.registry.cohorts(self.project(project).id)
+
+    def delete_cohort(self, ref: str | int) -> deletion.Deleted:
+        """Delete a cohort, as it was added and cleaned: its rows, copied files, caches, stored
+        predictions for its cases and answers to its held-out cases.
+
+        `ref` is its number, or a project for its newest one. Runs and adapters that learned from it
+        stay and are named. Raises as `delete_project` does.
+        """
+        self.reconcile()
+        return deletion.delete_cohort(self, self.find_cohort(ref))
+
+    def find_cohort(self, ref: str | int) -> CohortRecord:
+        """A cohort by its number, or the newest of a project by that. Raises NotFound."""
+        if isinstance(ref, int) or ref.isdecimal():
+            return self.registry.cohort(int(ref))
+        return self._newest_cohort(ref)
 
     def cohort_report(self, project: str | int) -> dict[str, Any]:
         """What was found in the newest cohort when it was added: the JSON of `cohort report`."""

@@ -23,8 +23,7 @@ def evidence_of(
     from fmstudio.report.digests import read_digests
     from fmstudio.report.evidence import Evidence
 
-    cache = Cache(home.settings.folder("cache"))
-    digests = read_digests(cohort, home.reader(), cache)
+    digests = read_digests(cohort, home.reader(), Cache.of(home.settings))
     return Evidence(manifest, roles, cohort, digests)
 
 

@@ -45,8 +45,8 @@ def remove(paths: Iterable[Path]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        except OSError:
-            log.warning("could not remove %s", path.name, exc_info=True)
+        except OSError as fault:  # names of files inside may be those of patients
+            log.warning("could not remove all of %s: %s", path.name, fault.strerror)
 
 
 def check_folder_of(target: Path) -> None:
