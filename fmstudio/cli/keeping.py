@@ -1,4 +1,4 @@
-"""The commands on the whole home: doctor, backup, restore."""
+"""The commands on the whole home: doctor, backup, restore, diagnose."""
 
 from __future__ import annotations
 
@@ -48,8 +48,16 @@ def restore(settings: Settings, args: argparse.Namespace) -> Alone:
     return data, told + (f" The old home is kept as {old}." if old else ""), None
 
 
+def diagnose(settings: Settings, args: argparse.Namespace) -> Alone:
+    from fmstudio.doctor.diagnostic import write_diagnostic
+
+    held = write_diagnostic(settings, args.file)
+    told = f"Wrote {args.file}: {', '.join(held)}. No name and nothing of a patient is in it."
+    return {"file": str(args.file), "holds": held}, f"{told} Look into it before you send it.", None
+
+
 def _counted(rows: dict[str, int] | Any) -> str:
     return ", ".join(f"{number} {name}" for name, number in rows.items())
 
 
-ALONE = (doctor, restore)  # these do not open the studio, which may be what is broken
+ALONE = (doctor, restore, diagnose)  # these do not open the studio, which may be what is broken

@@ -119,6 +119,12 @@ def _add_keeping(commands_of: Any) -> None:
         help="even if the home folder holds work, which is kept beside the new one",
     )  # fmt: skip
 
+    diagnose = _command(
+        commands_of, "diagnose", keeping.diagnose,
+        "write a ZIP for whoever is to help, without names and patients",
+    )  # fmt: skip
+    diagnose.add_argument("file", metavar="FILE.zip", type=Path)
+
 
 def _add_project(commands_of: Any) -> None:
     group = _group(commands_of, "project", "questions, each with its cohorts and adapters")

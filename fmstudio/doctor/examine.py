@@ -20,7 +20,7 @@ def examine(settings: Settings) -> dict[str, Any]:
     `findings` are what is not as it should be in the home folder, each with what to do.
     """
     missing: Missing = []
-    database, findings = _home(settings, missing)
+    database, findings = home_state(settings, missing)
     return {
         "versions": installation.versions(missing),
         "modalities": installation.modalities(missing),
@@ -34,7 +34,7 @@ def examine(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _home(settings: Settings, missing: Missing) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def home_state(settings: Settings, missing: Missing) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """What state the registry is in, and what is found in the home beside it.
 
     `sound` is False where something must be done about the registry.

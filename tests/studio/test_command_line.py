@@ -30,6 +30,7 @@ CONTRACT = [
     "doctor",
     "backup FILE.zip",
     "restore FILE.zip --replace",
+    "diagnose FILE.zip",
     "demo",
     "project create NAME --task binary --label COLUMN --positive VALUE --describe TEXT",
     "project create NAME --task multilabel --label A --label B --moment 48",
