@@ -41,7 +41,12 @@ def versions(missing: Missing) -> dict[str, str]:
 
 
 def _requirements() -> Iterator[Requirement]:
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
+    """What the checkout asks for, or what the installed package does."""
+    if REQUIREMENTS.is_file():
+        lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    else:
+        lines = metadata.requires("fmstudio") or []
+    for line in lines:
         try:
             yield Requirement(line.split("#")[0].strip())
         except InvalidRequirement:  # a comment, an empty line or an option of pip
