@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from fmstudio.cohort import build_cohort, file_hashes, make_task, propose_roles, read_manifest
@@ -30,15 +33,9 @@ def build(manifest):
     return build
 
 
-@pytest.mark.parametrize(
-    "folder",
-    ["covid_cxr", "circor_heart_sounds", "pocus_lung_ultrasound", "pneumoniamnist_28"],
-)
-def test_a_patient_of_a_real_cohort_is_in_one_split_only(shared, folder):
-    manifest = read_manifest(shared / "data" / folder / "manifest.csv")
-    label = next(c for c in manifest.columns if c.startswith("label_"))
+def assert_no_patient_is_on_two_sides(manifest, label):
     roles = {role.column: role.role for role in propose_roles(manifest, label)}
-    cohort = build_cohort(manifest, roles, make_task(manifest, roles, "binary"), folder)
+    cohort = build_cohort(manifest, roles, make_task(manifest, roles, "binary"), "cohort")
     splits: dict[str, set] = {}
     for case in cohort.cases:
         splits.setdefault(case.patient_id, set()).add(case.split)
@@ -47,6 +44,38 @@ def test_a_patient_of_a_real_cohort_is_in_one_split_only(shared, folder):
     assert all(len(found) == 1 for found in splits.values())
     for name in ("train", "validation", "test"):
         assert {case.target for case in cohort.split(name)} == {0.0, 1.0}
+
+
+def test_a_patient_of_the_sample_cohort_is_in_one_split_only():
+    folder = Path(__file__).parents[2] / "data_samples" / "cohort"
+
+    assert_no_patient_is_on_two_sides(read_manifest(folder / "manifest.csv"), "label_deterioration")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_patient_with_many_visits_is_in_one_split_only(manifest, seed):
+    rng = np.random.default_rng(seed)
+    visits = np.repeat(np.arange(60), rng.geometric(0.4, 60))
+    assert_no_patient_is_on_two_sides(
+        manifest(
+            case_id=[f"c{n:03}" for n in range(len(visits))],
+            patient_id=[f"p{who:03}" for who in visits],
+            age=[str(40 + who % 40) for who in visits],
+            label_murmur=[str(int(who % 3 == 0)) for who in visits],
+        ),
+        "label_murmur",
+    )
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["covid_cxr", "circor_heart_sounds", "pocus_lung_ultrasound", "pneumoniamnist_28"],
+)
+def test_a_patient_of_a_real_cohort_is_in_one_split_only(shared, folder):
+    manifest = read_manifest(shared / "data" / folder / "manifest.csv")
+    label = next(c for c in manifest.columns if c.startswith("label_"))
+
+    assert_no_patient_is_on_two_sides(manifest, label)
 
 
 def test_each_cell_becomes_a_source_and_an_empty_one_none(build, tmp_path):

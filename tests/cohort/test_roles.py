@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from fmstudio.cohort import check_roles, propose_roles, read_manifest
@@ -46,10 +49,8 @@ EXPECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("folder", EXPECTED)
-def test_every_column_of_a_real_cohort_is_taken_for_what_it_is(shared, folder):
-    label, named = EXPECTED[folder]
-    manifest = read_manifest(shared / "data" / folder / "manifest.csv")
+def assert_each_column_is(manifest, label, named):
+    """Every column has its expected role, a reason, and a modality where it is an input."""
     expected = dict.fromkeys(manifest.columns, "ehr")
     expected |= {"case_id": "case_id", "patient_id": "patient_id", label: "label"}
     expected |= {column: role for role, columns in named.items() for column in columns}
@@ -59,6 +60,52 @@ def test_every_column_of_a_real_cohort_is_taken_for_what_it_is(shared, folder):
     assert {role.column: role.role for role in proposed} == expected
     assert all(role.reason for role in proposed)
     assert all((role.modality is not None) == (role.role in pipelines()) for role in proposed)
+
+
+def test_every_column_of_the_sample_cohort_is_taken_for_what_it_is():
+    folder = Path(__file__).parents[2] / "data_samples" / "cohort"
+
+    assert_each_column_is(read_manifest(folder / "manifest.csv"), "label_deterioration", {
+        "radiology": ["film"], "device_logs": ["device_log"], "audio": ["breath_sound"],
+        "video": ["echo_clip"], "notes": ["note_file"], "group": ["site", "age_band"],
+    })  # fmt: skip
+
+
+def test_columns_as_studies_name_them_are_taken_for_what_they_are(manifest):
+    count, rng = 60, np.random.default_rng(3)
+    sick = rng.integers(0, 2, count)
+    numbers = rng.normal(60, 10, count).round(1)
+    words = ["cough", "fever", "no", "pain", "at", "night", "since", "monday", "breathless"]
+    columns = {
+        "case_id": [f"c{n:03}" for n in range(count)],
+        "patient_id": [f"p{n:03}" for n in range(count)],
+        "age": [str(int(number)) for number in numbers],
+        "sex": ["F" if n % 3 else "M" for n in range(count)],
+        "hba1c_pct": [str(round(number / 9, 1)) for number in numbers],
+        "image": [f"images/{n}.png" for n in range(count)],
+        "audio_AV": [f"sounds/{n}_AV.flac" for n in range(count)],
+        "video": [f"clips/{n}.mp4" for n in range(count)],
+        "cgm_log": [f"logs/{n}.csv" for n in range(count)],
+        "note": [" ".join(rng.choice(words, 12)) + "." for _ in range(count)],
+        "orig_split": [("train", "validation", "test")[n % 3] for n in range(count)],
+        "license": ["CC BY 4.0"] * count,
+        "OUTCOME_los_days_LEAKY": [str(int(3 + 9 * one)) for one in sick],
+        "label_death": [str(one) for one in sick],
+        "label_readmitted": [str(one) for one in rng.integers(0, 2, count)],
+    }
+
+    assert_each_column_is(manifest(**columns), "label_death", {
+        "radiology": ["image"], "audio": ["audio_AV"], "video": ["video"], "notes": ["note"],
+        "device_logs": ["cgm_log"], "split": ["orig_split"],
+        "ignore": ["license", "OUTCOME_los_days_LEAKY", "label_readmitted"],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", EXPECTED)
+def test_every_column_of_a_real_cohort_is_taken_for_what_it_is(shared, folder):
+    label, named = EXPECTED[folder]
+
+    assert_each_column_is(read_manifest(shared / "data" / folder / "manifest.csv"), label, named)
 
 
 def role_of(manifest, column, label="label", **more):

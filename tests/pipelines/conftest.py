@@ -25,7 +25,7 @@ def write_dicom(tmp_path: Path) -> Callable[..., Path]:
         image.file_meta.MediaStorageSOPInstanceUID = image.SOPInstanceUID = generate_uid()
         image.SOPClassUID = SecondaryCaptureImageStorage
         image.Modality, image.PhotometricInterpretation = "OT", "MONOCHROME2"
-        image.SamplesPerPixel = 3 if pixels.ndim == 3 and pixels.shape[-1] == 3 else 1
+        image.SamplesPerPixel = 3 if pixels.ndim > 2 and pixels.shape[-1] == 3 else 1
         frames = pixels.ndim - (3 if image.SamplesPerPixel == 3 else 2)
         if frames:
             image.NumberOfFrames = len(pixels)

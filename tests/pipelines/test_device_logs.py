@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -34,6 +35,22 @@ def read(*paths: Path, names: tuple[str, ...] = ()) -> ModalityInput:
     assert (got.values[~got.mask] == 0).all()
     assert (np.diff(got.facts["seconds"]) > 0).all()
     return got
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Path:
+    """A WFDB record of 40 s: two leads and a pulse wave at 250 Hz; its header."""
+    import wfdb
+
+    seconds = np.arange(10_000) / 250
+    waves = np.stack([np.sin(7 * seconds), np.cos(7 * seconds), 50 + 9 * np.sin(7 * seconds)], 1)
+    folder = tmp_path / "of the monitor"
+    folder.mkdir()
+    wfdb.wrsamp(
+        "ward7", fs=250, units=["mV", "mV", "NU"], sig_name=["II", "V", "PLETH"], p_signal=waves,
+        fmt=["16"] * 3, write_dir=str(folder),
+    )  # fmt: skip
+    return folder / "ward7.hea"
 
 
 def column(got: ModalityInput, name: str) -> list[float | None]:
@@ -258,25 +275,23 @@ def test_what_is_no_log_is_refused_by_name(write, text: str | bytes, told: str) 
 
 
 def test_a_header_and_its_signals_may_lie_in_different_folders(
-    shared: Path, tmp_path: Path
+    record: Path, tmp_path: Path
 ) -> None:
     """As uploads do: each file gets a folder of its own."""
-    source = shared / "formats" / "wfdb"
     paths = []
-    for name in ("test01_00s.dat", "test01_00s.hea"):
+    for name in ("ward7.dat", "ward7.hea"):
         (tmp_path / name).mkdir()
-        paths.append(Path(shutil.copy(source / name, tmp_path / name / name)))
-    got, want = read(*paths), read(source / "test01_00s.hea")
+        paths.append(Path(shutil.copy(record.with_name(name), tmp_path / name / name)))
+    got, want = read(*paths), read(record)
     assert np.array_equal(got.values, want.values)
-    with pytest.raises(UnreadableFile, match=r"names the signal file test01_00s\.dat"):
+    with pytest.raises(UnreadableFile, match=r"names the signal file ward7\.dat"):
         read(paths[1])
     with pytest.raises(UnreadableFile, match="whose header is not there"):
         read(paths[0])
 
 
-def test_a_record_may_be_named_without_its_ending(shared: Path) -> None:
-    folder = shared / "formats" / "wfdb"
-    assert read(folder / "100_3chan").facts == read(folder / "100_3chan.hea").facts
+def test_a_record_may_be_named_without_its_ending(record: Path) -> None:
+    assert read(record.with_suffix("")).facts == read(record).facts
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "http://a.b/c.dat", ".."])
@@ -286,14 +301,11 @@ def test_a_header_cannot_reach_files_elsewhere(write, name: str) -> None:
         read(header)
 
 
-def test_a_truncated_record_is_refused(shared: Path, tmp_path: Path) -> None:
-    for name in ("test01_00s.dat", "test01_00s.hea"):
-        shutil.copy(shared / "formats" / "wfdb" / name, tmp_path / name)
-    data = (tmp_path / "test01_00s.dat").read_bytes()
-    (tmp_path / "test01_00s.dat").chmod(0o644)
-    (tmp_path / "test01_00s.dat").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UnreadableFile, match=r"test01_00s\.hea"):
-        read(tmp_path / "test01_00s.hea")
+def test_a_truncated_record_is_refused(record: Path) -> None:
+    signals = record.with_suffix(".dat")
+    signals.write_bytes(signals.read_bytes()[: signals.stat().st_size // 2])
+    with pytest.raises(UnreadableFile, match=r"ward7\.hea"):
+        read(record)
 
 
 def test_a_header_that_declares_terabytes_is_refused_before_memory_is_taken(write) -> None:
@@ -303,9 +315,8 @@ def test_a_header_that_declares_terabytes_is_refused_before_memory_is_taken(writ
         read(header)
 
 
-def test_the_preview_shows_curves_a_strip_of_fast_signals_and_ranges(shared: Path) -> None:
-    path = shared / "formats" / "wfdb" / "a103l.hea"
-    got = PIPELINE.preview([Source("ecg", path=path)])
+def test_the_preview_shows_curves_a_strip_of_fast_signals_and_ranges(record: Path) -> None:
+    got = PIPELINE.preview([Source("ecg", path=record)])
     assert [caption for _, caption in got.images] == ["The whole recording", "10 s from the middle"]
     for picture, _ in got.images:
         assert picture.dtype == np.uint8
@@ -314,15 +325,19 @@ def test_the_preview_shows_curves_a_strip_of_fast_signals_and_ranges(shared: Pat
         assert (picture < 100).any()
     assert got.table[0] == ("Channel", "Readings", "Lowest", "Median", "Highest")
     assert [row[:2] for row in got.table[1:]] == [
-        ("II (mV)", "82500"),
-        ("V (mV)", "82500"),
-        ("PLETH", "82500"),
+        ("II (mV)", "10000"),
+        ("V (mV)", "10000"),
+        ("PLETH", "10000"),
     ]
 
 
-def test_the_preview_of_many_channels_shows_the_fullest_eight(shared: Path) -> None:
-    path = shared / "data" / "physionet2012_icu" / "logs" / "135717.csv"
-    got = PIPELINE.preview([Source("log", path=path)])
+def test_the_preview_of_many_channels_shows_the_fullest_eight(write) -> None:
+    lines = [
+        f"{minute}," + ",".join("5" if minute <= channel else "" for channel in range(30))
+        for minute in range(40)
+    ]
+    header = "minutes," + ",".join(f"c{channel}" for channel in range(30))
+    got = PIPELINE.preview([Source("log", path=write("\n".join([header, *lines]) + "\n"))])
     assert len(got.images) == 1
     assert got.images[0][1] == "The whole recording: the 8 fullest of 30 channels"
     assert len(got.table) == 31
@@ -334,20 +349,41 @@ def test_the_preview_of_an_empty_log_is_empty(write) -> None:
     assert got.remarks
 
 
+def assert_holds_what_pandas_reads(path: Path) -> None:
+    got, table = read(path), pd.read_csv(path)
+    if "Parameter" in table:
+        table = table.groupby(["Time", "Parameter"])["Value"].mean().unstack()
+    else:
+        table = table.set_index("timestamp").apply(pd.to_numeric, errors="coerce")
+    for name in got.facts["channels"]:
+        known = np.array([v for v in column(got, name) if v is not None])
+        want = table[name].dropna()
+        assert len(known) == len(want), (path.name, name)
+        assert known.sum() == pytest.approx(float(want.sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_long_and_wide_logs_hold_what_pandas_reads(write, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    minutes = np.sort(rng.choice(2880, 300, replace=False))
+    names = rng.choice(["HR", "SysABP", "Temp", "GCS", "Urine"], 300)
+    readings = rng.normal(80, 20, 300).round(1)
+    long = ["Time,Parameter,Value"] + [
+        f"{m // 60:02}:{m % 60:02},{name},{reading}"
+        for m, name, reading in zip(minutes, names, readings, strict=True)
+    ]
+    assert_holds_what_pandas_reads(write("\n".join(long) + "\n", "long.csv"))
+    wide = ["timestamp,glucose,insulin"]
+    for step, reading in enumerate(readings):
+        insulin = "" if step % 7 else f"{abs(reading) / 10:.1f}"
+        day, hour = divmod(step // 4, 24)
+        wide.append(f"2021-03-{day + 1:02} {hour:02}:{step % 4 * 15:02}:00,{reading},{insulin}")
+    assert_holds_what_pandas_reads(write("\n".join(wide) + "\n", "wide.csv"))
+
+
 @pytest.mark.parametrize(
     "cohort", ["physionet2012_icu", "shanghai_diabetes_cgm", "depresjon_actigraphy"]
 )
 def test_logs_of_real_cohorts_hold_what_pandas_reads(shared: Path, cohort: str) -> None:
-    import pandas as pd
-
     for path in sorted((shared / "data" / cohort / "logs").glob("*.csv"))[:12]:
-        got, table = read(path), pd.read_csv(path)
-        if "Parameter" in table:
-            table = table.groupby(["Time", "Parameter"])["Value"].mean().unstack()
-        else:
-            table = table.set_index("timestamp").apply(pd.to_numeric, errors="coerce")
-        for name in got.facts["channels"]:
-            known = np.array([v for v in column(got, name) if v is not None])
-            want = table[name].dropna()
-            assert len(known) == len(want), (path.name, name)
-            assert known.sum() == pytest.approx(float(want.sum()), rel=1e-4)
+        assert_holds_what_pandas_reads(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -340,17 +341,11 @@ def test_the_preview_shows_name_value_unit_and_a_dash_for_missing() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "cohort", ["circor_heart_sounds", "physionet2012_icu", "shanghai_diabetes_cgm", "covid_cxr"]
-)
-def test_rows_of_real_cohorts_are_read_as_written(shared: Path, cohort: str) -> None:
-    import csv
-
-    with (shared / "data" / cohort / "manifest.csv").open(encoding="utf-8") as stream:
+def assert_rows_are_read_as_written(manifest: Path, starts: tuple[str, ...]) -> None:
+    with manifest.open(encoding="utf-8") as stream:
         cases = list(csv.DictReader(stream))[:40]
-    names = [
-        n for n in cases[0] if n.startswith(("age", "sex", "height", "weight", "bmi", "hba1c"))
-    ]
+    names = [name for name in cases[0] if name.startswith(starts)]
+    assert len(names) >= 2
     for case in cases:
         filled = [n for n in names if case[n]]
         got = PIPELINE.read([Source(n, text=case[n]) for n in filled])
@@ -359,6 +354,23 @@ def test_rows_of_real_cohorts_are_read_as_written(shared: Path, cohort: str) -> 
             said = got.facts["categories"][i] or float(got.values[i])
             want = case[name] if isinstance(said, str) else float(case[name])
             assert said == (want if isinstance(want, str) else pytest.approx(want, rel=1e-6))
+
+
+def test_rows_of_the_sample_cohort_are_read_as_written() -> None:
+    manifest = Path(__file__).parents[2] / "data_samples" / "cohort" / "manifest.csv"
+    assert_rows_are_read_as_written(
+        manifest, ("age", "sex", "smoker", "crp", "wbc", "lactate", "creatinine", "platelets")
+    )
+
+
+@pytest.mark.parametrize(
+    "cohort", ["circor_heart_sounds", "physionet2012_icu", "shanghai_diabetes_cgm", "covid_cxr"]
+)
+def test_rows_of_real_cohorts_are_read_as_written(shared: Path, cohort: str) -> None:
+    assert_rows_are_read_as_written(
+        shared / "data" / cohort / "manifest.csv",
+        ("age", "sex", "height", "weight", "bmi", "hba1c"),
+    )
 
 
 @pytest.mark.parametrize("text", ["120/80", "120 / 80 mmHg", "95/40"])

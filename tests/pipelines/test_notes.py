@@ -240,6 +240,14 @@ def test_the_preview_is_the_text_that_the_model_gets() -> None:
     assert got.remarks
 
 
+def test_made_up_notes_of_every_sort_are_read_without_loss() -> None:
+    from data_samples.varied.cases import single
+
+    for index in range(40):
+        note = single("notes", 11, index).given.values
+        assert read_text(note).values.split() == note.split()
+
+
 def test_notes_of_real_cohorts_are_read_without_loss(shared: Path) -> None:
     import csv
 

@@ -232,8 +232,10 @@ def test_no_caption_or_remark_tells_who_the_patient_is(write_dicom):
     assert not any(secret in said for secret in ("Doe", "Jane", "4711", "1970", "Mercy"))
 
 
-def test_ct_previews_come_in_the_usual_windows(shared):
-    preview = PIPELINE.preview([Source("ct", shared / "formats" / "dicom" / "CT_small.dcm")])
+def test_ct_previews_come_in_the_usual_windows(write_dicom):
+    path = write_dicom(FILM, Modality="CT", RescaleSlope=1, RescaleIntercept=-1024)
+
+    preview = PIPELINE.preview([Source("ct", path)])
 
     names = " ".join(preview.windows)
     assert all(each in names for each in ("Lung", "Soft tissue", "Bone", "Brain", "Full range"))

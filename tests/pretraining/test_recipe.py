@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from pathlib import Path
@@ -11,15 +12,27 @@ import pytest
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from data_samples.varied.cases import single
 from fmstudio.errors import InputError
 from fmstudio.pretraining import engine
 from fmstudio.pretraining import recipe as recipes
 from tests.encoders.small import save_checkpoint
 
-DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-COHORT = "shanghai_diabetes_cgm"
+COHORT = "diabetes_ward"
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="the folder shared/data is missing")
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one cohort of made-up notes."""
+    folder = tmp_path_factory.mktemp("data")
+    (folder / COHORT).mkdir()
+    with (folder / COHORT / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+        rows = csv.writer(stream)
+        rows.writerow(["case_id", "patient_id", "note", "label_any_complication"])
+        for index in range(100):
+            note = single("notes", 23, index).given.values
+            rows.writerow([f"c{index:03}", f"p{index:03}", note, index % 2])
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +66,11 @@ def _sha256(path: Path) -> str:
 
 
 def test_a_recipe_gives_a_base_whose_card_names_what_it_learned_from(
-    recipe, teacher, tmp_path, monkeypatch
+    recipe, data, teacher, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(recipes, "READ_FROM", 80)
     monkeypatch.setattr(engine, "SAMPLE", 40)
-    given = recipe, DATA, tmp_path / "work", tmp_path / "out"
+    given = recipe, data, tmp_path / "work", tmp_path / "out"
     begun = recipes.make_base(*given, stages=["text"], teacher=teacher)
     card = recipes.make_base(*given, teacher=teacher)
 
@@ -76,8 +89,8 @@ def test_a_recipe_gives_a_base_whose_card_names_what_it_learned_from(
     assert told[32] / told[0] < 0.2 < spare[32] / spare[0]  # the teacher's few directions
 
 
-def test_another_language_model_than_the_recipe_names_is_refused(recipe, teacher, tmp_path):
+def test_another_language_model_than_the_recipe_names_is_refused(recipe, data, teacher, tmp_path):
     other = save_checkpoint("roberta", tmp_path / "other")
 
     with pytest.raises(InputError, match="have SHA-256"):
-        recipes.make_base(recipe, DATA, tmp_path / "work", tmp_path / "out", teacher=other)
+        recipes.make_base(recipe, data, tmp_path / "work", tmp_path / "out", teacher=other)
