@@ -112,7 +112,7 @@ class Described(Protocol):
 
 
 @runtime_checkable
-class Asking(Protocol):
+class Asking(Pipeline, Protocol):
     """A pipeline whose files may leave open what a person knows of all of a cohort's files."""
 
     questions: tuple[Question, ...]

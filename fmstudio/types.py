@@ -236,7 +236,8 @@ class Cohort:
 
     `set_aside` are the rows left out because they have no label or no input. `fingerprint` is the
     SHA-256 of the manifest's content and of the files it points to. `remarks` are sentences on how
-    the manifest was read and split where that is not plain.
+    the manifest was read and split where that is not plain. `answers` are what a person said of
+    files that leave something open, by the key of the `Question`; its sources carry them.
     """
 
     name: str
@@ -246,6 +247,7 @@ class Cohort:
     fingerprint: str
     set_aside: tuple[int, ...] = ()
     remarks: tuple[str, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
 
     def split(self, name: str) -> tuple[PatientCase, ...]:
         """The cases of one split, in the manifest's order."""

@@ -194,6 +194,7 @@ class Card(Strict):
     task: Task
     modalities: Modalities
     columns: dict[Key, Annotated[list[Text], Field(max_length=MOST)]]
+    answers: dict[Key, Text] = Field(default_factory=dict)
     table_columns: dict[Key, dict[Name, Feature]]
     base: Plain
     base_sha256: Sha256

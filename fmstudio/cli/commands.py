@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
-from fmstudio.cli import keys, text
+from fmstudio.cli import answering, keys, text
 from fmstudio.cli.judgement import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
@@ -56,7 +56,9 @@ def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
-    record = studio.add_cohort(args.project, args.manifest, dict(args.role), args.name, args.copy)
+    record = studio.add_cohort(
+        args.project, args.manifest, dict(args.role), args.name, args.copy, answering.answers(args)
+    )
     return record, text.cohort_text(record)
 
 

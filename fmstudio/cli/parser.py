@@ -8,12 +8,12 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fmstudio.cli import commands, deleting, keeping, keys
-from fmstudio.contracts import KINDS, Pipeline
+from fmstudio.cli import answering, commands, deleting, keeping, keys
+from fmstudio.contracts import KINDS, Asking, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.training.config import RunConfig
-from fmstudio.types import TASK_KINDS
+from fmstudio.types import TASK_KINDS, Question
 
 PROGRAM = "python -m fmstudio"
 COHORT_HELP = "a cohort's number, or a project for its newest cohort"
@@ -41,7 +41,8 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
     _add_keeping(commands_of)
     _command(commands_of, "demo", commands.demo, "make the sample project, cohort and adapter")
     _add_project(commands_of)
-    _add_cohort(commands_of)
+    asking = [modality for modality in modalities if isinstance(modality, Asking)]
+    _add_cohort(commands_of, [question for one in asking for question in one.questions])
     _add_base(commands_of)
     _add_finetune(commands_of)
     _add_pretrain(commands_of)
@@ -149,7 +150,7 @@ def _add_project(commands_of: Any) -> None:
     delete.add_argument("--yes", action="store_true", help="really delete it")
 
 
-def _add_cohort(commands_of: Any) -> None:
+def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
     group = _group(commands_of, "cohort", "tables of cases")
     add = _command(group, "add", commands.cohort_add, "read, check and register a manifest")
     add.add_argument("project", metavar="PROJECT")
@@ -163,11 +164,17 @@ def _add_cohort(commands_of: Any) -> None:
         "--copy", action="store_true",
         help="keep a copy of the table's folder, without what its files' headers say of patients",
     )  # fmt: skip
+    answering.add_options(add, questions)
     listing = _command(group, "list", commands.cohort_list, "list the cohorts of a project")
     listing.add_argument("project", metavar="PROJECT")
     delete = _command(group, "delete", deleting.cohort, "delete a cohort and its files")
     delete.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
     delete.add_argument("--yes", action="store_true", help="really delete it")
+    answer = _command(group, "answer", answering.answer,
+                      "say once what the files of a cohort leave open")  # fmt: skip
+    answer.add_argument("project", metavar="PROJECT")
+    answering.add_options(answer, questions)
+    answer.add_argument("--by", metavar="NAME", help="who says so (default: your account's name)")
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(

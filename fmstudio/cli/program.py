@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 HANDLER = "fmstudio"  # the name of our own handlers, to tell them from those of others
 LOG_BYTES = 5_000_000
+OF_MODALITIES = (("predict",), ("cohort", "add"), ("cohort", "answer"))  # by their options
 INTERRUPTED = 130  # what shells report for Ctrl-C
 
 Serve = Callable[[argparse.Namespace], None]
@@ -39,8 +40,9 @@ def main(argv: Sequence[str] | None = None, serve: Serve | None = None) -> int:
     log_file: Path | None = None
     _log_to([logging.StreamHandler(sys.stderr)] if debug else [])
     try:
-        # Only one command needs to know the modalities, and importing them takes a second.
-        modalities = tuple(contracts.pipelines().values()) if "predict" in words else ()
+        # Few commands need to know the modalities, and importing them takes a second.
+        needed = any(set(command) <= set(words) for command in OF_MODALITIES)
+        modalities = tuple(contracts.pipelines().values()) if needed else ()
         args = build_parser(modalities, with_serve=serve is not None).parse_args(words)
         log_file = _log_into(args.home)
         return _run(args, serve)

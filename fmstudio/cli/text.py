@@ -122,6 +122,10 @@ def report_text(report: Mapping[str, Any]) -> str:
         lines += [
             f"{finding['severity']}{mark}{gate}: {finding['message']}", f"  {finding['fix']}",
         ]  # fmt: skip
+        for asked in finding.get("asks", []):
+            option = "--" + asked["key"].replace("_", "-")
+            likely = f" Likely: {', '.join(asked['choices'])}." if asked["choices"] else ""
+            lines.append(f"  {option} {asked['form']}: {asked['label']}{likely}")
         ways = finding.get("mends", [])
         lines += [f"  way {n}: {way['label']}" for n, way in enumerate(ways, start=1)]
     return "\n".join(lines)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 
+from fmstudio.cohort.answers import with_answers
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.fingerprint import fingerprint
 from fmstudio.cohort.identity import case_ids, patient_ids
 from fmstudio.cohort.manifest import Manifest
+from fmstudio.cohort.mending import answered
 from fmstudio.cohort.moment import up_to_moment
 from fmstudio.cohort.roles import check_roles, columns_of, split_role
 from fmstudio.cohort.sources import read_sources
@@ -34,11 +36,13 @@ def build_cohort(
     name: str,
     seed: int = 0,
     require_label: bool = True,
+    answers: Mapping[str, str] | None = None,
 ) -> Cohort:
     """Cases to learn from: labelled, with some input, each in one of train, validation and test.
 
     With `require_label` False, cases to predict: every row, labelled or not, whatever its files;
-    a split only where a column gives it.
+    a split only where a column gives it. `answers` are what was said of other files of the same
+    kind (see `Question`); those that the manifest brings along go before them.
     Raises InputError naming file, column, line or patient for whatever keeps a manifest from being
     such a cohort.
     """
@@ -46,6 +50,11 @@ def build_cohort(
     cases, patients = case_ids(manifest, roles), patient_ids(manifest, roles)
     given, found = read_sources(manifest, roles, check_files=require_label)
     sources, moment = up_to_moment(manifest, roles, given, task.moment)
+    said = dict(answers or {})
+    said |= {key: str(step["said"]) for key, step in answered(manifest).items()}
+    sources = [
+        {name: with_answers(name, own, said) for name, own in row.items()} for row in sources
+    ]
     targets = read_targets(manifest, task, strict=require_label)
     kept = [row for row in range(len(manifest.rows)) if row not in manifest.left_out]
     if require_label:
@@ -77,6 +86,7 @@ def build_cohort(
             for remark in (*manifest.remarks, *_read(manifest, roles), found, moment, remark)
             if remark
         ),
+        answers=said,
     )
 
 

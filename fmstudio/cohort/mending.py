@@ -65,14 +65,33 @@ def accept(kind: str, columns: Sequence[str], about: str = "") -> Step:
     return {**step, "about": about} if about else step
 
 
+def answer(key: str, said: str) -> Step:
+    """What a person says of all files of the cohort that leave it open (see `types.Question`)."""
+    return {"do": "answer", "key": key, "said": said}
+
+
 def signed(steps: Sequence[Step], by: str, at: str) -> list[Step]:
-    """The steps, with who accepted what was found, and when."""
-    return [{**step, "by": by, "at": at} if step["do"] == "accept" else step for step in steps]
+    """The steps, with who accepted what was found or answered a question, and when."""
+    said = ("accept", "answer")
+    return [{**step, "by": by, "at": at} if step["do"] in said else step for step in steps]
 
 
 def roles_after(steps: Sequence[Step]) -> dict[str, str]:
     """The roles that the steps give, by column; the last one counts."""
     return {step["column"]: step["role"] for step in steps if step["do"] == "role"}
+
+
+def answered(manifest: Manifest) -> dict[str, Step]:
+    """The last answer to each question, by its key."""
+    return {step["key"]: step for step in manifest.steps if step["do"] == "answer"}
+
+
+def answers_in(path: Path) -> dict[str, str]:
+    """The answers that a manifest brings along, by key, without reading its table."""
+    if not path.name.endswith(SUFFIX) or not path.is_file():
+        return {}
+    steps = _stored(path)["steps"]
+    return {step["key"]: str(step["said"]) for step in steps if step["do"] == "answer"}
 
 
 def accepted(manifest: Manifest) -> dict[tuple[str, tuple[str, ...], str], str]:
@@ -129,7 +148,7 @@ def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
     table = {column: list(cells) for column, cells in manifest.table.items()}
     aside = set(manifest.left_out)
     for step in steps:
-        if step["do"] in ("role", "accept"):
+        if step["do"] in ("role", "accept", "answer"):
             continue
         wrong = [row for row in step.get("rows", ()) if not 0 <= row < len(manifest.lines)]
         if wrong:
@@ -172,7 +191,7 @@ def _rewrite(cells: list[str], step: Step) -> None:
 _CHANGES: Mapping[str, Callable[[list[str], Step], None]] = {
     "empty": _empty, "convert": _convert, "rewrite": _rewrite,
 }  # fmt: skip
-_KNOWN = (*_CHANGES, "leave out", "role", "accept")
+_KNOWN = (*_CHANGES, "leave out", "role", "accept", "answer")
 
 
 def _stored(path: Path) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def gather(
         sets["labelled training cases"] = list(labelled.split("train"))
         sets["cases without a label"] = [case for case in whole.cases if case.row in aside]
     if config.manifest:
-        more, fingerprint = further_cases(settings.home / config.manifest, project, known)
+        said = labelled.answers if labelled else {}
+        more, fingerprint = further_cases(settings.home / config.manifest, project, known, said)
         if fingerprint != config.fingerprint:
             raise InputError(
                 f"{Path(config.manifest).name} or a file that it points to has changed.",
@@ -94,15 +95,21 @@ def _cohort(
 
 
 def further_cases(
-    path: Path, project: ProjectRecord, known: Mapping[str, str]
+    path: Path,
+    project: ProjectRecord,
+    known: Mapping[str, str],
+    answers: Mapping[str, str] | None = None,
 ) -> tuple[list[PatientCase], str]:
     """The cases of a table that needs no labels, and its fingerprint.
 
-    Columns that the cohort has too take their role from there. Raises InputError.
+    Columns that the cohort has too take their role from there, and files are read as was said
+    (`answers`) of those of the cohort. Raises InputError.
     """
     manifest = read_manifest(path)
     roles = _roles(manifest, project, known)
-    cohort = build_cohort(manifest, roles, project.task, path.stem, require_label=False)
+    cohort = build_cohort(
+        manifest, roles, project.task, path.stem, require_label=False, answers=answers
+    )
     cases = list(cohort.cases)
     if not set(NAMED) & set(roles.values()):
         # Numbers of rows are no names: row 3 here is not the patient of row 3 elsewhere.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,9 @@ import numpy as np
 from fmstudio.report.looks import ENOUGH_READINGS, flaws_of, look_of
 from fmstudio.report.marks import marks_of
 from fmstudio.sandbox.moment import LEFT_OUT
-from fmstudio.types import ModalityInput
+from fmstudio.types import ModalityInput, OpenQuestion
 
-VERSION = 4  # goes up when the same input would give another digest
+VERSION = 5  # goes up when the same input would give another digest
 MOST_NUMBERS = 400
 MOST_TEXT = 50_000
 
@@ -28,7 +28,8 @@ class Digest:
     `length` is seconds of a waveform or series, frames, rows or characters of the others;
     `numbers` are (unit, lowest, highest, last, count) by name of channel or feature; `flaws` see
     looks.py, `marks` see marks.py, `about` see `contracts.Described`. `text` is a text's. `late`
-    counts the readings after the moment of prediction, which are left out.
+    counts the readings after the moment of prediction, which are left out. `left_open` is what was
+    assumed on the way and a person may know better.
     """
 
     kind: str
@@ -41,6 +42,7 @@ class Digest:
     text: str = ""
     about: Mapping[str, Sequence[str]] = field(default_factory=dict)
     late: int = 0
+    left_open: tuple[OpenQuestion, ...] = ()
 
     @property
     def flat(self) -> tuple[str, ...]:
@@ -51,7 +53,10 @@ class Digest:
                      if low == high and count > ENOUGH_READINGS)  # fmt: skip
 
 
-def digest_of(given: ModalityInput, about: Mapping[str, Sequence[str]]) -> Digest:
+def digest_of(
+    given: ModalityInput, about: Mapping[str, Sequence[str]],
+    left_open: Sequence[OpenQuestion] = (),
+) -> Digest:  # fmt: skip
     """The digest of an input that was read, with what the headers of its files say."""
     return Digest(
         given.kind,
@@ -64,6 +69,7 @@ def digest_of(given: ModalityInput, about: Mapping[str, Sequence[str]]) -> Diges
         given.values[:MOST_TEXT] if isinstance(given.values, str) else "",
         {what: tuple(said) for what, said in about.items()},
         int(given.facts.get(LEFT_OUT, 0)),
+        tuple(left_open),
     )
 
 
@@ -106,7 +112,7 @@ def to_arrays(digest: Digest) -> dict[str, np.ndarray]:
         "kind": digest.kind, "empty": digest.empty, "length": digest.length,
         "flaws": dict(digest.flaws), "numbers": digest.numbers, "text": digest.text,
         "about": {what: list(said) for what, said in digest.about.items()},
-        "late": digest.late,
+        "late": digest.late, "left_open": [asdict(one) for one in digest.left_open],
     }  # fmt: skip
     content = json.dumps(rest).encode()
     marks = {f"mark {name}": vectors for name, vectors in digest.marks.items()}
@@ -118,7 +124,11 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Digest:
     rest: dict[str, Any] = json.loads(arrays["rest"].tobytes())
     numbers = {name: tuple(known) for name, known in rest["numbers"].items()}
     marks = {n.removeprefix("mark "): v for n, v in arrays.items() if n.startswith("mark ")}
+    left_open = tuple(
+        OpenQuestion(tuple(one["keys"]), one["message"], tuple(one["choices"]), one["needed"])
+        for one in rest["left_open"]
+    )
     return Digest(
         rest["kind"], rest["empty"], rest["length"], arrays["look"], marks, rest["flaws"],
-        numbers, rest["text"], rest["about"], rest["late"],
+        numbers, rest["text"], rest["about"], rest["late"], left_open,
     )  # fmt: skip

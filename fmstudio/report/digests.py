@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from fmstudio.contracts import Described, pipeline
+from fmstudio.contracts import Asking, Described, pipeline
 from fmstudio.errors import StudioError
 from fmstudio.preparation.cache import Cache, content_key
 from fmstudio.preparation.keys import source_key
 from fmstudio.report.digest import VERSION, Digest, digest_of, from_arrays, to_arrays
 from fmstudio.sandbox import Reader
-from fmstudio.types import Cohort, ModalityInput, Source
+from fmstudio.types import Cohort, ModalityInput, OpenQuestion, Source
 
 Key = tuple[int, str]
 Digests = Mapping[Key, Digest | StudioError]
@@ -54,9 +54,33 @@ def _digest(
     try:
         described = isinstance(pipeline(modality), Described)
         about = reader.about(modality, files) if described else {}
+        left_open = _asked(reader, modality, files)
     except StudioError as fault:
         return fault
-    return digest_of(read, about)
+    return digest_of(read, about, left_open)
+
+
+def read_left_open(
+    cohort: Cohort, reader: Reader, digests: Digests
+) -> dict[Key, tuple[OpenQuestion, ...]]:
+    """By (row, modality), what files leave open for a person to say; only where they do."""
+    found: dict[Key, tuple[OpenQuestion, ...]] = {}
+    for case in cohort.cases:
+        for name, sources in case.sources.items():
+            digest = digests.get((case.row, name))
+            if isinstance(digest, Digest):
+                found[case.row, name] = digest.left_open
+            elif digest is not None:
+                try:
+                    found[case.row, name] = _asked(reader, name, sources)
+                except StudioError:  # a fault that no answer would mend
+                    continue
+    return {at: left for at, left in found.items() if left}
+
+
+def _asked(reader: Reader, modality: str, sources: Sequence[Source]) -> tuple[OpenQuestion, ...]:
+    asking = isinstance(pipeline(modality), Asking)
+    return reader.open_questions(modality, sources) if asking else ()
 
 
 def readable(digests: Digests, modality: str) -> Iterator[tuple[int, Digest]]:

@@ -14,9 +14,9 @@ from fmstudio.cohort.readings import NUMBERS, Reading
 from fmstudio.cohort.roles import columns_of, split_role
 from fmstudio.contracts import pipelines
 from fmstudio.report.digest import Digest
-from fmstudio.report.digests import Digests, readable
+from fmstudio.report.digests import Digests, Key, readable
 from fmstudio.report.separation import Question, Separation, of_categories, of_numbers
-from fmstudio.types import Cohort, PatientCase, target_array
+from fmstudio.types import Cohort, OpenQuestion, PatientCase, target_array
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,15 @@ class Doubt:
 
 @dataclass(frozen=True)
 class Evidence:
-    """A cohort as checks see it. `doubts` are None until the frozen base was asked."""
+    """A cohort as checks see it. `doubts` are None until the frozen base was asked; `left_open`
+    is what files leave for a person to say, by (row, modality)."""
 
     manifest: Manifest
     roles: Mapping[str, str]
     cohort: Cohort
     digests: Digests = field(default_factory=dict)
     doubts: Sequence[Doubt] | None = None
+    left_open: Mapping[Key, tuple[OpenQuestion, ...]] = field(default_factory=dict)
 
     @cached_property
     def cases(self) -> tuple[PatientCase, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.types import to_json
+from fmstudio.types import Question, to_json
 
 if TYPE_CHECKING:
     from fmstudio.report.evidence import Evidence
@@ -31,7 +31,8 @@ class Finding:
 
     One with `gate` must be answered by a person before anything is learned: mended, or accepted.
     `about` tells findings of one kind and the same columns apart where they are answered one by
-    one; `places` are where in a file's picture it is: (row, "top left bottom right file").
+    one; `places` are where in a file's picture it is: (row, "top left bottom right file"); `asks`
+    are questions whose answer settles it, each with likely answers.
     Messages name columns, files and words of a vocabulary, never what identifies a patient.
     """
 
@@ -45,12 +46,15 @@ class Finding:
     gate: bool = False
     about: str = ""
     places: tuple[tuple[int, str], ...] = ()
+    asks: tuple[tuple[Question, tuple[str, ...]], ...] = ()
 
     def as_dict(self, number: int) -> dict[str, Any]:
         """As JSON; `number` tells findings of one kind and the same columns apart."""
         mark = hashlib.sha256(to_json([self.kind, self.columns, number]).encode()).hexdigest()[:6]
         more: dict[str, Any] = {"must_answer": True} if self.gate else {}
         more |= {"places": [list(place) for place in self.places]} if self.places else {}
+        if self.asks:
+            more["asks"] = [{**asdict(one), "choices": list(likely)} for one, likely in self.asks]
         return {
             "id": mark, "kind": self.kind, "severity": self.severity,
             "columns": list(self.columns), "rows": list(self.rows),

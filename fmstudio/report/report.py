@@ -76,7 +76,8 @@ def _key(finding: Finding) -> tuple[str, tuple[str, ...], str]:
 
 def _as_accepted(finding: Finding, who: str) -> Finding:
     said = f"Accepted: {finding.message}" + (f" Confirmed by {who}." if who else "")
-    return replace(finding, severity="note", message=said, mends=(), gate=False, places=())
+    return replace(finding, severity="note", message=said, mends=(), gate=False, places=(),
+                   asks=())  # fmt: skip
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

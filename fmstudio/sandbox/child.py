@@ -22,6 +22,7 @@ from fmstudio.sandbox.wire import (
     pack,
     pack_preview,
     pack_table,
+    question_to_json,
     receive,
     send,
     source_from_json,
@@ -111,6 +112,10 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
         if request["verb"] == "about":
             told = pipeline.about(sources) if isinstance(pipeline, contracts.Described) else {}
             return {"about": {what: list(said) for what, said in told.items()}}, []
+        if request["verb"] == "questions":
+            asking = isinstance(pipeline, contracts.Asking)
+            left = pipeline.open_questions(sources) if asking else ()
+            return {"questions": [question_to_json(one) for one in left]}, []
         if request["verb"] == "strip":
             described = isinstance(pipeline, contracts.Described)
             kept = pipeline.stripped(*sources) if described else None

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 from fmstudio.errors import InputError, StudioError, UnreadableFile
 from fmstudio.sandbox.process import Answer, ReadingProcess
-from fmstudio.sandbox.wire import unpack, unpack_preview
+from fmstudio.sandbox.wire import question_from_json, unpack, unpack_preview
 from fmstudio.settings import Limits
-from fmstudio.types import ModalityInput, Preview, Source
+from fmstudio.types import ModalityInput, OpenQuestion, Preview, Source
 
 Key = TypeVar("Key")
 
@@ -92,6 +92,14 @@ class Reader:
         """
         header, _ = self._ask("about", modality, sources)
         return {str(what): [str(word) for word in said] for what, said in header["about"].items()}
+
+    def open_questions(self, modality: str, sources: Sequence[Source]) -> tuple[OpenQuestion, ...]:
+        """What the files leave open, see `contracts.Asking`; () where they leave nothing open.
+
+        Raises as `read` does.
+        """
+        header, _ = self._ask("questions", modality, sources)
+        return tuple(question_from_json(each) for each in header["questions"])
 
     def stripped(self, modality: str, source: Source) -> bytes | None:
         """A file without what its header tells of the patient, or None if that is nothing.

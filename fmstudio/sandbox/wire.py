@@ -13,6 +13,7 @@ import json
 import struct
 from array import array
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ from safetensors.numpy import load, save
 
 from fmstudio.contracts import KINDS
 from fmstudio.tables.table import Table, texts
-from fmstudio.types import ModalityInput, Preview, Source
+from fmstudio.types import ModalityInput, OpenQuestion, Preview, Source
 
 HEADER_LIMIT = 64 * 2**20  # bytes; a preview's table or text travels in the header
 _DTYPES = {"values": (np.float32, np.uint8), "mask": (np.bool_,)}
@@ -174,10 +175,27 @@ def _integers(content: bytes) -> array[int]:
 def source_to_json(source: Source) -> dict[str, Any]:
     """A Source as JSON, its path absolute, for the child works in another folder."""
     path = None if source.path is None else str(source.path.absolute())
-    return {"name": source.name, "path": path, "text": source.text, "until": source.until}
+    return {
+        "name": source.name, "path": path, "text": source.text, "until": source.until,
+        "answers": [list(answer) for answer in source.answers],
+    }  # fmt: skip
 
 
 def source_from_json(given: Mapping[str, Any]) -> Source:
     """What `source_to_json` was given."""
     path = None if given["path"] is None else Path(given["path"])
-    return Source(given["name"] or "", path, given["text"], given["until"])
+    answers = tuple((str(key), str(said)) for key, said in given["answers"])
+    return Source(given["name"] or "", path, given["text"], given["until"], answers)
+
+
+def question_to_json(question: OpenQuestion) -> dict[str, Any]:
+    """An OpenQuestion as JSON."""
+    return asdict(question)
+
+
+def question_from_json(given: Mapping[str, Any]) -> OpenQuestion:
+    """What `question_to_json` was given."""
+    return OpenQuestion(
+        tuple(map(str, given["keys"])), str(given["message"]), tuple(map(str, given["choices"])),
+        bool(given["needed"]),
+    )  # fmt: skip

@@ -102,8 +102,12 @@ def named(modality: str, sources: Sequence[Source], adapter: AdapterRecord) -> t
     """The sources of a modality under the names that the adapter knows.
 
     A file that was given without its column belongs to the only column that the training cohort
-    had for the modality; where it had several, the name stays as it is.
+    had for the modality; where it had several, the name stays as it is. Files are read as a person
+    said of those of the training cohort.
     """
+    from fmstudio.cohort.answers import with_answers
+
+    sources = with_answers(modality, sources, adapter.card.get("answers", {}))
     columns = adapter.card.get("columns", {}).get(modality, ())
     if len(columns) != 1:
         return tuple(sources)

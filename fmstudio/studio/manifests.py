@@ -41,10 +41,14 @@ def choose_roles(manifest: Manifest, given: Mapping[str, str], task: TaskSpec) -
 
 def add(
     home: Home, project: ProjectRecord, path: Path, given: Mapping[str, str],
-    name: str | None, copy: bool,
+    name: str | None, copy: bool, steps: Sequence[Mapping[str, Any]] = (),
 ) -> CohortRecord:  # fmt: skip
-    """Read, check and register a manifest. Nothing is kept if anything is wrong with it."""
+    """Read, check and register a manifest. Nothing is kept if anything is wrong with it.
+
+    Steps (see cohort/mending.py) are kept beside the copy of the table, or in a folder below home.
+    """
     from fmstudio.cohort import build_cohort, make_task, read_manifest
+    from fmstudio.cohort.mending import write_mended
 
     manifest = read_manifest(path)
     roles = choose_roles(manifest, given, project.task)
@@ -58,17 +62,33 @@ def add(
     cohort = build_cohort(manifest, roles, task, name or folder or project.name)
 
     kept = uploads.keep(path, home.settings) if copy else path.resolve()
+    ours = [kept.parent] if copy else []
     try:
         if copy:  # what we keep does not say who the patients are
             uploads.strip_headers(kept.parent, home.reader())
+        if steps:
+            ours = ours or [new_folder(home.settings)]
+            kept = write_mended(ours[0], kept, steps)
+        if ours:
             manifest = read_manifest(kept)
             cohort = build_cohort(manifest, roles, task, cohort.name)
         report = report_on(home, manifest, roles, cohort)
         return _register(home.registry, project, kept, roles, task, cohort, report)
     except BaseException:
-        if copy:
-            uploads.remove([kept.parent])
+        uploads.remove(ours)
         raise
+
+
+def new_folder(settings: Settings) -> Path:
+    """A new folder below home for what is kept of a cohort."""
+    folder = settings.folder("cohorts") / secrets.token_hex(8)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def now() -> str:
+    """The time, as steps are dated."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def complete(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
@@ -94,7 +114,7 @@ def mend(
     """
     found = find(record.summary, finding)
     label, steps = steps_of(found, way)
-    return _after(home, project, record, steps, found["kind"], label, by)
+    return after(home, project, record, steps, found["kind"], label, by)
 
 
 def confirm_identifiers(
@@ -110,28 +130,32 @@ def confirm_identifiers(
     ]  # fmt: skip
     if not steps:
         return record
-    return _after(home, project, record, steps, "identifiers", "They identify nobody", by)
+    return after(home, project, record, steps, "identifiers", "They identify nobody", by)
 
 
-def _after(
+def after(
     home: Home, project: ProjectRecord, record: CohortRecord, steps: Sequence[Mapping[str, Any]],
     kind: str, label: str, by: str | None,
+    check: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] = lambda *_: None,
 ) -> CohortRecord:  # fmt: skip
-    """The cohort after some steps, signed and registered as the newest."""
+    """The cohort after some steps, signed and registered as the newest.
+
+    `check` sees the report before and after them, and may raise.
+    """
     from fmstudio.cohort import build_cohort, read_manifest
     from fmstudio.cohort.mending import roles_after, signed, write_mended
 
     who = (by or account()).strip()
-    steps = signed(steps, who, datetime.now(UTC).isoformat(timespec="seconds"))
-    folder = home.settings.folder("cohorts") / secrets.token_hex(8)
-    folder.mkdir(mode=0o700)
+    steps = signed(steps, who, now())
+    folder = new_folder(home.settings)
     try:
         path = write_mended(folder, manifest_path(home.settings, record), steps)
         manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
         cohort = build_cohort(manifest, roles, project.task, record.name)
         report = report_on(home, manifest, roles, cohort)
+        check(record.summary, report, label)
         how = {"from": record.id, "finding": kind, "way": label}
-        if any(step["do"] == "accept" for step in steps):
+        if any(step["do"] in ("accept", "answer") for step in steps):
             how["by"] = who
         return _register(
             home.registry, project, path, roles, project.task, cohort, report | {"mended": how},
@@ -291,7 +315,11 @@ def read_cases(
     known = {c: r for c, r in _known_roles(home, adapter).items() if c in manifest.columns}
     known |= {column: "label" for column in task.columns if column in manifest.columns}
     roles = choose_roles(manifest, known, replace(task, columns=()))
-    return build_cohort(manifest, roles, task, path.stem, require_label=require_label), roles
+    answers = adapter.card.get("answers", {})
+    cohort = build_cohort(
+        manifest, roles, task, path.stem, require_label=require_label, answers=answers
+    )
+    return cohort, roles
 
 
 def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import NotFound
 from fmstudio.records import CohortRecord, ProjectRecord
-from fmstudio.studio import deletion, manifests, places, uploads
+from fmstudio.studio import answering, deletion, manifests, places, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
-from fmstudio.types import PatientCase
+from fmstudio.types import PatientCase, Question
 
 if TYPE_CHECKING:
     from fmstudio.cohort import ColumnRole
@@ -63,14 +63,33 @@ class Projects(Home):
 
     def add_cohort(
         self, project: str | int, manifest: Path, roles: Mapping[str, str] | None = None,
-        name: str | None = None, copy: bool = False,
+        name: str | None = None, copy: bool = False, answers: Mapping[str, str] | None = None,
     ) -> CohortRecord:  # fmt: skip
         """Read, check and register a manifest; the project's labels are fixed by its first one.
 
         `roles` override what is proposed. With `copy` the folder of the manifest is kept below
-        home, for uploads that will be swept away. Raises InputError, and then nothing is kept.
+        home, for uploads that will be swept away. `answers` are those to questions that files leave
+        open, by key (see `questions`). Raises InputError, and then nothing is kept.
         """
-        return manifests.add(self, self.project(project), Path(manifest), roles or {}, name, copy)
+        found, steps = self.project(project), answering.steps_of(answers or {})
+        return manifests.add(self, found, Path(manifest), roles or {}, name, copy, steps)
+
+    def questions(self) -> tuple[Question, ...]:
+        """Everything that files of some kind of data may leave open for a person to say."""
+        from fmstudio.cohort.answers import questions
+
+        return tuple(question for question, _ in questions().values())
+
+    def answer_questions(
+        self, project: str | int, answers: Mapping[str, str], by: str | None = None
+    ) -> CohortRecord:
+        """Say once how all files of the newest cohort are to be read: a new newest cohort.
+
+        `answers` are by the key of the question, `by` is who says so (default: the account on this
+        computer). Raises InputError, and then nothing has changed.
+        """
+        record = self._newest_cohort(project)
+        return answering.answer_questions(self, self.project(project), record, answers, by)
 
     def unpack_upload(self, archive: Path) -> Path:
         """Unpack a ZIP of a manifest and its files; the path of the manifest in a temp folder."""

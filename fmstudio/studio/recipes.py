@@ -34,6 +34,7 @@ def recipe_of(run: RunRecord, settings: Settings, registry: Registry) -> Recipe:
 
     The hashes are those on the card of the run's adapter; where there is none, today's.
     """
+    from fmstudio.cohort.mending import answers_in
     from fmstudio.model.bases import base_info
     from fmstudio.model.checkpoints import find_checkpoint
 
@@ -56,7 +57,8 @@ def recipe_of(run: RunRecord, settings: Settings, registry: Registry) -> Recipe:
     }
     base = card.get("base_sha256", base_info(config.base, settings).sha256)
     task = registry.project(run.project_id).task
-    return Recipe(config, base, encoders, task.kind, cohort.fingerprint)
+    said = answers_in(settings.home / cohort.manifest)
+    return Recipe(config, base, encoders, task.kind, cohort.fingerprint, answers=said)
 
 
 def write(recipe: Recipe, target: Path) -> Path:
@@ -93,6 +95,8 @@ def plan(
     A changed preset brings its own values along. Raises InputError where base, an encoder, a
     modality or a group column of the recipe is not here as it was and is not changed either.
     """
+    from fmstudio.cohort.mending import answers_in
+
     given = {name: value for name, value in changes.items() if value not in (None, {})}
     if "preset" in given:
         if given["preset"] not in PRESETS:
@@ -119,9 +123,20 @@ def plan(
             f"The recipe was made on other data (fingerprint {recipe.cohort[:12]}) than "
             f"'{cohort.name}' ({cohort.fingerprint[:12]}): the result will be another."
         )
+    here = answers_in(settings.home / cohort.manifest)
+    if recipe.answers != here:
+        remarks.append(
+            f"The recipe's files were read with {_said(recipe.answers)}; those of '{cohort.name}' "
+            f"with {_said(here)}."
+        )
     config = replace(config, **given)
     check_group_column(config, group_columns(cohort))
     return Planned(config, tuple(remarks))
+
+
+def _said(answers: Mapping[str, str]) -> str:
+    """What a person said of files, in words."""
+    return ", ".join(f"{key} {said}" for key, said in answers.items()) or "nothing said of them"
 
 
 def _there(cohort: CohortRecord) -> tuple[str, ...]:

@@ -20,11 +20,12 @@ def evidence_of(
 ) -> Evidence:
     """What the checks look at: every file is read once, or found in the cache."""
     from fmstudio.preparation.cache import Cache
-    from fmstudio.report.digests import read_digests
+    from fmstudio.report.digests import read_digests, read_left_open
     from fmstudio.report.evidence import Evidence
 
     digests = read_digests(cohort, home.reader(), Cache.of(home.settings))
-    return Evidence(manifest, roles, cohort, digests)
+    left_open = read_left_open(cohort, home.reader(), digests)
+    return Evidence(manifest, roles, cohort, digests, left_open=left_open)
 
 
 def report_on(

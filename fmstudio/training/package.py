@@ -92,6 +92,7 @@ def _card(
         "task": cohort.task.as_dict(),
         "modalities": list(config.modalities),
         "columns": {name: _columns(material, name) for name in config.modalities},
+        **({"answers": dict(cohort.answers)} if cohort.answers else {}),
         "table_columns": {p.modality: p.state.get("features", {}) for p in table},
         "base": base.name,
         "base_sha256": base_sha256,

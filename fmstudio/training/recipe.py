@@ -23,8 +23,9 @@ ANOTHER_FILE = "Choose a file that 'Save recipe' or `run recipe` has written."
 
 _PARTS: Mapping[str, type] = {
     "schema": str, "studio": str, "task": str, "cohort": str, "settings": dict, "base": dict,
-    "modalities": list, "encoders": dict,
+    "modalities": list, "encoders": dict, "answers": dict,
 }  # fmt: skip
+_OPTIONAL = ("answers",)
 _KINDS = {
     bool: "yes or no (true or false)", int: "a whole number", float: "a number", str: "a text",
     list: "a list of texts", dict: "an object",
@@ -36,7 +37,8 @@ class Recipe:
     """The settings of a run with what they were made for.
 
     `encoders_sha256` is by modality; `task` the kind of the task; `cohort` the fingerprint of the
-    data; `remarks` what a reader had to fill in.
+    data, `answers` what a person said of its files (see `types.Question`); `remarks` what a reader
+    had to fill in.
     """
 
     config: RunConfig
@@ -45,6 +47,7 @@ class Recipe:
     task: str
     cohort: str
     studio: str = __version__
+    answers: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +62,7 @@ class Recipe:
             "studio": self.studio,
             "task": self.task,
             "cohort": self.cohort,
+            **({"answers": dict(self.answers)} if self.answers else {}),
             "base": {"name": self.config.base, "sha256": self.base_sha256},
             "modalities": list(self.config.modalities),
             "encoders": encoders,
@@ -89,6 +93,9 @@ def read_recipe(text: str, name: str) -> Recipe:
                 hint=f"Change it to a value {problem}.",
             )
     _check_type(name, "modalities", given["modalities"], list)
+    answers = given.get("answers", {})
+    for key, said in answers.items():
+        _check_type(name, f"answers.{key}", said, str)
     base = _named(name, "base", given["base"])
     encoders = {m: _named(name, f"encoders.{m}", one) for m, one in given["encoders"].items()}
     config = RunConfig(
@@ -97,7 +104,7 @@ def read_recipe(text: str, name: str) -> Recipe:
     )  # fmt: skip
     return Recipe(
         config, base["sha256"], {m: one["sha256"] for m, one in encoders.items()},
-        given["task"], given["cohort"], given["studio"],
+        given["task"], given["cohort"], given["studio"], answers,
         tuple(
             f"The recipe of version {given['studio']} does not say '{key}': it is taken as "
             f"{json.dumps(item.default)}."
@@ -128,6 +135,8 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
         )
     _refuse_unknown(name, "", given, list(_PARTS))
     for key, kind in _PARTS.items():
+        if key not in given and key in _OPTIONAL:
+            continue
         if key not in given:
             raise InputError(
                 f"{name}: '{key}' is missing, expected {_KINDS[kind]}.",

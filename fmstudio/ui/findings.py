@@ -31,6 +31,8 @@ KINDS: Mapping[str, str] = {
     "spelling": "Several spellings",
     "paths_to_nothing": "Names of no files",
     "unreadable": "Cannot be read",
+    "open_question": "A question on the files",
+    "answered": "Answered for all files",
     "constant_signal": "Nothing in it",
     "wrong_modality": "Another kind of picture",
     "identifiers": "Tells who the patient is",

@@ -13,7 +13,7 @@ import pytest
 from data_samples.generate import LABEL
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
 from fmstudio.preparation.cache import Cache
-from fmstudio.report.digests import read_digests
+from fmstudio.report.digests import read_digests, read_left_open
 from fmstudio.report.evidence import Evidence
 from fmstudio.report.report import as_json, checks, found_by
 from fmstudio.sandbox import Reader
@@ -63,7 +63,9 @@ def evidence(path, reader, cache, label=LABEL, kind="binary", roles=None) -> Evi
     manifest = read_manifest(path)
     chosen = {role.column: role.role for role in propose_roles(manifest, label)} | (roles or {})
     cohort = build_cohort(manifest, chosen, make_task(manifest, chosen, kind), "test")
-    return Evidence(manifest, chosen, cohort, read_digests(cohort, reader, cache))
+    digests = read_digests(cohort, reader, cache)
+    left_open = read_left_open(cohort, reader, digests)
+    return Evidence(manifest, chosen, cohort, digests, left_open=left_open)
 
 
 def found(known: Evidence, kind: str | None = None) -> list[dict]:

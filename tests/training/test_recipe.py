@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -28,6 +28,14 @@ def changed(**parts) -> str:
 def test_a_recipe_comes_back_as_it_was_written():
     assert read_recipe(RECIPE.as_text(), "a.json") == RECIPE
     assert read_recipe(RECIPE.as_text(), "a.json").remarks == ()
+
+
+def test_what_was_said_of_the_files_is_in_a_recipe():
+    recipe = replace(RECIPE, answers={"rate": "250"})
+
+    assert read_recipe(recipe.as_text(), "a.json") == recipe
+    with pytest.raises(InputError, match=r"answers\.rate is 250"):
+        read_recipe(changed(answers={"rate": 250}), "a.json")
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

@@ -29,6 +29,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
+from fmstudio.ui.questions import question_form
 from fmstudio.ui.reports import cohort_report, in_brief, stops
 from fmstudio.ui.roles import COLLECT, role_table
 from fmstudio.ui.uploads import lay_out
@@ -58,6 +59,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     ))  # fmt: skip
     project = project_dropdown(app, studio)
     doubts = area(elem_id="doubts")
+    form = question_form(studio)
     report = area(
         empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
     )
@@ -72,14 +74,19 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     with gr.Column(visible=False) as adding:
         done = _adding(studio, project)
 
+    def stands(ref: int) -> tuple[Any, ...]:
+        """What is known of the newest cohort, for `report`, `state` and the form."""
+        cohort = studio.cohort(ref)
+        asked = form.shown_for(cohort.summary if cohort else None)
+        return present(studio, ref), *about_doubts(studio, ref), *asked
+
     @shown
     def show(ref: str | None) -> tuple[Any, ...]:
         if not ref:
             return gr.skip()
         there = studio.cohort(int(ref)) is not None
         return (
-            present(studio, int(ref)), *about_doubts(studio, int(ref)),
-            gr.update(visible=there, open=False), gr.update(visible=True),
+            *stands(int(ref)), gr.update(visible=there, open=False), gr.update(visible=True),
         )  # fmt: skip
 
     @shown
@@ -91,7 +98,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             record, done = studio.mend_cohort(int(ref), finding, int(way)), "Mended"
         brief = text(in_brief(record.summary))
         gr.Info(f"{done}: now {brief}. The cohort before it is kept.")
-        return present(studio, int(ref)), *about_doubts(studio, int(ref))
+        return stands(int(ref))
+
+    @shown
+    def answered(ref: str, *said: str | None) -> tuple[Any, ...]:
+        studio.answer_questions(int(ref), form.answers(said))
+        gr.Info("Answered for all files. The cohort before it is kept.")
+        return stands(int(ref))
 
     @shown
     def look_for(ref: str) -> tuple[Any, ...]:
@@ -101,19 +114,22 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     @shown
     def follow(ref: str) -> tuple[Any, ...]:
         under_way, _ = studio.doubts_state(int(ref))
-        return gr.skip() if under_way else (
-            present(studio, int(ref)), *about_doubts(studio, int(ref))
-        )  # fmt: skip
+        return gr.skip() if under_way else stands(int(ref))
 
     state = [doubts, doubt, looking]
+    seen = [report, *state, *form.outputs]
     mend.click(
-        mended, [pressed, project], [report, *state], js=PRESSED, api_visibility="private",
+        mended, [pressed, project], seen, js=PRESSED, api_visibility="private",
+        show_progress_on=[report],
+    )  # fmt: skip
+    form.answer.click(
+        answered, [project, *form.fields], seen, api_visibility="private",
         show_progress_on=[report],
     )  # fmt: skip
     doubt.click(look_for, project, state, **QUIET)
-    looking.tick(follow, project, [report, *state], **QUIET)
+    looking.tick(follow, project, seen, **QUIET)
     # What was just added is looked at without being asked: a run will need what that prepares.
-    whole = [report, *state, viewer, adding]
+    whole = [*seen, viewer, adding]
     project.change(show, project, whole, **QUIET)
     done.change(look_for, project, state, **QUIET).then(show, project, whole, **QUIET)
     done.change(None, js=TO_TOP, api_visibility="private")
