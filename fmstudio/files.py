@@ -7,6 +7,7 @@ File Systems Are Not Created Equal, OSDI 2014).
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
 
     It exists and is empty to begin with. Two writers of the same path do not meet.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    temporary = beside(path)
     try:
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         yield temporary
@@ -38,6 +39,17 @@ def replacing(path: Path, mode: int = 0o600) -> Iterator[Path]:
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def beside(path: Path) -> Path:
+    """A new name beside `path` for what is to take its place."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+
+
+def unfinished(path: Path) -> list[Path]:
+    """What broken-off work that was to take the place of `path` has left beside it."""
+    found = f".{glob.escape(path.name)}.{'[0-9a-f]' * 8}{TEMPORARY}"
+    return sorted(path.parent.glob(found)) if path.parent.is_dir() else []
 
 
 def place_folder(folder: Path, target: Path) -> None:

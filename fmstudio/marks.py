@@ -71,6 +71,18 @@ def is_alive(mark: Path) -> bool:
     return same or age < YOUNG_SECONDS
 
 
+def age(path: Path) -> float:
+    """Seconds since anything in a file or folder changed; 0 for what vanished meanwhile."""
+    newest = 0.0
+    try:
+        newest = path.lstat().st_mtime
+        if path.is_dir() and not path.is_symlink():
+            newest = max([newest, *(inner.lstat().st_mtime for inner in path.rglob("*"))])
+    except FileNotFoundError:
+        return 0.0
+    return time.time() - newest
+
+
 def written_by(mark: Path) -> Path | None:
     """The file elsewhere that the process of a mark was writing, if it named one."""
     try:

@@ -47,6 +47,7 @@ ONLY = {
         "types",
         "errors",
         "files",
+        "marks",
         "records",
         "settings",
         "contracts",

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fmstudio.errors import BundleError, InputError, ResourceError
+from fmstudio.files import place_folder, replacing
 
 MB = 1024 * 1024
 MOST_FILES = 64
@@ -84,13 +85,15 @@ def write_zip(files: Mapping[str, bytes], target: Path) -> None:
 
     Raises ResourceError if the disk is full, InputError if the folder is not there.
     """
-    with _said(target.name), _replacing(target) as temporary:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-            for name in sorted(files):
-                entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-                entry.create_system, entry.external_attr = 3, (stat.S_IFREG | 0o644) << 16
-                archive.writestr(entry, files[name])
-        _flush(temporary)
+    with (
+        _said(target.name),
+        replacing(target, 0o644) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.create_system, entry.external_attr = 3, (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, files[name])
 
 
 def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
@@ -108,9 +111,7 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
                 path = temporary / name
                 path.parent.mkdir(exist_ok=True)
                 path.write_bytes(content)
-                _flush(path)
-            temporary.rename(folder)
-            _flush(folder.parent)
+            place_folder(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -211,21 +212,6 @@ def _check_size(name: str, size: int) -> None:
 
 
 @contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its place when all went well."""
-    handle, name = tempfile.mkstemp(prefix=".exporting-", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)
-        temporary.replace(target)
-        _flush(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
 def _said(name: str) -> Iterator[None]:
     """Faults of the disk as sentences."""
     try:
@@ -239,12 +225,3 @@ def _said(name: str) -> Iterator[None]:
             f"'{name}' could not be written: {fault.strerror or fault}.",
             hint="Choose a folder that is there and that you may write to.",
         ) from fault
-
-
-def _flush(path: Path) -> None:
-    """Make sure that a file or folder outlives a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

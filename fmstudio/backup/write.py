@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,13 +19,14 @@ from pathlib import Path
 
 from fmstudio import __version__
 from fmstudio.backup.listing import CHUNK, NAME, Listing, Stored
-from fmstudio.backup.named import Named, is_kept, named_folders, own_folders
 from fmstudio.errors import InputError, NotFound, ResourceError
-from fmstudio.files import TEMPORARY, sync
+from fmstudio.files import TEMPORARY, beside, sync
+from fmstudio.marks import at_work
 from fmstudio.registry import Registry
 from fmstudio.registry.backups import copy_to
 from fmstudio.registry.database import BUSY_SECONDS
 from fmstudio.registry.faults import FILE, explained
+from fmstudio.registry.named import Named, is_kept, named_folders, own_folders
 from fmstudio.registry.opening import open_to_read
 from fmstudio.registry.read_only import readable
 from fmstudio.settings import Settings
@@ -46,17 +47,21 @@ def back_up(settings: Settings, registry: Registry, target: Path) -> Listing:
     """
     _check_target(target)
     for _ in range(TRIES):
-        folder = Path(tempfile.mkdtemp(prefix=".backup-", dir=target.absolute().parent))
-        try:
-            listing = _written(settings, registry, folder)
-            (folder / "new.zip").chmod(0o600)
-            sync(folder / "new.zip")
-            _give_name(folder / "new.zip", target)
-            return listing
-        except _Changed:
-            continue
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder = beside(target.absolute())
+        folder.mkdir(mode=0o700)
+        # Of a backup that is cut off, the next start of the studio removes what is there.
+        mark = settings.folder("temp") / f"backup-{secrets.token_hex(8)}"
+        with at_work(mark, writes=target):
+            try:
+                listing = _written(settings, registry, folder)
+                (folder / "new.zip").chmod(0o600)
+                sync(folder / "new.zip")
+                _give_name(folder / "new.zip", target)
+                return listing
+            except _Changed:
+                continue
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
     raise InputError(
         "Adapters or cohorts were deleted each time the backup was begun.",
         hint="Make it again when nobody deletes anything.",

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from fmstudio.backup.named import Named, is_kept, named_folders
 from fmstudio.doctor.finding import Finding
 from fmstudio.errors import BundleError, StudioError
+from fmstudio.marks import MARK
 from fmstudio.registry import Registry
 from fmstudio.registry.database import BUSY_SECONDS
 from fmstudio.registry.faults import FILE
+from fmstudio.registry.named import Named, is_kept, named_folders
 from fmstudio.registry.read_only import readable
 from fmstudio.runs.launch import alive
 from fmstudio.runs.sweep import leftovers
@@ -105,7 +106,8 @@ def files_without_rows(settings: Settings, registry: Registry) -> Iterator[Findi
     known |= set(leftovers(settings.home, registry))  # told under clean-up
     for part in HELD:
         for folder in sorted(set((settings.home / part).glob("*")) - known):
-            if time.time() - folder.lstat().st_mtime < BEING_MADE_SECONDS:
+            young = time.time() - folder.lstat().st_mtime < BEING_MADE_SECONDS
+            if young or folder.suffix == MARK:
                 continue
             yield Finding(
                 "files without a row", f"No row of the registry names {part}/{folder.name}.",

@@ -1,54 +1,101 @@
-"""Clearing up what broken-off work left in the home folder, without ever touching live files."""
+"""Clearing up what broken-off work left behind, without ever touching live files."""
 
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-import time
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from fmstudio.files import unfinished
+from fmstudio.marks import MARK, age, is_alive, mark_of, written_by
+from fmstudio.preparation.cache import Cache
 from fmstudio.records import LIVE_STATES
 from fmstudio.registry import Registry
+from fmstudio.registry.named import named_folders
+from fmstudio.sandbox.reader import FOLDER, READER
 from fmstudio.settings import Settings
 
 log = logging.getLogger(__name__)
 
 TEMP_SECONDS = 24 * 3600.0  # a page may hold an upload for a working day
 LEFT_SECONDS = 3600.0  # no write takes an hour
+MARKED = ("adapters", "cohorts", "runs", "temp")
 
 
 def sweep(settings: Settings, registry: Registry) -> list[Path]:
-    """Remove leftovers, and return what was removed, relative to home.
+    """Remove leftovers, and return what was removed, relative to home where it was below it.
 
-    Leftovers are: entries of temp/ untouched for a day; `*.tmp` files that no live run can be
-    writing; folders of adapters and runs that the registry once named and no longer has, after an
-    hour. Folders that the registry never named stay: it may be a copy from before their time.
+    Leftovers are: what a process that has ended has marked as its work (see `marks`), unless a row
+    names it; entries of temp/ untouched for a day; `*.tmp` files that no live run can be writing;
+    folders of adapters and runs that the registry once named and no longer has, after an hour.
+    Other folders that the registry never named stay: it may be a copy from before their time. A
+    deletion that was cut off is ended, and the cache kept to its limit.
     """
-    removed = []
-    for path in leftovers(settings.home, registry):
-        try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-        except OSError as fault:  # in use, or not ours: the next sweep tries again
-            log.warning("A leftover in %s/ could not be removed: %s.", path.parent.name, fault)
-        else:
-            removed.append(path.relative_to(settings.home))
-    return removed
+    removed = [path for path in leftovers(settings.home, registry) if _remove(path)]
+    Cache.of(settings).trim()
+    if registry.remembers_deleted():
+        registry.forget_deleted()
+    home = settings.home
+    return [path.relative_to(home) if path.is_relative_to(home) else path for path in removed]
 
 
 def leftovers(home: Path, registry: Registry) -> Iterator[Path]:
-    """What the next `sweep` removes."""
+    """What the next `sweep` removes; the mark of a thing follows once that is gone."""
+    yield from _broken_off(home, registry)
+    yield from _untouched(home, registry)
+    yield from _readers()
+
+
+def _remove(path: Path) -> bool:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as fault:  # in use, or not ours: the next sweep tries again
+        log.warning("A leftover in %s/ was not removed: %s.", path.parent.name, fault.strerror)
+        return False
+    return True
+
+
+def _broken_off(home: Path, registry: Registry) -> Iterator[Path]:
+    """What dead processes marked, each before its mark: a sweep that is cut off loses nothing."""
+    named = {home / one.folder for one in named_folders(registry)}
+    for mark in (mark for part in MARKED for mark in (home / part).glob(f"*{MARK}")):
+        if is_alive(mark):
+            continue
+        path, target = mark.with_name(mark.name.removesuffix(MARK)), written_by(mark)
+        if path not in named and (path.exists() or path.is_symlink()):
+            yield path
+        if target is not None:
+            yield from unfinished(target)
+        if path in named or not path.exists():
+            yield mark
+
+
+def _readers() -> Iterator[Path]:
+    """The folders of reading processes whose studio was killed; only our own account's."""
+    for mark in Path(tempfile.gettempdir()).glob(f"{FOLDER}*/{READER}"):
+        folder = mark.parent
+        ours = not folder.is_symlink() and (
+            os.name != "posix" or folder.lstat().st_uid == os.getuid()
+        )
+        if ours and not is_alive(mark):
+            yield folder
+
+
+def _untouched(home: Path, registry: Registry) -> Iterator[Path]:
     for path in (home / "temp").glob("*"):
-        if _age(path) > TEMP_SECONDS:
+        if path.suffix != MARK and not is_alive(mark_of(path)) and age(path) > TEMP_SECONDS:
             yield path
     runs = registry.runs()
     live = {run.id for run in runs if run.status in LIVE_STATES}
     for pattern in ("*.tmp", "*/*.tmp", "runs/*/*.tmp"):
         for path in home.glob(pattern):
-            if path.parent.name not in live and _age(path) > LEFT_SECONDS:
+            if path.parent.name not in live and age(path) > LEFT_SECONDS:
                 yield path
     adapters = registry.subjects(("adapter id given", "adapter deleted"))
     for name in adapters - {adapter.id for adapter in registry.adapters()}:
@@ -58,17 +105,5 @@ def leftovers(home: Path, registry: Registry) -> Iterator[Path]:
 
 
 def _forgotten(folder: Path) -> Iterator[Path]:
-    if folder.is_dir() and _age(folder) > LEFT_SECONDS:
+    if folder.is_dir() and age(folder) > LEFT_SECONDS:
         yield folder
-
-
-def _age(path: Path) -> float:
-    """Seconds since anything in it changed; 0 for what vanished meanwhile."""
-    newest = 0.0
-    try:
-        newest = path.lstat().st_mtime
-        if path.is_dir() and not path.is_symlink():
-            newest = max([newest, *(inner.lstat().st_mtime for inner in path.rglob("*"))])
-    except FileNotFoundError:
-        return 0.0
-    return time.time() - newest

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from fmstudio.errors import InputError, StudioError, UnreadableFile
+from fmstudio.marks import leave
 from fmstudio.sandbox.process import Answer, ReadingProcess
 from fmstudio.sandbox.wire import question_from_json, unpack, unpack_preview
 from fmstudio.settings import Limits
@@ -25,6 +26,8 @@ from fmstudio.types import ModalityInput, OpenQuestion, Preview, Source
 
 Key = TypeVar("Key")
 
+FOLDER = "fmstudio-read-"  # begins the folders of readers in the system's one for such
+READER = "reader.mark"  # in a reader's folder: whose it is
 LARGE = 2**25  # bytes of an answer whose child is let go, since its memory would stay taken
 MEMORY_LIMITED = sys.platform.startswith("linux")
 """Whether the memory limit holds on this system: RLIMIT_AS works on Linux alone."""
@@ -40,10 +43,9 @@ class Reader:
     def __init__(self, limits: Limits, workers: int = 1, tables: bool = False) -> None:
         self.limits = limits
         self.workers = workers
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="fmstudio-read-", ignore_cleanup_errors=True
-        )
+        self._folder = tempfile.TemporaryDirectory(prefix=FOLDER, ignore_cleanup_errors=True)
         folder = Path(self._folder.name)
+        leave(folder / READER)
         self._all = [ReadingProcess(limits, folder / str(n), tables) for n in range(workers)]
         self._idle: queue.LifoQueue[ReadingProcess] = queue.LifoQueue()  # the warmest first
         for process in self._all:

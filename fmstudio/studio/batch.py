@@ -44,7 +44,11 @@ def predict_to_csv(studio: Answers, adapter: AdapterRecord, cohort: Cohort, out:
     """
     uploads.check_folder_of(out)
     try:
-        with replacing(out, 0o644) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with (
+            uploads.writing(studio.settings, out),
+            replacing(out, 0o644) as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, _columns(cohort.task), lineterminator="\n")
             writer.writeheader()
             for row in _rows(studio, adapter, cohort):

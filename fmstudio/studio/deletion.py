@@ -89,6 +89,7 @@ def end(home: Home, adapters: Sequence[AdapterRecord] = ()) -> None:
 
     home.let_go([adapter.id for adapter in adapters])
     Cache.of(home.settings).empty()
+    uploads.forget_old(home.settings)
     home.registry.forget_deleted()
 
 

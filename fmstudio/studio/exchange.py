@@ -27,7 +27,8 @@ def export(studio: Adapters, adapter: AdapterRecord, target: Path) -> Path:
         raise InputError(f"'{target.name}' does not end in .zip.", hint="Name a file like a.zip.")
     uploads.check_folder_of(target)
     studio.contents(adapter)
-    bundle.export(studio.adapter_folder(adapter.id), target, studio.signing_key())
+    with uploads.writing(studio.settings, target):
+        bundle.export(studio.adapter_folder(adapter.id), target, studio.signing_key())
     studio.registry.record("adapter exported", adapter.id)
     return target
 

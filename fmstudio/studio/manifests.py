@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,32 +57,23 @@ def add(
         task = replace(made, moment=task.moment)
     else:
         _check_same_labels(path.name, roles, task)
-    folder = path.resolve().parent.name
-    cohort = build_cohort(manifest, roles, task, name or folder or project.name)
+    named = name or path.resolve().parent.name or project.name
+    cohort = build_cohort(manifest, roles, task, named)
 
-    kept = uploads.keep(path, home.settings) if copy else path.resolve()
-    ours = [kept.parent] if copy else []
-    try:
+    if not copy and not steps:
+        report = report_on(home, manifest, roles, cohort)
+        return _register(home.registry, project, path.resolve(), roles, task, cohort, report)
+    with uploads.cohort_folder(home.settings) as folder:
+        kept = uploads.keep(path, folder, home.settings) if copy else path.resolve()
         if copy:  # what we keep does not say who the patients are
-            uploads.strip_headers(kept.parent, home.reader())
+            uploads.strip_headers(folder, home.reader())
         if steps:
-            ours = ours or [new_folder(home.settings)]
-            kept = write_mended(ours[0], kept, steps)
-        if ours:
-            manifest = read_manifest(kept)
-            cohort = build_cohort(manifest, roles, task, cohort.name)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            kept = write_mended(folder, kept, steps)
+        manifest = read_manifest(kept)
+        cohort = build_cohort(manifest, roles, task, cohort.name)
         report = report_on(home, manifest, roles, cohort)
         return _register(home.registry, project, kept, roles, task, cohort, report)
-    except BaseException:
-        uploads.remove(ours)
-        raise
-
-
-def new_folder(settings: Settings) -> Path:
-    """A new folder below home for what is kept of a cohort."""
-    folder = settings.folder("cohorts") / secrets.token_hex(8)
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def now() -> str:
@@ -147,8 +137,8 @@ def after(
 
     who = (by or account()).strip()
     steps = signed(steps, who, now())
-    folder = new_folder(home.settings)
-    try:
+    with uploads.cohort_folder(home.settings) as folder:
+        folder.mkdir(mode=0o700)
         path = write_mended(folder, manifest_path(home.settings, record), steps)
         manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
         cohort = build_cohort(manifest, roles, project.task, record.name)
@@ -161,9 +151,6 @@ def after(
             home.registry, project, path, roles, project.task, cohort, report | {"mended": how},
             "cohort mended", how,
         )  # fmt: skip
-    except BaseException:
-        uploads.remove([folder])
-        raise
 
 
 def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,14 +102,16 @@ class Pretraining(Training):
         record, cohort = self.project(project), self.cohort(project)
         if cohort is not None:
             check_answered(cohort)
-        if manifest is not None and copy:
-            kept = uploads.keep(Path(manifest), self.settings)
-            config = self._with_table(planned.config, record, cohort, kept)
-            planned = replace(planned, config=config)
-        run = self.registry.create_run(
-            record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(), config.base,
-            planned.estimate.stages,
-        )  # fmt: skip
+        with ExitStack() as keeping:
+            if manifest is not None and copy:
+                folder = keeping.enter_context(uploads.cohort_folder(self.settings))
+                kept = uploads.keep(Path(manifest), folder, self.settings)
+                config = self._with_table(planned.config, record, cohort, kept)
+                planned = replace(planned, config=config)
+            run = self.registry.create_run(
+                record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(),
+                config.base, planned.estimate.stages,
+            )  # fmt: skip
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
 

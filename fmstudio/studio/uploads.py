@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from fmstudio.cohort.paths import reads
 from fmstudio.contracts import Described, pipelines
 from fmstudio.errors import InputError, NotFound, ResourceError, StudioError, UnreadableFile
 from fmstudio.files import write_whole
+from fmstudio.marks import age, at_work, leave, mark_of
 from fmstudio.settings import Settings
 from fmstudio.types import Source
 
@@ -28,13 +31,43 @@ MOST_FILES = 200_000
 LARGEST_RATIO = 200  # deflate reaches about 1000 on zeros; clinical files stay far below 100
 SMALL = 1_000_000  # bytes below which the ratio of a file does not matter
 CHUNK = 1 << 20
+IDLE_SECONDS = 3600.0
+_FRESH = re.compile(r"[0-9a-f]{16}")  # what `temp_folder` calls a folder
 
 
 def temp_folder(settings: Settings) -> Path:
-    """A fresh folder below home/temp."""
+    """A fresh folder below home/temp, swept away once this process has ended."""
     path = settings.folder("temp") / secrets.token_hex(8)
     path.mkdir(mode=0o700)
+    leave(mark_of(path))
     return path
+
+
+@contextmanager
+def writing(settings: Settings, target: Path) -> Iterator[None]:
+    """While this lasts, a file outside home is written; where it is cut off, the next start of the
+    studio removes what is half written beside it."""
+    with at_work(settings.folder("temp") / f"writing-{secrets.token_hex(8)}", writes=target):
+        yield
+
+
+@contextmanager
+def cohort_folder(settings: Settings) -> Iterator[Path]:
+    """A new name below home/cohorts: what is put there stays if all goes well, and else goes."""
+    folder = settings.folder("cohorts") / secrets.token_hex(8)
+    with at_work(folder):  # a killed process leaves its mark, and the next start clears up
+        try:
+            yield folder
+        except BaseException:
+            remove([folder])
+            raise
+
+
+def forget_old(settings: Settings) -> None:
+    """Remove what was unpacked in home/temp and not touched for an hour."""
+    for path in settings.folder("temp").iterdir():
+        if _FRESH.fullmatch(path.name) and age(path) > IDLE_SECONDS:
+            remove([path])
 
 
 def remove(paths: Iterable[Path]) -> None:
@@ -45,6 +78,8 @@ def remove(paths: Iterable[Path]) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
+            if _FRESH.fullmatch(path.name):
+                mark_of(path).unlink(missing_ok=True)
         except OSError as fault:  # names of files inside may be those of patients
             log.warning("could not remove all of %s: %s", path.name, fault.strerror)
 
@@ -168,23 +203,19 @@ def _find_manifest(folder: Path, name: str) -> Path:
     return chosen[0]
 
 
-def keep(manifest: Path, settings: Settings) -> Path:
-    """Take the folder of a manifest into home/cohorts; the manifest's path there.
+def keep(manifest: Path, kept: Path, settings: Settings) -> Path:
+    """Take the folder of a manifest to `kept`, below home/cohorts; the manifest's path there.
 
     A folder that we unpacked ourselves is moved, any other is copied without its links.
     """
-    kept = settings.folder("cohorts") / secrets.token_hex(8)
     folder = manifest.parent
     if folder.resolve().is_relative_to(settings.folder("temp").resolve()):
         shutil.move(folder, kept)
+        mark_of(folder).unlink(missing_ok=True)
     else:
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         check_free_disk(settings, size / 1e6)
-        try:
-            shutil.copytree(folder, kept, ignore=_links)
-        except BaseException:
-            remove([kept])
-            raise
+        shutil.copytree(folder, kept, ignore=_links)
     return kept / manifest.name
 
 

@@ -19,6 +19,7 @@ from typing import Self
 
 from fmstudio import lock
 from fmstudio.errors import ResourceError
+from fmstudio.files import write_whole
 from fmstudio.settings import Settings
 
 WHERE = "serve.json"
@@ -75,10 +76,7 @@ class OnlyOne:
         """Write down where the app listens; the address to open."""
         address = address_of(host, port, https, names)
         where = self.settings.home / WHERE
-        part = where.with_name(WHERE + ".tmp")
-        part.write_text(json.dumps(asdict(Other(address, os.getpid()))), encoding="utf-8")
-        part.chmod(0o600)
-        part.replace(where)
+        write_whole(where, json.dumps(asdict(Other(address, os.getpid()))))
         return address
 
     def __enter__(self) -> Self:

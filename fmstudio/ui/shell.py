@@ -21,6 +21,7 @@ import gradio as gr
 
 from fmstudio.contracts import discover
 from fmstudio.errors import ResourceError
+from fmstudio.marks import at_work
 from fmstudio.ui.entry import Entry
 from fmstudio.ui.fragments import NOTHING, Html, area, join, tag, text
 from fmstudio.ui.gate import Gate
@@ -158,7 +159,8 @@ def serve(
 
     address = address or address_of(host, port, https)
     listening = _listen(host, port)  # first, so that a taken port is said at once
-    with tempfile.TemporaryDirectory(dir=studio.settings.folder("temp"), prefix=UPLOADS) as temp:
+    folder = studio.settings.folder("temp")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UPLOADS) as temp, at_work(Path(temp)):
         empty = Path(temp) / "empty"
         empty.mkdir()
         app = application(studio, host, port, Path(temp), password, https)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from fmstudio.errors import InputError
 from fmstudio.settings import Settings
+from fmstudio.studio.uploads import temp_folder
 
 
 def lay_out(
@@ -24,8 +24,7 @@ def lay_out(
 
     Raises InputError if two cells name different files by the same name.
     """
-    folder = settings.folder("temp") / secrets.token_hex(8)
-    folder.mkdir(mode=0o700)
+    folder = temp_folder(settings)
     places = _places(cells)
     for file in files:
         below = places.get(_key(file.name)) or _beside_twin(file, places)

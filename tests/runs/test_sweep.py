@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +102,75 @@ def test_a_link_is_removed_and_not_what_it_leads_to(settings, registry, put, tmp
 def test_an_empty_home_has_nothing_to_sweep(settings):
     with Registry.open(settings) as registry:
         assert sweep(settings, registry) == []
+
+
+MAKER = """
+import sys
+from pathlib import Path
+from fmstudio.marks import at_work
+from fmstudio.settings import Settings
+from fmstudio.files import replacing
+from fmstudio.sandbox import Reader
+from fmstudio.settings import Limits
+home, target = Path(sys.argv[1]), Path(sys.argv[2])
+folder = home / "cohorts" / "0123456789abcdef"
+reader = Reader(Limits())
+with at_work(folder), at_work(home / "temp" / "writing-1", writes=target), replacing(target):
+    folder.mkdir(parents=True)
+    (folder / "film.dcm").write_text("a patient")
+    print(reader._folder.name, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def at_work(settings, tmp_path):
+    """A process that imports a cohort, writes a file elsewhere and has a reading folder."""
+    for name in ("cohorts", "temp"):
+        settings.folder(name)
+    command = [sys.executable, "-c", MAKER, str(settings.home), str(tmp_path / "a [1].zip")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.reading = Path(process.stdout.readline().decode().strip())
+        yield process
+        process.kill()
+
+
+def made(settings, tmp_path, process):
+    """What the process has made and is still there."""
+    here = [settings.home / "cohorts" / "0123456789abcdef", process.reading]
+    return [path for path in here if path.exists()] + list(tmp_path.glob(".a*.tmp"))
+
+
+def test_what_a_killed_import_and_export_left_goes_at_once_and_what_lives_stays(
+    settings, registry, at_work, tmp_path
+):  # abuse row 26
+    assert sweep(settings, registry) == []
+    assert len(made(settings, tmp_path, at_work)) == 3
+
+    at_work.kill()
+    at_work.wait()
+    sweep(settings, registry)
+
+    assert made(settings, tmp_path, at_work) == []
+    assert not list(settings.home.rglob("*.mark"))
+
+
+def test_a_cohort_whose_import_was_killed_after_its_row_was_written_stays(
+    settings, registry, project, at_work, tmp_path
+):
+    folder = settings.home / "cohorts" / "0123456789abcdef"
+    registry.add_cohort(project.id, "c", folder / "manifest.csv", {}, "f" * 64, {})
+    at_work.kill()
+    at_work.wait()
+
+    sweep(settings, registry)
+
+    assert (folder / "film.dcm").exists()
+    assert not list(settings.home.rglob("*.mark"))
+
+
+def test_a_deletion_that_was_cut_off_is_ended(settings, registry, project):
+    registry.delete_project(project.id)
+    assert registry.remembers_deleted()
+    sweep(settings, registry)
+    assert not registry.remembers_deleted()

@@ -116,7 +116,7 @@ def test_links_are_not_followed_when_a_folder_is_kept(settings, tmp_path):
     folder.mkdir()
     (folder / "manifest.csv").write_text(TABLE)
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
-    kept = uploads.keep(folder / "manifest.csv", settings)
+    kept = uploads.keep(folder / "manifest.csv", settings.folder("cohorts") / "a", settings)
     assert [path.name for path in kept.parent.iterdir()] == ["manifest.csv"]
 
 

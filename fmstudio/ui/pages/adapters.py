@@ -14,6 +14,7 @@ from fmstudio.errors import InputError, StudioError
 from fmstudio.present.values import interval, number
 from fmstudio.records import AdapterRecord
 from fmstudio.results.metrics import name_of
+from fmstudio.studio.uploads import temp_folder
 from fmstudio.ui.chooser import REMEMBER, choices
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -204,8 +205,7 @@ def _exporting(app: gr.Blocks, studio: Studio, chosen: gr.Dropdown) -> None:
     @shown
     def export(adapter_id: str) -> dict:
         adapter = studio.adapter(adapter_id)
-        folder = studio.settings.folder("temp") / secrets.token_hex(8)
-        folder.mkdir(mode=0o700)
+        folder = temp_folder(studio.settings)
         plain = re.sub(r"[^A-Za-z0-9-]+", "-", adapter.name).strip("-").lower() or "adapter"
         path = studio.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
         return gr.update(value=str(path), visible=True)

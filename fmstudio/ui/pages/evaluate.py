@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import gradio as gr
 
 from fmstudio.errors import InputError
 from fmstudio.results.metrics import headline_in
+from fmstudio.studio.uploads import temp_folder
 from fmstudio.ui import judged, judged_plots, operating
 from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
@@ -151,8 +151,7 @@ def _report(studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shown
     def write(adapter_id: str) -> dict[str, Any]:
-        folder = studio.settings.folder("temp") / secrets.token_hex(8) / f"report-{adapter_id}"
-        folder.parent.mkdir(mode=0o700)
+        folder = temp_folder(studio.settings) / f"report-{adapter_id}"
         studio.report(adapter_id, folder)
         path = shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
         return gr.update(value=path, visible=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from fmstudio.registry import Registry
+from fmstudio.registry.store import Registry
 
 # What a home keeps beside the registry's rows: bases and checkpoints name themselves in a card.
 BY_THEMSELVES = ("bases", "checkpoints")
