@@ -19,12 +19,13 @@ from pipelines.drawing import MAX_PANELS, draw_curves
 from pipelines.edf import read_edf
 from pipelines.filetypes import identify, require_file, starts_as
 from pipelines.headers import about_files, without_headers
-from pipelines.log_answers import QUESTIONS, Said, checked_answer, said_of
+from pipelines.log_answers import QUESTIONS, Said, ask_for_zone, checked_answer, said_of
 from pipelines.log_tables import left_open, read_log
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.tables import starts_as_table
 from pipelines.wfdb_records import files_of_record, is_header, read_record
+from pipelines.zones import Zone, in_zone
 
 MAX_FILES = 64
 MAX_HEADERS = 200  # searched in a folder for the one that names a signal file
@@ -120,9 +121,15 @@ class DeviceLogs:
         """What the tables among these logs leave open of their times."""
         said = said_of(sources)
         found: dict[OpenQuestion, None] = {}
+        zones: list[Zone] = []
         for path in (source.path for source in sources if source.path is not None):
             if _header_of(path, [path]) is None and identify(path)[0] not in ("edf", "bdf"):
-                found |= dict.fromkeys(left_open(path, said))
+                questions, zone = left_open(path, said)
+                found |= dict.fromkeys(questions)
+                zones.append(zone)
+        plain = any(zone.without for zone in zones)
+        if plain and any(zone.with_zone for zone in zones) and not said.zone and not found:
+            found[ask_for_zone("Some logs of a case have a zone and some have none.")] = None
         return tuple(found)
 
     def checked_answer(self, key: str, answer: str) -> str:
@@ -196,8 +203,15 @@ def _recordings(sources: Sequence[Source]) -> list[Recording]:
             recordings.append(_read_file(path, source.name, said))
         elif header not in taken:
             taken.add(header)
-            recordings.append(read_record(header, source.name, paths))
+            recordings.append(_in_zone(read_record(header, source.name, paths), said))
     return recordings
+
+
+def _in_zone(recording: Recording, said: Said) -> Recording:
+    """A recording whose header says when it began, by the clock of the zone that was said."""
+    if not recording.absolute or not said.zone:
+        return recording
+    return replace(recording, start=in_zone(recording.start, said.zone))
 
 
 def _header_of(path: Path, given: Sequence[Path]) -> Path | None:
@@ -224,7 +238,7 @@ def _read_file(path: Path, source: str, said: Said) -> Recording:
     require_file(path)
     key, _ = identify(path)
     if key in ("edf", "bdf"):
-        return read_edf(path, source)
+        return _in_zone(read_edf(path, source), said)
     if path.suffix.lower() in _SIGNAL_PARTS:
         raise UnreadableFile(
             f"{path.name} is the signal file of a WFDB record, whose header is not there.",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fmstudio.errors import InputError
 from fmstudio.types import OpenQuestion, Question, Source
 from pipelines.times import is_count_unit
 
-TIME, RATE = "log_time", "log_rate"
+TIME, RATE, ZONE = "log_time", "log_rate", "log_zone"
 SAMPLES = ("sample", "samples", "row", "rows")  # units of a column that numbers the samples
 ORDERS = {"dmy": "day", "mdy": "month"}  # what comes first in dates such as 03/04/2021
 MAX_RATE = 1e6  # Hz
@@ -24,16 +25,23 @@ QUESTIONS = (
         RATE, "How many rows a second do the logs have?", "HZ",
         "For logs without a column of times, or with one that only numbers the samples.",
     ),
+    Question(
+        ZONE, "In which time zone do the clocks of the logs stand?", "ZONE",
+        "For dates and times without a zone, where others have one or summer time ends: "
+        "Europe/Berlin, America/New_York, UTC.",
+    ),
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Said:
-    """The answers: the `column` of times and its `unit`, "" where not said; the `rate` in Hz."""
+    """The answers: the `column` of times and its `unit`, "" where not said; the `rate` in Hz; the
+    name of the `zone` of times that have none, "" where not said."""
 
     column: str = ""
     unit: str = ""
     rate: float | None = None
+    zone: str = ""
 
     def place(self, names: Sequence[str]) -> int | None:
         """Which of a table's columns is meant; None if nothing was said or it has no such."""
@@ -48,7 +56,8 @@ def said_of(sources: Sequence[Source]) -> Said:
     answers: Mapping[str, str] = {k: v for source in sources for k, v in source.answers}
     column, unit = _column_and_unit(answers.get(TIME, ""))
     rate = answers.get(RATE, "")
-    return Said(column, unit, checked_rate(rate) if rate else None)
+    zone = answers.get(ZONE, "")
+    return Said(column, unit, checked_rate(rate) if rate else None, zone and checked_zone(zone))
 
 
 def checked_answer(key: str, answer: str) -> str:
@@ -56,6 +65,8 @@ def checked_answer(key: str, answer: str) -> str:
     answer = answer.strip()
     if key == RATE:
         return f"{checked_rate(answer):.12g}"
+    if key == ZONE:
+        return checked_zone(answer)
     column, _ = _column_and_unit(answer)
     if not column:
         raise InputError(
@@ -75,6 +86,22 @@ def checked_rate(text: str) -> float:
             f"'{text}' is no sampling rate.", hint="Write a number of rows a second, such as 250."
         )
     return rate
+
+
+def checked_zone(text: str) -> str:
+    """The name of a time zone. Raises InputError if there is none of that name."""
+    try:
+        return ZoneInfo(text.strip()).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise InputError(
+            f"There is no time zone '{text}'.",
+            hint="Write it as in Europe/Berlin, America/New_York or UTC.",
+        ) from None
+
+
+def ask_for_zone(message: str) -> OpenQuestion:
+    """The question in which zone clocks stand; until it is answered they count as UTC."""
+    return OpenQuestion((ZONE,), message, ("UTC",), needed=False)
 
 
 def ask_for_time(name: str, names: Sequence[str], candidates: Sequence[str]) -> OpenQuestion:

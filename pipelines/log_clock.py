@@ -23,10 +23,12 @@ from pipelines.log_answers import (
     Said,
     ask_for_order,
     ask_for_time,
+    ask_for_zone,
 )
 from pipelines.quantities import find_quantity
 from pipelines.tables import Column, TextTable, open_table
 from pipelines.times import Times, count_unit, is_time_name, order_of_dates, read_times
+from pipelines.zones import Zone
 
 LOOKED_AT = 2_000  # rows
 FEWEST_RISING = 3  # rows below which any column may rise by chance
@@ -64,6 +66,7 @@ class Clock:
     absolute: bool | None = None
     remarks: dict[str, None] = field(default_factory=dict)
     rows: int = 0
+    zone: Zone = field(default_factory=Zone)
 
     def seconds(self, chunk: Sequence[Column]) -> np.ndarray:
         """Seconds (n,) of a chunk's rows, NaN where there is no time."""
@@ -88,7 +91,9 @@ class Clock:
             )
         self.absolute = times.absolute
         self.remarks.update(dict.fromkeys(f"{self.path.name}: {r}." for r in times.remarks))
-        return times.seconds
+        if not times.absolute:
+            return times.seconds
+        return self.zone.seconds(times.seconds, chunk[self.columns[-1]])
 
     def _read(self, chunk: Sequence[Column]) -> Times | None:
         first, name = chunk[self.columns[0]], self.names[self.columns[0]]
@@ -102,15 +107,18 @@ class Clock:
         return read_times(first, f"{name} {self.unit}", self.absolute, self.order)
 
     @property
-    def assumed(self) -> OpenQuestion | None:
-        """The unit of counts that nothing says, taken as seconds: worth asking, not needed."""
-        said = [remark for remark in self.remarks if "taken as seconds" in remark]
-        if not said:
-            return None
-        name = self.names[self.columns[0]]
-        return OpenQuestion(
-            (TIME,), said[0], tuple(f"{name}:{unit}" for unit in ("s", "ms", "min")), needed=False
-        )
+    def assumed(self) -> list[OpenQuestion]:
+        """What was taken as likely and a person may know better: the unit of counts that nothing
+        says, and the zone of clocks."""
+        found = []
+        for remark in self.remarks:
+            if "taken as seconds" in remark:
+                name = self.names[self.columns[0]]
+                likely = tuple(f"{name}:{unit}" for unit in ("s", "ms", "min"))
+                found.append(OpenQuestion((TIME,), remark, likely, needed=False))
+        if self.zone.unclear:
+            found.append(ask_for_zone(f"{self.path.name}: {self.zone.unclear}."))
+        return found
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,9 @@ def find_clock(
     unit = "" if unit in (*SAMPLES, *ORDERS) else unit
     if columns and not unit:
         unit = count_unit(unit_of[columns[0]]) or ""
-    clock = Clock(path, table.names, columns, unit, rate, _others(table, looks, columns), order)
+    others = _others(table, looks, columns)
+    zone = Zone(said.zone)
+    clock = Clock(path, table.names, columns, unit, rate, others, order, zone=zone)
     if columns and rate is None and not order:
         date, clock.order = _order(path, first[columns[0]], columns[0])
         if date and not clock.order:

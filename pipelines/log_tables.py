@@ -30,6 +30,7 @@ from pipelines.log_columns import (
 from pipelines.recordings import Channel, Recording, from_samples
 from pipelines.tables import Column, TextTable, open_table
 from pipelines.times import read_times
+from pipelines.zones import Zone
 
 MAX_VALUES = 100_000_000  # readings of one file held in memory: 400 MB
 MAX_LONG_CHANNELS = 512
@@ -57,18 +58,25 @@ def read_log(path: Path, source: str, said: Said) -> Recording:
     return _read_wide(path, source, table, said)
 
 
-def left_open(path: Path, said: Said) -> list[OpenQuestion]:
-    """What a log leaves open of its times, judged by its first rows."""
+def left_open(path: Path, said: Said) -> tuple[list[OpenQuestion], Zone]:
+    """What a log leaves open of its times, and how these stand to zones.
+
+    Judged by its first rows, of a log with dates by all of them.
+    """
     table = open_table(path)
-    chunk = next(iter(table.chunks), None)
+    chunks = iter(table.chunks)
+    chunk = next(chunks, None)
     if chunk is None:
-        return []
+        return [], Zone()
     chunk, units = _take_units_row(table, chunk)
     clock = find_clock(path, table, chunk, said, units)
     if isinstance(clock, OpenQuestion):
-        return [clock]
+        return [clock], Zone()
     clock.seconds(chunk)
-    return [clock.assumed] if clock.assumed else []
+    if clock.zone.without:
+        for chunk in chunks:
+            clock.seconds(chunk)
+    return clock.assumed, clock.zone
 
 
 def _clock(

@@ -30,8 +30,15 @@ class Answers(Values):
         """One pipeline per modality, in the order of the pages."""
         return list(contracts.pipelines().values())
 
-    def preview(self, modality: str, sources: Sequence[Source]) -> Preview:
-        """A picture of one input for a person to judge. Raises UnreadableFile."""
+    def preview(
+        self, modality: str, sources: Sequence[Source], adapter_ref: str | None = None
+    ) -> Preview:
+        """A picture of one input for a person to judge, with an adapter read as this reads it.
+
+        Raises UnreadableFile.
+        """
+        if adapter_ref is not None:
+            sources = named(modality, sources, self.adapter(adapter_ref))
         return self.reader().preview(modality, sources)
 
     def predictor(self, ref: str) -> Predictor:

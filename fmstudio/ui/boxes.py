@@ -44,20 +44,21 @@ class Box:
         return [*self.inputs, *([self.fields] if self.fields else [])]
 
 
-def boxes_of(studio: Studio) -> list[Box]:
-    """A box per modality; a form takes the whole width, the others half of it."""
+def boxes_of(studio: Studio, adapter: gr.Dropdown) -> list[Box]:
+    """A box per modality, for the adapter that is chosen; a form takes the whole width, the others
+    half of it."""
     with gr.Column(elem_classes="fm-boxes"):
         short = [one for one in studio.pipelines() if not _has_form(one)]
         long = [one for one in studio.pipelines() if _has_form(one)]
         # The two first ones beside each other, so that a form does not leave half a row empty.
-        return [_box(studio, one) for one in [*short[:2], *long, *short[2:]]]
+        return [_box(studio, one, adapter) for one in [*short[:2], *long, *short[2:]]]
 
 
 def _has_form(pipeline: Pipeline) -> bool:
     return pipeline.inline and pipeline.kind == "table"
 
 
-def _box(studio: Studio, pipeline: Pipeline) -> Box:
+def _box(studio: Studio, pipeline: Pipeline, adapter: gr.Dropdown) -> Box:
     """What may be typed, upload, and a preview as soon as a file is there."""
     wide = " fm-wide-box" if _has_form(pipeline) else ""
     with gr.Column(
@@ -82,17 +83,19 @@ def _box(studio: Studio, pipeline: Pipeline) -> Box:
     box = Box(pipeline, files, words, fields, names, view)
 
     @shown
-    def look(*values: Any) -> Html:
+    def look(adapter_id: str | None, *values: Any) -> Html:
         sources = sources_of(pipeline, Known(), *values)
         shown_already = pipeline.inline and all(source.path is None for source in sources)
         if not sources or shown_already:
             return NOTHING
         try:
-            return preview(studio.preview(pipeline.name, sources))
+            return preview(studio.preview(pipeline.name, sources, adapter_id or None))
         except StudioError as fault:
             return refusal(fault)
 
-    files.change(look, box.inputs, view, api_visibility="private", show_progress="minimal")
+    files.change(
+        look, [adapter, *box.inputs], view, api_visibility="private", show_progress="minimal"
+    )
     return box
 
 

@@ -132,7 +132,9 @@ def test_the_command_line_asks_and_takes_the_answer(run, ward):
     assert run("cohort", "answer", "ill").error == "Nothing was answered."
 
 
-def test_a_new_case_is_read_as_was_said_of_the_training_cohort(studio, adapter, tmp_path):
+def test_a_new_case_is_read_as_was_said_of_the_training_cohort(
+    studio, adapter, tmp_path, monkeypatch
+):
     logs(tmp_path / "new")
     given = [Source("log", path=tmp_path / "new" / "log0.csv")]
     with pytest.raises(UnreadableFile, match="no time column"):
@@ -140,6 +142,8 @@ def test_a_new_case_is_read_as_was_said_of_the_training_cohort(studio, adapter, 
     adapter.card["answers"] = {"log_rate": "20"}
 
     assert step(studio, named("device_logs", given, adapter)) == pytest.approx(0.05)
+    monkeypatch.setattr(studio, "adapter", lambda ref: adapter)
+    assert studio.preview("device_logs", given, adapter.id).table[1][0] == "ecg"
 
 
 def test_a_table_to_predict_is_read_as_was_said_of_the_training_cohort(

@@ -45,7 +45,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         with gr.Column(scale=7, min_width=460):
             adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None)
             unread = area()
-            boxes = boxes_of(studio)
+            boxes = boxes_of(studio, adapter)
         with gr.Column(scale=5, min_width=340, elem_classes="fm-side"):
             case_id = gr.Textbox(
                 label="Case number", value="case", max_length=80,
