@@ -22,7 +22,7 @@ OURS = ("fmstudio", "pipelines")
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 LEFT_OUT = "…"
 
-_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3} ([A-Z]{4,8}) ([\w.]+): (.*)")
+_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3}Z? ([A-Z]{4,8}) ([\w.]+): (.*)")
 _FRAME = re.compile(r'\s*File "(.+)", line (\d{1,6}), in ')
 _FAULT = re.compile(r"([A-Za-z_]+)(?::|$)")
 _FILLED_IN = re.compile(r"%[sdr]")

@@ -6,6 +6,7 @@ run resumed from its last checkpoint sees the same batches and the same dropout.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from fmstudio.training.saved import States
 from fmstudio.training.stages import TUNING
 from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
+
+log = logging.getLogger(__name__)
 
 HEAD_PACE = 0.1  # learning rate of what was fitted before (head, bridges), as a share
 WARM_UP = 0.1  # share of the steps in which the learning rate rises
@@ -127,12 +130,16 @@ class Loop:
         """Trains from the newest whole checkpoint, or from the start, to the end; the best is
         loaded.
 
-        Raises Stopped if asked to stop; the last finished epoch is on disk then.
+        A loss that is no number ends it: that step spoils all weights, and the best before it are
+        kept. Raises Stopped if asked to stop; the last finished epoch is on disk then.
         """
         state = self._start()
         started = time.monotonic()
         while state.epoch < self.config.epochs and state.waited < self.config.patience:
             losses = self._epoch(state)
+            if not np.isfinite(losses[-1]):
+                self._report_diverged(state, len(losses))
+                break
             state = self._judge(state, losses, state.seconds + time.monotonic() - started)
             started = time.monotonic()
             step = state.epoch * self.steps_per_epoch
@@ -168,7 +175,7 @@ class Loop:
         return state
 
     def _epoch(self, state: Checkpoint) -> list[float]:
-        """One pass over the training cases; the loss of each step."""
+        """The loss of each step of one pass over the cases; one that is no number ends it."""
         self.adapted.train()
         order = np.random.default_rng([self.config.seed, state.epoch])
         shuffled = order.permutation(len(self.train_part.ids))
@@ -179,6 +186,8 @@ class Loop:
             step = state.epoch * self.steps_per_epoch + number
             chosen = shuffled[number :: self.steps_per_epoch]
             losses.append(self._step(step, chosen))
+            if not np.isfinite(losses[-1]):
+                break
         return losses
 
     def _step(self, step: int, chosen: np.ndarray) -> float:
@@ -278,6 +287,17 @@ class Loop:
                 message=f"{self.states.remark} {told}".lstrip(),
             )
         )
+
+    def _report_diverged(self, state: Checkpoint, steps: int) -> None:
+        step = state.epoch * self.steps_per_epoch + steps
+        kept = f"of epoch {state.best_epoch}" if state.best_epoch else "at the start"
+        told = (
+            f"The loss was no number at step {step}: the best weights before it are kept, those "
+            f"{kept}. A learning rate below {self.config.learning_rate:g} may help."
+        )
+        log.warning("%s", told)
+        done, all_of = state.epoch, self.config.epochs
+        self.reporter.progress(Progress(TUNING, done / all_of, done, all_of, message=told))
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device)

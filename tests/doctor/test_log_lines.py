@@ -13,7 +13,7 @@ AT = "2026-12-01 11:00:00"
 @pytest.mark.parametrize(
     ("line", "kept"),
     [
-        (f"{AT},123 INFO fmstudio.runs.worker: run-0a1b2c is finished.",
+        (f"{AT},123Z INFO fmstudio.runs.worker: run-0a1b2c is finished.",
          f"{AT} INFO fmstudio.runs.worker: run-0a1b2c is …."),
         (f"{AT},123 WARNING fmstudio.studio.uploads: could not remove Baker Anna.csv",
          f"{AT} WARNING fmstudio.studio.uploads: could not remove …"),

@@ -1,5 +1,7 @@
+import json
 import os
 import shutil
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -162,6 +164,55 @@ def test_a_migration_that_fails_leaves_the_registry_as_it_was(settings, file, tm
     assert backups(settings)[0].name in caught.value.hint
     with Registry.open(settings) as registry:
         assert [project.name for project in registry.projects()] == ["Sepsis"]
+
+
+def test_a_migration_that_is_killed_leaves_the_registry_as_it_was(settings, file, tmp_path):
+    # abuse row 15: the process dies with the new table made and the old one gone
+    killed = later_version(tmp_path, more="import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    code = (
+        "import sys; from pathlib import Path; from fmstudio.settings import Settings\n"
+        "from fmstudio.registry.opening import open_database\n"
+        "open_database(Settings(Path(sys.argv[1])), migrations=Path(sys.argv[2]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, settings.home, killed], cwd=ROOT)
+
+    assert done.returncode == -signal.SIGKILL
+    with Registry.open(settings) as registry:
+        assert [project.name for project in registry.projects()] == ["Sepsis"]
+        assert registry.verify_chain() == (True, None)
+    assert len(backups(settings)) == 1
+
+
+def test_a_registry_of_the_first_version_with_ten_thousand_rows_migrates(settings, tmp_path):
+    # abuse row 16
+    first = tmp_path / "migrations"
+    (first / "versions").mkdir(parents=True)
+    for name in ("env.py", "versions/0001_first.py"):
+        shutil.copy(MIGRATIONS / name, first / name)
+    open_database(settings, migrations=first).dispose()
+    file = settings.home / "registry.sqlite"
+    now = "2025-01-01 00:00:00.000000"
+    with closing(sqlite3.connect(file)) as old, old:
+        task = json.dumps(TaskSpec("binary").as_dict())
+        old.execute("INSERT INTO projects VALUES (1, 'Sepsis', ?, 0, ?)", (task, now))
+        old.execute(
+            "INSERT INTO adapters (id, project_id, name, card, created_at) "
+            "VALUES ('adapter-00000a', 1, 'first', '{}', ?)", (now,),
+        )  # fmt: skip
+        old.executemany(
+            "INSERT INTO predictions (adapter_id, case_id, inputs, output, created_at) "
+            "VALUES ('adapter-00000a', ?, '{}', '{\"p\": 0.5}', ?)",
+            ((f"case {number}", now) for number in range(10_000)),
+        )
+
+    with Registry.open(settings) as registry:
+        kept = registry.predictions(limit=None)
+        assert [one.case_id for one in kept] == [f"case {n}" for n in reversed(range(10_000))]
+        assert registry.adapter("adapter-00000a").sealed is None
+    [copy] = backups(settings)
+    with closing(sqlite3.connect(copy)) as before:
+        assert before.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert before.execute("SELECT count(*) FROM predictions").fetchone() == (10_000,)
 
 
 def test_a_registry_of_a_newer_studio_is_refused_and_left_alone(settings, file, tmp_path):

@@ -1,4 +1,4 @@
-"""A worker whose work is to count to 40 with a checkpoint at every step: `counting.py HOME RUN`.
+"""A worker whose work is to count to 40 with a checkpoint at every step: `counting.py RUN --home HOME`.
 
 It stands in for fine-tuning where a test needs a worker process without a model.
 """
@@ -64,4 +64,4 @@ def count(
 
 
 if __name__ == "__main__":
-    execute(Settings(Path(sys.argv[1])), sys.argv[2], work=count)
+    execute(Settings(Path(sys.argv[3])), sys.argv[1], work=count)

@@ -4,12 +4,15 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from fmstudio.errors import InputError
 from fmstudio.registry.tables import now
 from fmstudio.runs import launch, reconcile, resume, start, stop
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -216,6 +219,27 @@ def test_real_workers_do_the_runs_one_after_the_other_detached_from_us(
     order = [e.subject for e in registry.events() if e.kind == "run started"]
     assert order == [second.id, run.id]
     assert registry.run(run.id).pid != os.getpid()
+
+
+def test_a_run_goes_on_though_the_process_that_started_it_is_killed(settings, registry, run, wait):
+    # abuse row 3
+    starting = (
+        "import sys, time; from pathlib import Path; from fmstudio.registry import Registry\n"
+        "from fmstudio.runs import launch; from fmstudio.settings import Settings\n"
+        "launch.WORKER = 'tests.runs.counting'; settings = Settings(Path(sys.argv[1]))\n"
+        "launch.start(settings, Registry.open(settings), sys.argv[2])\n"
+        "print('started', flush=True); time.sleep(300)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", starting, settings.home, run.id], cwd=ROOT, stdout=subprocess.PIPE
+    ) as app:
+        app.stdout.readline()
+        app.kill()
+
+    wait(lambda: registry.run(run.id).status == "finished")
+
+    assert len(registry.points(run.id)) == 40
+    assert reconcile(settings, registry) == []
 
 
 def test_the_worker_gets_the_studios_limits_and_no_network(settings):

@@ -40,7 +40,7 @@ def small_work(run, project, cohort, folder, settings, reporter):
 
 def counting(settings, run_id) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("counting.py")), str(settings.home), run_id],
+        [sys.executable, Path(__file__).with_name("counting.py"), run_id, "--home", settings.home],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
 
@@ -129,6 +129,21 @@ def test_scarce_memory_and_disk_are_named(fault, message, hint):
 
     assert message in told[0]
     assert hint in told[1]
+
+
+def test_a_run_that_may_not_write_any_more_says_so_and_can_be_resumed(settings, registry, run):
+    # abuse row 10
+    def refused(*_):
+        raise PermissionError(13, "Permission denied", "/home/x/runs/checkpoint-0.tmp")
+
+    assert execute(settings, run.id, work=refused) == "failed"
+    failed = registry.run(run.id)
+    assert failed.error == "checkpoint-0.tmp cannot be read or written: Permission denied."
+    assert failed.hint.startswith("Check that you may read and write it")
+
+    registry.requeue_run(run.id)
+    registry.claim_next_run()
+    assert execute(settings, run.id, work=small_work) == "finished"
 
 
 def test_a_run_that_is_done_is_not_done_again(settings, registry, run):
