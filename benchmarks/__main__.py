@@ -19,6 +19,7 @@ from benchmarks import (
     memory,
     predict,
     pretraining,
+    registry_scale,
     resealed,
     scanner,
     startup,
@@ -41,6 +42,7 @@ PARTS = {
     "scanner": scanner,
     "fuzz": fuzz,
     "resealed": resealed,
+    "registry": registry_scale,
 }
 
 

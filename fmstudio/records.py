@@ -111,6 +111,28 @@ class AdapterRecord:
 
 
 @dataclass(frozen=True)
+class AdapterName:
+    """An adapter without its card, which is long: as a line of a list to choose from."""
+
+    id: str
+    project_id: int
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class MadeWith:
+    """What an adapter was made with, by its card: base, SHA-256 of checkpoints; and its metrics."""
+
+    id: str
+    name: str
+    project_id: int
+    base: str
+    checkpoints: tuple[str, ...]
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class PredictionRecord:
     """One answer that was given: case id and hashes of the input, never its content."""
 

@@ -43,8 +43,16 @@ def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def project_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    projects = studio.projects()
+    projects = studio.projects(limit=args.limit, skip=args.skip)
+    _say_rest(args, len(projects), studio.count_projects())
     return projects, text.projects_text(projects)
+
+
+def _say_rest(args: argparse.Namespace, shown: int, total: int) -> None:
+    """Say on standard error that a list goes on, and how to see more of it."""
+    last = args.skip + shown
+    if last < total:
+        sys.stderr.write(f"remark: {last} of {total}, newest first; more with --skip {last}\n")
 
 
 def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -235,7 +243,8 @@ def _addition_step(attempt: Addition) -> tuple[str, float]:
 
 
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    runs = studio.runs(args.project)
+    runs = studio.runs(args.project, limit=args.limit, skip=args.skip)
+    _say_rest(args, len(runs), studio.count_runs(args.project))
     return runs, text.runs_text(runs)
 
 
@@ -327,7 +336,8 @@ def _given(modality: contracts.Pipeline, word: str) -> list[Source]:
 
 
 def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapters = studio.adapters(args.project)
+    adapters = studio.adapters(args.project, limit=args.limit, skip=args.skip)
+    _say_rest(args, len(adapters), studio.count_adapters(args.project))
     return adapters, text.adapters_text(adapters)
 
 

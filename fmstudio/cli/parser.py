@@ -142,7 +142,7 @@ def _add_project(commands_of: Any) -> None:
         "--moment", metavar="HOURS", type=float,
         help="when the prediction is made, after a case's beginning: what is later is left out",
     )  # fmt: skip
-    _command(group, "list", commands.project_list, "list the projects")
+    _add_paging(_command(group, "list", commands.project_list, "list the projects"))
     show = _command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")
     delete = _command(group, "delete", deleting.project, "delete a project and its files")
@@ -290,6 +290,7 @@ def _add_run(commands_of: Any) -> None:
     group = _group(commands_of, "run", "fine-tuning and pretraining runs")
     listing = _command(group, "list", commands.run_list, "list the runs")
     listing.add_argument("project", metavar="PROJECT", nargs="?")
+    _add_paging(listing)
     for name, run, help in (
         ("show", commands.run_show, "show a run"),
         ("stop", commands.run_stop, "stop a run after a checkpoint"),
@@ -334,6 +335,7 @@ def _add_adapter(commands_of: Any) -> None:
     group = _group(commands_of, "adapter", "fine-tuned adapters")
     listing = _command(group, "list", commands.adapter_list, "list the adapters")
     listing.add_argument("project", metavar="PROJECT", nargs="?")
+    _add_paging(listing)
     show = _command(group, "show", commands.adapter_show, "show an adapter's card")
     show.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
@@ -373,6 +375,20 @@ def _add_key(commands_of: Any) -> None:
     trust.add_argument("--name", metavar="NAME", required=True, help="whose it is")
     distrust = _command(group, "distrust", keys.distrust, "trust a key no longer")
     distrust.add_argument("key", metavar="FINGERPRINT")
+
+
+def _add_paging(listing: argparse.ArgumentParser) -> None:
+    listing.add_argument("--limit", metavar="N", type=count, default=100,
+                         help="how many at most, the newest first (default: 100)")  # fmt: skip
+    listing.add_argument("--skip", metavar="N", type=count, default=0,
+                         help="leave out the newest N")  # fmt: skip
+
+
+def count(text: str) -> int:
+    """A number of rows. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of rows")
+    return int(text)
 
 
 def value_of(text: str) -> tuple[str, str]:

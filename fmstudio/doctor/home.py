@@ -136,7 +136,7 @@ def adapters(settings: Settings, registry: Registry) -> Iterator[Finding]:
 
 def stale_runs(settings: Settings, registry: Registry) -> Iterator[Finding]:
     """Runs that are said to be under way, and whose process is gone."""
-    for run in registry.runs(status="running"):
+    for run in registry.runs(states=("running",)):
         if run.pid is not None and not alive(run):
             yield Finding(
                 "run", f"{run.id} is said to be running, but its process is gone.",

@@ -7,11 +7,11 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterRecord, PredictionRecord
+from fmstudio.records import AdapterName, AdapterRecord, MadeWith, PredictionRecord
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import checked_name, find_project
@@ -21,6 +21,7 @@ CHAMPION, CANDIDATE = "champion", "candidate"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it also names a folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_NEWEST = (Adapter.created_at.desc(), Adapter.id.desc())
 # Sentences that may name a file or quote a value of a patient.
 _NOT_KEPT = ("remarks", "warnings")
 
@@ -49,20 +50,66 @@ class Adapters(Database):
         with self.writing() as session:
             project = find_project(session, project_id)
             place_adapter(session, adapter_id, project.id, run_id, name, card, sealed)
-            return _records(session, [_find(session, adapter_id)])[0]
+            return _record(session, _find(session, adapter_id))
 
     def adapter(self, reference: str) -> AdapterRecord:
         """The adapter of this id, or the one that PROJECT/ALIAS points to. Raises NotFound."""
         with self.reading() as session:
-            return _records(session, [_find(session, reference)])[0]
+            return _record(session, _find(session, reference))
 
-    def adapters(self, project_id: int | None = None) -> list[AdapterRecord]:
-        """Adapters, the newest first; of one project if given."""
-        query = select(Adapter).order_by(Adapter.created_at.desc(), Adapter.id)
-        if project_id is not None:
-            query = query.where(Adapter.project_id == project_id)
+    def adapters(
+        self, project_id: int | None = None, alias: str | None = None, sealed: str | None = None,
+        limit: int | None = None, skip: int = 0,
+    ) -> list[AdapterRecord]:  # fmt: skip
+        """Adapters, newest first: at most `limit` after `skip` of them; where given, those of one
+        project, of an alias, of a seal."""
+        few = _chosen(select(Adapter.id), project_id, alias, sealed)
+        few = few.order_by(*_NEWEST).limit(limit).offset(skip)  # of an index: cards are long
         with self.reading() as session:
-            return _records(session, session.scalars(query).all())
+            query = select(Adapter).where(Adapter.id.in_(few)).order_by(*_NEWEST)
+            aliases = _aliases(session, few)
+            return [row.record(aliases.get(row.id, ())) for row in session.scalars(query)]
+
+    def adapter_names(
+        self, project_id: int | None = None, alias: str | None = None, limit: int | None = None
+    ) -> list[AdapterName]:
+        """Adapters without their cards, newest first, at most `limit`; where given, those of one
+        project, of an alias."""
+        few = _chosen(select(Adapter.id), project_id, alias).order_by(*_NEWEST).limit(limit)
+        query = select(Adapter.id, Adapter.project_id, Adapter.name).where(Adapter.id.in_(few))
+        with self.reading() as session:
+            aliases = _aliases(session, few)
+            rows = session.execute(query.order_by(*_NEWEST))
+            return [AdapterName(*row, aliases.get(row.id, ())) for row in rows]
+
+    def count_adapters(self, project_id: int | None = None) -> int:
+        """How many adapters there are; of one project if given."""
+        query = _chosen(select(func.count()).select_from(Adapter), project_id)
+        with self.reading() as session:
+            return session.scalar(query) or 0
+
+    def made_with(self) -> list[MadeWith]:
+        """What every adapter was made with, the newest first: what its card says of that alone."""
+        card = Adapter.card
+        query = select(
+            Adapter.id, Adapter.name, Adapter.project_id, card["base"].as_string(),
+            card["checkpoints"], card["metrics"],
+        )  # fmt: skip
+        with self.reading() as session:
+            rows = session.execute(query.order_by(*_NEWEST)).all()
+        return [
+            MadeWith(
+                row.id, row.name, row.project_id, base or "",
+                tuple(one["sha256"] for one in checkpoints or ()), metrics or {},
+            )
+            for row in rows
+            for base, checkpoints, metrics in (row[3:],)
+        ]  # fmt: skip
+
+    def adapter_ids(self, project_id: int | None = None) -> list[str]:
+        """The ids of all adapters; of one project if given."""
+        with self.reading() as session:
+            return list(session.scalars(_chosen(select(Adapter.id), project_id)))
 
     def set_alias(self, adapter_id: str, alias: str) -> AdapterRecord:
         """Let PROJECT/ALIAS point to this adapter; one that had the alias loses it.
@@ -77,7 +124,7 @@ class Adapters(Database):
         with self.writing() as session:
             row = _find(session, adapter_id)
             _point(session, row.project_id, alias, row.id)
-            return _records(session, [row])[0]
+            return _record(session, row)
 
     def seal_adapter(self, adapter_id: str, sealed: str) -> AdapterRecord:
         """Keep the seal of an adapter whose files were sealed anew or made whole."""
@@ -85,7 +132,7 @@ class Adapters(Database):
             row = _find(session, adapter_id)
             row.sealed = sealed
             log_event(session, "adapter sealed", row.id, {"sha256": sealed})
-            return _records(session, [row])[0]
+            return _record(session, row)
 
     def keep_held_out(self, adapter_id: str, content: Mapping[str, Any]) -> None:
         """Keep an adapter's answers to held-out cases, in the place of older ones."""
@@ -128,12 +175,14 @@ class Adapters(Database):
             return row.record()
 
     def predictions(
-        self, adapter_id: str | None = None, limit: int | None = 100
+        self, adapter_id: str | None = None, limit: int = 100, before: int | None = None
     ) -> list[PredictionRecord]:
-        """The newest answers, newest first; of one adapter if given."""
+        """The newest answers, newest first; where given, of one adapter and before an answer."""
         query = select(Prediction).order_by(Prediction.id.desc()).limit(limit)
         if adapter_id is not None:
             query = query.where(Prediction.adapter_id == adapter_id)
+        if before is not None:
+            query = query.where(Prediction.id < before)
         with self.reading() as session:
             return [row.record() for row in session.scalars(query)]
 
@@ -183,6 +232,18 @@ def first_alias(session: Session, project_id: int, adapter_id: str) -> None:
     _point(session, project_id, alias, adapter_id)
 
 
+def _chosen(
+    query: Select[Any], project_id: int | None, alias: str | None = None, sealed: str | None = None
+) -> Select[Any]:
+    if project_id is not None:
+        query = query.where(Adapter.project_id == project_id)
+    if alias is not None:
+        query = query.where(Adapter.id.in_(select(Alias.adapter_id).where(Alias.name == alias)))
+    if sealed is not None:
+        query = query.where(Adapter.sealed == sealed)
+    return query
+
+
 def _point(session: Session, project_id: int, alias: str, adapter_id: str) -> None:
     old = select(Alias).where(Alias.project_id == project_id, Alias.name == alias)
     row = session.scalar(old)
@@ -211,11 +272,18 @@ def _find(session: Session, reference: str) -> Adapter:
     return row
 
 
-def _records(session: Session, rows: Sequence[Adapter]) -> list[AdapterRecord]:
-    """The rows as records, with their aliases."""
-    names: dict[str, list[str]] = {row.id: [] for row in rows}
+def _record(session: Session, row: Adapter) -> AdapterRecord:
+    """The row as a record, with its aliases."""
     session.flush()
-    for alias in session.scalars(select(Alias).order_by(Alias.name)):
-        if alias.adapter_id in names:
-            names[alias.adapter_id].append(alias.name)
-    return [row.record(tuple(names[row.id])) for row in rows]
+    return row.record(_aliases(session, [row.id]).get(row.id, ()))
+
+
+def _aliases(
+    session: Session, adapters: Sequence[str] | Select[tuple[str]]
+) -> dict[str, tuple[str, ...]]:
+    """The aliases, by name, of those of these adapters that have any."""
+    query = select(Alias).where(Alias.adapter_id.in_(adapters)).order_by(Alias.name)
+    names: dict[str, tuple[str, ...]] = {}
+    for alias in session.scalars(query):
+        names[alias.adapter_id] = (*names.get(alias.adapter_id, ()), alias.name)
+    return names

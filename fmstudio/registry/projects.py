@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
@@ -41,10 +41,32 @@ class Projects(Database):
         with self.reading() as session:
             return find_project(session, name_or_id).record()
 
-    def projects(self) -> list[ProjectRecord]:
-        """All projects, the newest first."""
+    def projects(
+        self, sample: bool | None = None, limit: int | None = None, skip: int = 0
+    ) -> list[ProjectRecord]:
+        """Projects, newest first: at most `limit` after `skip` of them.
+
+        Only the sample with `sample`, only those of people with `sample=False`.
+        """
+        query = _newest(Project).limit(limit).offset(skip)
+        if sample is not None:
+            query = query.where(Project.sample == sample)
         with self.reading() as session:
-            return [row.record() for row in session.scalars(_newest(Project))]
+            return [row.record() for row in session.scalars(query)]
+
+    def count_projects(self, sample: bool | None = None) -> int:
+        """How many projects there are; with `sample`, as `projects` has it."""
+        query = select(func.count()).select_from(Project)
+        if sample is not None:
+            query = query.where(Project.sample == sample)
+        with self.reading() as session:
+            return session.scalar(query) or 0
+
+    def project_names(self, project_ids: Collection[int]) -> dict[int, str]:
+        """The names of these projects by their ids."""
+        query = select(Project.id, Project.name).where(Project.id.in_(project_ids))
+        with self.reading() as session:
+            return {row.id: row.name for row in session.execute(query)}
 
     def update_project_task(self, project_id: int, task: TaskSpec) -> ProjectRecord:
         """Change what a project predicts, as when its cohort's labels become known."""
@@ -116,11 +138,15 @@ class Projects(Database):
             log_event(session, "cohort report completed", f"cohort {row.id}", {})
             return row.record()
 
-    def cohorts(self, project_id: int) -> list[CohortRecord]:
-        """The cohorts of a project, the newest first."""
+    def cohorts(
+        self, project_id: int, fingerprint: str | None = None, limit: int | None = None
+    ) -> list[CohortRecord]:
+        """The cohorts of a project, newest first, at most `limit`; of a fingerprint if given."""
+        query = _newest(Cohort).where(Cohort.project_id == project_id).limit(limit)
+        if fingerprint is not None:
+            query = query.where(Cohort.fingerprint == fingerprint)
         with self.reading() as session:
-            rows = session.scalars(_newest(Cohort).where(Cohort.project_id == project_id))
-            return [row.record() for row in rows]
+            return [row.record() for row in session.scalars(query)]
 
     def cohort(self, cohort_id: int) -> CohortRecord:
         """One cohort. Raises NotFound."""

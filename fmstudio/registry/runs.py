@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,7 @@ _MAY_BECOME: Mapping[str, tuple[str, ...]] = {
     "finished": (),
 }
 _FIXED = ("id", "project_id", "kind", "created_at")
+_NEWEST = (Run.created_at.desc(), Run.id.desc())
 _POINT_KEY = ("run_id", "name", "step")
 
 
@@ -71,15 +72,34 @@ class Runs(Database):
         with self.reading() as session:
             return _find(session, run_id).record()
 
-    def runs(self, project_id: int | None = None, status: str | None = None) -> list[RunRecord]:
-        """Runs, the newest first; of one project and one state if given."""
-        query = select(Run).order_by(Run.created_at.desc(), Run.id)
-        if project_id is not None:
-            query = query.where(Run.project_id == project_id)
-        if status is not None:
-            query = query.where(Run.status == status)
+    def runs(
+        self, project_id: int | None = None, states: Sequence[str] = (), kind: str | None = None,
+        limit: int | None = None, skip: int = 0,
+    ) -> list[RunRecord]:  # fmt: skip
+        """Runs, newest first: at most `limit` after `skip` of them; where given, those of one
+        project, of some states, of a kind."""
+        few = _chosen(select(Run.id), project_id, states, kind)
+        few = few.order_by(*_NEWEST).limit(limit).offset(skip)  # of an index: results are long
+        query = select(Run).where(Run.id.in_(few)).order_by(*_NEWEST)
         with self.reading() as session:
             return [row.record() for row in session.scalars(query)]
+
+    def count_runs(self, project_id: int | None = None, states: Sequence[str] = ()) -> int:
+        """How many runs there are; where given, of one project and of some states."""
+        query = _chosen(select(func.count()).select_from(Run), project_id, states)
+        with self.reading() as session:
+            return session.scalar(query) or 0
+
+    def run_ids(self, project_id: int | None = None, states: Sequence[str] = ()) -> list[str]:
+        """The ids of all runs; where given, of one project and of some states."""
+        with self.reading() as session:
+            return list(session.scalars(_chosen(select(Run.id), project_id, states)))
+
+    def unfinished(self) -> dict[str, dict[str, Any]]:
+        """The settings of every run that waits, works, or may be resumed, by its id."""
+        query = select(Run.id, Run.config).where(Run.status != "finished")
+        with self.reading() as session:
+            return {row.id: dict(row.config) for row in session.execute(query)}
 
     def update_run(self, run_id: str, **changes: Any) -> RunRecord:
         """Change fields of RunRecord. A change of `status` is logged.
@@ -214,6 +234,18 @@ def _find(session: Session, run_id: str) -> Run:
     if row is None:
         raise NotFound(f"There is no run '{run_id}'.", hint="`run list` names the runs there are.")
     return row
+
+
+def _chosen(
+    query: Select[Any], project_id: int | None, states: Sequence[str], kind: str | None = None
+) -> Select[Any]:
+    if project_id is not None:
+        query = query.where(Run.project_id == project_id)
+    if states:
+        query = query.where(Run.status.in_(states))
+    if kind is not None:
+        query = query.where(Run.kind == kind)
+    return query
 
 
 def _running(session: Session) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, UniqueConstraint
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -106,13 +106,17 @@ class Run(Table):
     """One run of long work. Written before its first step; never edited once it has finished."""
 
     __tablename__ = "runs"
+    __table_args__ = (
+        Index("ix_runs_newest", "created_at", "id"),
+        Index("ix_runs_newest_of_project", "project_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(
-        ForeignKey("projects.id", ondelete="CASCADE"), index=True
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    cohort_id: Mapped[int | None] = mapped_column(
+        ForeignKey("cohorts.id", ondelete="SET NULL"), index=True
     )
-    cohort_id: Mapped[int | None] = mapped_column(ForeignKey("cohorts.id", ondelete="SET NULL"))
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(index=True)
     status: Mapped[str] = mapped_column(index=True)
     config: Mapped[dict[str, Any]]  # RunConfig: everything needed to repeat the run
     base: Mapped[str]
@@ -121,7 +125,7 @@ class Run(Table):
     error: Mapped[str | None]
     hint: Mapped[str | None]
     adapter_id: Mapped[str | None] = mapped_column(
-        ForeignKey("adapters.id", ondelete="SET NULL", use_alter=True)
+        ForeignKey("adapters.id", ondelete="SET NULL", use_alter=True), index=True
     )
     pid: Mapped[int | None]
     pid_started: Mapped[float | None]  # with the pid: process ids are used again
@@ -158,16 +162,20 @@ class Adapter(Table):
     """A fine-tuned adapter; its files lie in `adapters/<id>/` and were there before this row."""
 
     __tablename__ = "adapters"
+    __table_args__ = (
+        Index("ix_adapters_newest", "created_at", "id"),
+        Index("ix_adapters_newest_of_project", "project_id", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    project_id: Mapped[int] = mapped_column(
-        ForeignKey("projects.id", ondelete="CASCADE"), index=True
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
+    run_id: Mapped[str | None] = mapped_column(
+        ForeignKey("runs.id", ondelete="SET NULL"), index=True
     )
-    run_id: Mapped[str | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
     name: Mapped[str]
     card: Mapped[dict[str, Any]]
     created_at: Mapped[datetime] = mapped_column(default=now)
-    sealed: Mapped[str | None]  # SHA-256 of its manifest.json
+    sealed: Mapped[str | None] = mapped_column(index=True)  # SHA-256 of its manifest.json
 
     def record(self, aliases: tuple[str, ...]) -> AdapterRecord:
         return AdapterRecord(
@@ -184,7 +192,7 @@ class Alias(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     project_id: Mapped[int] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
-    name: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
     adapter_id: Mapped[str] = mapped_column(
         ForeignKey("adapters.id", ondelete="CASCADE"), index=True
     )

@@ -83,7 +83,7 @@ def start(settings: Settings, registry: Registry, run_id: str) -> RunRecord:
 
 def start_next(settings: Settings, registry: Registry) -> RunRecord | None:
     """Start the run that waits longest, unless one is running. The run started, else None."""
-    if registry.runs(status="running") or not registry.runs(status="waiting"):
+    if registry.count_runs(states=("running",)) or not registry.count_runs(states=("waiting",)):
         return None
     run = registry.claim_next_run()
     if run is not None:
@@ -128,7 +128,7 @@ def reconcile(settings: Settings, registry: Registry) -> list[RunRecord]:
     Cheap enough to be called with every look at the runs. Returns the runs it marked.
     """
     marked = []
-    for run in registry.runs(status="running"):
+    for run in registry.runs(states=("running",)):
         if _lost(registry, run) and registry.interrupt_run(
             registry.run(run.id), *_why(run, settings)
         ):

@@ -91,16 +91,15 @@ def _untouched(home: Path, registry: Registry) -> Iterator[Path]:
     for path in (home / "temp").glob("*"):
         if path.suffix != MARK and not is_alive(mark_of(path)) and age(path) > TEMP_SECONDS:
             yield path
-    runs = registry.runs()
-    live = {run.id for run in runs if run.status in LIVE_STATES}
+    live = set(registry.run_ids(states=LIVE_STATES))
     for pattern in ("*.tmp", "*/*.tmp", "runs/*/*.tmp"):
         for path in home.glob(pattern):
             if path.parent.name not in live and age(path) > LEFT_SECONDS:
                 yield path
     adapters = registry.subjects(("adapter id given", "adapter deleted"))
-    for name in adapters - {adapter.id for adapter in registry.adapters()}:
+    for name in adapters - set(registry.adapter_ids()):
         yield from _forgotten(home / "adapters" / name)
-    for name in registry.subjects(("run deleted",)) - {run.id for run in runs}:
+    for name in registry.subjects(("run deleted",)) - set(registry.run_ids()):
         yield from _forgotten(home / "runs" / name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.records import AdapterRecord
+from fmstudio.records import AdapterName, AdapterRecord
 from fmstudio.studio import deletion, exchange
 from fmstudio.studio.keys import Keys
 
@@ -16,9 +16,26 @@ if TYPE_CHECKING:
 class Adapters(Keys):
     """Adapters and bundles."""
 
-    def adapters(self, project: str | int | None = None) -> list[AdapterRecord]:
-        """Adapters of a project or all."""
-        return self.registry.adapters(None if project is None else self.project(project).id)
+    def adapters(
+        self, project: str | int | None = None, alias: str | None = None, limit: int = 100,
+        skip: int = 0,
+    ) -> list[AdapterRecord]:  # fmt: skip
+        """The newest adapters, newest first, after `skip` of them; where given, those of one
+        project, of an alias."""
+        project_id = None if project is None else self.project(project).id
+        return self.registry.adapters(project_id, alias, limit=limit, skip=skip)
+
+    def adapter_names(
+        self, project: str | int | None = None, alias: str | None = None, limit: int = 100
+    ) -> list[AdapterName]:
+        """The newest adapters without their cards, newest first; where given, those of one
+        project, of an alias."""
+        project_id = None if project is None else self.project(project).id
+        return self.registry.adapter_names(project_id, alias, limit)
+
+    def count_adapters(self, project: str | int | None = None) -> int:
+        """How many adapters there are; of one project if given."""
+        return self.registry.count_adapters(None if project is None else self.project(project).id)
 
     def adapter(self, ref: str) -> AdapterRecord:
         """An adapter by id or PROJECT/ALIAS. Raises NotFound."""

@@ -94,11 +94,11 @@ class Answers(Values):
         return batch.predict_to_csv(self, adapter, cases, Path(out))
 
     def predictions(
-        self, adapter_ref: str | None = None, limit: int = 100
+        self, adapter_ref: str | None = None, limit: int = 100, before: int | None = None
     ) -> list[PredictionRecord]:
-        """The newest predictions, of one adapter or all."""
+        """The newest predictions, newest first; where given, of one adapter, before another."""
         adapter_id = None if adapter_ref is None else self.adapter(adapter_ref).id
-        return self.registry.predictions(adapter_id, limit)
+        return self.registry.predictions(adapter_id, limit, before)
 
 
 def _until(sources: Sequence[Source], hours: float) -> tuple[Source, ...]:

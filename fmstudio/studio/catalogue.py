@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterRecord
+from fmstudio.records import MadeWith
 from fmstudio.studio.adapters import Adapters
 
 if TYPE_CHECKING:
@@ -58,20 +58,23 @@ class Catalogue(Adapters):
 
     def catalogue(self) -> list[Entry]:
         """Every base, then every checkpoint kept on this machine, each with what it achieved."""
-        from fmstudio.model.checkpoints import list_checkpoints
-
-        adapters, projects = self.adapters(), {one.id: one.name for one in self.projects()}
+        made = self.registry.made_with()
+        projects = self.project_names(made)
         bases = [
-            _of_base(
-                base, _uses([a for a in adapters if a.card.get("base") == base.name], projects)
-            )
+            _of_base(base, _uses([one for one in made if one.base == base.name], projects))
             for base in self.bases()
         ]
         kept = [
-            _of_checkpoint(one, _uses([a for a in adapters if one.sha256 in _sums(a)], projects))
-            for one in list_checkpoints(self.settings)
+            replace(one, used_by=_uses([m for m in made if one.sha256 in m.checkpoints], projects))
+            for one in self.encoders()
         ]
         return [*bases, *kept]
+
+    def encoders(self) -> list[Entry]:
+        """Every checkpoint kept on this machine, without what it achieved."""
+        from fmstudio.model.checkpoints import list_checkpoints
+
+        return [_of_checkpoint(kept) for kept in list_checkpoints(self.settings)]
 
     def entry(self, name: str) -> Entry:
         """A base or encoder by its name, or an encoder by its id.
@@ -169,9 +172,8 @@ class Catalogue(Adapters):
                 hint="Delete these adapters first.",
             )
         waiting = [
-            run.id for run in self.runs()
-            if run.status != "finished"
-            and {entry.name, entry.id} & set((run.config.get("encoders") or {}).values())
+            run_id for run_id, config in self.registry.unfinished().items()
+            if {entry.name, entry.id} & set((config.get("encoders") or {}).values())
         ]  # fmt: skip
         if waiting:
             raise InputError(
@@ -193,22 +195,15 @@ def _of_base(base: BaseInfo, used_by: tuple[Use, ...]) -> Entry:
     )  # fmt: skip
 
 
-def _of_checkpoint(kept: CheckpointInfo, used_by: tuple[Use, ...]) -> Entry:
+def _of_checkpoint(kept: CheckpointInfo) -> Entry:
     return Entry(
         kept.name, ENCODER, kept.id or kept.name, (kept.kind,), kept.parameters, kept.size_mb,
         kept.licence, kept.gated, kept.source, kept.id, kept.revision, kept.model_type, kept.sha256,
-        kept.trained_on or "not stated", kept.description, "", used_by,
+        kept.trained_on or "not stated", kept.description, "", (),
     )  # fmt: skip
 
 
-def _sums(adapter: AdapterRecord) -> set[str]:
-    """The SHA-256 of the checkpoints that an adapter was made with."""
-    return {made["sha256"] for made in adapter.card.get("checkpoints") or ()}
-
-
-def _uses(adapters: Sequence[AdapterRecord], projects: Mapping[int, str]) -> tuple[Use, ...]:
+def _uses(made: Sequence[MadeWith], projects: Mapping[int, str]) -> tuple[Use, ...]:
     return tuple(
-        Use(one.id, one.name, projects[one.project_id], one.project_id,
-            one.card.get("metrics") or {})
-        for one in adapters
-    )  # fmt: skip
+        Use(one.id, one.name, projects[one.project_id], one.project_id, one.metrics) for one in made
+    )

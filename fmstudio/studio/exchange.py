@@ -75,8 +75,8 @@ def take_in(studio: Adapters, archive: Path, project: str | int | None) -> Adapt
         contents, _ = _unpacked(archive, temp / "bundle", settings)
         card = contents.card
         target = _project_for(studio, card, project)
-        for known in registry.adapters(target.id):
-            if known.sealed == contents.sealed and _made_whole(studio, known, temp):
+        for known in registry.adapters(target.id, sealed=contents.sealed):
+            if _made_whole(studio, known, temp):
                 return known
         adapter_id = registry.new_adapter_id()
         folder = studio.adapter_folder(adapter_id)
@@ -88,7 +88,7 @@ def take_in(studio: Adapters, archive: Path, project: str | int | None) -> Adapt
             raise
     finally:
         uploads.remove([temp])
-    if not any("champion" in other.aliases for other in registry.adapters(target.id)):
+    if not registry.adapters(target.id, "champion", limit=1):
         registry.set_alias(adapter_id, "champion")
     return registry.adapter(adapter_id)
 
@@ -123,7 +123,7 @@ def _project_for(studio: Adapters, card: dict[str, Any], ref: str | int | None) 
     """
     task = task_of(card)
     name = str(card.get("project", card["name"])) if ref is None else ref
-    found = next((p for p in studio.projects() if name in (p.name, p.id)), None)
+    found = _project(studio, name)
     if found is None:
         if isinstance(name, int):
             raise NotFound(f"There is no project {name}.", hint="Import it without a project.")
@@ -137,6 +137,15 @@ def _project_for(studio: Adapters, card: dict[str, Any], ref: str | int | None) 
             hint="Import it into another project with --project NAME.",
         )
     return found
+
+
+def _project(studio: Adapters, ref: str | int) -> ProjectRecord | None:
+    """A project by its id or, even if that is a number, its name; None where there is none."""
+    try:
+        found = studio.project(ref)
+    except NotFound:
+        return None
+    return found if ref in (found.name, found.id) else None
 
 
 def _described(task: TaskSpec) -> str:

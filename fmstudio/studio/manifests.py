@@ -336,8 +336,10 @@ def training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
         cohort_id = home.registry.run(adapter.run_id).cohort_id
         return None if cohort_id is None else home.registry.cohort(cohort_id)
     fingerprint = adapter.card.get("fingerprint")
-    known = home.registry.cohorts(adapter.project_id)
-    return next((one for one in known if one.fingerprint == fingerprint), None)
+    if fingerprint is None:
+        return None
+    same = home.registry.cohorts(adapter.project_id, str(fingerprint), limit=1)
+    return next(iter(same), None)
 
 
 def trained_patients(

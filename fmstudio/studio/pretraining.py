@@ -179,5 +179,5 @@ class Pretraining(Training):
             )
 
     def _taken_names(self) -> set[str]:
-        live = [run for run in self.runs() if run.kind == KIND and run.status in LIVE_STATES]
+        live = self.runs(states=LIVE_STATES, kind=KIND, limit=1000)
         return {base.name for base in self.bases()} | {str(run.config["name"]) for run in live}

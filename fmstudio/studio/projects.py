@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import NotFound
-from fmstudio.records import CohortRecord, ProjectRecord
+from fmstudio.records import (  # fmt: skip
+    AdapterName,
+    AdapterRecord,
+    CohortRecord,
+    MadeWith,
+    ProjectRecord,
+    RunRecord,
+)
 from fmstudio.studio import answering, deletion, manifests, places, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
@@ -33,9 +40,24 @@ class Projects(Home):
         spec = new_task(task, label, positive, describe, moment)
         return self.registry.create_project(name, spec, sample=sample)
 
-    def projects(self) -> list[ProjectRecord]:
-        """All projects, the newest first."""
-        return self.registry.projects()
+    def projects(
+        self, sample: bool | None = None, limit: int = 100, skip: int = 0
+    ) -> list[ProjectRecord]:
+        """The newest projects, newest first, after `skip` of them.
+
+        Only the sample with `sample`, only those of people with `sample=False`.
+        """
+        return self.registry.projects(sample, limit, skip)
+
+    def count_projects(self, sample: bool | None = None) -> int:
+        """How many projects there are; with `sample`, as `projects` has it."""
+        return self.registry.count_projects(sample)
+
+    def project_names(
+        self, records: Iterable[RunRecord | AdapterRecord | AdapterName | MadeWith]
+    ) -> dict[int, str]:
+        """The names of the projects of runs or adapters, by the projects' ids."""
+        return self.registry.project_names({record.project_id for record in records})
 
     def project(self, ref: str | int) -> ProjectRecord:
         """A project by name or id. Raises NotFound."""
@@ -97,7 +119,7 @@ class Projects(Home):
 
     def cohort(self, project: str | int) -> CohortRecord | None:
         """The project's newest cohort, or None."""
-        return next(iter(self.registry.cohorts(self.project(project).id)), None)
+        return next(iter(self.registry.cohorts(self.project(project).id, limit=1)), None)
 
     def group_columns(self, project: str | int) -> list[str]:
         """The group columns of the newest cohort, such as sex or site; none without a cohort."""

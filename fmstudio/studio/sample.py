@@ -50,7 +50,7 @@ def make_sample(studio: Studio) -> None:
     )
     if studio.cohort(project.id) is None:
         studio.add_cohort(project.id, MANIFEST, ROLES, name="Sample cohort")
-    if not studio.adapters(project.id):
+    if not studio.count_adapters(project.id):
         adapter = studio.import_bundle(BUNDLE, project.id)
         answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
         studio.registry.keep_held_out(adapter.id, answers)
@@ -65,10 +65,10 @@ def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:
     cohort = None if project is None else studio.cohort(project.id)
     if project is None or cohort is None:
         return None
-    adapters = studio.adapters(project.id)
+    adapters = studio.adapters(project.id, "champion", 1) or studio.adapters(project.id, limit=1)
     if not adapters:
         return None
-    champion = next((a for a in adapters if "champion" in a.aliases), adapters[0])
+    champion = adapters[0]
     if known and (known.cohort_id, known.adapter) == (cohort.id, champion.id):
         return known
     case = _first_case(studio.cases(project.id))
@@ -76,13 +76,16 @@ def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:
 
 
 def _project(studio: Studio) -> ProjectRecord | None:
-    return next((project for project in studio.projects() if project.sample), None)
+    return next(iter(studio.projects(sample=True, limit=1)), None)
 
 
 def _free_name(studio: Studio) -> str:
     """A name that no project of the user has taken."""
-    taken = {project.name for project in studio.projects()}
-    return NAME if NAME not in taken else f"{NAME} of the studio"
+    try:
+        studio.project(NAME)
+    except NotFound:
+        return NAME
+    return f"{NAME} of the studio"
 
 
 def _first_case(cases: tuple[PatientCase, ...]) -> PatientCase:

@@ -73,6 +73,5 @@ def _set_up(studio: Studio) -> None:
 
 def _sample(studio: Studio) -> None:
     """A sample that somebody deleted stays deleted; one that was left half made is finished."""
-    projects = studio.projects()
-    if not projects or any(project.sample for project in projects):
+    if not studio.count_projects() or studio.count_projects(sample=True):
         studio.demo()

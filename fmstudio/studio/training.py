@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,10 +133,19 @@ class Training(Projects):
         """
         return wait(self, run if isinstance(run, str) else run.id, watch)
 
-    def runs(self, project: str | int | None = None) -> list[RunRecord]:
-        """Runs of a project or all, as they stand now."""
+    def runs(
+        self, project: str | int | None = None, states: Sequence[str] = (),
+        kind: str | None = None, limit: int = 100, skip: int = 0,
+    ) -> list[RunRecord]:  # fmt: skip
+        """The newest runs as they stand now, newest first, after `skip` of them; where given,
+        those of one project, of some states, of a kind."""
         self.reconcile()
-        return self.registry.runs(None if project is None else self.project(project).id)
+        project_id = None if project is None else self.project(project).id
+        return self.registry.runs(project_id, states, kind, limit, skip)
+
+    def count_runs(self, project: str | int | None = None) -> int:
+        """How many runs there are; of one project if given."""
+        return self.registry.count_runs(None if project is None else self.project(project).id)
 
     def run(self, run_id: str) -> RunRecord:
         """A run as it stands now. Raises NotFound."""

@@ -46,7 +46,7 @@ class Studio(Judgements, Pretraining):
     def warm_up(self) -> None:
         """Load torch and the newest adapter's model, so that the first prediction is quick."""
         try:
-            for newest in self.adapters()[:1]:
+            for newest in self.adapters(limit=1):
                 self.predictor(newest.id)
         finally:
             self._warm.set()

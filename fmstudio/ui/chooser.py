@@ -14,6 +14,7 @@ from fmstudio.ui.page import READY
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
 
+MOST = 200  # in a list to choose from; the page Start leads to older ones
 # Puts the chosen value into the address, so that a reload or a second tab shows the same.
 REMEMBER = """(value) => {{
   const url = new URL(window.location.href);
@@ -23,9 +24,11 @@ REMEMBER = """(value) => {{
 }}"""
 
 
-def choices(studio: Studio) -> list[tuple[str, str]]:
-    """The projects as (name, id), those of the user first, newest first."""
-    projects = sorted(studio.projects(), key=lambda project: (project.sample, -project.id))
+def choices(studio: Studio, asked: ProjectRecord | None = None) -> list[tuple[str, str]]:
+    """The newest projects as (name, id), those of the user first; the one asked for among them."""
+    projects = studio.projects(sample=False, limit=MOST) + studio.projects(sample=True)
+    if asked is not None and asked not in projects:
+        projects.append(asked)
     return [(project.name, str(project.id)) for project in projects]
 
 
@@ -37,8 +40,8 @@ def asked(studio: Studio, request: gr.Request) -> ProjectRecord | None:
             return studio.project(int(named) if named.isdigit() else named)
         except NotFound:
             pass  # the address is old: the project was deleted meanwhile
-    known = choices(studio)
-    return studio.project(int(known[0][1])) if known else None
+    newest = studio.projects(sample=False, limit=1) or studio.projects(sample=True, limit=1)
+    return newest[0] if newest else None
 
 
 def project_dropdown(app: gr.Blocks, studio: Studio, label: str = "Project") -> gr.Dropdown:
@@ -51,7 +54,8 @@ def project_dropdown(app: gr.Blocks, studio: Studio, label: str = "Project") -> 
     @shown
     def fill(request: gr.Request) -> gr.Dropdown:
         project = asked(studio, request)
-        return gr.Dropdown(choices=choices(studio), value=str(project.id) if project else None)
+        value = str(project.id) if project else None
+        return gr.Dropdown(choices=choices(studio, project), value=value)
 
     app.load(fill, outputs=dropdown, api_visibility="private", show_progress="hidden").then(
         None, js=READY, api_visibility="private"

@@ -20,7 +20,7 @@ OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 
 def _kept(studio: Studio) -> list[Entry]:
-    return [one for one in studio.catalogue() if one.what == "encoder"]
+    return studio.encoders()
 
 
 def choices_for(studio: Studio, pipeline: Pipeline) -> list[tuple[str, str]]:

@@ -29,9 +29,9 @@ def registry(settings: Settings) -> Iterator[Registry]:
     """The registry; what a test left running is ended before its folder goes."""
     with Registry.open(settings, busy_seconds=10) as registry:
         yield registry
-        for run in registry.runs(status="waiting"):
+        for run in registry.runs(states=("waiting",)):
             registry.cancel_run(run.id)
-        for run in registry.runs(status="running"):
+        for run in registry.runs(states=("running",)):
             if run.pid not in (None, os.getpid()) and psutil.pid_exists(run.pid):
                 psutil.Process(run.pid).kill()
 

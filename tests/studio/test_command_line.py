@@ -34,7 +34,7 @@ CONTRACT = [
     "demo",
     "project create NAME --task binary --label COLUMN --positive VALUE --describe TEXT",
     "project create NAME --task multilabel --label A --label B --moment 48",
-    "project list",
+    "project list --limit 20 --skip 40",
     "project show NAME",
     "project delete NAME --yes",
     "cohort add PROJECT MANIFEST --role COLUMN=ROLE --role OTHER=ROLE --name NAME",
@@ -48,7 +48,7 @@ CONTRACT = [
     "finetune PROJECT --base NAME --modalities a,b --preset thorough --rank 4 --epochs 3 --seed 1 "
     "--wait",
     "finetune PROJECT --detach",
-    "run list",
+    "run list PROJECT --limit 20",
     "run show RUN",
     "run stop RUN",
     "run resume RUN",
@@ -119,6 +119,17 @@ def test_a_project_goes_from_its_making_to_its_end(run, table):
     assert "chain is whole" in run("audit").out
 
 
+def test_a_long_list_says_how_much_of_it_is_shown_and_how_to_go_on(run, studio):
+    for number in range(5):
+        studio.create_project(f"P{number}", "binary")
+
+    said = run("project", "list", "--limit", "2", "--skip", "1", "--json")
+
+    assert [project["name"] for project in json.loads(said.out)] == ["P3", "P2"]
+    assert said.err == "remark: 3 of 5, newest first; more with --skip 3\n"
+    assert run("project", "list", "--skip", "3").err == ""
+
+
 def test_json_is_one_document_on_standard_output(run, table):
     run("project", "create", "ill", "--task", "binary")
     added = json.loads(run("cohort", "add", "ill", table(), "--json").out)
@@ -136,7 +147,7 @@ def test_json_is_one_document_on_standard_output(run, table):
 
 
 def test_what_libraries_print_does_not_spoil_the_document(run, monkeypatch):
-    def chatty(self):
+    def chatty(self, **_):
         sys.stdout.write("loading…\n")
         return []
 
@@ -146,7 +157,7 @@ def test_what_libraries_print_does_not_spoil_the_document(run, monkeypatch):
 
 
 def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_the_log(run, monkeypatch, home):
-    def broken(self):
+    def broken(self, **_):
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr(Studio, "projects", broken)
@@ -165,7 +176,7 @@ def test_a_mistake_shows_no_traceback_unless_asked(run):
 
 
 def test_a_message_is_one_line_whatever_is_in_it(run, monkeypatch):
-    def refuse(self):
+    def refuse(self, **_):
         raise InputError("The file 'a\nb' is\r\nnot there.", hint="Look\nelsewhere.")
 
     monkeypatch.setattr(Studio, "projects", refuse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,11 @@ def cohort(studio, project, table):
     return studio.add_cohort(project.id, table())
 
 
+def at(**query: str) -> SimpleNamespace:
+    """A request for a page whose address ends with this query."""
+    return SimpleNamespace(query_params=query)
+
+
 def run_of(project, now, status: str, **more) -> RunRecord:
     return RunRecord(
         "run-1", project.id, 1, "finetune", status, {}, "embedded", Progress(), now, **more
@@ -51,7 +57,7 @@ def test_a_new_project_asks_for_data_and_one_with_data_for_a_fine_tune(studio, p
 
 
 def test_a_card_shows_name_and_question_as_typed(studio, project):
-    shown = start.cards(studio)
+    shown = start.cards(studio, at())
 
     assert "Ward &lt;7&gt;" in shown
     assert "Ill tomorrow?" in shown
@@ -198,29 +204,21 @@ def test_figures_that_could_not_be_computed_break_nothing():
     assert "–" in ladder(found)
 
 
-class Few:
-    """Two adapters, of which the older one is the champion of its project."""
+def test_the_champion_answers_unless_another_project_is_asked_for(studio, project):
+    elsewhere = studio.create_project("Elsewhere", "binary")
+    for name, owner in (("old", project), ("new", project), ("other", elsewhere)):
+        studio.registry.add_adapter(name, owner.id, None, name, {})
+    studio.set_alias("old", "champion")
 
-    def __init__(self, now) -> None:
-        new = AdapterRecord("new", 1, None, "New", {}, now)
-        old = replace(new, id="old", name="Old", aliases=("champion",))
-        self.found = [new, old, replace(new, id="other", project_id=2)]
-
-    def adapters(self, project=None):
-        return self.found
-
-    def projects(self):
-        return []
+    assert [value for _, value in predict.adapter_choices(studio)] == ["old", "other", "new"]
+    assert predict.preferred(studio, None) == "old"
+    assert predict.preferred(studio, str(project.id)) == "old"
+    assert predict.preferred(studio, str(elsewhere.id)) == "other"
+    assert predict.preferred(studio, "99") == "old"
 
 
-def test_the_champion_answers_unless_another_project_is_asked_for(now):
-    few = Few(now)
-    ids = [value for _, value in predict.adapter_choices(few)]
-
-    assert predict.preferred(few, None, ids) == "old"
-    assert predict.preferred(few, "1", ids) == "old"
-    assert predict.preferred(few, "2", ids) == "other"
-    assert predict.preferred(few, None, []) is None
+def test_no_adapter_answers_where_there_is_none(studio):
+    assert predict.preferred(studio, None) is None
 
 
 def test_an_adapter_from_elsewhere_with_a_bare_card_is_still_shown(studio, project, now):
@@ -242,7 +240,7 @@ def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, 
     project = studio.create_project("Later", "binary", moment=36)
     studio.add_cohort(project.id, table())
 
-    assert "Predicts 36 h after the beginning of a case." in start.cards(studio)
+    assert "Predicts 36 h after the beginning of a case." in start.cards(studio, at())
     assert "Predicts 36 h after the beginning of a case." in data.present(studio, project.id)
     late = {"moment": {"hours": 36, "left_out": {"device_logs": 1200}}}
     told = cohort_report(studio.cohort(project.id).summary | late, studio.pipelines())

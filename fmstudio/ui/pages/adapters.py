@@ -36,6 +36,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import task_of
+from fmstudio.ui.paging import pager, part, with_asked
 from fmstudio.ui.results import result
 from fmstudio.ui.wording import TASKS, headline, listed, moment
 
@@ -47,11 +48,11 @@ FROM_CARD = ""
 
 
 def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
-    """All adapters, the newest first."""
+    """Adapters in their order."""
     if not adapters:
         return empty("There is no adapter yet. Fine-tune one, or import a bundle below.",
                      "Fine-tune a model", "/finetune")  # fmt: skip
-    projects = {project.id: project.name for project in studio.projects()}
+    projects = studio.project_names(adapters)
     rows = []
     for adapter in adapters:
         first = headline(adapter.card.get("metrics"))
@@ -123,9 +124,12 @@ def _counts(known: Mapping[str, Any]) -> str:
     return ", ".join(f"{number(count)} {split}" for split, count in counts.items()) or "–"
 
 
-def newest_first(studio: Studio) -> list[AdapterRecord]:
-    """All adapters, newest first."""
-    return sorted(studio.adapters(), key=lambda adapter: adapter.created_at, reverse=True)
+def page_of(studio: Studio, request: gr.Request) -> tuple[list[AdapterRecord], Html]:
+    """The adapters of the page of the list that the address asks for, the newest first, as a
+    table."""
+    shown_part = part(request, studio.count_adapters())
+    adapters = studio.adapters(limit=shown_part.rows, skip=shown_part.skip)
+    return adapters, join([adapter_table(studio, adapters), pager(shown_part, "/adapters")])
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
@@ -141,21 +145,30 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     details = area(elem_id="adapter-card")
     imported = _importing(app, studio)
 
-    def _listed(asked: str | None) -> tuple[Html, gr.Dropdown, dict]:
-        adapters = newest_first(studio)
-        ids = [adapter.id for adapter in adapters]
+    def _listed(asked: str | None, request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
+        adapters, found = page_of(studio, request)
+        offered = with_asked(adapters, asked, studio.adapter)
+        ids = [adapter.id for adapter in offered]
         value = asked if asked in ids else (ids[0] if ids else None)
-        labels = [(f"{adapter.name} · {adapter.id}", adapter.id) for adapter in adapters]
+        labels = [(f"{adapter.name} · {adapter.id}", adapter.id) for adapter in offered]
         there = bool(ids)
         return (
-            adapter_table(studio, adapters),
+            found,
             gr.Dropdown(choices=labels, value=value, visible=there),
             gr.update(visible=there),
         )
 
     @shown
     def opened(request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
-        return _listed(request.query_params.get("adapter"))
+        return _listed(request.query_params.get("adapter"), request)
+
+    @shown
+    def again(_: str, current: str | None, request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
+        return _listed(current, request)
+
+    @shown
+    def taken(new: str, request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
+        return _listed(new, request)
 
     @shown
     def show(adapter_id: str | None) -> Html:
@@ -168,10 +181,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     app.load(opened, outputs=[listing, chosen, actions], **options).then(None, js=READY, **options)
     chosen.change(show, chosen, details, **options)
     chosen.change(None, chosen, js=REMEMBER.format(name="adapter"), api_visibility="private")
-    relist = shown(lambda _, current: _listed(current))
     for changed in (alias, deleted):
-        changed.change(relist, [changed, chosen], [listing, chosen, actions], **options)
-    taken = shown(lambda adapter_id: _listed(adapter_id))
+        changed.change(again, [changed, chosen], [listing, chosen, actions], **options)
     imported.change(taken, imported, [listing, chosen, actions], **options)
 
 

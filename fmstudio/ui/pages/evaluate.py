@@ -18,7 +18,7 @@ from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
-from fmstudio.ui.pages.predict import adapter_choices, preferred
+from fmstudio.ui.pages.predict import adapter_choices, asked_adapter
 from fmstudio.ui.results import metrics
 from fmstudio.ui.wording import outcome
 
@@ -208,12 +208,8 @@ def _wire(
 
     @shown
     def opened(request: gr.Request) -> tuple[gr.Dropdown, gr.Dropdown]:
-        labels = adapter_choices(studio)
-        ids = [value for _, value in labels]
-        asked = request.query_params.get("adapter")
-        value = asked if asked in ids else preferred(
-            studio, request.query_params.get("project"), ids
-        )  # fmt: skip
+        value = asked_adapter(studio, request)
+        labels = adapter_choices(studio, value)
         return gr.Dropdown(choices=labels, value=value), gr.Dropdown(choices=labels, value=[])
 
     @shown
@@ -272,7 +268,7 @@ def _wire(
         found = studio.compare([adapter_id, *also])
         if len(found["adapters"]) < 2:
             return NOTHING
-        titles = {value: name for name, value in adapter_choices(studio)}
+        titles = {value: name for name, value in adapter_choices(studio, adapter_id, *also)}
         return join([section("Side by side"), judged.side_by_side(found, titles)])
 
     app.load(opened, outputs=[chosen, others], **OPTIONS).then(None, js=READY, **OPTIONS)

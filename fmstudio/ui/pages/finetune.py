@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from fmstudio.errors import InputError
+from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms, recipes, settings_step
@@ -129,16 +130,16 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     @shown
     def reopen(request: gr.Request) -> tuple[dict, str]:
         """A run that is asked for, or that is live: a reload or second tab shows it again."""
-        known = {run.id: run for run in studio.runs()}
-        live = [run.id for run in known.values() if run.status in LIVE_STATES]
-        asked = request.query_params.get("run")
+        asked, here = request.query_params.get("run"), request.query_params.get("project")
         if request.query_params.get("again") and not asked:
             return gr.skip()
-        here = request.query_params.get("project")
-        found = asked if asked in known else None
-        if found is None and here:
-            found = next((run for run in live if str(known[run].project_id) == here), None)
-        return (gr.Walkthrough(selected=RUNNING), found) if found else gr.skip()
+        found = []
+        with suppress(NotFound):  # the address is old: the project was deleted meanwhile
+            if here and here.isdigit():
+                found = studio.runs(int(here), LIVE_STATES, limit=1)
+            if asked:
+                found = [studio.run(asked)]
+        return (gr.Walkthrough(selected=RUNNING), found[0].id) if found else gr.skip()
 
     plan = [project, base, chosen, preset, *encoders.values(), *fields]
     filled = [settings.origin, *encoders.values(), preset, *fields]

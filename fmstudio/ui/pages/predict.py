@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterRecord
+from fmstudio.records import AdapterName, AdapterRecord
 from fmstudio.types import Source
 from fmstudio.ui.answer import answer, not_answered
 from fmstudio.ui.boxes import Box, boxes_of, empty_form, filled_in, folded
-from fmstudio.ui.chooser import REMEMBER
+from fmstudio.ui.chooser import MOST, REMEMBER
 from fmstudio.ui.fragments import Html, area, empty, heading, hidden, notice
 from fmstudio.ui.inputs import Known, sources_of, typed_values
 from fmstudio.ui.message import shown
@@ -160,14 +161,11 @@ def _wire(
     @shown
     def opened(request: gr.Request) -> tuple[Any, ...]:
         asked = request.query_params
-        labels = adapter_choices(studio)
-        ids = [value for _, value in labels]
-        value = asked.get("adapter")
-        if value not in ids:
-            value = preferred(studio, asked.get("project"), ids)
+        value = asked_adapter(studio, request)
+        labels = adapter_choices(studio, value)
         return (
             gr.Dropdown(choices=labels, value=value),
-            gr.update(visible=any(project.sample for project in studio.projects())),
+            gr.update(visible=bool(studio.count_projects(sample=True))),
             "yes" if asked.get("sample") else "",
             asked.get("case") or "",
             *of_adapter(value),
@@ -185,7 +183,7 @@ def _wire(
         values = filled_in(studio, found.adapter, boxes, found.sources)
         note = notice("The sample case is filled in.", "Press Predict.", "accent")
         # The sample may have been made after the page was opened, so its adapter is a new choice.
-        chosen = gr.update(choices=adapter_choices(studio), value=found.adapter)
+        chosen = gr.update(choices=adapter_choices(studio, found.adapter), value=found.adapter)
         return chosen, found.case_id, note, folded(studio, found.adapter), *values
 
     @shown
@@ -227,28 +225,41 @@ def _emptied(clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result
     clear.click(lambda: [{}] * len(names), outputs=names, **OPTIONS)
 
 
-def adapter_choices(studio: Studio) -> list[tuple[str, str]]:
-    """All adapters, champions first, then the newest."""
-    projects = {project.id: project.name for project in studio.projects()}
-    ordered = sorted(studio.adapters(), key=lambda one: one.created_at, reverse=True)
-    ordered.sort(key=lambda one: "champion" not in one.aliases)
-    return [(_label(one, projects.get(one.project_id, "")), one.id) for one in ordered]
+def adapter_choices(studio: Studio, *asked: str | None) -> list[tuple[str, str]]:
+    """The newest champions, then the newest of the others; those asked for among them."""
+    listed = studio.adapter_names(alias="champion", limit=MOST) + studio.adapter_names(limit=MOST)
+    found: dict[str, AdapterName | AdapterRecord] = {one.id: one for one in listed}
+    found |= {one: studio.adapter(one) for one in asked if one and one not in found}
+    projects = studio.project_names(found.values())
+    return [(_label(one, projects.get(one.project_id, "")), one.id) for one in found.values()]
 
 
-def _label(adapter: AdapterRecord, project: str) -> str:
+def asked_adapter(studio: Studio, request: gr.Request) -> str | None:
+    """The adapter that the address names; else the champion of the project that it names, else of
+    the newest champions; else the newest adapter there."""
+    named = request.query_params.get("adapter")
+    if named:
+        with suppress(NotFound):  # the address is old: the adapter was deleted meanwhile
+            return studio.adapter(named).id
+    return preferred(studio, request.query_params.get("project"))
+
+
+def _label(adapter: AdapterName | AdapterRecord, project: str) -> str:
     aliases = f" ({', '.join(adapter.aliases)})" if adapter.aliases else ""
     own = adapter.id if adapter.name == project else adapter.name
     return f"{project} · {own}{aliases}"
 
 
-def preferred(studio: Studio, project: str | None, ids: Sequence[str]) -> str | None:
-    """The champion of the project asked for, else its newest, else the first of all."""
-    if project and project.isdigit():
-        own = {one.id for one in studio.adapters() if one.project_id == int(project)}
-        for adapter_id in ids:
-            if adapter_id in own:
-                return adapter_id
-    return ids[0] if ids else None
+def preferred(studio: Studio, project: str | None) -> str | None:
+    """The champion of a project, else its newest adapter; where it has none, that of all."""
+    own = int(project) if project and project.isdigit() else None
+    for place in dict.fromkeys((own, None)):
+        for alias in ("champion", None):
+            with suppress(NotFound):  # the project was deleted meanwhile
+                found = studio.adapter_names(place, alias, limit=1)
+                if found:
+                    return found[0].id
+    return None
 
 
 PAGE = Page("predict", "predict", "Predict", order=4, build=build)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from fmstudio.errors import InputError
+from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
 from fmstudio.pretraining.config import USUAL, PretrainConfig
 from fmstudio.records import LIVE_STATES
@@ -94,10 +95,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     @shown
     def reopen(request: gr.Request) -> str:
         """The run that the address names, or one that is live."""
-        own = [run for run in studio.runs() if run.kind == "pretrain"]
         asked = request.query_params.get("run")
-        live = [run.id for run in own if run.status in LIVE_STATES]
-        return next((run.id for run in own if run.id == asked), live[0] if live else "")
+        if asked:
+            with suppress(NotFound):  # the address is old: the run was deleted meanwhile
+                if studio.run(asked).kind == "pretrain":
+                    return asked
+        live = studio.runs(states=LIVE_STATES, kind="pretrain", limit=1)
+        return live[0].id if live else ""
 
     look.click(show_plan, given, [plan, ready, start], **OPTIONS)
     start.click(begin, [project, kind, ready], [run_id, start], **OPTIONS)

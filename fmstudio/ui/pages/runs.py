@@ -10,10 +10,22 @@ from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.chooser import REMEMBER
-from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, hidden, link, table, text
+from fmstudio.ui.fragments import (  # fmt: skip
+    NOTHING,
+    Html,
+    area,
+    empty,
+    heading,
+    hidden,
+    join,
+    link,
+    table,
+    text,
+)
 from fmstudio.ui.learned import in_brief
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
+from fmstudio.ui.paging import pager, part, with_asked
 from fmstudio.ui.recipes import ways
 from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
 from fmstudio.ui.wording import headline, lasted, moment, percent
@@ -25,10 +37,10 @@ _LIST_SECONDS = 3 * POLL_SECONDS
 
 
 def run_table(studio: Studio, runs: list[RunRecord]) -> Html:
-    """All runs, the newest first."""
+    """Runs in their order."""
     if not runs:
         return empty("Nothing was learned yet.", "Fine-tune a model", "/finetune")
-    projects = {project.id: project.name for project in studio.projects()}
+    projects = studio.project_names(runs)
     rows = [
         [
             state_badge(run),
@@ -63,9 +75,11 @@ def _outcome(run: RunRecord) -> str:
     return f"{name_of(first[0])} {interval(first[1])}" if first else ""
 
 
-def newest_first(studio: Studio) -> list[RunRecord]:
-    """All runs; the registry's order is by age."""
-    return sorted(studio.runs(), key=lambda run: run.created_at, reverse=True)
+def page_of(studio: Studio, request: gr.Request) -> tuple[list[RunRecord], Html]:
+    """The runs of the page of the list that the address asks for, the newest first, as a table."""
+    shown_part = part(request, studio.count_runs())
+    runs = studio.runs(limit=shown_part.rows, skip=shown_part.skip)
+    return runs, join([run_table(studio, runs), pager(shown_part, "/runs")])
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
@@ -81,22 +95,20 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def fill(request: gr.Request) -> tuple[Html, gr.Dropdown, gr.Timer]:
-        runs = newest_first(studio)
-        ids = [run.id for run in runs]
         asked = request.query_params.get("run")
+        runs, found = page_of(studio, request)
+        offered = with_asked(runs, asked, studio.run)
+        ids = [run.id for run in offered]
         value = asked if asked in ids else (ids[0] if ids else None)
-        live = any(run.status in LIVE_STATES for run in runs)
         return (
-            run_table(studio, runs),
-            gr.Dropdown(choices=_labels(studio, runs), value=value, visible=bool(ids)),
-            gr.Timer(active=live),
+            found,
+            gr.Dropdown(choices=_labels(studio, offered), value=value, visible=bool(ids)),
+            gr.Timer(active=_live(studio)),
         )
 
     @shown
-    def refresh() -> tuple[Html, gr.Timer]:
-        runs = newest_first(studio)
-        live = any(run.status in LIVE_STATES for run in runs)
-        return run_table(studio, runs), gr.Timer(active=live)
+    def refresh(request: gr.Request) -> tuple[Html, gr.Timer]:
+        return page_of(studio, request)[1], gr.Timer(active=_live(studio))
 
     @shown
     def offer_recipe(run_id: str) -> Html:
@@ -112,8 +124,12 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     chosen.change(None, chosen, js=REMEMBER.format(name="run"), api_visibility="private")
 
 
+def _live(studio: Studio) -> bool:
+    return bool(studio.runs(states=LIVE_STATES, limit=1))
+
+
 def _labels(studio: Studio, runs: list[RunRecord]) -> list[tuple[str, str]]:
-    projects = {project.id: project.name for project in studio.projects()}
+    projects = studio.project_names(runs)
     return [(f"{projects.get(run.project_id, '–')} · {run.id}", run.id) for run in runs]
 
 

@@ -25,10 +25,14 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
+from fmstudio.ui.paging import pager, part
 from fmstudio.ui.wording import TASKS, headline, moment_of, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
+
+
+CARDS = 24  # projects on a page
 
 
 def next_step(studio: Studio, project: ProjectRecord) -> tuple[Html, str, str]:
@@ -37,10 +41,10 @@ def next_step(studio: Studio, project: ProjectRecord) -> tuple[Html, str, str]:
     cohort = studio.cohort(project.id)
     if cohort is None:
         return badge("No data yet"), "Add data", f"/data{here}"
-    live = [run for run in studio.runs(project.id) if run.status in LIVE_STATES]
+    live = studio.runs(project.id, LIVE_STATES, limit=1)
     if live:
         return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live[0].id}"
-    if studio.adapters(project.id):
+    if studio.count_adapters(project.id):
         return badge("Ready to predict", "good"), "Predict", f"/predict{here}"
     cases = plural(int(cohort.summary.get("cases", 0)), "case")
     return badge(cases), "Fine-tune", f"/finetune{here}"
@@ -53,7 +57,7 @@ def card(studio: Studio, project: ProjectRecord) -> Html:
     lines = [tag("div", state), tag("h3", text(project.name)), tag("p", text(question))]
     if project.task.moment is not None:
         lines.append(tag("p", text(moment_of(project.task.moment))))
-    adapters = studio.adapters(project.id)
+    adapters = studio.adapters(project.id, limit=1)
     best = headline(adapters[0].card.get("metrics")) if adapters else None
     if best:
         lines.append(tag("p", text(f"{name_of(best[0])} {interval(best[1])}")))
@@ -61,18 +65,20 @@ def card(studio: Studio, project: ProjectRecord) -> Html:
     return tag("article", join(lines), "fm-card")
 
 
-def cards(studio: Studio) -> Html:
-    """The projects of the user, newest first."""
-    own = sorted((p for p in studio.projects() if not p.sample), key=lambda p: -p.id)
+def cards(studio: Studio, request: gr.Request) -> Html:
+    """The projects of the user on the page of the list that the address asks for, newest first."""
+    shown_part = part(request, studio.count_projects(sample=False), CARDS)
+    own = studio.projects(sample=False, limit=shown_part.rows, skip=shown_part.skip)
     if not own:
         return empty("No project of your own yet. Create one below: give it a name and a question.")
-    return tag("div", join(card(studio, project) for project in own), "fm-cards")
+    found = tag("div", join(card(studio, project) for project in own), "fm-cards")
+    return join([found, pager(shown_part, "/")])
 
 
 def sample_project(studio: Studio) -> ProjectRecord | None:
     """The sample project once it can answer; None before, and where it was deleted."""
-    sample = next((project for project in studio.projects() if project.sample), None)
-    ready = sample and studio.cohort(sample.id) and studio.adapters(sample.id)
+    sample = next(iter(studio.projects(sample=True, limit=1)), None)
+    ready = sample and studio.cohort(sample.id) and studio.count_adapters(sample.id)
     return sample if ready else None
 
 
@@ -107,10 +113,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     _deletion(app, studio, projects)
 
     @shown
-    def show() -> tuple[Html, Html, gr.Timer]:
+    def show(request: gr.Request) -> tuple[Html, Html, gr.Timer]:
         sample = sample_project(studio)
         waiting = sample is None and not studio.ready
-        return sample_card(sample, waiting), cards(studio), gr.Timer(active=waiting)
+        return sample_card(sample, waiting), cards(studio, request), gr.Timer(active=waiting)
 
     @shown
     def new(name: str, question: str, kind: str, moment: float | None) -> str:
@@ -167,9 +173,9 @@ def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
             delete = gr.Button("Delete project", variant="stop", scale=1)
 
     @shown
-    def remove(typed: str) -> tuple[str, Html]:
+    def remove(typed: str, request: gr.Request) -> tuple[str, Html]:
         studio.delete_project(typed.strip())
-        return "", cards(studio)
+        return "", cards(studio, request)
 
     delete.click(remove, typed, [typed, projects], api_visibility="private")
 
