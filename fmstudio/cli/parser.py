@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from fmstudio.cli import answering, commands, deleting, keeping, keys
+from fmstudio.cli.values import count, listed, role_of, value_of
 from fmstudio.contracts import KINDS, Asking, Pipeline
 from fmstudio.errors import InputError
 from fmstudio.pretraining.config import PretrainConfig
@@ -382,31 +383,3 @@ def _add_paging(listing: argparse.ArgumentParser) -> None:
                          help="how many at most, the newest first (default: 100)")  # fmt: skip
     listing.add_argument("--skip", metavar="N", type=count, default=0,
                          help="leave out the newest N")  # fmt: skip
-
-
-def count(text: str) -> int:
-    """A number of rows. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of rows")
-    return int(text)
-
-
-def value_of(text: str) -> tuple[str, str]:
-    """COLUMN=VALUE as its two parts; the value may hold more of =. Raises ArgumentTypeError."""
-    return _pair(text, *text.partition("="))
-
-
-def role_of(text: str) -> tuple[str, str]:
-    """COLUMN=ROLE as its two parts; the column may hold more of =. Raises ArgumentTypeError."""
-    return _pair(text, *text.rpartition("="))
-
-
-def _pair(text: str, name: str, equals: str, value: str) -> tuple[str, str]:
-    if not equals or not name.strip() or not value.strip():
-        raise argparse.ArgumentTypeError(f"'{text}' does not have two parts with = between them")
-    return name.strip(), value.strip()
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """Words between commas."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())

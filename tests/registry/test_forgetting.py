@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -13,6 +14,7 @@ from fmstudio.registry import Registry
 from fmstudio.registry.backups import back_up
 from fmstudio.registry.events import _seal
 from fmstudio.registry.faults import FILE
+from fmstudio.registry.opening import MIGRATIONS, open_database
 from fmstudio.registry.tables import now
 
 SUM = "a" * 64
@@ -59,8 +61,11 @@ def test_a_reader_of_an_older_state_is_named_and_the_rest_follows_later(registry
     assert holding(registry.home, "zygomatic") == []
 
 
-def test_the_log_of_an_earlier_version_loses_its_case_ids_and_stays_whole(settings):
-    with Registry.open(settings) as registry:
+def test_the_log_of_an_earlier_version_loses_its_case_ids_and_stays_whole(settings, tmp_path):
+    earlier = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    for made_since in (earlier / "versions").glob("000[4-9]*.py"):
+        made_since.unlink()
+    with Registry(settings.home, open_database(settings, migrations=earlier)) as registry:
         registry.record("adapter exported", "adapter-1")
         before = registry.events()[0]
     at, details = now(), {"case": "zygomatic-7"}
@@ -69,7 +74,6 @@ def test_the_log_of_an_earlier_version_loses_its_case_ids_and_stays_whole(settin
         line = (2, f"{at:%Y-%m-%d %H:%M:%S.%f}", "prediction made", "adapter-1",
                 json.dumps(details), before.hash, seal)  # fmt: skip
         file.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", line)
-        file.execute("UPDATE alembic_version SET version_num = '0003'")
 
     with Registry.open(settings) as registry:
         assert registry.verify_chain() == (True, None)
