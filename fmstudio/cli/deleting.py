@@ -28,6 +28,13 @@ def cohort(studio: Studio, args: argparse.Namespace) -> Answer:
     return deleted, told(f"Deleted the cohort '{deleted.what}'.", deleted)
 
 
+def patient(studio: Studio, args: argparse.Namespace) -> Answer:
+    found = studio.find_cohort(args.cohort)
+    _check_sure(args, f"The patient of '{found.name}'", "rows and files would go for good")
+    removed = studio.remove_patient(found.id, args.patient)
+    return removed, told(f"Removed the patient '{removed.what}' from '{found.name}'.", removed)
+
+
 def adapter(studio: Studio, args: argparse.Namespace) -> Answer:
     found = studio.adapter(args.adapter)
     _check_sure(args, f"The adapter {found.id}", "its stored predictions would go too")
@@ -48,7 +55,7 @@ def told(first: str, deleted: Deleted) -> str:
 
     lines = [first, *deleted.remarks]
     if deleted.adapters:
-        lines.append(f"Still there, trained on it: {', '.join(deleted.adapters)}. {KEEPS}")
+        lines.append(f"Still there, trained with it: {', '.join(deleted.adapters)}. {KEEPS}")
     if deleted.runs:
         lines.append(f"Runs that used it: {', '.join(deleted.runs)}.")
     return "\n".join(lines)

@@ -176,6 +176,10 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
     answer.add_argument("project", metavar="PROJECT")
     answering.add_options(answer, questions)
     answer.add_argument("--by", metavar="NAME", help="who says so (default: your account's name)")
+    remove = _command(group, "remove-patient", deleting.patient, "remove a patient from a cohort")
+    remove.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
+    remove.add_argument("patient", metavar="PATIENT", help="as the cohort's table names it")
+    remove.add_argument("--yes", action="store_true", help="really remove it")
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(

@@ -21,6 +21,7 @@ from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.reading import read_table
 from fmstudio.cohort.readings import reading_of
 from fmstudio.errors import InputError
+from fmstudio.files import write_whole
 from fmstudio.types import to_json
 
 SUFFIX = ".mended.json"
@@ -63,6 +64,11 @@ def accept(kind: str, columns: Sequence[str], about: str = "") -> Step:
     """
     step = {"do": "accept", "kind": kind, "columns": list(columns)}
     return {**step, "about": about} if about else step
+
+
+def keep_splits(column: str, parts: Mapping[str, Sequence[int]]) -> Step:
+    """Write into a column, made if need be, in which split each row is."""
+    return {"do": "split", "column": column, "parts": {k: sorted(v) for k, v in parts.items()}}
 
 
 def answer(key: str, said: str) -> Step:
@@ -110,13 +116,29 @@ def write_mended(folder: Path, original: Path, steps: Sequence[Step]) -> Path:
     if original.name.endswith(SUFFIX):
         stored = _stored(original)
         table, before = _table_of(original, stored), stored["steps"]
-    inside = table.resolve().is_relative_to(folder.resolve().parent)
-    named = os.path.relpath(table, folder) if inside else str(table.resolve())
     stem = original.name.removesuffix(SUFFIX) if before else original.stem
-    path = folder / f"{stem}{SUFFIX}"
-    content = {"format": FORMAT, "table": named, "steps": [*before, *steps]}
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False), encoding="utf-8")
+    return write_steps(folder / f"{stem}{SUFFIX}", table, [*before, *steps])
+
+
+def write_steps(path: Path, table: Path, steps: Sequence[Step]) -> Path:
+    """Write a mended manifest: a table, and all steps to take on it."""
+    inside = table.resolve().is_relative_to(path.resolve().parent.parent)
+    named = os.path.relpath(table, path.parent) if inside else str(table.resolve())
+    content = {"format": FORMAT, "table": named, "steps": list(steps)}
+    write_whole(path, json.dumps(content, indent=1, ensure_ascii=False))
     return path
+
+
+def without_lost_words(steps: Sequence[Step], table: Mapping[str, Sequence[str]]) -> list[Step]:
+    """The steps, without spellings of which a table holds no cell any more."""
+    left = []
+    for step in steps:
+        if step["do"] == "rewrite":
+            cells = {cell.strip() for cell in table.get(step["column"], ())}
+            there = {old: new for old, new in step["spellings"].items() if old in cells}
+            step = {**step, "spellings": there}
+        left.append(step)
+    return left
 
 
 def read_mended(path: Path) -> Manifest:
@@ -158,6 +180,8 @@ def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
             )
         if step["do"] == "leave out":
             aside |= set(step["rows"])
+        elif step["do"] == "split":
+            _put_splits(table.setdefault(step["column"], [""] * len(manifest.lines)), step)
         else:
             manifest.check_column(step["column"])
             _CHANGES[step["do"]](table[step["column"]], step)
@@ -188,10 +212,16 @@ def _rewrite(cells: list[str], step: Step) -> None:
             cells[row] = step["spellings"][plain]
 
 
+def _put_splits(cells: list[str], step: Step) -> None:
+    for split, rows in step["parts"].items():
+        for row in rows:
+            cells[row] = split
+
+
 _CHANGES: Mapping[str, Callable[[list[str], Step], None]] = {
     "empty": _empty, "convert": _convert, "rewrite": _rewrite,
 }  # fmt: skip
-_KNOWN = (*_CHANGES, "leave out", "role", "accept", "answer")
+_KNOWN = (*_CHANGES, "leave out", "split", "role", "accept", "answer")
 
 
 def _stored(path: Path) -> dict[str, Any]:

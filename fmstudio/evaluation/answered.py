@@ -9,8 +9,8 @@ Shape letters: n cases, M modalities, K classes or labels. Targets and outputs a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,15 @@ class HeldOut:
             return np.asarray(raised / raised.sum(axis=1, keepdims=True))
         return np.asarray(expit((score_of(chances) - self.shift) * self.temperature))
 
+    def without(self, case_ids: Collection[str]) -> HeldOut | None:
+        """The same without some cases; None where no test case is left."""
+        test, kept = _without(self.test, case_ids)
+        validation = self.validation and _without(self.validation, case_ids)[0]
+        ladder = {name: outputs[kept] for name, outputs in self.ladder.items()}
+        if not len(test):
+            return None
+        return replace(self, test=test, validation=validation or None, ladder=ladder)
+
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {
@@ -140,6 +149,12 @@ class HeldOut:
             {name: np.array(outputs, float) for name, outputs in stored.get("ladder", {}).items()},
             stored.get("shift", 0.0),
         )  # fmt: skip
+
+
+def _without(answered: Answered, case_ids: Collection[str]) -> tuple[Answered, np.ndarray]:
+    """Cases but some, and the rows of those that are left."""
+    left = np.flatnonzero([case not in case_ids for case in answered.case_ids])
+    return answered.take(left), left
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -42,6 +43,34 @@ class Forgetting(Database):
             for cohort in sorted(cohorts):
                 log_event(session, "cohort deleted", f"cohort {cohort}", {"project": project_id})
             session.execute(delete(Cohort).where(Cohort.id.in_(cohorts)))
+
+    def rewrite_cohorts(
+        self, project_id: int, changed: Mapping[int, Mapping[str, Any]],
+        held_out: Mapping[str, Mapping[str, Any] | None],
+        of_them: Callable[[PredictionRecord], bool],
+    ) -> None:  # fmt: skip
+        """Put what is left of cohorts without a patient in their place, and of the answers to
+        held-out cases by adapter; remove those of the project's predictions that are `of_them`.
+
+        `changed` has by cohort its manifest, roles, fingerprint and summary. Raises InputError
+        while a run that uses one of the cohorts is waiting or running.
+        """
+        with self.writing() as session:
+            _check_no_run(session, changed, "remove the patient")
+            for cohort, columns in changed.items():
+                where = Path(columns["manifest"])
+                below = where.is_relative_to(self.home)
+                kept = str(where.relative_to(self.home) if below else where)
+                row = session.get_one(Cohort, cohort)
+                for name, value in {**columns, "manifest": kept}.items():
+                    setattr(row, name, value)
+                log_event(session, "patient removed", f"cohort {cohort}", {"project": project_id})
+            for adapter, content in held_out.items():
+                if content is None:
+                    session.execute(delete(HeldOut).where(HeldOut.adapter_id == adapter))
+                else:
+                    session.get_one(HeldOut, adapter).content = dict(content)
+            _delete_predictions(session, project_id, of_them)
 
     def forget_deleted(self) -> None:
         """Write the file anew without what was deleted, empty its log, and put one new backup in

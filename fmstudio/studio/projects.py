@@ -15,7 +15,7 @@ from fmstudio.records import (  # fmt: skip
     ProjectRecord,
     RunRecord,
 )
-from fmstudio.studio import answering, deletion, manifests, places, uploads
+from fmstudio.studio import answering, deletion, manifests, places, removal, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
 from fmstudio.types import PatientCase, Question
@@ -139,6 +139,17 @@ class Projects(Home):
         """
         self.reconcile()
         return deletion.delete_cohort(self, self.find_cohort(ref))
+
+    def remove_patient(self, ref: str | int, patient: str) -> deletion.Deleted:
+        """Remove a patient from a cohort, as it was added and cleaned: rows, files that nobody else
+        has, caches, stored predictions and answers to held-out cases.
+
+        All others keep their split. Runs and adapters that learned from the patient are named; they
+        keep their weights. Raises NotFound for a patient that there is not, InputError for files
+        that have changed or a cohort that would have too few cases left, and as `delete_project`.
+        """
+        self.reconcile()
+        return removal.remove_patient(self, self.find_cohort(ref), patient.strip())
 
     def find_cohort(self, ref: str | int) -> CohortRecord:
         """A cohort by its number, or the newest of a project by that. Raises NotFound."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from fmstudio.errors import InputError, NotFound
@@ -77,6 +79,8 @@ def test_what_is_used_is_not_deleted_and_the_reason_is_given(studio, adapter):  
 
 def test_the_command_line_deletes_only_when_it_is_sure(studio, adapter, run):
     number = str(studio.cohort("ill").id)
+    removed = run("cohort", "remove-patient", "ill", "p7", "--yes", "--json")
+    assert json.loads(removed.out)["what"] == "p7"
     for words in (("cohort", "delete", number), ("adapter", "delete", adapter.id)):
         assert "was not deleted" in run(*words).error
         said = run(*words, "--yes")
@@ -84,3 +88,36 @@ def test_the_command_line_deletes_only_when_it_is_sure(studio, adapter, run):
         assert "Deleted the" in said.out
     assert studio.cohorts("ill") == []
     assert studio.adapters() == []
+
+
+def of(answered, case_ids):
+    return [case_id for case_id in answered["case_ids"] if case_id in case_ids]
+
+
+def test_a_patient_is_removed_and_all_others_stay_what_they_were(studio, cohort, home):
+    before = {case.case_id: case.split for case in studio.cases("ill")}
+
+    removed = studio.remove_patient("ill", "zygomatic7")
+
+    after = {case.case_id: case.split for case in studio.cases("ill")}
+    assert after == {name: split for name, split in before.items() if name != "c7"}
+    assert holding(home, "zygomatic7") == []
+    assert removed.adapters == ()
+    assert len(studio.cohorts("ill")) == 2
+    studio.undo_mending("ill")
+    assert {case.case_id for case in studio.cases("ill")} == set(after)
+    with pytest.raises(NotFound, match="zygomatic7"):
+        studio.remove_patient("ill", "zygomatic7")
+
+
+def test_a_table_that_was_not_copied_stays_and_its_rows_are_left_out(studio, table, home):
+    studio.create_project("ill", "binary")
+    path = table()
+    studio.add_cohort("ill", path)
+    content = path.read_bytes()
+
+    removed = studio.remove_patient("ill", "p7")
+
+    assert path.read_bytes() == content
+    assert "still name the patient" in removed.remarks[0]
+    assert "c7" not in {case.case_id for case in studio.cases("ill")}
