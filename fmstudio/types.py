@@ -85,6 +85,7 @@ class ModalityInput:
         table     names: list[str]; units: list[str]; categories: list[str | None], the category of
                   each row, None where the row is numeric; seconds: list[float | None]
         text      language: str | None
+        any kind  flaws: list[str], what is wrong with part of it, in few words (may be absent)
     `remarks` are sentences on what was changed or left out on the way, fit to show to a person.
     """
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 
@@ -41,13 +41,27 @@ _LARGE_PIXELS = 1_000_000
 
 @dataclass(frozen=True)
 class _Film:
-    """A film seen from outside: the time stamps of its frames as shown, and of its key frames."""
+    """A film seen from outside: the time stamps of its frames as shown, and of its key frames.
+
+    `broken` gathers, as the film is decoded, the time stamps of what could not be decoded whole.
+    """
 
     file: str
     source: Path | bytes
     demuxer: str
     stamps: tuple[int, ...]
     keys: tuple[int, ...]
+    broken: set[int] = field(default_factory=set)
+
+    @property
+    def damage(self) -> list[str]:
+        """A sentence on the frames that were met and are not whole; none if all are."""
+        if not self.broken:
+            return []
+        return [
+            f"{self.file} is damaged: at least {len(self.broken)} of its {len(self.stamps)} frames "
+            "could not be decoded whole; pictures near them may be wrong."
+        ]
 
 
 def open_clip(path: Path, name: str, content: Content, inside: bytes | None = None) -> Stack:
@@ -69,16 +83,19 @@ def open_clip(path: Path, name: str, content: Content, inside: bytes | None = No
         aspect = float(1 / stream.sample_aspect_ratio) if stream.sample_aspect_ratio else 1.0
         coding = stream.codec_context.name
     film = _Film(path.name, source, demuxer, tuple(stamps), tuple(keys))
+    noted: list[str] = []
     return Stack(
         name=name,
         file=path.name,
         count=len(stamps),
         size=(rows, columns),
-        pictures=lambda indices: _pictures(film, indices),
+        pictures=lambda indices: _pictures(film, indices, noted),
         window=Window(0, 255, "as stored"),
         aspect=plausible(aspect),
         seconds=tuple((stamp - stamps[0]) * step for stamp in stamps),
         about=(coding,),
+        noted=noted,
+        broken=film.broken,
     )
 
 
@@ -131,7 +148,7 @@ def _walk(
     ]
     stamps = [stamp for stamp, _ in packets]
     if None in stamps or len(set(stamps)) < len(stamps):
-        count = sum(1 for _ in _decoded(container, stream, None))
+        count = sum(1 for _ in _decoded(container, stream, None, set()))
         return list(range(count)), [], 1 / float(stream.average_rate or stream.base_rate or 25)
     keys = [stamp for stamp, is_key in packets if is_key]
     return sorted(stamps), sorted(keys), float(stream.time_base)
@@ -149,17 +166,26 @@ def _check_count(file: str, stream: VideoStream, count: int) -> None:
 
 
 def _decoded(
-    container: av.container.InputContainer, stream: VideoStream, start: int | None
-) -> Iterator[VideoFrame]:
-    """Frames as shown from the key frame at `start` (None: the beginning), broken ones left out."""
+    container: av.container.InputContainer, stream: VideoStream, start: int | None,
+    broken: set[int],
+) -> Iterator[VideoFrame]:  # fmt: skip
+    """Frames as shown from the key frame at `start` (None: the beginning); those that cannot be
+    decoded are left out. The time stamps of these and of patched ones go into `broken`."""
     container.seek(0 if start is None else start, stream=None if start is None else stream)
     for packet in container.demux(stream):
-        with contextlib.suppress(av.error.InvalidDataError):
-            yield from packet.decode()
+        try:
+            for frame in packet.decode():
+                # Frames before the key frame lack what they refer to and are not shown.
+                if frame.is_corrupt and frame.pts is not None and frame.pts >= (start or 0):
+                    broken.add(frame.pts)
+                yield frame
+        except av.error.InvalidDataError:
+            if packet.pts is not None:
+                broken.add(packet.pts)
 
 
-def _pictures(film: _Film, indices: Sequence[int]) -> Iterator[np.ndarray]:
-    """The frames `indices`, ascending, as (H, W, 3) uint8, upright."""
+def _pictures(film: _Film, indices: Sequence[int], noted: list[str]) -> Iterator[np.ndarray]:
+    """The frames `indices`, ascending, as (H, W, 3) uint8, upright; damage goes into `noted`."""
     with _opened(film.file, film.source, film.demuxer) as (container, stream):
         if film.keys:
             frames = _by_stamp(film, container, stream, [film.stamps[each] for each in indices])
@@ -175,6 +201,7 @@ def _pictures(film: _Film, indices: Sequence[int]) -> Iterator[np.ndarray]:
                 )
             size = picture.shape
             yield picture
+    noted[:] = film.damage
 
 
 def _by_stamp(
@@ -195,14 +222,14 @@ def _from_key(
     start = _key_before(film, wanted[0])
     found = False
     with decoding(film.file, _INCOMPLETE):
-        frames = _decoded(container, stream, start if start > film.stamps[0] else None)
+        frames = _decoded(container, stream, start if start > film.stamps[0] else None, film.broken)
     while wanted:
         with decoding(film.file, _INCOMPLETE):
             frame = next(frames, None)
         astray = frame is None or frame.pts is None or (frame.pts > wanted[0] and not found)
         if astray and start > film.stamps[0]:
             # The container's own index missed the key frame: decode from the beginning.
-            frames, start = _decoded(container, stream, None), film.stamps[0]
+            frames, start = _decoded(container, stream, None, film.broken), film.stamps[0]
             continue
         if frame is None or frame.pts is None:
             break
@@ -237,7 +264,7 @@ def _by_number(
 ) -> Iterator[np.ndarray]:
     """Decode everything in turn and take the frames of these numbers."""
     wanted = set(indices)
-    frames = _decoded(container, stream, None)
+    frames = _decoded(container, stream, None, film.broken)
     for number in range(max(wanted) + 1):
         with decoding(film.file, _INCOMPLETE):
             frame = next(frames, None)

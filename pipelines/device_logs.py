@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from pipelines.log_answers import QUESTIONS, Said, ask_for_zone, checked_answer,
 from pipelines.log_tables import left_open, read_log
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
+from pipelines.saturation import saturated
 from pipelines.tables import starts_as_table
 from pipelines.wfdb_records import files_of_record, is_header, read_record
 from pipelines.zones import Zone, in_zone
@@ -59,6 +61,7 @@ class DeviceLogs:
         L is at most 20 000. Raises UnreadableFile for a file without times or numbers.
         """
         channels, remarks = _aligned(sources)
+        cut_off = saturated([channel for channel in channels if len(channel.values)])
         values, mask, seconds, more = merge(channels)
         flat = [
             channels[i].name
@@ -67,11 +70,14 @@ class DeviceLogs:
         ]
         if flat:
             more.append(f"Constant throughout: {', '.join(flat[:8])}.")
-        facts = {
+        more += list(cut_off.values())[:8]
+        facts: dict[str, Any] = {
             "channels": [channel.name for channel in channels],
             "units": [channel.unit for channel in channels],
             "seconds": np.round(seconds, 6).tolist(),
         }
+        if cut_off:
+            facts["flaws"] = [f"saturated: {', '.join(list(cut_off)[:4])}"]
         return ModalityInput(self.kind, values, mask, facts, tuple(remarks + more))
 
     def preview(self, sources: Sequence[Source]) -> Preview:

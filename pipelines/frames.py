@@ -53,7 +53,8 @@ class Stack:
     width. `windows` holds a window for each picture where they differ. `series` and `place` tell
     which single slices belong together, `instance` which of them are the same one twice. `seconds`
     is the time of each picture where there is time. `about` are facts for captions, none of them
-    about the person. `noted` is filled while pictures are decoded, with what was found on the way.
+    about the person. `noted` is filled while pictures are decoded, with what was found on the way,
+    and `broken` with what could not be decoded whole.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Stack:
     instance: str = ""
     remarks: tuple[str, ...] = ()
     noted: list[str] = field(default_factory=list)
+    broken: set[int] = field(default_factory=set)
 
     def window_of(self, index: int) -> Window | None:
         """The file's own window of one picture."""

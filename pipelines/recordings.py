@@ -12,6 +12,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from pipelines.prefixes import factor
+
 MAX_STEPS = 20_000
 BLOCK_SAMPLES = 4_000_000  # decoded at a time while a long recording is averaged
 
@@ -96,7 +98,22 @@ def align(recordings: Sequence[Recording]) -> tuple[list[Channel], list[str]]:
             at = shifted.setdefault(id(channel.seconds), channel.seconds - shift)
             channels.append(replace(channel, seconds=at))
     sources = [r.source for r in filled for _ in r.channels]
-    return _named_apart(channels, sources, one_clock), remarks
+    return _named_apart(_in_one_unit(channels, remarks), sources, one_clock), remarks
+
+
+def _in_one_unit(channels: list[Channel], remarks: list[str]) -> list[Channel]:
+    """Channels of one name whose units differ by a prefix, in the unit of the first of them."""
+    units: dict[str, str] = {}
+    found = []
+    for channel in channels:
+        unit = units.setdefault(channel.name, channel.unit)
+        times = None if unit == channel.unit else factor(channel.unit, unit)
+        if times is not None:
+            remarks.append(f"'{channel.name}' was put from {channel.unit} into {unit}.")
+            values = (channel.values * times).astype(np.float32)
+            channel = replace(channel, unit=unit, values=values)
+        found.append(channel)
+    return found
 
 
 def _named_apart(channels: list[Channel], sources: list[str], one_clock: bool) -> list[Channel]:
@@ -122,7 +139,9 @@ def _named_apart(channels: list[Channel], sources: list[str], one_clock: bool) -
 
 
 def _follow(channels: Sequence[Channel]) -> bool:
-    """True if the channels do not overlap in time."""
+    """True if the channels are in one unit, as far as they name it, and do not overlap in time."""
+    if len({channel.unit for channel in channels} - {""}) > 1:
+        return False
     spans = sorted((c.seconds.min(), c.seconds.max()) for c in channels if len(c.seconds))
     return all(a[1] < b[0] for a, b in pairwise(spans))
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,11 +82,13 @@ class Video:
             _remark_on_stillness(stack, frames, remarks)
             pictures += frames
             names += [f"{stack.name} {index + 1}/{stack.count}" for index in indices]
-        facts = {
+        facts: dict[str, Any] = {
             "names": names,
             "seconds_per_frame": _common([seconds_between(*each) for each in chosen]),
             "spacing_mm": _common([fitted_spacing(stack, SIDE) for stack, _ in chosen]),
         }
+        if any(stack.broken for stack, _ in chosen):
+            facts["flaws"] = ["damaged frames"]
         values = assemble(pictures, SIDE)
         return ModalityInput("frames", values, np.ones(len(names), bool), facts, tuple(remarks))
 

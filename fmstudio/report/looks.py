@@ -41,8 +41,12 @@ def flaws_of(given: ModalityInput) -> Mapping[str, str]:
     """What is wrong, in words, by "whole" (the whole input says nothing) and "part"."""
     if given.empty or isinstance(given.values, str):
         return {}
-    found = {"frames": _frames, "waveform": _waveform, "series": _series}.get(given.kind)
-    return found(given) if found else {}
+    look = {"frames": _frames, "waveform": _waveform, "series": _series}.get(given.kind)
+    found = look(given) if look else {}
+    told = [str(flaw) for flaw in given.facts.get("flaws", ())]
+    if told and "whole" not in found:
+        found["part"] = "; ".join([*([found["part"]] if "part" in found else []), *told])
+    return found
 
 
 def _frames(given: ModalityInput) -> dict[str, str]:

@@ -40,7 +40,7 @@ def write_film(tmp_path: Path) -> WriteFilm:
 
     def write(
         name: str = "film.mp4", count: int = 32, size=(64, 48), rate: int = 25, tint=(1, 1, 1),
-        group: int = 12, bitrate: int = 2_000_000, dark_below: bool = False, **options: str,
+        group: int = 12, bitrate: int = 2_000_000, dark_below: bool = False, grain: bool = False, **options: str,
     ) -> Path:  # fmt: skip
         path = tmp_path / name
         form = {".mkv": "matroska", ".ts": "mpegts", ".m2v": "mpeg2video"}.get(path.suffix)
@@ -52,6 +52,9 @@ def write_film(tmp_path: Path) -> WriteFilm:
                 picture = np.empty((size[1], size[0], 3), np.uint8)
                 picture[:] = np.array(tint) * value
                 picture[size[1] // 2 :] //= 8 if dark_below else 1
+                if grain:
+                    still = np.random.default_rng(0).integers(0, 255, picture.shape)
+                    picture[:] = np.roll(still, 2 * number, axis=1)
                 frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, rate)
                 film.mux(stream.encode(frame))
@@ -261,6 +264,24 @@ def test_a_film_that_was_cut_short_behind_its_index_is_refused(write_film, share
     path.write_bytes(content[: int(share * len(content))])
 
     assert "is cut short" in refusal(path).message
+
+
+@pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.avi"])
+def test_a_film_with_a_damaged_middle_says_so_wherever_it_is_shown(write_film, name):
+    # abuse row 103
+    path = write_film(name, count=60, size=(128, 96), grain=True)
+    whole = read(path)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 200] = np.random.default_rng(0).bytes(200)
+    path.write_bytes(content)
+    got, shown = read(path), PIPELINE.preview([Source("clip", path)])
+
+    assert not any("damaged" in remark for remark in whole.remarks)
+    assert "flaws" not in whole.facts
+    for remarks in (got.remarks, shown.remarks):
+        assert any(f"{name} is damaged: at least" in remark for remark in remarks)
+    assert got.facts["flaws"] == ["damaged frames"]
 
 
 def test_a_gif_that_was_cut_short_is_refused(tmp_path):

@@ -1,0 +1,82 @@
+"""Channels of logs that differ in unit or order from file to file, or hold little or too much."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fmstudio.types import ModalityInput, Source
+from pipelines.device_logs import PIPELINE
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(text: str, name: str = "log.csv") -> Path:
+        path = tmp_path / name
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def read(*paths: Path) -> ModalityInput:
+    return PIPELINE.read([Source("log", path=path) for path in paths])
+
+
+def column(got: ModalityInput, name: str) -> list[float | None]:
+    at = got.facts["channels"].index(name)
+    pairs = zip(got.values[:, at], got.mask[:, at], strict=True)
+    return [round(float(value), 4) if there else None for value, there in pairs]
+
+
+def test_files_in_millivolts_and_microvolts_are_joined_in_one_unit(write) -> None:
+    # abuse row 99
+    one = write("timestamp,ecg (mV)\n2021-03-04 10:00,0.5\n", "one.csv")
+    two = write("timestamp,ecg (µV)\n2021-03-05 10:00,-1500\n", "two.csv")
+    got = read(one, two)
+    assert (got.facts["channels"], got.facts["units"]) == (["ecg"], ["mV"])
+    assert column(got, "ecg") == [0.5, -1.5]
+    assert "'ecg' was put from µV into mV." in got.remarks
+
+
+def test_files_in_units_that_cannot_be_joined_stay_apart(write) -> None:  # abuse row 99
+    one = write("timestamp,flow (l/min)\n2021-03-04 10:00,0.5\n", "one.csv")
+    two = write("timestamp,flow (V)\n2021-03-05 10:00,3\n", "two.csv")
+    got = read(one, two)
+    assert len(got.facts["channels"]) == 2
+    assert got.facts["units"] == ["l/min", "V"]
+
+
+def test_order_of_channels_does_not_matter(write) -> None:  # abuse row 99
+    one = write("time_s,hr,spo2\n0,80,97\n1,81,96\n", "one.csv")
+    two = write("time_s,spo2,hr\n0,97,80\n1,96,81\n", "two.csv")
+    for name in ("hr", "spo2"):
+        assert column(read(one), name) == column(read(two), name)
+
+
+def test_a_single_sample_and_a_channel_without_any_number_are_read(write) -> None:
+    # abuse row 99
+    got = read(write("time_s,hr,spo2\n0,80,NaN\n"))
+    assert got.facts["channels"] == ["hr"]
+    assert got.values.tolist() == [[80]]
+    assert any("'spo2'" in remark for remark in got.remarks)
+
+
+@pytest.mark.parametrize("end", [1, -1])
+def test_a_saturated_channel_is_remarked_on_and_a_slow_one_is_not(write, end: int) -> None:
+    # abuse row 99
+    draw = np.random.default_rng(5)
+    wave = np.clip(
+        2 * np.sin(np.arange(2000) / 9) + draw.normal(0, 0.1, 2000), *sorted((end, -9 * end))
+    )
+    slow = np.repeat(np.linspace(90, 99, 200).round(2), 10)
+    rows = "\n".join(
+        f"{i / 100},{w:.4f},{s}" for i, (w, s) in enumerate(zip(wave, slow, strict=True))
+    )
+    got = read(write(f"time_s,ecg (mV),spo2\n{rows}\n"))
+    (said,) = [remark for remark in got.remarks if "saturated" in remark]
+    word = "highest" if end > 0 else "lowest"
+    assert f"'ecg' stays at its {word} value, {end} mV, in" in said
+    assert got.facts["flaws"] == ["saturated: ecg"]
