@@ -11,7 +11,7 @@ import csv
 import io
 import secrets
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +73,8 @@ def remove_patient(home: Home, record: CohortRecord, patient: str) -> Deleted:
         home.registry.rewrite_cohorts(project.id, changed, held_out, is_of_them)
     with going(doomed):
         uploads.remove(doomed)
+    if copied:
+        _remove_empty_folders(table.parent)
     end(home, adapters)
     learned = [adapter for adapter, member in trained if member.learned_from]
     runs = tuple(adapter.run_id for adapter in learned if adapter.run_id is not None)
@@ -125,6 +127,14 @@ def _doomed(
         every = (path for path in whole.path.parent.rglob("*") if path.is_file())
         doomed += [path for path in every if path.resolve() not in needed]
     return list(dict.fromkeys(doomed))
+
+
+def _remove_empty_folders(folder: Path) -> None:
+    """Below a folder: their names may tell, too."""
+    below = (path for path in folder.rglob("*") if path.is_dir() and not path.is_symlink())
+    for path in sorted(below, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):  # it holds something
+            path.rmdir()
 
 
 def _files_of_others(

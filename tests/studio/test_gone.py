@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
 
 from fmstudio.errors import InputError, NotFound
+from fmstudio.preparation.inputs import Preparation
+from fmstudio.registry.backups import back_up
+from fmstudio.registry.faults import FILE
 from fmstudio.studio import deletion
-
-
-def holding(home, *words):
-    """The files below home in which one of the words stands, in any of its bytes or its name."""
-    found = []
-    for path in sorted(home.rglob("*")):
-        content = path.read_bytes() if path.is_file() else b""
-        name = path.relative_to(home).as_posix()
-        found += [name for word in words if word.encode() in content or word in name]
-    return found
+from fmstudio.studio.sample import ANSWERS, BUNDLE
+from tests.studio.planted import FILES, holding, plant, words_of
 
 
 @pytest.fixture
@@ -90,10 +86,6 @@ def test_the_command_line_deletes_only_when_it_is_sure(studio, adapter, run):
     assert studio.adapters() == []
 
 
-def of(answered, case_ids):
-    return [case_id for case_id in answered["case_ids"] if case_id in case_ids]
-
-
 def test_a_patient_is_removed_and_all_others_stay_what_they_were(studio, cohort, home):
     before = {case.case_id: case.split for case in studio.cases("ill")}
 
@@ -121,3 +113,75 @@ def test_a_table_that_was_not_copied_stays_and_its_rows_are_left_out(studio, tab
     assert path.read_bytes() == content
     assert "still name the patient" in removed.remarks[0]
     assert "c7" not in {case.case_id for case in studio.cases("ill")}
+
+
+@pytest.fixture
+def logged(home):
+    """All that is logged, kept in the home folder as the app does."""
+    (home / "logs").mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(home / "logs" / "studio.log")
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(level)
+    handler.close()
+
+
+def learned(studio, cohort, card):
+    """An adapter that a run on the cohort has made, with its answers to held-out cases."""
+    answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
+    ids = [case.case_id for case in studio.cases(cohort.project_id)]
+    for part in ("test", "validation"):
+        answers[part]["case_ids"] = (ids * 9)[: len(answers[part]["case_ids"])]
+    run = studio.registry.create_run(cohort.project_id, cohort.id, "finetune", {}, "embedded")
+    studio.registry.attach_worker(run.id, 7, 1.0)
+    made = studio.registry.new_adapter_id()
+    studio.registry.finish_run(run.id, {}, made, "trained", card, answers)
+    return made
+
+
+def test_of_a_patient_a_cohort_and_a_project_that_are_deleted_no_byte_stays(
+    studio, home, logged, tmp_path
+):
+    """Words in every place that can hold one, searched for in every byte of the home folder."""
+    patients = {"anna": 0, "bert": 10}
+    studio.create_project("projectquux", "binary", "label_deterioration")
+    cohort = studio.add_cohort(
+        "projectquux", plant(tmp_path / "cases", patients, 24), {"site": "group"}, "cohortquux",
+        copy=True,
+    )  # fmt: skip
+    asked = studio.import_bundle(BUNDLE, "projectquux")
+    trained = learned(studio, cohort, asked.card)
+    cohort = studio.confirm_identifiers("projectquux", "Ada")
+    both = [case for case in studio.cases("projectquux") if len(case.sources) > 1]
+    ready = Preparation(studio.reader(), studio.settings)
+    for modality in both[0].sources:
+        assert len(list(ready.inputs(modality, both, keep=True))) == len(both)
+    del ready
+    for case in both:
+        studio.predict(asked.id, case.sources, case.case_id)
+        studio.preview("notes", case.sources["notes"])
+    back_up(home / FILE)
+    anna, bert = (list(words_of(name).values()) for name in patients)
+    for place in ("case", "patient", "site", "note", "channel", *FILES):
+        assert holding(home, words_of("anna")[place]), place
+
+    removed = studio.remove_patient(cohort.id, words_of("anna")["patient"])
+    assert holding(home, *anna) == []
+    assert holding(home, *bert)
+    assert [one.case_id for one in studio.predictions()] == [words_of("bert")["case"]]
+    assert removed.adapters in ((), (trained,))
+    kept = studio.registry.held_out(trained)["test"]["case_ids"]
+    assert kept
+    assert words_of("anna")["case"] not in kept
+
+    deleted = studio.delete_cohort(cohort.id)
+    assert deleted.adapters == (trained,)
+    assert holding(home, *anna, *bert, "cohortquux") == []
+
+    studio.delete_project("projectquux")
+    assert holding(home, "quux") == []
+    assert studio.audit()["whole"]
