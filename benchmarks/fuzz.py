@@ -1,4 +1,5 @@
-"""Damaged files given to every reader: read in standard form, refused by name, or an escape.
+"""Damaged files given to every reader: read in standard form, refused by name, or an escape; then
+damaged manifests, recipes, bundles and checkpoints to what reads those.
 
 An escape is what no user should meet: a fault of the studio, a value that is not a number, a file
 that stops its reading process, or one that takes longer than the limit.
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fuzz_forms import forms, outcomes
 from data_samples.damage import damaged, whole_files
 from fmstudio.errors import StudioError
 from fmstudio.sandbox import Reader
@@ -36,6 +38,9 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
             name: _outcomes(name, paths, options.files, _made(Path(folder) / name))
             for name, paths in whole.items()
         }
+        place = _made(Path(folder) / "forms")
+        for name, form in forms(place).items():
+            found[name] = outcomes(name, form, options.files, place)
     return {"readers": found}
 
 

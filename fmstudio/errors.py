@@ -58,6 +58,9 @@ class NotFound(InputError):
 class BundleError(StudioError):
     """An adapter bundle that is incomplete, changed, or made for another base."""
 
+    def __init__(self, message: str, hint: str = "Ask its maker to export it again.") -> None:
+        super().__init__(message, hint)
+
 
 class RegistryError(StudioError):
     """The registry is locked, damaged, or from a newer version of the studio."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.update(
     GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1"
@@ -24,6 +26,37 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder shared/ with real cohorts and files is not beside the project")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What other machines a test reached for: it fails if there is one, whoever caught the fault.
+
+    abuse row 121
+    """
+    found: list[str] = []
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def is_here(host: object) -> bool:
+        return host in (None, "", "localhost", "::1") or str(host).startswith("127.")
+
+    def only_here(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not is_here(address[0]):
+            found.append(str(address[0]))
+            raise ConnectionRefusedError(f"tests may not reach for {address[0]}")
+        connect(self, address)
+
+    def only_own(host: Any, *more: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if not is_here(name) and name != socket.gethostname():
+            found.append(str(name))
+            raise socket.gaierror(f"tests may not look up {name}")
+        return look_up(host, *more, **options)
+
+    monkeypatch.setattr(socket.socket, "connect", only_here)
+    monkeypatch.setattr(socket, "getaddrinfo", only_own)
+    yield found
+    assert found == []
 
 
 @pytest.fixture

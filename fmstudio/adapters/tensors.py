@@ -85,7 +85,9 @@ def check_tensors(
         said = f"tensor '{tensor[:80]}' in '{name}'"
         shape, start, stop = _entry(said, entry, types)
         size = np.dtype(types[entry["dtype"]]).itemsize * math.prod(shape)
-        if stop > len(data) or stop - start != size:
+        if stop > len(data):
+            raise BundleError(f"The {said} ends {stop - len(data)} bytes beyond the file.")
+        if stop - start != size:
             raise BundleError(f"The {said} has {stop - start} bytes where {size} are due.")
         _check_finite(said, entry["dtype"], data[start:stop])
         shapes[tensor] = shape

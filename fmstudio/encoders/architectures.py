@@ -8,7 +8,6 @@ comes from our own tables, never from the file.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -31,6 +30,11 @@ CODE = (
     "auto_map", "custom_pipelines", "trust_remote_code", "quantization_config",
     "_attn_implementation", "_attn_implementation_internal", "attn_implementation",
     "_experts_implementation", "experts_implementation", "distributed_config",
+)  # fmt: skip
+# What libraries raise for settings that cannot be.
+UNFIT = (
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError,
+    RuntimeError,
 )  # fmt: skip
 HARMLESS = (None, False, "eager", "sdpa")  # attention as transformers itself computes it
 # Older spellings that an architecture's own class turns into today's.
@@ -114,7 +118,8 @@ def _plain(key: str, value: Any, depth: int = 0) -> Any:
         return [_plain(key, one, depth + 1) for one in value]
     fits = value is None or isinstance(value, bool)
     fits |= isinstance(value, str) and len(value) <= 200
-    fits |= isinstance(value, int | float) and math.isfinite(value) and abs(value) <= limit
+    # False for NaN and infinity; whole numbers may be too large for a float.
+    fits |= isinstance(value, int | float) and abs(value) <= limit
     if not fits:
         raise InputError(
             f"config.json has '{key}' = {str(value)[:40]}, which cannot be.",
@@ -149,9 +154,7 @@ def settings(architecture: Architecture, kept: Mapping[str, Any]) -> Any:
     try:
         # A copy: transformers changes what it is given.
         return declared(**{**_copied(kept), **architecture.fixed})
-    except (
-        TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StrictDataclassError,
-    ) as wrong:  # fmt: skip
+    except (*UNFIT, StrictDataclassError) as wrong:
         raise InputError(
             f"config.json does not describe a {architecture.config[:-6]}: {str(wrong)[:200]}",
             hint="Its config is damaged: download it again.",
@@ -235,9 +238,7 @@ class CheckpointFamily:
         try:
             with torch.device("meta"):
                 return config | {"width": self.network(config).width}
-        except (
-            TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RuntimeError,
-        ) as wrong:  # fmt: skip
+        except UNFIT as wrong:
             raise InputError(
                 f"config.json does not describe a {given['model_type']}: {str(wrong)[:200]}",
                 hint="Its config is damaged: download it again.",

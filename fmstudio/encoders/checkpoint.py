@@ -170,12 +170,20 @@ def inspect(folder: Path, kind: str | None = None) -> Checkpoint:
     """
     import torch
 
+    from fmstudio.encoders.architectures import UNFIT
+
     given = read_config(folder)
     name, kind = inspect_config(given, kind)
     files = needed(given, sorted(path.name for path in folder.iterdir() if path.is_file()))
     family = family_of(given["model_type"])
     config = family.adopt(given)
-    family.preparer(config, folder, {})
+    try:
+        family.preparer(config, folder, {})
+    except UNFIT as wrong:
+        raise InputError(
+            f"The checkpoint's processor cannot be made from its files: {str(wrong)[:200]}",
+            hint="They are damaged, or not of this checkpoint: download it again.",
+        ) from wrong
     with torch.device("meta"):
         network = family.network(config)
     load_weights(network, folder)

@@ -47,7 +47,7 @@ def read_numbers(folder: Path, files: Sequence[Sequence[str]]) -> tuple[dict[str
     content = (folder / names[0]).read_bytes()
     try:
         given = json.loads(content)
-    except ValueError as wrong:
+    except (ValueError, RecursionError) as wrong:
         raise InputError(f"{names[0]} is not JSON.", hint="Download it again.") from wrong
     if not isinstance(given, dict):
         raise InputError(f"{names[0]} is not a JSON object.", hint="Download it again.")

@@ -103,6 +103,7 @@ def load_weights(network: CheckpointNetwork, folder: Path) -> None:
     the file holds more layers than the network.
     """
     held = with_tied(unwrapped(_held(folder)), network.model)
+    _check_amount(network, held)
     found = _loaded(network, held)
     if 2 * len(found.missing) > len(found.model.state_dict()):
         tried = [_loaded(network, renamed) for renamed in without_holders(held)]
@@ -112,6 +113,17 @@ def load_weights(network: CheckpointNetwork, folder: Path) -> None:
     network.model = found.model
     network.settle()
     network.train(training)
+
+
+def _check_amount(network: CheckpointNetwork, held: Mapping[str, Tensor]) -> None:
+    """Before memory is taken: what is missing would be drawn at random in its full size."""
+    asked = sum(weight.numel() for weight in network.parameters())
+    there = sum(value.numel() for value in held.values())
+    if asked > 2 * there:
+        raise InputError(
+            f"config.json describes a model of {asked:,} weights, and the files hold {there:,}.",
+            hint=_APART,
+        )
 
 
 def _held(folder: Path) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from fmstudio.contracts import discover
+from fmstudio.encoders.architectures import UNFIT
 from fmstudio.encoders.blocks import Tokens
 from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import InputError
@@ -29,14 +30,20 @@ def trial(folder: Path, family: str, config: Mapping[str, Any]) -> dict[str, flo
     encoder = discover("fmstudio.encoders", "ENCODER")[family]
     given = typical(encoder.kind)
     state = encoder.fit([given]) if encoder.fits else {}
-    prepared = encoder.preparer(config, folder, state).prepare(given)
     with torch.device("meta"):
         network = encoder.network(config).eval()
     load_weights(network, folder)
-    batch = collate([{"given": prepared}]).modalities["given"]
     adapted = _let_train(network, encoder.targets(config))
-    with _Kept(network) as kept, FlopCounterMode(display=False) as counter:
-        tokens: Tokens = network(batch.arrays, batch.mask)
+    try:
+        prepared = encoder.preparer(config, folder, state).prepare(given)
+        batch = collate([{"given": prepared}]).modalities["given"]
+        with _Kept(network) as kept, FlopCounterMode(display=False) as counter:
+            tokens: Tokens = network(batch.arrays, batch.mask)
+    except UNFIT as wrong:
+        raise InputError(
+            f"The checkpoint cannot read {encoder.kind} as its files say: {str(wrong)[:200]}",
+            hint="Its processor and config.json do not belong together: get the checkpoint again.",
+        ) from wrong
     found = tokens.values[tokens.mask]
     if found.shape[-1] != network.width or not len(found) or not bool(found.isfinite().all()):
         raise InputError(

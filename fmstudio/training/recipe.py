@@ -117,7 +117,7 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
     """The parts of a recipe, each of its type."""
     try:
         given = json.loads(text)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:
         raise InputError(
             f"{name} is not a recipe: it cannot be read as JSON ({fault}).",
             hint=ANOTHER_FILE,

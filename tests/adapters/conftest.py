@@ -170,6 +170,7 @@ def refused(tmp_path: Path) -> Callable[[Path, str], None]:
             verify(path)
         with pytest.raises(BundleError, match=match):
             unpack(path, tmp_path / "target")
+        assert caught.value.hint
         assert not (tmp_path / "target").exists()
         assert str(tmp_path) not in caught.value.message + caught.value.hint
 

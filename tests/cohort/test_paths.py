@@ -224,3 +224,33 @@ def test_files_that_no_modality_reads_are_named_by_their_ending(cohort, tmp_path
 )  # fmt: skip
 def test_only_what_nobody_writes_otherwise_looks_like_a_path(cell, is_one):
     assert looks_like_path(cell) == is_one
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<img src=x onerror=alert(1)>", "\u202egnp.film", "\U0001f601", "-rf film", "CON", "a" * 200,
+        "ﬁlm", "film\u200b", "it's \"100%\" & more", "=HYPERLINK(1)", "{{7*7}}",
+    ],
+)  # fmt: skip
+def test_a_file_of_a_strange_name_is_its_cases_film(cohort, tmp_path, name):
+    # abuse row 48
+    try:
+        files = [picture(tmp_path / f"{name} {n}.png") for n in range(ROWS)]
+    except OSError:
+        pytest.skip("this disk keeps no file of such a name")
+
+    got, role, _ = cohort(film=[file.name for file in files])
+
+    assert role == "radiology"
+    assert [found for (found,) in paths(got)] == files
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", "a\tb.png", "n" * 400 + ".png"])
+def test_a_name_that_no_cell_should_hold_leads_nowhere_and_is_no_fault(cohort, name):
+    # abuse row 48
+    cells = [f"films/{n}.png" for n in range(ROWS - 1)] + [name]
+
+    with pytest.raises(InputError) as refused:
+        cohort(film=cells)
+    assert refused.value.hint

@@ -22,6 +22,7 @@ from fmstudio.encoders.checkpoint import (
     supported,
 )
 from fmstudio.errors import InputError
+from fmstudio.model.trial import trial
 
 Change = Callable[[dict], object]
 
@@ -120,6 +121,7 @@ def test_keys_that_the_architecture_does_not_declare_are_left_out(copy):
         ({"num_attention_heads": 0}, "does not describe a"),
         ({"hidden_act": "no such"}, "does not describe a"),
         ({"layer_norm_eps": float("nan")}, "'layer_norm_eps' = nan"),
+        ({"layer_norm_eps": 10**400}, "'layer_norm_eps' = 1000"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_key_and_value(copy, changes, said):
@@ -214,6 +216,34 @@ def test_a_processor_of_own_steps_without_its_numbers_is_refused(copy):
     (folder / "preprocessor_config.json").write_text(json.dumps(numbers))
 
     assert "lacks or garbles a number: 'image_mean'" in _refused(folder).message
+
+
+@pytest.mark.parametrize("size", [{"width": 32}, {}, {"longest": 3}])
+def test_a_processor_that_transformers_cannot_make_is_refused(copy, size):
+    folder = copy("vit")
+    _rewrite(folder / "preprocessor_config.json", size=size)
+
+    assert "processor cannot be made from its files" in _refused(folder).message
+
+
+def test_a_processor_that_fails_on_a_picture_is_refused_when_it_is_tried_out(copy):
+    folder = copy("vit")
+    _rewrite(folder / "preprocessor_config.json", image_mean=[0.5] * 2, image_std=[0.5] * 2)
+    found = inspect(folder)
+
+    with pytest.raises(InputError, match="cannot read frames as its files say") as refused:
+        trial(folder, found.family, found.config)
+    assert refused.value.hint
+
+
+def test_a_config_that_asks_for_far_more_weights_than_there_are_takes_no_memory(copy):
+    folder = copy("vit")
+    _rewrite(folder / "config.json", hidden_size=1_000_000, intermediate_size=1_000_000)
+
+    said = _refused(folder).message
+
+    assert "describes a model of " in said
+    assert "and the files hold " in said
 
 
 def test_an_extractor_of_another_checkpoint_is_refused(copy):

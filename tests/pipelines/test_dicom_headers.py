@@ -75,6 +75,20 @@ def test_slices_of_a_series_stay_together(film):
     assert first.SeriesInstanceUID == second.SeriesInstanceUID
 
 
+@pytest.mark.parametrize("start", [b"\x7fELF", b"MZ\x90\x00", b"<html><script>alert(1)</script>"])
+def test_what_hides_before_a_dicom_file_is_gone_from_the_kept_copy(film, start):
+    # abuse row 50: the first 128 bytes are free, and may be a program or a page
+    before = PIPELINE.read([film])
+    content = film.path.read_bytes()
+    film.path.write_bytes(start.ljust(128, b"\x90") + content[128:])
+
+    kept = PIPELINE.stripped(film)
+
+    np.testing.assert_array_equal(PIPELINE.read([film]).values, before.values)
+    assert kept[:132] == bytes(128) + b"DICM"
+    assert start not in kept
+
+
 def test_a_picture_that_is_no_dicom_has_nothing_to_strip(tmp_path):
     from PIL import Image
 

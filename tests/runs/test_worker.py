@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fmstudio.cohort import build_cohort, make_task, read_manifest
 from fmstudio.errors import InputError
 from fmstudio.evaluation.answered import HeldOut
 from fmstudio.records import Point, Progress
@@ -82,6 +83,36 @@ def test_a_cohort_that_changed_since_it_was_added_is_refused(settings, registry,
     assert "'2024' changed since it was added" in failed.error
     assert "Add the manifest" in failed.hint
     assert str(manifest.parent) not in failed.error + failed.hint
+    assert registry.adapters() == []
+
+
+@pytest.mark.parametrize("what", ["changed", "deleted"])
+def test_a_file_changed_or_deleted_since_the_cohort_was_added_stops_the_run(
+    settings, registry, tmp_path, what
+):
+    # abuse rows 51, 52
+    for number in range(30):
+        (tmp_path / f"note{number}.txt").write_text(f"Patient {number} coughs at night.")
+    path, roles = tmp_path / "noted.csv", {"id": "case_id", "note": "notes", "ill": "label"}
+    rows = [f"c{n},note{n}.txt,{n % 2}" for n in range(30)]
+    path.write_text("\n".join(["id,note,ill", *rows]) + "\n")
+    table = read_manifest(path)
+    task = make_task(table, roles, "binary")
+    project = registry.create_project("Cough", task)
+    cohort = build_cohort(table, roles, task, "2025")
+    kept = registry.add_cohort(project.id, "2025", path, roles, cohort.fingerprint, {})
+    run = registry.create_run(project.id, kept.id, "finetune", {"rank": 8}, "embedded")
+    if what == "changed":
+        (tmp_path / "note7.txt").write_text("Patient 7 is well.")
+    else:
+        (tmp_path / "note7.txt").unlink()
+
+    assert execute(settings, run.id, work=small_work) == "failed"
+
+    failed = registry.run(run.id)
+    assert "'2025' changed since it was added" in failed.error or "note7.txt" in failed.error
+    assert failed.hint
+    assert str(tmp_path) not in failed.error + failed.hint
     assert registry.adapters() == []
 
 

@@ -204,3 +204,15 @@ def test_the_command_line_tells_remarks_and_refuses_what_does_not_fit(
     assert told.err.startswith("remark: The recipe was made on other data")
     assert refused.status == 2
     assert refused.error == "b.json: settings.rank is 900, expected between 1 and 128."
+
+
+@pytest.mark.parametrize(
+    "content", ['{"a":' * 50_000, "[" * 50_000, "null", "3", '"x"', "[]", "{}"]
+)
+def test_json_that_is_no_recipe_is_refused_by_its_file(ward, tmp_path, content):
+    path = tmp_path / "deep.json"
+    path.write_text(content, encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"deep\.json is not a recipe") as refused:
+        ward.plan_from_recipe("ill", path)
+    assert refused.value.hint

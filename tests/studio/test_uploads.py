@@ -110,6 +110,20 @@ def test_a_damaged_or_encrypted_or_missing_zip_is_refused(settings, archive, tmp
     assert leftovers(settings) == []
 
 
+def test_a_zip_with_a_password_is_refused_by_that(settings, archive):
+    # abuse row 53
+    path = archive(("manifest.csv", TABLE))
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + flags] |= 1
+    path.write_bytes(content)
+
+    with pytest.raises(UnreadableFile, match="password") as refused:
+        uploads.unpack(path, settings)
+    assert refused.value.hint
+    assert leftovers(settings) == []
+
+
 def test_links_are_not_followed_when_a_folder_is_kept(settings, tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     folder = tmp_path / "upload"
