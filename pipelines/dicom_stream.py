@@ -27,6 +27,7 @@ from fmstudio.errors import UnreadableFile
 # A deflated data set may not grow beyond this: 2 MB of zeros inflate to gigabytes.
 MAX_INFLATED_BYTES = 400_000_000
 _STEP_BYTES = 1 << 20
+_OF_PIXELS = (b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN")
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 PIXEL_TAGS = {
     0x7FE00010: "PixelData",
@@ -110,8 +111,10 @@ def pixel_element(element: bytes, encoding: tuple[bool | None, bool | None]) -> 
     keyword = PIXEL_TAGS.get(group << 16 | number)
     if keyword is None:
         return None
-    # Some files hold elements without representation among those with one.
-    if implicit or not element[4:6].isalpha():
+    # Some files hold elements without representation among those with one, or declare to have none.
+    # Read as a length the two letters would be odd, which no length is.
+    named = element[4:6] in _OF_PIXELS and element[6:8] == b"\0\0"
+    if not named and (implicit or not element[4:6].isalpha()):
         return PixelElement(keyword, "OW", 8, struct.unpack_from(f"{order}I", element, 4)[0])
     length = struct.unpack_from(f"{order}I", element, 8)[0]
     return PixelElement(keyword, element[4:6].decode(), 12, length)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fmstudio.errors import UnreadableFile
 from pipelines.decoding import check_size, decoding
@@ -23,6 +23,7 @@ _GREY_MODES = ("1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, section 3
 _ORIENTATION = 274
 _SIDEWAYS = (5, 6, 7, 8)
+HEAD = 1_000_000  # bytes in which a JPEG has its frame header
 
 
 def open_picture(path: Path, name: str) -> Stack:
@@ -61,6 +62,9 @@ def _opened(path: Path) -> Image.Image:
     with decoding(path.name), _quiet():
         try:
             return Image.open(path, formats=FORMATS)
+        except UnidentifiedImageError:
+            _refuse_deep_jpeg(path)
+            raise
         except Image.DecompressionBombError as fault:
             raise UnreadableFile(
                 f"{path.name} declares more pixels than can be read.",
@@ -104,6 +108,27 @@ def _pixels(image: Image.Image) -> np.ndarray:
     colour = np.asarray(image.convert("RGB"))
     same = (colour[..., :1] == colour).all()
     return colour[..., 0].astype(np.float32) if same else colour
+
+
+def _refuse_deep_jpeg(path: Path) -> None:
+    """Raises UnreadableFile for a JPEG of more than 8 bits, which Pillow takes for no picture."""
+    bits = _jpeg_bits(path.read_bytes()[:HEAD])
+    if bits > 8:
+        raise UnreadableFile(
+            f"{path.name} is a JPEG of {bits} bits a sample, which cannot be read here.",
+            hint="Export it as DICOM, or as PNG or TIFF of 16 bits.",
+        )
+
+
+def _jpeg_bits(head: bytes) -> int:
+    """The precision that the frame header says (ITU-T T.81, B.2.2); 0 if there is none."""
+    at = 2
+    while head.startswith(b"\xff\xd8") and at + 5 <= len(head) and head[at] == 0xFF:
+        marker, length = head[at + 1], int.from_bytes(head[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            return head[at + 4]
+        at += 2 + length
+    return 0
 
 
 def _is_transparent(image: Image.Image) -> bool:
