@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Source
 from pipelines.device_logs import PIPELINE
 
@@ -80,3 +82,33 @@ def test_a_saturated_channel_is_remarked_on_and_a_slow_one_is_not(write, end: in
     word = "highest" if end > 0 else "lowest"
     assert f"'ecg' stays at its {word} value, {end} mV, in" in said
     assert got.facts["flaws"] == ["saturated: ecg"]
+
+
+def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch) -> None:
+    # abuse row 99
+    monkeypatch.setattr("pipelines.log_tables.MAX_VALUES", 1000)
+    rows = "\n".join(f"{i},{i % 7},{i % 5}" for i in range(600))
+    with pytest.raises(UnreadableFile, match=r"log\.csv holds too many readings"):
+        read(write(f"time_s,a,b\n{rows}\n"))
+
+
+def test_a_record_of_many_samples_is_read_in_pieces(tmp_path: Path, monkeypatch) -> None:
+    # abuse row 99
+    for module in ("recordings", "wfdb_records"):
+        monkeypatch.setattr(f"pipelines.{module}.BLOCK_SAMPLES", 20_000)
+    count = 2_000_000
+    (np.arange(count) % 200).astype("<i2").tofile(tmp_path / "long.dat")
+    header = f"long 1 250 {count}\nlong.dat 16 200/mV 16 0 0 0 0 ecg\n"
+    (tmp_path / "long.hea").write_text(header)
+    path = tmp_path / "long.hea"
+    read(path)  # what is imported on the way is not the record's
+
+    tracemalloc.start()
+    try:
+        got = read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert got.facts["seconds"][-1] == pytest.approx(count / 250, rel=0.001)
+    assert got.values.mean() == pytest.approx(0.4975, abs=0.001)
+    assert peak < 4 * count  # bytes: less than the samples as float32

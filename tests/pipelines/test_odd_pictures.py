@@ -75,6 +75,16 @@ def test_a_jpeg_of_12_bits_is_refused_by_what_it_is(tmp_path):  # abuse row 72
     assert "16 bits" in refused.value.hint
 
 
+def test_of_an_animated_picture_the_first_one_is_read_and_it_is_said(tmp_path):  # abuse row 74
+    second = Image.fromarray(255 - RAMP)
+    GREY.save(tmp_path / "a.png")
+    GREY.save(tmp_path / "b.png", save_all=True, append_images=[second], duration=100)
+    got = read(tmp_path / "b.png")
+
+    np.testing.assert_array_equal(got.values, read(tmp_path / "a.png").values)
+    assert any("b.png is animated; only its first picture" in remark for remark in got.remarks)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_rotation_of_a_camera_is_undone(tmp_path, orientation):  # abuse row 73
     upright = RAMP[:40] // 2
