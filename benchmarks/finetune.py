@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks.command import process, studio
 from benchmarks.made import PROJECT, made_cohort, made_project
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.evaluation.metrics import evaluate, gain
 from fmstudio.registry import Registry
 from fmstudio.settings import load_settings
-from fmstudio.training.judge import LORA
+from fmstudio.training.candidates import LORA
 
 TITLE = "Fine-tuning"
 PLAIN, GAIN = "Trainer + peft", "studio − Trainer + peft"

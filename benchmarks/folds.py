@@ -28,7 +28,7 @@ from benchmarks.cohorts import DATA, HEADLINES, QUESTIONS, Question, real_projec
 from benchmarks.command import studio
 from benchmarks.draws import Draw, Few, open_question
 from fmstudio.cohort.splits import split_patients
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.evaluation.metrics import figures_of, headline, mean_over, on_rows
 from fmstudio.evaluation.resampling import Figure, intervals
 from fmstudio.registry import Registry

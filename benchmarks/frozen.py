@@ -31,12 +31,13 @@ from fmstudio.preparation.inputs import Preparation, PreparedCases
 from fmstudio.preparation.outputs import features_of
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
+from fmstudio.training.candidates import groups_of
 from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import groups_of
 from fmstudio.training.loop import Loop, Part
-from fmstudio.training.probe import fit_probe, prior_shift
+from fmstudio.training.losses import prior_shift
+from fmstudio.training.probe import fit_probe
 from fmstudio.training.probing import grow, install
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import ModalityInput, PatientCase
 
 VALIDATION = 4  # every fourth labelled case tells LoRA when to stop
@@ -144,7 +145,7 @@ def probe(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     train = frozen.values[rows], frozen.present[rows], few.targets[rows]
     patients = [few.patients[row] for row in rows]
     head = fit_probe(
-        few.cohort.task, train, patients, Weighing(balance=True), groups_of(frozen.model)
+        few.cohort.task, train, patients, SampleWeights(balance=True), groups_of(frozen.model)
     )
     return head.logits(frozen.values[draw.test], frozen.present[draw.test])
 
@@ -160,10 +161,10 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     held = {few.patients[row] for row in rows[VALIDATION - 1 :: VALIDATION]}
     validation = np.array([row for row in rows if few.patients[row] in held])
     train = np.array([row for row in rows if few.patients[row] not in held])
-    targets, weighing = few.targets[train], Weighing(config.balance)
+    targets, sample_weights = few.targets[train], SampleWeights(config.balance)
     head = fit_probe(
         task, (frozen.values[train], frozen.present[train], targets),
-        [few.patients[row] for row in train], weighing, groups_of(frozen.model),
+        [few.patients[row] for row in train], sample_weights, groups_of(frozen.model),
     )  # fmt: skip
     model = copy.deepcopy(frozen.model)
     grow(model, head)
@@ -173,7 +174,7 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     parts = [Part([ids[row] for row in part], few.targets[part]) for part in (train, validation)]
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(
-            attach(model, config), task, config, frozen.prepared, *parts, weighing, shift,
+            attach(model, config), task, config, frozen.prepared, *parts, sample_weights, shift,
             head.unlearned, Path(folder), Silent(),
         )  # fmt: skip
         loop.run()

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from fmstudio.evaluation.answered import Answered, Question
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.coverage import coverage
+from fmstudio.evaluation.conformal_coverage import coverage
 from fmstudio.evaluation.fusion import Judged, Shown, fusion_json
+from fmstudio.evaluation.labelled_predictions import LabelledPredictions, Question
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
 from fmstudio.training.probe import fit_probe
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 TITLE = "Judgements: as often right as they say"
@@ -66,7 +66,7 @@ def _fusion(features: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
     def outputs(chosen: list[int]) -> np.ndarray:
         own, there = features[:, chosen], np.ones((len(truth), len(chosen)))
         train = own[:TRAIN], there[:TRAIN], truth[:TRAIN]
-        head = fit_probe(BINARY, train, [str(i) for i in range(TRAIN)], Weighing())
+        head = fit_probe(BINARY, train, [str(i) for i in range(TRAIN)], SampleWeights())
         return expit(head.logits(own[TRAIN:], there[TRAIN:])[:, 0])
 
     judged = Judged(BINARY, truth[TRAIN:], np.arange(TEST), outputs(list(range(len(MODALITIES)))))
@@ -83,11 +83,19 @@ def drawn(random: np.random.Generator, n: int, steep: float = 2.0) -> Question:
     return Question("yes", random.random(n) < expit(score), expit(score), own, own)
 
 
-def answered(question: Question, groups: Mapping[str, tuple[str, ...]] | None = None) -> Answered:
+def answered(
+    question: Question, groups: Mapping[str, tuple[str, ...]] | None = None
+) -> LabelledPredictions:
     """The same as answered cases."""
     n = len(question)
-    return Answered(tuple(map(str, range(n))), question.patients, question.truth.astype(float),
-                    question.chance, np.ones((n, 1), bool), groups or {})  # fmt: skip
+    return LabelledPredictions(
+        tuple(map(str, range(n))),
+        question.patients,
+        question.truth.astype(float),
+        question.chance,
+        np.ones((n, 1), bool),
+        groups or {},
+    )
 
 
 def conformal_coverage() -> list[dict[str, float]]:
@@ -143,8 +151,12 @@ def groups() -> dict[str, Any]:
         any(gap["group"] == {"site": "C"} for gap in _groups(seed, 0.8)["gaps"])
         for seed in range(PLANTED_SEEDS)
     )
-    return {"seeds": GROUP_SEEDS, "flagged": flagged, "planted_seeds": PLANTED_SEEDS,
-            "found": found}  # fmt: skip
+    return {
+        "seeds": GROUP_SEEDS,
+        "flagged": flagged,
+        "planted_seeds": PLANTED_SEEDS,
+        "found": found,
+    }
 
 
 def _groups(seed: int, blind: float) -> dict[str, Any]:
@@ -165,16 +177,26 @@ def section(found: Mapping[str, Any]) -> str:
     lines = ["| the signal is | helps | no evidence | hurts | mean gain |", "|---|---|---|---|---|"]
     for name, one in found["fusion"].items():
         counts = one["verdicts"]
-        lines.append(f"| {name} | {counts['helps']} | {counts['no evidence']} | {counts['hurts']} "
-                     f"| {one['mean_gain']:+.3f} |")  # fmt: skip
-    lines += ["", "Conformal sets: " + "; ".join(
-        f"{one['asked']:.0%} asked, {one['reached']:.1%} reached" for one in found["coverage"]
-    ) + f" (mean of {found['coverage'][0]['seeds']} cohorts).", "",
+        lines.append(
+            f"| {name} | {counts['helps']} | {counts['no evidence']} | {counts['hurts']} "
+            f"| {one['mean_gain']:+.3f} |"
+        )
+    lines += [
+        "",
+        "Conformal sets: "
+        + "; ".join(
+            f"{one['asked']:.0%} asked, {one['reached']:.1%} reached" for one in found["coverage"]
+        )
+        + f" (mean of {found['coverage'][0]['seeds']} cohorts).",
+        "",
         "| patients | rule-in promised | broken | rule-out promised | broken |",
-        "|---|---|---|---|---|"]  # fmt: skip
+        "|---|---|---|---|---|",
+    ]
     for one in found["triage"]:
-        own = [f"{one[s]['given']} | {one[s]['broken'] / one['seeds']:.1%}"
-               for s in ("rule_in", "rule_out")]  # fmt: skip
+        own = [
+            f"{one[s]['given']} | {one[s]['broken'] / one['seeds']:.1%}"
+            for s in ("rule_in", "rule_out")
+        ]
         lines.append(f"| {one['n']} | {' | '.join(own)} |")
     told = found["triage"][0]
     groups_ = found["groups"]

@@ -16,7 +16,7 @@ from benchmarks import handcrafted
 from benchmarks.draws import Draw, Few
 from fmstudio.contracts import pipeline
 from fmstudio.evaluation.boosting import table_baseline
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import ModalityInput
 
 BOOSTING, LOGISTIC, FOREST = (
@@ -140,5 +140,5 @@ def on_table(few: Few, inputs: Inputs, draw: Draw, rows: np.ndarray) -> np.ndarr
     own = inputs[tables[0]]
     train, test = ([own.get(few.cases[row].case_id) for row in part] for part in (rows, draw.test))
     task, targets = few.cohort.task, few.targets[rows]
-    weights = Weighing(balance=True).weights(task, targets)
+    weights = SampleWeights(balance=True).weights(task, targets)
     return table_baseline(task, train, targets, test, weights, seed=draw.seed)

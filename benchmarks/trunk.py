@@ -34,8 +34,8 @@ from fmstudio.model.shared import SharedModel, Started
 from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop
-from fmstudio.training.material import prepare
-from fmstudio.training.weighing import weighing_of
+from fmstudio.training.sample_weights import sample_weights_of
+from fmstudio.training.training_data import prepare
 
 TRIES = 5
 LARGE = 1536  # side of a large product
@@ -57,10 +57,18 @@ def loop_of(home: str, project: str, preset: str, folder: Path) -> Loop:
     config = RunConfig.from_preset(preset, modalities=cohort.modalities)
     model, _, material = prepare(config, cohort, settings, Silent())
     return Loop(
-        attach(model, config), cohort.task, config, material.prepared, material.part("train"),
-        material.part("validation"), weighing_of(config, material.cases["train"]), np.zeros(1),
-        np.zeros(1), folder, Silent(),
-    )  # fmt: skip
+        attach(model, config),
+        cohort.task,
+        config,
+        material.prepared,
+        material.part("train"),
+        material.part("validation"),
+        sample_weights_of(config, material.cases["train"]),
+        np.zeros(1),
+        np.zeros(1),
+        folder,
+        Silent(),
+    )
 
 
 def best(work: Callable[[], Any], tries: int = TRIES) -> float:
@@ -134,12 +142,14 @@ def main(home: str, project: str, preset: str) -> dict[str, Any]:
     width = model.config.width
     tokens = round(np.mean([sum(one.lengths) for one in batches]))
     return {
-        "preset": preset, "threads": torch.get_num_threads(), "tokens": tokens,
+        "preset": preset,
+        "threads": torch.get_num_threads(),
+        "tokens": tokens,
         "trunk": done / sum(seconds) / 1e9,
         "large": peak(LARGE, LARGE, LARGE),
         "own": peak(tokens, width, 4 * width),
         "shares": shares(seen.key_averages()),
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

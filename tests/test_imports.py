@@ -63,7 +63,7 @@ NOT_A_MODALITY = {
     ("fmstudio/ui/previews.py", "video"),
     ("fmstudio/adapters/schema.py", "notes"),
     ("fmstudio/evaluation/conformal.py", "notes"),
-    ("fmstudio/evaluation/coverage.py", "notes"),
+    ("fmstudio/evaluation/conformal_coverage.py", "notes"),
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
 from fmstudio.cli import answering, keys, text
-from fmstudio.cli.judgement import comparison_text, judgement_text
+from fmstudio.cli.evaluation import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound

@@ -228,7 +228,10 @@ def result_text(result: Mapping[str, Any]) -> str:
     lines += ["", table((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
     lines += overlap_lines(result)
     if result.get("ladder"):
-        lines += ["", table(("model", "score", "seconds"), [_rung(r) for r in result["ladder"]])]
+        lines += [
+            "",
+            table(("model", "score", "seconds"), [_candidate(r) for r in result["ladder"]]),
+        ]
         lines += [f"Chosen: {result.get('chosen', '-')}"]
     lines += _tried(result)
     if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
@@ -316,7 +319,7 @@ def _score(entry: Mapping[str, Any]) -> str:
     return next((interval(v) for v in entry.values() if isinstance(v, Mapping)), "-")
 
 
-def _rung(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+def _candidate(entry: Mapping[str, Any]) -> tuple[str, str, str]:
     return entry["name"], _score(entry), f"{entry.get('seconds', 0.0):.1f}"
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fmstudio.errors import InputError
-from fmstudio.evaluation.answered import Answered, HeldOut
 from fmstudio.evaluation.fusion import ADAPTER
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions
 from fmstudio.evaluation.metrics import evaluate, figures_of, headline
 from fmstudio.evaluation.resampling import intervals
 
@@ -62,13 +62,15 @@ def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
     return {"n": len(common), "metric": headline(task), "adapters": entries}
 
 
-def _rows(answered: Answered, case_ids: np.ndarray) -> Answered:
+def _rows(answered: LabelledPredictions, case_ids: np.ndarray) -> LabelledPredictions:
     """The cases of these ids, in their order."""
     place = {case_id: row for row, case_id in enumerate(answered.case_ids)}
     return answered.take(np.array([place[case_id] for case_id in case_ids], int))
 
 
-def _against(held: HeldOut, first: Answered, other: Answered) -> dict[str, Any]:
+def _against(
+    held: HeldOut, first: LabelledPredictions, other: LabelledPredictions
+) -> dict[str, Any]:
     """Differences of `other` minus `first`, and what the headline figure says."""
     own = figures_of(held.task, other.targets, other.outputs)
     before = figures_of(held.task, first.targets, first.outputs)

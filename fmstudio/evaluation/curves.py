@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.metrics import auroc, average_precision
 from fmstudio.evaluation.resampling import drawn, intervals
 

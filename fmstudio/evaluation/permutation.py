@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.labelled_predictions import Question
 
 DEALS = 999
 BLOCK = 20_000_000  # memberships in memory at a time

@@ -19,7 +19,7 @@ from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import GroupKFold
 
-from fmstudio.evaluation.answered import EDGE, Question, score_of
+from fmstudio.evaluation.labelled_predictions import EDGE, Question, score_of
 from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import binomtest
 
-from fmstudio.evaluation.answered import Question, score_of
+from fmstudio.evaluation.labelled_predictions import Question, score_of
 from fmstudio.evaluation.metrics import calibration_error, chance_error
 from fmstudio.evaluation.resampling import intervals, ratio
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Answered, Question
+from fmstudio.evaluation.labelled_predictions import LabelledPredictions, Question
 from fmstudio.evaluation.metrics import auroc
 from fmstudio.evaluation.permutation import adjusted
 from fmstudio.evaluation.resampling import Figure, at_edges, drawn, interval, ratio
@@ -31,7 +31,9 @@ RATES = {"sensitivity": True, "false_positive_rate": False}  # and whom they are
 BETWEEN_ALL = frozenset(("calibration",))
 
 
-def subgroups(question: Question, answered: Answered, threshold: float = 0.5) -> dict[str, Any]:
+def subgroups(
+    question: Question, answered: LabelledPredictions, threshold: float = 0.5
+) -> dict[str, Any]:
     """{n, positives, threshold, groups, small, tests, gaps}; `gaps` are those called real.
 
     A group has {group, n, positives, figures}; a figure has {value, low, high}, its `gap` to all
@@ -57,7 +59,9 @@ def subgroups(question: Question, answered: Answered, threshold: float = 0.5) ->
     }  # fmt: skip
 
 
-def _groups(question: Question, answered: Answered) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+def _groups(
+    question: Question, answered: LabelledPredictions
+) -> Iterator[tuple[dict[str, str], np.ndarray]]:
     """Each group's {column: value} and which cases of the question are in it (n)."""
     columns = {
         column: np.array([values[row] for row in question.rows], dtype=str)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import beta
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.labelled_predictions import Question
 
 CONFIDENCE = 0.95
 CANDIDATES = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fmstudio.contracts import in_words
 from fmstudio.errors import InputError
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fmstudio.adapters.readout import Readout
-from fmstudio.evaluation.answered import Answered, HeldOut
 from fmstudio.evaluation.fusion import (
     Judged,
     Shown,
@@ -17,6 +16,7 @@ from fmstudio.evaluation.fusion import (
     missing_json,
     subsets_json,
 )
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.inputs import PreparedCases
 from fmstudio.preparation.outputs import logits_of, logits_of_subsets
@@ -34,10 +34,12 @@ class Asked:
     readout: Readout
     prepared: PreparedCases
 
-    def answered(self, cases: Sequence[PatientCase]) -> Answered:
+    def answered(self, cases: Sequence[PatientCase]) -> LabelledPredictions:
         """The cases with their calibrated outputs."""
         logits = logits_of(self.model, self.prepared, [case.case_id for case in cases])
-        return Answered.of(cases, self.readout.outputs(self.task, logits), self._has(cases))
+        return LabelledPredictions.of(
+            cases, self.readout.outputs(self.task, logits), self._has(cases)
+        )
 
     def shown(self, cases: Sequence[PatientCase], whole: np.ndarray) -> list[Shown]:
         """Outputs with all but a subset of the modalities hidden, for each that enough cases have.

@@ -38,10 +38,10 @@ from fmstudio.pretraining.verdict import before_and_after
 from fmstudio.records import Point, Progress, RunRecord
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
-from fmstudio.training.material import device
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.training.stages import COMPARING, READING
+from fmstudio.training.training_data import device
 from fmstudio.types import Cohort, ModalityInput, PatientCase, target_array, to_json
 
 MOST_ITEMS = 2048

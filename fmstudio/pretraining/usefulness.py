@@ -16,8 +16,9 @@ from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.sources import StoredSource
-from fmstudio.training.probe import fit_probe, prior_shift
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.losses import prior_shift
+from fmstudio.training.probe import fit_probe
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 FOLDS = 3
@@ -54,7 +55,7 @@ class Usefulness:
         for inner, outer in folds.split(values, groups=groups):
             own = [groups[row] for row in inner]
             train = values[inner], present[inner], targets[inner]
-            head = fit_probe(self.task, train, own, Weighing(balance=True))
+            head = fit_probe(self.task, train, own, SampleWeights(balance=True))
             shift = prior_shift(self.task, targets[inner])
             logits[outer] = head.logits(values[outer], present[outer]) + shift
         figure = score(self.task, targets, probabilities(self.task, logits))

@@ -14,10 +14,11 @@ from fmstudio.evaluation.metrics import evaluate, gain, headline
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.outputs import features_of
-from fmstudio.training.judge import groups_of, rung
-from fmstudio.training.material import SPLITS, Material, material_of
-from fmstudio.training.probe import fit_probe, prior_shift
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.candidates import candidate, groups_of
+from fmstudio.training.losses import prior_shift
+from fmstudio.training.probe import fit_probe
+from fmstudio.training.sample_weights import SampleWeights
+from fmstudio.training.training_data import SPLITS, TrainingData, training_data_of
 from fmstudio.types import Cohort, Interval
 
 
@@ -36,16 +37,16 @@ def before_and_after(
     outputs = {}
     for name, model in (("before", parent), ("after", child)):
         prepared = preparation.run(model, processors, cohort.cases, frozen=True)
-        material = material_of(cohort, prepared)
-        outputs[name] = _outputs(model, material)
-    task, patients, true = cohort.task, material.patients("test"), material.true("test")
+        data = training_data_of(cohort, prepared)
+        outputs[name] = _outputs(model, data)
+    task, patients, true = cohort.task, data.patients("test"), data.true("test")
     figures = {
         name: evaluate(task, true, given, patients)[headline(task)]
         for name, given in outputs.items()
     }
     won = gain(task, true, outputs["after"], outputs["before"], patients)
     return {
-        "metric": headline(task), "n": {s: len(material.cases[s]) for s in SPLITS},
+        "metric": headline(task), "n": {s: len(data.cases[s]) for s in SPLITS},
         **{name: figure.as_dict() for name, figure in figures.items()},
         "gain": won.as_dict(), "verdict": verdict(won),
     }  # fmt: skip
@@ -56,13 +57,13 @@ def verdict(won: Interval) -> str:
     return "better" if won.low > 0 else "worse" if won.high < 0 else "no evidence"
 
 
-def _outputs(model: SharedModel, material: Material) -> Any:
+def _outputs(model: SharedModel, data: TrainingData) -> Any:
     """A probe's answers for the held-out patients."""
-    task = material.cohort.task
-    sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
-    train = (*sets["train"], material.targets["train"])
-    patients, even = material.patients("train"), Weighing(balance=True)
+    task = data.cohort.task
+    sets = {s: features_of(model, data.prepared, data.ids(s)) for s in SPLITS}
+    train = (*sets["train"], data.targets["train"])
+    patients, even = data.patients("train"), SampleWeights(balance=True)
     head = fit_probe(task, train, patients, even, groups_of(model))
-    shift = prior_shift(task, material.targets["train"])
+    shift = prior_shift(task, data.targets["train"])
     logits = {split: head.logits(*sets[split]) + shift for split in SPLITS}
-    return rung("probe", task, material, logits, 0.0).outputs["test"]
+    return candidate("probe", task, data, logits, 0.0).outputs["test"]

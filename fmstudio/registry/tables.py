@@ -49,7 +49,7 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Table(DeclarativeBase):
-    """Ground of all tables: which Python type goes into which column."""
+    """StageContext of all tables: which Python type goes into which column."""
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         datetime: UtcTime,

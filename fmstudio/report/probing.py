@@ -26,9 +26,9 @@ from fmstudio.report.evidence import Doubt
 from fmstudio.report.separation import FEWEST, auroc, half_width
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
-from fmstudio.training.judge import groups_of
+from fmstudio.training.candidates import groups_of
 from fmstudio.training.probe import fit_probe
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import Cohort, ModalityInput, PatientCase, TaskSpec, target_array
 
 FOLDS = 5
@@ -92,7 +92,7 @@ def _crossed(
         targets = (targets - targets.mean()) / max(float(targets.std()), 1e-9)
     patients = [case.patient_id for case in cases]
     said = np.zeros((1 if tables is None else 2, len(cases), task.outputs))
-    folds, even = GroupKFold(FOLDS, shuffle=True, random_state=0), Weighing(balance=True)
+    folds, even = GroupKFold(FOLDS, shuffle=True, random_state=0), SampleWeights(balance=True)
     for inner, outer in folds.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
         head = fit_probe(task, train, [patients[row] for row in inner], even, groups)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from fmstudio.errors import InputError, StudioError, of_disk
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.files import place_folder
 from fmstudio.records import OUR_FAULT, Progress, ProjectRecord, RunRecord
 from fmstudio.registry import Registry

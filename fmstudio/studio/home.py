@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from fmstudio.errors import ReadOnlyRegistry, ResourceError
 from fmstudio.private import tighten
 from fmstudio.settings import Settings, load_settings
-from fmstudio.studio.doubting import Doubting
+from fmstudio.studio.label_check import LabelChecks
 from fmstudio.studio.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Home:
         self.settings = settings
         self.registry = registry
         self._loaded = Loaded(settings)
-        self._doubting = Doubting()
+        self._doubting = LabelChecks()
         self._cut_out: dict[tuple[int, str], list[Cut]] = {}  # by cohort and finding
         self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
 

@@ -16,7 +16,7 @@ from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
-    from fmstudio.evaluation.answered import HeldOut, Question
+    from fmstudio.evaluation.labelled_predictions import HeldOut, Question
     from fmstudio.registry import Registry
     from fmstudio.settings import Settings
     from fmstudio.studio.overlap import Overlap
@@ -36,7 +36,7 @@ class Judgements(Answers):
         Raises NotFound for an imported adapter whose cohort is not here, InputError if the cohort's
         files have changed.
         """
-        from fmstudio.evaluation.answered import HeldOut
+        from fmstudio.evaluation.labelled_predictions import HeldOut
 
         adapter = self.adapter(ref)
         kept = self.registry.held_out(adapter.id)
@@ -71,7 +71,7 @@ class Judgements(Answers):
     def _judge(
         self, adapter: AdapterRecord, held: HeldOut, conformal: Mapping[str, Any]
     ) -> dict[str, Any]:
-        from fmstudio.evaluation.judgement import judgement
+        from fmstudio.evaluation.evaluation import judgement
 
         found = judgement(held, conformal, adapter.card.get("learning_curve"))
         return {"adapter": adapter.id, **found}
@@ -80,7 +80,7 @@ class Judgements(Answers):
         """Answers to the labelled cases of a manifest that training has not seen, beside the
         adapter's validation patients, and what it has seen."""
         load_libraries()
-        from fmstudio.evaluation.answered import HeldOut
+        from fmstudio.evaluation.labelled_predictions import HeldOut
         from fmstudio.prediction.judge import judge
         from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
@@ -119,7 +119,7 @@ class Judgements(Answers):
 
     def question(self, ref: str, label: str | None = None) -> tuple[Question, Question | None]:
         """One yes-or-no question about held-out and validation patients. Raises InputError."""
-        from fmstudio.evaluation.answered import questions
+        from fmstudio.evaluation.labelled_predictions import questions
 
         held = self.held_out(ref)
         found = {question.label: question for question in questions(held.task, held.test)}
@@ -137,7 +137,7 @@ class Judgements(Answers):
         self, ref: str, threshold: float, prevalence: float | None = None, label: str | None = None
     ) -> dict[str, Any]:
         """What a threshold does to held-out patients, at their or another prevalence."""
-        from fmstudio.evaluation.operating import at_threshold
+        from fmstudio.evaluation.operating_points import at_threshold
 
         return at_threshold(self.question(ref, label)[0], threshold, prevalence)
 
@@ -150,7 +150,7 @@ class Judgements(Answers):
         `target` is sensitivity, specificity, ppv or npv. Without validation patients the held-out
         ones are used.
         """
-        from fmstudio.evaluation.operating import threshold_for
+        from fmstudio.evaluation.operating_points import threshold_for
 
         judged, before = self.question(ref, label)
         chosen_on = before if before is not None and before.both else judged
@@ -160,7 +160,7 @@ class Judgements(Answers):
         self, ref: str, prevalence: float | None = None, label: str | None = None
     ) -> dict[str, Any]:
         """Net benefit on held-out patients at their or another prevalence."""
-        from fmstudio.evaluation.benefit import decision_curve
+        from fmstudio.evaluation.decision_curve import decision_curve
 
         return decision_curve(self.question(ref, label)[0], prevalence)
 

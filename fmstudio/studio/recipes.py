@@ -14,7 +14,7 @@ from fmstudio.studio import uploads
 from fmstudio.studio.manifests import group_columns
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.training.recipe import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
-from fmstudio.training.weighing import check_group_column
+from fmstudio.training.sample_weights import check_group_column
 
 if TYPE_CHECKING:
     from fmstudio.model.checkpoints import CheckpointInfo

@@ -219,7 +219,7 @@ def _held_out(
     home: Home, adapters: Sequence[AdapterRecord], ids: Collection[str]
 ) -> dict[str, dict[str, Any] | None]:
     """The adapters' answers to held-out cases without the patient's, where there are any."""
-    from fmstudio.evaluation.answered import HeldOut
+    from fmstudio.evaluation.labelled_predictions import HeldOut
 
     found: dict[str, dict[str, Any] | None] = {}
     for adapter in adapters:

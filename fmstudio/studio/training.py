@@ -12,7 +12,7 @@ from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.training.weighing import check_group_column
+from fmstudio.training.sample_weights import check_group_column
 
 if TYPE_CHECKING:
     from fmstudio.model.bases import BaseInfo

@@ -25,9 +25,9 @@ from fmstudio.evaluation.metrics import figures_of, headline
 from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.present.values import interval
 from fmstudio.results.metrics import beats_guessing, name_of
-from fmstudio.training.judge import BOOSTING, LORA, PROBE, Rung
-from fmstudio.training.material import Material
-from fmstudio.training.probe import losses
+from fmstudio.training.candidates import BOOSTING, LORA, PROBE, Candidate
+from fmstudio.training.losses import losses
+from fmstudio.training.training_data import TrainingData
 from fmstudio.types import TaskSpec
 
 WORDS = {BOOSTING: "Gradient boosting on the table", PROBE: "The probe", LORA: "LoRA"}
@@ -58,9 +58,9 @@ class Behind:
 
 
 def choose(
-    task: TaskSpec, material: Material, rungs: Sequence[Rung], keep: str = SIMPLEST
-) -> tuple[Rung, str]:
-    """The model to keep and a sentence that says why. `rungs` go from simple to complex.
+    task: TaskSpec, data: TrainingData, candidates: Sequence[Candidate], keep: str = SIMPLEST
+) -> tuple[Candidate, str]:
+    """The model to keep and a sentence that says why. `candidates` go from simple to complex.
 
     `keep` names the kind of model that is to be kept whatever the figures: the first word of its
     name, see `kind_of`. With few validation patients hardly anything is beyond a standard error,
@@ -68,42 +68,42 @@ def choose(
     training and validation patients together. Raises InputError where the ladder has none of the
     kind that is asked for.
     """
-    everything = rungs
-    left_out = _boosting_left_out(task, material, rungs) if keep == SIMPLEST else ""
+    everything = candidates
+    left_out = _boosting_left_out(task, data, candidates) if keep == SIMPLEST else ""
     if left_out:
-        rungs = [rung for rung in rungs if rung.name != BOOSTING]
-    figures = [rung.validation(task, material) for rung in rungs]
-    best = rungs[int(np.nanargmax(figures))] if not np.isnan(figures).all() else rungs[0]
-    answered = _validation(material)
-    behind = {r.name: _behind(task, answered, r.logits, best.logits) for r in rungs}
-    chosen = next(r for r in rungs if r is best or behind[r.name].as_good)
+        candidates = [candidate for candidate in candidates if candidate.name != BOOSTING]
+    figures = [candidate.validation(task, data) for candidate in candidates]
+    best = candidates[int(np.nanargmax(figures))] if not np.isnan(figures).all() else candidates[0]
+    answered = _validation(data)
+    behind = {r.name: _behind(task, answered, r.logits, best.logits) for r in candidates}
+    chosen = next(r for r in candidates if r is best or behind[r.name].as_good)
     if keep == SIMPLEST:
-        return chosen, _reason(task, material, chosen, best, rungs, behind) + left_out
-    asked = [rung for rung in everything if kind_of(rung) == keep]
+        return chosen, _reason(task, data, chosen, best, candidates, behind) + left_out
+    asked = [candidate for candidate in everything if kind_of(candidate) == keep]
     if not asked:
         raise InputError(
             f"'{keep}' is to be kept, and this cohort's ladder has "
             f"{', '.join(dict.fromkeys(map(kind_of, everything)))}.",
             hint="Boosting needs a table among the modalities.",
         )
-    picked = max(asked, key=lambda rung: rung.validation(task, material))
+    picked = max(asked, key=lambda candidate: candidate.validation(task, data))
     if picked is chosen:
-        return picked, _reason(task, material, chosen, best, rungs, behind)
+        return picked, _reason(task, data, chosen, best, candidates, behind)
     return picked, (
         f"{words(picked)} was kept because the run was asked to. By the validation patients "
         f"{_small(words(chosen))} would have been "
-        f"({_compared(task, material, chosen, picked)})."
+        f"({_compared(task, data, chosen, picked)})."
     )
 
 
-def kind_of(rung: Rung) -> str:
+def kind_of(candidate: Candidate) -> str:
     """boosting, probe or lora."""
-    return {BOOSTING: "boosting"}.get(rung.name, rung.name.partition(":")[0])
+    return {BOOSTING: "boosting"}.get(candidate.name, candidate.name.partition(":")[0])
 
 
-def words(rung: Rung) -> str:
+def words(candidate: Candidate) -> str:
     """A model's name at the beginning of a sentence."""
-    return words_of(rung.name)
+    return words_of(candidate.name)
 
 
 def words_of(name: str) -> str:
@@ -120,16 +120,16 @@ class _Cases:
     targets: np.ndarray
 
 
-def _validation(material: Material) -> _Cases:
-    return _Cases(material.patients("validation"), material.targets["validation"])
+def _validation(data: TrainingData) -> _Cases:
+    return _Cases(data.patients("validation"), data.targets["validation"])
 
 
-def _boosting_left_out(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> str:
+def _boosting_left_out(task: TaskSpec, data: TrainingData, candidates: Sequence[Candidate]) -> str:
     """A sentence on why boosting is not weighed; empty where it is."""
-    named = {rung.name: rung for rung in rungs}
+    named = {candidate.name: candidate for candidate in candidates}
     if BOOSTING not in named:
         return ""
-    count = len(set(material.patients("validation")))
+    count = len(set(data.patients("validation")))
     if count < FEWEST:
         return (
             f" Boosting, which reads the table alone, was not weighed: {count} validation patients "
@@ -137,7 +137,7 @@ def _boosting_left_out(task: TaskSpec, material: Material, rungs: Sequence[Rung]
         )
     if PROBE not in named:
         return ""
-    cases, (boosted, probed) = _all_cases(material, [named[BOOSTING], named[PROBE]])
+    cases, (boosted, probed) = _all_cases(data, [named[BOOSTING], named[PROBE]])
     behind = _behind(task, cases, boosted, probed)
     if behind.figure <= 0 or behind.as_good:
         return ""
@@ -148,17 +148,19 @@ def _boosting_left_out(task: TaskSpec, material: Material, rungs: Sequence[Rung]
     )
 
 
-def _all_cases(material: Material, rungs: Sequence[Rung]) -> tuple[_Cases, list[np.ndarray]]:
+def _all_cases(
+    data: TrainingData, candidates: Sequence[Candidate]
+) -> tuple[_Cases, list[np.ndarray]]:
     """Training cases that all models answered unseen and validation cases; each model's logits."""
-    judged = [rung.judged for rung in rungs if rung.judged is not None]
-    if len(judged) < len(rungs):
-        return _validation(material), [rung.logits for rung in rungs]
+    judged = [candidate.judged for candidate in candidates if candidate.judged is not None]
+    if len(judged) < len(candidates):
+        return _validation(data), [candidate.logits for candidate in candidates]
     rows = np.flatnonzero(~np.isnan(np.concatenate(judged, axis=1)).any(axis=1))
-    train, answered = material.patients("train"), _validation(material)
-    targets = np.concatenate([material.targets["train"][rows], answered.targets])
+    train, answered = data.patients("train"), _validation(data)
+    targets = np.concatenate([data.targets["train"][rows], answered.targets])
     cases = _Cases([*(train[row] for row in rows), *answered.patients], targets)
-    pairs = zip(judged, rungs, strict=True)
-    return cases, [np.concatenate([own[rows], rung.logits]) for own, rung in pairs]
+    pairs = zip(judged, candidates, strict=True)
+    return cases, [np.concatenate([own[rows], candidate.logits]) for own, candidate in pairs]
 
 
 def _behind(task: TaskSpec, cases: _Cases, own: np.ndarray, best: np.ndarray) -> Behind:
@@ -199,24 +201,28 @@ def _weighted(each: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _reason(
-    task: TaskSpec, material: Material, chosen: Rung, best: Rung, rungs: Sequence[Rung],
+    task: TaskSpec,
+    data: TrainingData,
+    chosen: Candidate,
+    best: Candidate,
+    candidates: Sequence[Candidate],
     behind: dict[str, Behind],
-) -> str:  # fmt: skip
+) -> str:
     """One sentence on why this model was kept."""
     if chosen is not best:
         return (
             f"{words(chosen)} was kept: {_small(words(best))} does better on validation patients "
             f"by {max(behind[chosen.name].figure, 0):.3f}, and up to "
             f"{behind[chosen.name].allowed:.3f} may be chance or too little to matter "
-            f"({_compared(task, material, best, chosen)}): what is simpler is kept."
+            f"({_compared(task, data, best, chosen)}): what is simpler is kept."
         )
-    simpler = list(rungs[: list(rungs).index(chosen)])
+    simpler = list(candidates[: list(candidates).index(chosen)])
     if not simpler:
         return f"{words(chosen)} was kept: nothing more complex does better on validation patients."
-    rival = max(simpler, key=lambda rung: rung.validation(task, material))
+    rival = max(simpler, key=lambda candidate: candidate.validation(task, data))
     return (
         f"{words(chosen)} was kept: on validation patients it does better than every simpler model "
-        f"by more than one standard error ({_compared(task, material, chosen, rival)})."
+        f"by more than one standard error ({_compared(task, data, chosen, rival)})."
     )
 
 
@@ -242,9 +248,9 @@ def _reached(figure: Mapping[str, Any]) -> str:
     return "that cannot be computed" if figure["value"] is None else interval(figure)
 
 
-def _compared(task: TaskSpec, material: Material, first: Rung, second: Rung) -> str:
+def _compared(task: TaskSpec, data: TrainingData, first: Candidate, second: Candidate) -> str:
     """'AUROC 0.731 against 0.702 of the probe'."""
-    figures = [rung.validation(task, material) for rung in (first, second)]
+    figures = [candidate.validation(task, data) for candidate in (first, second)]
     return (
         f"{name_of(headline(task))} {figures[0]:.3f} against {figures[1]:.3f} of "
         f"{_small(words(second))}"

@@ -254,7 +254,7 @@ class RunConfig:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """How deep LoRA goes on each rung that trains, least first; none if none is asked for."""
+        """How deep LoRA goes in each model that trains, least first; none if none is asked for."""
         if self.keep in ("boosting", "probe"):
             return ()
         return SCOPES[: SCOPES.index(self.scope) + 1] if self.ladder else (self.scope,)
@@ -288,7 +288,7 @@ class RunConfig:
         return replace(self, encoders=encoders)
 
     def at_scope(self, scope: str) -> RunConfig:
-        """The same config for a rung that goes so deep."""
+        """The same config for a candidate model that goes so deep."""
         return replace(self, scope=scope)
 
     def with_modalities(self, modalities: tuple[str, ...]) -> RunConfig:

@@ -143,7 +143,7 @@ def _work(
 
 
 def _training_giga(config: RunConfig, scope: str, work: _Work) -> float:
-    """Billions of operations of one rung, validation included."""
+    """Billions of operations of one candidate model, validation included."""
     shown = 1 - config.modality_dropout * (work.modalities > 1)
     validation = max(work.cases - work.train - work.test, 0)
     below = DEPTH // 2 if scope == "upper trunk" else 0
@@ -164,7 +164,7 @@ def _trainings(config: RunConfig) -> float:
 
 
 def _epochs(config: RunConfig) -> float:
-    """How many epochs a rung goes on before it stops early, in the mean."""
+    """How many epochs a candidate model goes on before it stops early, in the mean."""
     return min(config.epochs, config.patience + GAINING * config.epochs**0.5)
 
 

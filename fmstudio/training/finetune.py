@@ -17,29 +17,29 @@ import torch
 
 from fmstudio.adapters.lora import Adapted, attach, load_trained_state, shared_model, task_head
 from fmstudio.adapters.readout import Readout, distances
-from fmstudio.evaluation.answered import HeldOut
 from fmstudio.evaluation.calibration import fit_calibration
 from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.evaluation.metrics import evaluate
 from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
+from fmstudio.training.candidates import Candidate, check_learned, ladder_json, single_probes
 from fmstudio.training.choice import choose, on_held_out
-from fmstudio.training.climb import Ground, climb
 from fmstudio.training.config import SCOPES, RunConfig
-from fmstudio.training.judge import Rung, check_learned, ladder_json, single_probes
-from fmstudio.training.material import SPLITS, Material, prepare
+from fmstudio.training.lora_stages import StageContext, train_stages
+from fmstudio.training.losses import prior_shift
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
-from fmstudio.training.probe import prior_shift
-from fmstudio.training.probing import Probed, grow, head_of, install, probe_rung
+from fmstudio.training.probing import Probed, grow, head_of, install, probe_candidate
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.sample_weights import sample_weights_of
 from fmstudio.training.stages import JUDGING, SIMPLER
 from fmstudio.training.stopwatch import Stopwatch
+from fmstudio.training.training_data import SPLITS, TrainingData, prepare
 from fmstudio.training.tuning import Start, Tuned
-from fmstudio.training.weighing import weighing_of
 from fmstudio.types import Cohort, TaskSpec
 
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs
@@ -73,40 +73,42 @@ def finetune(
     task, watch = cohort.task, Stopwatch()
     config = RunConfig.from_dict(run.config)
     with watch("prepare"):
-        model, processors, material = prepare(config, cohort, settings, reporter)
+        model, processors, data = prepare(config, cohort, settings, reporter)
         config = config.with_modalities(tuple(model.modalities))
-    weighing = weighing_of(config, material.cases["train"])
-    shift = prior_shift(task, material.targets["train"]) if config.balance else np.zeros(1)
+    sample_weights = sample_weights_of(config, data.cases["train"])
+    shift = prior_shift(task, data.targets["train"]) if config.balance else np.zeros(1)
 
     reporter.progress(Progress(SIMPLER))
-    probed = probe_rung(task, model, material, config, weighing, shift, watch)
+    probed = probe_candidate(task, model, data, config, sample_weights, shift, watch)
     with watch("singles"):
-        singles = single_probes(task, model, material, weighing)
+        singles = single_probes(task, model, data, sample_weights)
     grow(model, probed.head)
     install(model.task_head, probed.head)
-    start = Start(model, weighing, shift, probed.head.unlearned)
-    ground = Ground(start, processors, material, settings, config)
-    climbed = climb(ground, folder, reporter)
+    start = Start(model, sample_weights, shift, probed.head.unlearned)
+    context = StageContext(start, processors, data, settings, config)
+    climbed = train_stages(context, folder, reporter)
     tuned = climbed.tuned
     watch.seconds["search"] = climbed.search_seconds
     watch.seconds["train"] = sum(each.trained.seconds for each in tuned)
 
     reporter.progress(Progress(JUDGING))
     with watch("evaluate"):
-        rungs = [*(r for r, _ in probed.rungs), *(each.rung for each in tuned)]
-        chosen, reason = choose(task, material, rungs, config.keep)
-        config, adapted, material = _kept(chosen, model, material, config, probed, tuned)
-        readout = finish(task, adapted, material, shift, config.balance)
-        asked = Asked(task, shared_model(adapted), readout, material.prepared)
-        held = held_out(asked, material.cases, singles)
-        held = replace(held, ladder={r.name: r.outputs["test"] for r in rungs if r is not chosen})
+        candidates = [*(r for r, _ in probed.candidates), *(each.candidate for each in tuned)]
+        chosen, reason = choose(task, data, candidates, config.keep)
+        config, adapted, data = _kept(chosen, model, data, config, probed, tuned)
+        readout = finish(task, adapted, data, shift, config.balance)
+        asked = Asked(task, shared_model(adapted), readout, data.prepared)
+        held = held_out(asked, data.cases, singles)
+        held = replace(
+            held, ladder={r.name: r.outputs["test"] for r in candidates if r is not chosen}
+        )
         figures = evaluate(task, held.test.targets, held.test.outputs, held.test.patients)
-    ladder = ladder_json(task, material, rungs)
+    ladder = ladder_json(task, data, candidates)
     result = {
         "run": run.id,
         "status": "finished",
         "task": task.kind,
-        "n": {s: len(material.cases[s]) for s in SPLITS},
+        "n": {s: len(data.cases[s]) for s in SPLITS},
         "metrics": {name: figure.as_dict() for name, figure in figures.items()},
         "ladder": ladder,
         "chosen": chosen.name,
@@ -118,13 +120,13 @@ def finetune(
         "learning_curve": probed.learned,
         **climbed.as_dict(),
         **_cost(watch, tuned),
-        "unreadable": sum(len(found) for found in material.prepared.unreadable.values()),
+        "unreadable": sum(len(found) for found in data.prepared.unreadable.values()),
     }
     card = write_adapter(
         folder / "adapter",
         adapted,
         project,
-        material,
+        data,
         config,
         processors,
         readout,
@@ -135,21 +137,25 @@ def finetune(
 
 
 def _kept(
-    chosen: Rung, model: SharedModel, material: Material, config: RunConfig, probed: Probed,
+    chosen: Candidate,
+    model: SharedModel,
+    data: TrainingData,
+    config: RunConfig,
+    probed: Probed,
     tuned: Sequence[Tuned],
-) -> tuple[RunConfig, Adapted, Material]:  # fmt: skip
+) -> tuple[RunConfig, Adapted, TrainingData]:
     """The chosen model's config, the model with its adapter, and the cases as it takes them."""
     for each in tuned:
-        if each.rung is chosen:
+        if each.candidate is chosen:
             adapted = attach(model, each.config)
             load_trained_state(adapted, each.state)
-            return each.config, adapted, each.material
+            return each.config, adapted, each.data
     config = config.at_scope(SCOPES[0])
-    head = next(head for rung, head in probed.rungs if rung is chosen)
+    head = next(head for candidate, head in probed.candidates if candidate is chosen)
     grow(model, head)  # boosting alone has fewer trees than the probe, which stands there
     adapted = attach(model, config)
     install(task_head(adapted), head)
-    return config, adapted, material
+    return config, adapted, data
 
 
 def _cost(watch: Stopwatch, tuned: Sequence[Tuned]) -> dict[str, Any]:
@@ -167,7 +173,7 @@ def _cost(watch: Stopwatch, tuned: Sequence[Tuned]) -> dict[str, Any]:
 
 @torch.inference_mode()
 def finish(
-    task: TaskSpec, adapted: Adapted, material: Material, shift: np.ndarray, balance: bool
+    task: TaskSpec, adapted: Adapted, data: TrainingData, shift: np.ndarray, balance: bool
 ) -> Readout:
     """Folds the shift into the head's bias and fits how its logits are to be read.
 
@@ -175,12 +181,12 @@ def finish(
     """
     model, own = shared_model(adapted), task_head(adapted)
     own.bias += torch.as_tensor(shift, dtype=own.bias.dtype, device=own.bias.device)
-    validation = logits_of(model, material.prepared, material.ids("validation"))
-    found = fit_calibration(task, validation, material.targets["validation"])
-    values, present = features_of(model, material.prepared, material.ids("train"))
+    validation = logits_of(model, data.prepared, data.ids("validation"))
+    found = fit_calibration(task, validation, data.targets["validation"])
+    values, present = features_of(model, data.prepared, data.ids("train"))
     head = head_of(own)
     each = head.parts(values, present)
-    check_learned(task, each.sum(1) + head.bias - shift, material.targets["train"], balance)
+    check_learned(task, each.sum(1) + head.bias - shift, data.targets["train"], balance)
     parts = each.sum(0) / np.maximum(present.sum(0), 1)[:, None]
     far = distances(values, head.mean, head.scale, token_means(model.config))
     guard = {
@@ -189,8 +195,13 @@ def finish(
         if present[:, m].any()
     }
     readout = Readout(
-        found.temperature, material.centre, material.spread,
-        tuple(tuple(map(float, row)) for row in parts), {}, guard, found.shift,
-    )  # fmt: skip
+        found.temperature,
+        data.centre,
+        data.spread,
+        tuple(tuple(map(float, row)) for row in parts),
+        {},
+        guard,
+        found.shift,
+    )
     outputs = readout.outputs(task, validation)
-    return replace(readout, conformal=fit_conformal(task, outputs, material.true("validation")))
+    return replace(readout, conformal=fit_conformal(task, outputs, data.true("validation")))

@@ -30,9 +30,9 @@ from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_check
 from fmstudio.training.config import RunConfig
 from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.saved import States
 from fmstudio.training.stages import TUNING
-from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 
 log = logging.getLogger(__name__)
@@ -85,8 +85,9 @@ class Loop:
     """Trains the adapter of `adapted` on prepared cases, keeping the best epoch by validation.
 
     `shift` (K) takes logits of even classes to the true shares; `unlearned` (n, M, K) is what the
-    trees of the head say too much of the training cases, for they were grown on them; `weighing` is
-    that of the training cases. `name` tells the curves of several loops of one run apart.
+    trees of the head say too much of the training cases, for they were grown on them;
+    `sample_weights` are those of the training cases. `name` keeps the curves of several loops of
+    one run apart.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Loop:
         cases: PreparedCases,
         train: Part,
         validation: Part,
-        weighing: Weighing,
+        sample_weights: SampleWeights,
         shift: np.ndarray,
         unlearned: np.ndarray,
         folder: Path,
@@ -111,7 +112,7 @@ class Loop:
         self.device = adapted.device
         depth = frozen_depth(shared_model(adapted))
         self.prefix = None if depth is None else Prefix(shared_model(adapted), cases, depth)
-        weights = weighing.weights(task, train.targets)
+        weights = sample_weights.weights(task, train.targets)
         self.weights = np.ones_like(train.targets) if weights is None else weights
         trainable = [(n, p) for n, p in adapted.named_parameters() if p.requires_grad]
         self.parameters = [p for _, p in trainable]
@@ -147,9 +148,12 @@ class Loop:
             self._report(state)
         load_trained_state(self.adapted, state.best)
         return Trained(
-            state.best_epoch, state.epoch, state.epoch * self.steps_per_epoch, state.seconds,
+            state.best_epoch,
+            state.epoch,
+            state.epoch * self.steps_per_epoch,
+            state.seconds,
             state.epoch * len(self.train_part.ids),
-        )  # fmt: skip
+        )
 
     def predict(self, ids: Sequence[str]) -> np.ndarray:
         """Logits (n, K) of prepared cases, with the shift back to true class shares."""

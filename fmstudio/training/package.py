@@ -24,7 +24,7 @@ from fmstudio.model.checkpoints import find_checkpoint
 from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
-from fmstudio.training.material import Material
+from fmstudio.training.training_data import TrainingData
 
 INTENDED_USE = (
     "Research on patients like those of the training cohort. Not a medical device: not for "
@@ -36,7 +36,7 @@ def write_adapter(
     folder: Path,
     adapted: Adapted,
     project: ProjectRecord,
-    material: Material,
+    data: TrainingData,
     config: RunConfig,
     processors: Mapping[str, Processor],
     readout: Readout,
@@ -51,11 +51,11 @@ def write_adapter(
     _write(folder / "config.json", model.config.to_dict())
     write_processors(folder, processors)
     _write(folder / "calibration.json", readout.as_dict())
-    card = _card(project, material, config, processors, result, settings, model.config.base_sha256)
+    card = _card(project, data, config, processors, result, settings, model.config.base_sha256)
     _write(folder / "card.json", card)
-    seen = [case for split in ("train", "validation") for case in material.cases[split]]
+    seen = [case for split in ("train", "validation") for case in data.cases[split]]
     known = contents(seen, card["columns"])
-    _write(folder / trained_on.FILE, trained_on.as_json(known, material.cohort.fingerprint))
+    _write(folder / trained_on.FILE, trained_on.as_json(known, data.cohort.fingerprint))
     write_probes(folder, settings)
     seal(folder, card | {"base_files": base_files(config.base, settings)})
     return card
@@ -63,7 +63,7 @@ def write_adapter(
 
 def _card(
     project: ProjectRecord,
-    material: Material,
+    data: TrainingData,
     config: RunConfig,
     processors: Mapping[str, Processor],
     result: Mapping[str, Any],
@@ -72,7 +72,7 @@ def _card(
 ) -> dict[str, Any]:
     base = base_info(config.base, settings)
     checkpoints = _checkpoints(config, settings)
-    cohort = material.cohort
+    cohort = data.cohort
     table = [p for p in processors.values() if pipeline(p.modality).kind == "table"]
     kept = (
         "n",
@@ -91,7 +91,7 @@ def _card(
         "name": project.name,
         "task": cohort.task.as_dict(),
         "modalities": list(config.modalities),
-        "columns": {name: _columns(material, name) for name in config.modalities},
+        "columns": {name: _columns(data, name) for name in config.modalities},
         **({"answers": dict(cohort.answers)} if cohort.answers else {}),
         "table_columns": {p.modality: p.state.get("features", {}) for p in table},
         "base": base.name,
@@ -136,9 +136,9 @@ def _terms(checkpoint: Mapping[str, Any]) -> str:
     )
 
 
-def _columns(material: Material, modality: str) -> list[str]:
+def _columns(data: TrainingData, modality: str) -> list[str]:
     """The manifest's columns that gave a modality, in the order in which cases first had them."""
-    sources = (s for case in material.cohort.cases for s in case.sources.get(modality, ()))
+    sources = (s for case in data.cohort.cases for s in case.sources.get(modality, ()))
     return list(dict.fromkeys(source.name for source in sources))
 
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GroupKFold
@@ -25,7 +24,8 @@ from threadpoolctl import threadpool_limits
 from fmstudio.evaluation.boosting import fit_boosting
 from fmstudio.evaluation.trees import Trees
 from fmstudio.model.shared import ByTrees
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.losses import loss, prior_shift
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 FOLDS = 5
@@ -75,47 +75,12 @@ class Head:
         return self.parts(features, present).sum(1) + self.bias
 
 
-def prior_shift(task: TaskSpec, targets: np.ndarray) -> np.ndarray:
-    """What to add to logits trained with balanced classes to give back the true shares: (K).
-
-    Source: Elkan 2001, "The Foundations of Cost-Sensitive Learning", theorem 2.
-    """
-    if task.kind == "regression":
-        return np.zeros(1)
-    if task.kind == "multiclass":
-        shares = np.bincount(targets.astype(int), minlength=len(task.labels)) / len(targets)
-        return np.log(np.maximum(shares, 1e-6) * len(task.labels))
-    columns = targets.reshape(len(targets), -1)
-    share = np.clip(np.nanmean(columns, axis=0), 1e-3, 1 - 1e-3)
-    return np.log(share / (1 - share))
-
-
-def losses(task: TaskSpec, logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Negative log-likelihood of logits (n, K), or squared error: (n), or (n, K) with one a label,
-    NaN where that is not known."""
-    if task.kind == "regression":
-        return np.asarray((logits[:, 0] - targets) ** 2)
-    if task.kind == "multiclass":
-        picked = log_softmax(logits, axis=1)[np.arange(len(targets)), targets.astype(int)]
-        return np.asarray(-picked)
-    return np.asarray(np.logaddexp(0, logits) - targets.reshape(len(targets), -1) * logits)
-
-
-def loss(
-    task: TaskSpec, logits: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None
-) -> float:
-    """Mean of `losses`. `weights` (n), or (n, K) for multilabel, say how much each case counts."""
-    each = losses(task, logits, targets)
-    weighed = each if weights is None else each * weights.reshape(each.shape)
-    return float(np.nanmean(weighed))
-
-
 @threadpool_limits.wrap(limits=1)  # hundreds of small fits: threads would only wait for each other
 def fit_probe(
     task: TaskSpec,
     train: tuple[np.ndarray, np.ndarray, np.ndarray],
     patients: Sequence[str],
-    weighing: Weighing,
+    sample_weights: SampleWeights,
     groups: Groups | None = None,
     grown: Mapping[int, Grown] | None = None,
 ) -> Head:
@@ -128,17 +93,19 @@ def fit_probe(
     at once drowns what a modality knows in the noise of the others. `groups` are what each modality
     is read by: for each of its fits, groups of features that are trusted alike however many they
     are, or columns for trees; without it, one fit of all. Other features get no weight, are
-    standardized and left to fine-tuning. `weighing` is that of these cases; each fit to some of
-    them weighs its own. Where classes weigh the same, the head's bias is that of balanced classes
-    (see `prior_shift`). The strength of L2 is chosen on cases as they come. `grown` are trees that
-    were grown on these cases before, by modality.
+    standardized and left to fine-tuning. `sample_weights` are those of these cases; each fit to
+    some of them weighs its own. Where classes weigh the same, the head's bias is that of balanced
+    classes (see `prior_shift`). The strength of L2 is chosen on cases as they come. `grown` are
+    trees that were grown on these cases before, by modality.
     """
     features, present, targets = train
     modalities = features.shape[1]
     whole: Groups = [[[slice(0, features.shape[2])]]] * modalities
     fits = [(m, fit) for m, own in enumerate(groups or whole) for fit in own]
-    width = min([fit.columns.start for _, fit in fits if isinstance(fit, ByTrees)],
-                default=features.shape[2])  # fmt: skip
+    width = min(
+        [fit.columns.start for _, fit in fits if isinstance(fit, ByTrees)],
+        default=features.shape[2],
+    )
     mean, scale = np.zeros((modalities, width)), np.ones((modalities, width))
     weight = np.zeros((len(fits), width, task.outputs))
     offset = np.zeros((len(fits), task.outputs))
@@ -152,7 +119,7 @@ def fit_probe(
         own = [patients[row] for row in rows]
         if isinstance(fit, ByTrees):
             tree = (grown or {}).get(m) or _grow(
-                task, features[rows, m, fit.columns], targets[rows], own, weighing.of(rows)
+                task, features[rows, m, fit.columns], targets[rows], own, sample_weights.of(rows)
             )
             trees[index] = tree
             judged[rows, index] = tree.judged
@@ -160,12 +127,12 @@ def fit_probe(
             continue
         trust = _trust(width, fit)
         values = features[rows, m, :width]
-        one = _fit_one(task, values, targets[rows], own, weighing.of(rows), trust)
+        one = _fit_one(task, values, targets[rows], own, sample_weights.of(rows), trust)
         mean[m], scale[m] = one.mean, one.scale
         weight[index], offset[index] = one.weight, one.offset
         judged[rows, index] = one.judged
         fair[rows] &= one.known
-    weights = weighing.of(fair).weights(task, targets[fair])
+    weights = sample_weights.of(fair).weights(task, targets[fair])
     share, bias = _stack(task, judged[fair], targets[fair], weights)
     owner = np.array([m for m, _ in fits])[:, None] == np.arange(modalities)  # (fits, M)
     unlearned = np.zeros((len(targets), modalities, task.outputs))
@@ -173,26 +140,31 @@ def fit_probe(
         rows = np.flatnonzero(present[:, fits[index][0]])
         unlearned[rows, fits[index][0]] = (tree.judged - tree.learned) * share[index]
     return Head(
-        mean, scale,
+        mean,
+        scale,
         np.einsum("im,ifk->mfk", owner, weight * share[:, None]),
         np.einsum("im,ik->mk", owner, offset * share),
         bias,
         {fits[index][0]: tree.trees.scaled(share[index]) for index, tree in trees.items()},
         unlearned,
         np.where(fair[:, None], np.einsum("nik,ik->nk", judged, share) + bias, np.nan),
-    )  # fmt: skip
+    )
 
 
 def fit_trees(
-    task: TaskSpec, train: tuple[np.ndarray, np.ndarray, np.ndarray], patients: Sequence[str],
-    weighing: Weighing, groups: Groups,
-) -> tuple[Head, Mapping[int, Grown]] | None:  # fmt: skip
+    task: TaskSpec,
+    train: tuple[np.ndarray, np.ndarray, np.ndarray],
+    patients: Sequence[str],
+    sample_weights: SampleWeights,
+    groups: Groups,
+) -> tuple[Head, Mapping[int, Grown]] | None:
     """Boosted trees alone: a head that looks at a table's columns and at nothing else, and the
     trees as they were grown; None where no modality has columns, or hardly a case has it. `train`,
-    `patients`, `weighing` and `groups` as for `fit_probe`."""
+    `patients`, `sample_weights` and `groups` as for `fit_probe`."""
     features, present, targets = train
-    read = [(m, fit.columns) for m, own in enumerate(groups) for fit in own
-            if isinstance(fit, ByTrees)]  # fmt: skip
+    read = [
+        (m, fit.columns) for m, own in enumerate(groups) for fit in own if isinstance(fit, ByTrees)
+    ]
     if not read:
         return None
     m, columns = read[0]
@@ -200,15 +172,19 @@ def fit_trees(
     if len(rows) < FEWEST:
         return None
     own = [patients[row] for row in rows]
-    grown = _grow(task, features[rows, m, columns], targets[rows], own, weighing.of(rows))
+    grown = _grow(task, features[rows, m, columns], targets[rows], own, sample_weights.of(rows))
     modalities, width, outputs = len(groups), columns.start, task.outputs
     judged = np.zeros((len(targets), outputs))
     judged[rows] = np.where(grown.known[:, None], grown.judged, np.nan)
     head = Head(
-        np.zeros((modalities, width)), np.ones((modalities, width)),
-        np.zeros((modalities, width, outputs)), np.zeros((modalities, outputs)),
-        np.zeros(outputs), {m: grown.trees}, judged=judged,
-    )  # fmt: skip
+        np.zeros((modalities, width)),
+        np.ones((modalities, width)),
+        np.zeros((modalities, width, outputs)),
+        np.zeros((modalities, outputs)),
+        np.zeros(outputs),
+        {m: grown.trees},
+        judged=judged,
+    )
     return head, {m: grown}
 
 
@@ -224,18 +200,21 @@ class Grown:
 
 
 def _grow(
-    task: TaskSpec, columns: np.ndarray, targets: np.ndarray, patients: Sequence[str],
-    weighing: Weighing,
-) -> Grown:  # fmt: skip
+    task: TaskSpec,
+    columns: np.ndarray,
+    targets: np.ndarray,
+    patients: Sequence[str],
+    sample_weights: SampleWeights,
+) -> Grown:
     """Boosted trees on columns (n, C), and what those say that did not see a case's patient."""
-    trees = fit_boosting(task, columns, targets, weighing.weights(task, targets))
+    trees = fit_boosting(task, columns, targets, sample_weights.weights(task, targets))
     judged, known = np.zeros((len(targets), task.outputs)), np.ones(len(targets), bool)
     if len(set(patients)) > 1:
         folds = GroupKFold(min(FOLDS, len(set(patients))), shuffle=True, random_state=0)
         for inner, outer in folds.split(columns, groups=list(patients)):
             if task.kind == "multiclass":
                 known[outer] = np.isin(targets[outer], targets[inner])
-            weights = weighing.of(inner).weights(task, targets[inner])
+            weights = sample_weights.of(inner).weights(task, targets[inner])
             part = fit_boosting(task, columns[inner], targets[inner], weights)
             judged[outer] = part.logits(columns[outer])
     return Grown(trees, trees.logits(columns), judged, known)
@@ -267,9 +246,13 @@ class _Fit:
 
 
 def _fit_one(
-    task: TaskSpec, values: np.ndarray, targets: np.ndarray, patients: Sequence[str],
-    weighing: Weighing, trust: np.ndarray,
-) -> _Fit:  # fmt: skip
+    task: TaskSpec,
+    values: np.ndarray,
+    targets: np.ndarray,
+    patients: Sequence[str],
+    sample_weights: SampleWeights,
+    trust: np.ndarray,
+) -> _Fit:
     """A fit of the features that are trusted, its strength chosen by cross-validation."""
     mean, scale = values.mean(0), values.std(0)
     scale = np.where(scale > 1e-5, scale, 1.0)
@@ -281,23 +264,26 @@ def _fit_one(
     left, singular, right = np.linalg.svd(table.astype(np.float64), full_matrices=False)
     kept = singular > singular[0] * 1e-4
     rotated = left[:, kept] * singular[kept]
-    judged, known = _cross_validated(task, rotated, targets, patients, weighing)
+    judged, known = _cross_validated(task, rotated, targets, patients, sample_weights)
     # With several classes the shift, fitted to a handful of cases each, favours the fit that says
     # nothing but which class is common.
-    shifted = weighing.balance and task.kind != "multiclass"
+    shifted = sample_weights.balance and task.kind != "multiclass"
     shift = prior_shift(task, targets) if shifted else 0.0
     lost = [loss(task, (logits + shift)[known], targets[known]) for logits in judged]
     best = int(np.argmin(lost))
-    coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], weighing)
+    coefficients, bias = _fit(task, rotated, targets, STRENGTHS[best], sample_weights)
     weight = np.zeros((values.shape[1], task.outputs))
     weight[seen] = right[kept].T @ coefficients * trust[seen, None]
     return _Fit(mean, scale, weight, bias, judged[best], known)
 
 
 def _cross_validated(
-    task: TaskSpec, table: np.ndarray, targets: np.ndarray, patients: Sequence[str],
-    weighing: Weighing,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    task: TaskSpec,
+    table: np.ndarray,
+    targets: np.ndarray,
+    patients: Sequence[str],
+    sample_weights: SampleWeights,
+) -> tuple[np.ndarray, np.ndarray]:
     """For each strength the logits (n, K) from fits that did not see the patient, and which cases
     (n) can be judged by them: those of classes that the fit knew."""
     judged = np.zeros((len(STRENGTHS), len(targets), task.outputs))
@@ -310,7 +296,7 @@ def _cross_validated(
         if task.kind == "multiclass":
             known[outer] = np.isin(targets[outer], targets[inner])
         for index, strength in enumerate(STRENGTHS):
-            own = weighing.of(inner)
+            own = sample_weights.of(inner)
             coefficients, bias = _fit(task, table[inner], targets[inner], strength, own)
             judged[index, outer] = table[outer] @ coefficients + bias
     return judged, known
@@ -346,28 +332,36 @@ def _stack(
 
 
 def _fit(
-    task: TaskSpec, table: np.ndarray, targets: np.ndarray, strength: float, weighing: Weighing
+    task: TaskSpec,
+    table: np.ndarray,
+    targets: np.ndarray,
+    strength: float,
+    sample_weights: SampleWeights,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (rank, K) and bias (K) of one fit."""
-    weights = weighing.weights(task, targets)
+    weights = sample_weights.weights(task, targets)
     if task.kind == "regression":
         ridge = Ridge(alpha=1 / strength).fit(table, targets, sample_weight=weights)
         return ridge.coef_[:, None], np.array([ridge.intercept_])
     if task.kind in ("binary", "multiclass"):
         classes = targets.astype(int)
-        return _logistic(table, classes, strength, weights, weighing.balance, task.outputs)
+        return _logistic(table, classes, strength, weights, sample_weights.balance, task.outputs)
     fits = []
     for k, column in enumerate(targets.T):
         known = ~np.isnan(column)
         answers, own = column[known].astype(int), None if weights is None else weights[known, k]
-        fits.append(_logistic(table[known], answers, strength, own, weighing.balance, 1))
+        fits.append(_logistic(table[known], answers, strength, own, sample_weights.balance, 1))
     return np.concatenate([f[0] for f in fits], 1), np.concatenate([f[1] for f in fits])
 
 
 def _logistic(
-    table: np.ndarray, targets: np.ndarray, strength: float, weights: np.ndarray | None,
-    balance: bool, outputs: int,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    table: np.ndarray,
+    targets: np.ndarray,
+    strength: float,
+    weights: np.ndarray | None,
+    balance: bool,
+    outputs: int,
+) -> tuple[np.ndarray, np.ndarray]:
     classes = np.unique(targets)
     coefficients, bias = np.zeros((table.shape[1], outputs)), np.zeros(outputs)
     if len(classes) < 2:

@@ -1,4 +1,4 @@
-"""The rungs on the frozen model: boosting on the table and the probe, and their heads."""
+"""The candidates on the frozen model: boosting on the table and the probe, and their heads."""
 
 from __future__ import annotations
 
@@ -13,78 +13,83 @@ from fmstudio.contracts import pipeline
 from fmstudio.model.head import TaskHead
 from fmstudio.model.shared import SharedModel
 from fmstudio.preparation.outputs import features_of
-from fmstudio.training.budget import label_budget
-from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import (
+from fmstudio.training.candidates import (
     BOOSTING,
     PROBE,
-    Rung,
+    Candidate,
+    candidate,
     cross_validation_json,
     groups_of,
-    rung,
 )
-from fmstudio.training.material import SPLITS, Material
+from fmstudio.training.config import RunConfig
+from fmstudio.training.learning_curve import refits_on_fewer
 from fmstudio.training.probe import Groups, Head, fit_probe, fit_trees
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.stopwatch import Stopwatch
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.training_data import SPLITS, TrainingData
 from fmstudio.types import TaskSpec
 
 
 @dataclass(frozen=True)
 class Probed:
-    """The rungs that need no training of the network, each with its head, from simple to complex;
+    """The models that need no training of the network, each with its head, from simple to complex;
     the probe's cross-validation, if the run is to have folds; what more patients would bring."""
 
-    rungs: Sequence[tuple[Rung, Head]]
+    candidates: Sequence[tuple[Candidate, Head]]
     crossed: dict[str, Any] | None
     learned: dict[str, Any]
 
     @property
     def head(self) -> Head:
         """The probe's."""
-        return self.rungs[-1][1]
+        return self.candidates[-1][1]
 
 
-def probe_rung(
-    task: TaskSpec, model: SharedModel, material: Material, config: RunConfig, weighing: Weighing,
-    shift: np.ndarray, watch: Stopwatch,
-) -> Probed:  # fmt: skip
+def probe_candidate(
+    task: TaskSpec,
+    model: SharedModel,
+    data: TrainingData,
+    config: RunConfig,
+    sample_weights: SampleWeights,
+    shift: np.ndarray,
+    watch: Stopwatch,
+) -> Probed:
     """Boosting on the table, if there is one, and the probe.
 
-    `weighing` is that of the training cases. The features of all cases live in here only: they are
-    the one thing that grows with the cohort.
+    `sample_weights` are those of the training cases. The features of all cases live in here only:
+    they are the one thing that grows with the cohort.
     """
-    groups, patients = groups_of(model), material.patients("train")
+    groups, patients = groups_of(model), data.patients("train")
     tables: Groups = [
         own if pipeline(modality).kind == "table" else []
         for modality, own in zip(model.modalities, groups, strict=True)
     ]
 
-    def judged(name: str, head: Head, seconds: float) -> tuple[Rung, Head]:
+    def judged(name: str, head: Head, seconds: float) -> tuple[Candidate, Head]:
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
-        made = rung(name, task, material, logits, seconds)
+        made = candidate(name, task, data, logits, seconds)
         return replace(made, judged=head.judged + shift), head
 
     with watch("features"):
-        sets = {s: features_of(model, material.prepared, material.ids(s)) for s in SPLITS}
-        train = (*sets["train"], material.targets["train"])
+        sets = {s: features_of(model, data.prepared, data.ids(s)) for s in SPLITS}
+        train = (*sets["train"], data.targets["train"])
     with watch("baseline"):
-        boosted = fit_trees(task, train, patients, weighing, tables)
+        boosted = fit_trees(task, train, patients, sample_weights, tables)
     with watch("probe"):
         grown = boosted[1] if boosted else {}
-        head = fit_probe(task, train, patients, weighing, groups, grown)
-    rungs = []
+        head = fit_probe(task, train, patients, sample_weights, groups, grown)
+    candidates = []
     if boosted:  # standardized like the probe, for the guard looks at features by their spread
         alone = replace(boosted[0], mean=head.mean, scale=head.scale)
-        rungs.append(judged(BOOSTING, alone, watch.seconds["baseline"]))
-    rungs.append(judged(PROBE, head, watch.seconds["probe"]))
+        candidates.append(judged(BOOSTING, alone, watch.seconds["baseline"]))
+    candidates.append(judged(PROBE, head, watch.seconds["probe"]))
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):
-            crossed = cross_validation_json(task, material, sets, config, groups)
+            crossed = cross_validation_json(task, data, sets, config, groups)
     with watch("learning curve"):
-        learned = label_budget(task, material, sets, head, weighing, groups)
-    return Probed(rungs, crossed, learned)
+        learned = refits_on_fewer(task, data, sets, head, sample_weights, groups)
+    return Probed(candidates, crossed, learned)
 
 
 NUMBERS = ("mean", "scale", "weight", "offset", "bias")

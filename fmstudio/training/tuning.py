@@ -1,4 +1,4 @@
-"""One rung of the ladder that trains: LoRA at one depth, from the probe's head."""
+"""One candidate of the ladder that trains: LoRA at one depth, from the probe's head."""
 
 from __future__ import annotations
 
@@ -11,46 +11,51 @@ from torch import Tensor
 
 from fmstudio.adapters.lora import attach, detach, trained_state
 from fmstudio.model.shared import SharedModel
+from fmstudio.training.candidates import Candidate, candidate
 from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import Rung, rung
 from fmstudio.training.loop import Loop, Trained
-from fmstudio.training.material import SPLITS, Material
 from fmstudio.training.reporter import Reporter
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.sample_weights import SampleWeights
+from fmstudio.training.training_data import SPLITS, TrainingData
 
 
 @dataclass(frozen=True)
 class Start:
-    """What every rung starts from: the frozen model with the probe's head in place, and how the
+    """What every candidate starts from: the frozen model with the probe's head in place, how the
     training cases are weighed and their logits corrected (see `Loop`)."""
 
     model: SharedModel
-    weighing: Weighing
+    sample_weights: SampleWeights
     shift: np.ndarray
     unlearned: np.ndarray
 
     def of(self, rows: np.ndarray) -> Start:
         """The same for some of the training cases, by their row numbers."""
-        weighing = self.weighing.of(rows)
-        return replace(self, weighing=weighing, unlearned=self.unlearned[rows])
+        sample_weights = self.sample_weights.of(rows)
+        return replace(self, sample_weights=sample_weights, unlearned=self.unlearned[rows])
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A trained rung: what to put into a model with an adapter of the same config, and the cases as
-    they were prepared for it."""
+    """A trained candidate: what to put into a model with an adapter of the same config, and the
+    cases as they were prepared for it."""
 
-    rung: Rung
+    candidate: Candidate
     config: RunConfig
     state: Mapping[str, Tensor]
     trained: Trained
-    material: Material
+    data: TrainingData
 
 
 def tune(
-    name: str, start: Start, material: Material, config: RunConfig, folder: Path,
-    reporter: Reporter, rows: np.ndarray | None = None,
-) -> Tuned:  # fmt: skip
+    name: str,
+    start: Start,
+    data: TrainingData,
+    config: RunConfig,
+    folder: Path,
+    reporter: Reporter,
+    rows: np.ndarray | None = None,
+) -> Tuned:
     """Trains the adapter that `config` describes and takes it off the model again.
 
     With `rows` it learns from these of the training cases only.
@@ -59,17 +64,26 @@ def tune(
     """
     folder.mkdir(parents=True, exist_ok=True)
     adapted = attach(start.model, config)
-    train = material.part("train")
+    train = data.part("train")
     if rows is not None:
         start, train = start.of(rows), train.take(rows)
     loop = Loop(
-        adapted, material.cohort.task, config, material.prepared, train,
-        material.part("validation"), start.weighing, start.shift, start.unlearned, folder, reporter,
+        adapted,
+        data.cohort.task,
+        config,
+        data.prepared,
+        train,
+        data.part("validation"),
+        start.sample_weights,
+        start.shift,
+        start.unlearned,
+        folder,
+        reporter,
         name,
-    )  # fmt: skip
+    )
     trained = loop.run()
-    logits = {split: loop.predict(material.ids(split)) for split in SPLITS}
-    made = rung(name, material.cohort.task, material, logits, trained.seconds)
+    logits = {split: loop.predict(data.ids(split)) for split in SPLITS}
+    made = candidate(name, data.cohort.task, data, logits, trained.seconds)
     state = trained_state(adapted)
     detach(adapted)
-    return Tuned(made, config, state, trained, material)
+    return Tuned(made, config, state, trained, data)

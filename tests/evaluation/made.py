@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from fmstudio.evaluation.answered import Answered, HeldOut, Question
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions, Question
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("ill",), ("no", "yes"), "yes")
@@ -25,10 +25,10 @@ def drawn(seed: int, n: int, steep: float = 1.0, shift: float = 0.0) -> Question
     return question(random.random(n) < expit(score), expit(steep * score + shift))
 
 
-def answered(given: Question, groups=None, modalities: int = 2) -> Answered:
+def answered(given: Question, groups=None, modalities: int = 2) -> LabelledPredictions:
     """The same as answered cases."""
     n = len(given)
-    return Answered(tuple(f"c{i}" for i in range(n)), given.patients, given.truth.astype(float),
+    return LabelledPredictions(tuple(f"c{i}" for i in range(n)), given.patients, given.truth.astype(float),
                     given.chance, np.ones((n, modalities), bool), groups or {})  # fmt: skip
 
 

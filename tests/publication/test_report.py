@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from pypdf import PdfReader
+from tests.evaluation.test_judgement import LABELS, NUMBER, judged
 
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.judgement import judgement
+from fmstudio.evaluation.evaluation import judgement
 from fmstudio.publication.checklists import CLAIM, TRIPOD_AI, checklists
 from fmstudio.publication.facts import Facts
 from fmstudio.publication.write import write_report
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
 from fmstudio.types import TaskSpec
 from tests.evaluation.made import BINARY, drawn, held_out
-from tests.evaluation.test_judgement import LABELS, NUMBER, judged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CARD = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Answered, HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions
 from fmstudio.records import Point, Progress, ProjectRecord, RunRecord
 from fmstudio.runs.worker import execute
 from fmstudio.settings import Settings
@@ -36,7 +36,7 @@ def answers(cohort: Cohort) -> HeldOut:
     """One half for every test case."""
     cases = cohort.split("test")
     outputs, present = np.full(len(cases), 0.5), np.ones((len(cases), 1), bool)
-    return HeldOut(cohort.task, cohort.modalities, Answered.of(cases, outputs, present))
+    return HeldOut(cohort.task, cohort.modalities, LabelledPredictions.of(cases, outputs, present))
 
 
 def count(

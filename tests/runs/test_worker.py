@@ -10,7 +10,7 @@ import pytest
 
 from fmstudio.cohort import build_cohort, make_task, read_manifest
 from fmstudio.errors import InputError
-from fmstudio.evaluation.answered import HeldOut
+from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.records import Point, Progress
 from fmstudio.runs import reconcile, reporting, stop
 from fmstudio.runs.worker import execute, explain, main

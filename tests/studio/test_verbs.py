@@ -13,8 +13,8 @@ import pytest
 
 from fmstudio.adapters.readout import Readout
 from fmstudio.errors import InputError, NotFound, ResourceError, RunFailed, StudioError
-from fmstudio.evaluation.answered import Answered, HeldOut
 from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions
 from fmstudio.records import Progress
 from fmstudio.studio import Studio, sample, starting
 from fmstudio.training.config import RunConfig
@@ -213,7 +213,9 @@ def by_age(predictor, cohort):
     for split in ("validation", "test"):
         cases = cohort.split(split)
         ages = [next(float(s.text) for s in c.sources["ehr"] if s.name == "age") for c in cases]
-        parts[split] = Answered.of(cases, np.array(ages) / 100, np.ones((len(cases), 1), bool))
+        parts[split] = LabelledPredictions.of(
+            cases, np.array(ages) / 100, np.ones((len(cases), 1), bool)
+        )
     before = parts["validation"] if len(parts["validation"]) else None
     return HeldOut(cohort.task, ("ehr",), parts["test"], before)
 

@@ -54,12 +54,12 @@ def test_more_epochs_cases_and_adapted_encoders_take_longer():
 def test_a_search_more_seeds_and_more_rungs_take_their_time():
     one = estimate(RunConfig(epochs=10, scope="trunk", ladder=False), SUMMARY)
     seeds = estimate(RunConfig(epochs=10, scope="trunk", ladder=False, seeds=3), SUMMARY)
-    rungs = estimate(RunConfig(epochs=10, scope="trunk"), SUMMARY)
+    candidates = estimate(RunConfig(epochs=10, scope="trunk"), SUMMARY)
     searched = estimate(RunConfig(epochs=10, scope="trunk", search_minutes=15.0), SUMMARY)
     none = RunConfig(epochs=10, scope="trunk", search_minutes=15.0, seeds=3, keep="probe")
 
-    assert one.seconds < rungs.seconds < seeds.seconds
-    assert searched.seconds == pytest.approx(rungs.seconds + 15 * 60)
+    assert one.seconds < candidates.seconds < seeds.seconds
+    assert searched.seconds == pytest.approx(candidates.seconds + 15 * 60)
     assert estimate(none, SUMMARY).seconds < one.seconds
 
 

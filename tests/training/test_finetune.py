@@ -46,12 +46,12 @@ def predictor(finished, settings):
 def test_a_run_judges_every_rung_of_the_ladder_on_the_same_patients(finished, cohort):
     result = finished.result
 
-    assert [rung["name"] for rung in result["ladder"]] == [
+    assert [candidate["name"] for candidate in result["ladder"]] == [
         "baseline: gradient boosting on table", "probe", "lora", "lora: trunk",
     ]  # fmt: skip
     assert result["n"] == {s: len(cohort.split(s)) for s in ("train", "validation", "test")}
     assert set(result["metrics"]) >= {"auroc", "auprc", "brier", "ece", "accuracy"}
-    assert result["chosen"] in [rung["name"] for rung in result["ladder"]]
+    assert result["chosen"] in [candidate["name"] for candidate in result["ladder"]]
     assert result["subsets"][-1]["modalities"] == list(cohort.modalities)
     assert json.loads(json.dumps(result)) == result
 
@@ -249,7 +249,10 @@ def test_boosting_that_is_asked_for_looks_at_the_table_alone(light, project, set
     found = finetune(run, project, light, tmp_path, settings, Recorder())
 
     assert found.result["chosen"] == "baseline: gradient boosting on table"
-    assert [rung["name"] for rung in found.result["ladder"]] == [found.result["chosen"], "probe"]
+    assert [candidate["name"] for candidate in found.result["ladder"]] == [
+        found.result["chosen"],
+        "probe",
+    ]
     assert replay(found.adapter_folder, settings) < 1e-5
     case = next(c for c in light.cases if len(c.sources) > 1)
     with Reader(settings.limits) as reader:

@@ -9,13 +9,13 @@ import torch
 from fmstudio.training import loop
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop, Part, task_loss
-from fmstudio.training.probe import loss
+from fmstudio.training.losses import loss
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.saved import States
-from fmstudio.training.weighing import Weighing
 from fmstudio.types import TaskSpec
 from tests.training.conftest import Recorder
 
-EVEN = Weighing(balance=True)
+EVEN = SampleWeights(balance=True)
 THREE = TaskSpec("multiclass", ("y",), ("a", "b", "c"))
 TWO = TaskSpec("multilabel", ("y", "z"), ("y", "z"))
 

@@ -8,19 +8,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from fmstudio.model.shared import ByTrees
-from fmstudio.training.probe import (
-    STRENGTHS,
-    _fit,
-    _fit_one,
-    fit_probe,
-    fit_trees,
-    loss,
-    prior_shift,
-)
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.losses import loss, prior_shift
+from fmstudio.training.probe import STRENGTHS, _fit, _fit_one, fit_probe, fit_trees
+from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
-EVEN = Weighing(balance=True)
+EVEN = SampleWeights(balance=True)
 BINARY = TaskSpec("binary", ("y",), ("0", "1"), "1")
 
 
@@ -38,7 +31,7 @@ def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     values, _, targets = _made(n=30)
     patients = [str(i) for i in range(30)]
     trust = np.full(values.shape[2], 1 / np.sqrt(40))
-    fit = _fit_one(BINARY, values[:, 0], targets, patients, Weighing(), trust)
+    fit = _fit_one(BINARY, values[:, 0], targets, patients, SampleWeights(), trust)
     table = (values[:, 0] - fit.mean) / fit.scale
 
     fits = [
@@ -149,7 +142,7 @@ def test_every_kind_of_task_has_a_probe(kind, labels, targets):
 def test_a_label_without_variation_keeps_its_share():
     values, _, _ = _made(n=30)
     coefficients, bias = _fit(
-        BINARY, values.reshape(30, -1), np.zeros(30), STRENGTHS[0], Weighing()
+        BINARY, values.reshape(30, -1), np.zeros(30), STRENGTHS[0], SampleWeights()
     )
 
     assert not coefficients.any()

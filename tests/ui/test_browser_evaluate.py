@@ -12,7 +12,7 @@ import pytest
 from benchmarks.resealed import sealed_again
 from fmstudio.adapters.archive import read_zip, write_folder
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.operating import threshold_for
+from fmstudio.evaluation.operating_points import threshold_for
 from fmstudio.studio import Studio
 from fmstudio.studio.sample import BUNDLE
 from fmstudio.ui.pages.evaluate import on_slider

@@ -13,7 +13,7 @@ from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
 from fmstudio.ui.reports import cohort_report
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
 from fmstudio.ui.review import steps_of
-from fmstudio.ui.watching import progress
+from fmstudio.ui.run_monitor import progress
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
 RESULT = {

@@ -28,9 +28,12 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _finding(
-    evidence: Evidence, name: str, keys: Sequence[str], needed: bool,
+    evidence: Evidence,
+    name: str,
+    keys: Sequence[str],
+    needed: bool,
     rows: Mapping[int, OpenQuestion],
-) -> Finding:  # fmt: skip
+) -> Finding:
     given = sum(name in case.sources for case in evidence.cases)
     columns = tuple(evidence.columns_of(name))
     about = " ".join([name, *keys, "" if needed else "assumed"]).strip()
@@ -44,14 +47,18 @@ def _finding(
     likely = _likely(list(rows.values()))
     severe = needed and len(rows) > STOP_SHARE * given
     return Finding(
-        "open_question", "stop" if severe else "warning",
+        "open_question",
+        "stop" if severe else "warning",
         f"{pipelines()[name].label}: {len(rows)} of {given} cases {how}. For example: "
         f"{rows[min(rows)].message}",
         "Answer once for all files of the cohort: on the page Data, or with "
         f"`cohort answer PROJECT {options}`.",
-        columns, tuple(sorted(rows)), tuple(ways), about=about,
+        columns,
+        tuple(sorted(rows)),
+        tuple(ways),
+        about=about,
         asks=tuple((known[key], likely if key == keys[0] else ()) for key in keys),
-    )  # fmt: skip
+    )
 
 
 def _likely(every: Sequence[OpenQuestion]) -> tuple[str, ...]:
@@ -66,10 +73,12 @@ def _answered(evidence: Evidence) -> Iterator[Finding]:
         question, pipeline = questions()[key]
         by = f" ({step['by']}, {step['at'][:10]})" if step.get("by") else ""
         yield Finding(
-            "answered", "note", f"{question.label} Answered for all files: {step['said']}{by}.",
+            "answered",
+            "note",
+            f"{question.label} Answered for all files: {step['said']}{by}.",
             "Every run, evaluation and prediction of this cohort reads its files so.",
             tuple(evidence.columns_of(pipeline.name)),
-        )  # fmt: skip
+        )
 
 
 CHECK = Check("open_question", find)

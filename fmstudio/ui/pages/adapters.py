@@ -15,7 +15,6 @@ from fmstudio.present.values import interval, number
 from fmstudio.records import AdapterRecord
 from fmstudio.results.metrics import name_of
 from fmstudio.studio.uploads import temp_folder
-from fmstudio.ui.chooser import REMEMBER, choices
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -37,6 +36,7 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import task_of
 from fmstudio.ui.paging import pager, part, with_asked
+from fmstudio.ui.project_picker import REMEMBER, choices
 from fmstudio.ui.results import result
 from fmstudio.ui.wording import TASKS, headline, listed, moment
 

@@ -13,7 +13,6 @@ from fmstudio.errors import InputError
 from fmstudio.present.values import interval, number
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.additions import adding
-from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -32,6 +31,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
+from fmstudio.ui.project_picker import REMEMBER
 from fmstudio.ui.wording import headline, many, megabytes, plural
 
 if TYPE_CHECKING:

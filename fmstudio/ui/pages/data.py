@@ -10,7 +10,6 @@ import gradio as gr
 
 from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
-from fmstudio.ui.chooser import project_dropdown
 from fmstudio.ui.findings import PRESSED, UNDO, undoing
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -29,6 +28,7 @@ from fmstudio.ui.fragments import (  # fmt: skip
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
+from fmstudio.ui.project_picker import project_dropdown
 from fmstudio.ui.questions import question_form
 from fmstudio.ui.reports import cohort_report, in_brief, stops
 from fmstudio.ui.roles import COLLECT, role_table

@@ -13,12 +13,12 @@ import gradio as gr
 from fmstudio.errors import InputError
 from fmstudio.results.metrics import headline_in
 from fmstudio.studio.uploads import temp_folder
-from fmstudio.ui import judged, judged_plots, operating
-from fmstudio.ui.chooser import REMEMBER
+from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import adapter_choices, asked_adapter
+from fmstudio.ui.project_picker import REMEMBER
 from fmstudio.ui.results import metrics
 from fmstudio.ui.wording import outcome
 
@@ -173,23 +173,23 @@ def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
 
 def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Any]:
     """Values for `_rest`."""
-    names = judged.labels_of(studio.pipelines())
+    names = evaluation_tables.labels_of(studio.pipelines())
     main = headline_in(found["metrics"]) or next(iter(found["metrics"]))
     learned = found["learning_curve"]
     lead = "Everything it is given against any subset, on the same cases; intervals are paired."
     kinds = ("worst", "uncertain", "best")
-    listed = [judged.case_list(found, kind, found["labels"], found["adapter"], found["task"])
-              for kind in kinds]  # fmt: skip
+    about = (found["labels"], found["adapter"], found["task"])
+    listed = [evaluation_tables.case_list(found, kind, *about) for kind in kinds]
     return [
-        judged_plots.reliability(parts["calibration"]),
-        judged.calibration(parts["calibration"]),
+        evaluation_plots.reliability(parts["calibration"]),
+        evaluation_tables.calibration(parts["calibration"]),
         join([section("Do the modalities help each other?", lead),
-              judged.subsets(found, names)]),
-        _plot(judged_plots.by_missing(found["missing"], main)),
-        judged.groups(parts["subgroups"]),
-        judged.conformal(found["conformal"], found["task"] == "regression"),
-        _plot(judged_plots.learning(learned) if learned else None),
-        judged.budget(learned) if learned else empty(
+              evaluation_tables.subsets(found, names)]),
+        _plot(evaluation_plots.by_missing(found["missing"], main)),
+        evaluation_tables.groups(parts["subgroups"]),
+        evaluation_tables.conformal(found["conformal"], found["task"] == "regression"),
+        _plot(evaluation_plots.learning(learned) if learned else None),
+        evaluation_tables.budget(learned) if learned else empty(
             "This adapter was made without a learning curve. A new run has one."),
         join(listed),
     ]  # fmt: skip
@@ -221,8 +221,8 @@ def _wire(
         by_label = (found["triage"] or {}).get("by_label") or {}
         about = wanted if wanted in by_label else next(iter(by_label), None)
         asks = gr.Dropdown(choices=list(by_label), value=about, visible=bool(by_label))
-        names = judged.labels_of(studio.pipelines())
-        top = join([metrics(found["metrics"]), judged.glance(found, parts, names)])
+        names = evaluation_tables.labels_of(studio.pipelines())
+        top = join([metrics(found["metrics"]), evaluation_tables.glance(found, parts, names)])
         rest = _shown_parts(studio, found, parts)
         return (
             top, gr.update(visible=True), gr.update(visible=found["triage"] is not None), asks,
@@ -235,13 +235,15 @@ def _wire(
         at = studio.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
         parts = question_of(found, wanted)["discrimination"]
         return (
-            operating.at_threshold(at, _word(found, wanted)), judged_plots.roc(parts, at),
-            judged_plots.precision_recall(parts, at),
-        )  # fmt: skip
+            threshold_tables.at_threshold(at, _word(found, wanted)),
+            evaluation_plots.roc(parts, at),
+            evaluation_plots.precision_recall(parts, at),
+        )
 
     @shown
     def elsewhere(adapter_id: str, prevalence: float, wanted: str | None):
-        return judged_plots.decision(studio.decision_curve(adapter_id, prevalence / 100, wanted))
+        found = studio.decision_curve(adapter_id, prevalence / 100, wanted)
+        return evaluation_plots.decision(found)
 
     @shown
     def found_threshold(
@@ -258,7 +260,7 @@ def _wire(
 
     @shown
     def promised(adapter_id: str, ppv: float, npv: float, wanted: str | None) -> Html:
-        return operating.triage(studio.triage(adapter_id, ppv / 100, npv / 100, wanted))
+        return threshold_tables.triage(studio.triage(adapter_id, ppv / 100, npv / 100, wanted))
 
     @shown
     def together(adapter_id: str | None, also: list[str]) -> Html:
@@ -269,7 +271,7 @@ def _wire(
         if len(found["adapters"]) < 2:
             return NOTHING
         titles = {value: name for name, value in adapter_choices(studio, adapter_id, *also)}
-        return join([section("Side by side"), judged.side_by_side(found, titles)])
+        return join([section("Side by side"), evaluation_tables.side_by_side(found, titles)])
 
     app.load(opened, outputs=[chosen, others], **OPTIONS).then(None, js=READY, **OPTIONS)
     waiting = OPTIONS | {"show_progress": "minimal", "show_progress_on": [outputs[0]]}
@@ -320,11 +322,12 @@ def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> lis
     return [
         on_slider(at["threshold"], at.get("target", "sensitivity")),
         round(100 * at["prevalence"], 1),
-        operating.at_threshold(at, word),
-        judged_plots.roc(parts["discrimination"], at),
-        judged_plots.precision_recall(parts["discrimination"], at),
-        judged_plots.decision(parts["decision_curve"]), operating.triage(parts["triage"]),
-    ]  # fmt: skip
+        threshold_tables.at_threshold(at, word),
+        evaluation_plots.roc(parts["discrimination"], at),
+        evaluation_plots.precision_recall(parts["discrimination"], at),
+        evaluation_plots.decision(parts["decision_curve"]),
+        threshold_tables.triage(parts["triage"]),
+    ]
 
 
 PAGE = Page("evaluate", "evaluate", "Evaluate", order=4, build=build)

@@ -12,7 +12,6 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms, recipes, settings_step
-from fmstudio.ui.chooser import REMEMBER, project_dropdown
 from fmstudio.ui.encoders import encoder_choice
 from fmstudio.ui.findings import findings, in_words
 from fmstudio.ui.fragments import (  # fmt: skip
@@ -31,9 +30,10 @@ from fmstudio.ui.fragments import (  # fmt: skip
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
+from fmstudio.ui.project_picker import REMEMBER, project_dropdown
 from fmstudio.ui.reports import in_brief, modalities, stops
 from fmstudio.ui.review import review_step
-from fmstudio.ui.watching import watch
+from fmstudio.ui.run_monitor import watch
 from fmstudio.ui.wording import TASKS
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from fmstudio.records import AdapterName, AdapterRecord
 from fmstudio.types import Source
 from fmstudio.ui.answer import answer, not_answered
 from fmstudio.ui.boxes import Box, boxes_of, empty_form, filled_in, folded
-from fmstudio.ui.chooser import MOST, REMEMBER
 from fmstudio.ui.fragments import Html, area, empty, heading, hidden, notice
 from fmstudio.ui.inputs import Known, sources_of, typed_values
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
+from fmstudio.ui.project_picker import MOST, REMEMBER
 from fmstudio.ui.value_form import marks
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
 from fmstudio.pretraining.config import USUAL, PretrainConfig
 from fmstudio.records import LIVE_STATES
-from fmstudio.ui.chooser import REMEMBER, project_dropdown
 from fmstudio.ui.forms import widget
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -31,7 +30,8 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.pages.data import FILES, HERE, TABLES, WAYS, ZIP, case_view, gathered
 from fmstudio.ui.plots import groups_map
-from fmstudio.ui.watching import watch
+from fmstudio.ui.project_picker import REMEMBER, project_dropdown
+from fmstudio.ui.run_monitor import watch
 from fmstudio.ui.wording import estimated, listed, plural
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import gradio as gr
 from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.results.metrics import name_of
-from fmstudio.ui.chooser import REMEMBER
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
     Html,
@@ -22,12 +21,13 @@ from fmstudio.ui.fragments import (  # fmt: skip
     table,
     text,
 )
-from fmstudio.ui.learned import in_brief
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.paging import pager, part, with_asked
+from fmstudio.ui.pretraining_results import in_brief
+from fmstudio.ui.project_picker import REMEMBER
 from fmstudio.ui.recipes import ways
-from fmstudio.ui.watching import POLL_SECONDS, state_badge, watch
+from fmstudio.ui.run_monitor import POLL_SECONDS, state_badge, watch
 from fmstudio.ui.wording import headline, lasted, moment, percent
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fmstudio.cli.text import result_text
 from fmstudio.training.config import RunConfig
 from fmstudio.training.search import Found, Trial
-from fmstudio.training.soup import Soup
-from fmstudio.ui.tried import tried
+from fmstudio.training.weight_averaging import AveragedWeights
+from fmstudio.ui.search_results import tried
 
 TRIALS = (
     Trial(0, {"rank": 8, "scope": "trunk"}, 0.61, 30.0),
@@ -16,8 +16,8 @@ TRIALS = (
 RESULT = {
     "search": Found(RunConfig(), TRIALS).as_dict(),
     "seeds": {
-        "lora": Soup({}, 0.55, (0.58, 0.6), 0.55, True).as_dict(),
-        "lora: trunk": Soup({}, 0.57, (0.57, 0.6), 0.63, False).as_dict(),
+        "lora": AveragedWeights({}, 0.55, (0.58, 0.6), 0.55, True).as_dict(),
+        "lora: trunk": AveragedWeights({}, 0.57, (0.57, 0.6), 0.63, False).as_dict(),
     },
 }
 

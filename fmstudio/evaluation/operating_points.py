@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.resampling import Figure, at_edges, intervals, ratio
 
 TARGETS: Mapping[str, tuple[float, ...]] = {

@@ -27,7 +27,7 @@ def score_of(chance: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Answered:
+class LabelledPredictions:
     """Cases of one split: whose they are (n), targets, calibrated outputs, what they had (n, M).
 
     `groups` gives for each group column the value of each case, "" where it has none.
@@ -44,21 +44,35 @@ class Answered:
         return len(self.case_ids)
 
     @classmethod
-    def of(cls, cases: Sequence[PatientCase], outputs: np.ndarray, present: np.ndarray) -> Answered:
+    def of(
+        cls, cases: Sequence[PatientCase], outputs: np.ndarray, present: np.ndarray
+    ) -> LabelledPredictions:
         """Labelled cases with their outputs."""
         _, patients = np.unique([case.patient_id for case in cases], return_inverse=True)
         columns = sorted({column for case in cases for column in case.groups})
         groups = {c: tuple(case.groups.get(c, "") for case in cases) for c in columns}
         ids = tuple(case.case_id for case in cases)
-        return cls(ids, patients, target_array(cases), np.asarray(outputs, float),
-                   np.asarray(present, bool), groups)  # fmt: skip
+        return cls(
+            ids,
+            patients,
+            target_array(cases),
+            np.asarray(outputs, float),
+            np.asarray(present, bool),
+            groups,
+        )
 
-    def take(self, rows: np.ndarray) -> Answered:
+    def take(self, rows: np.ndarray) -> LabelledPredictions:
         """Some of the cases, by their row numbers."""
         groups = {c: tuple(values[row] for row in rows) for c, values in self.groups.items()}
         ids = tuple(self.case_ids[row] for row in rows)
-        return Answered(ids, self.patients[rows], self.targets[rows], self.outputs[rows],
-                        self.present[rows], groups)  # fmt: skip
+        return LabelledPredictions(
+            ids,
+            self.patients[rows],
+            self.targets[rows],
+            self.outputs[rows],
+            self.present[rows],
+            groups,
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON; an unknown label is null."""
@@ -67,21 +81,25 @@ class Answered:
             for row in self.targets.tolist()
         ]
         return {
-            "case_ids": list(self.case_ids), "patients": self.patients.tolist(),
-            "targets": targets, "outputs": self.outputs.tolist(),
+            "case_ids": list(self.case_ids),
+            "patients": self.patients.tolist(),
+            "targets": targets,
+            "outputs": self.outputs.tolist(),
             "present": self.present.astype(int).tolist(),
             "groups": {column: list(values) for column, values in self.groups.items()},
-        }  # fmt: skip
+        }
 
     @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Answered:
+    def from_dict(cls, stored: Mapping[str, Any]) -> LabelledPredictions:
         """What `as_dict` wrote."""
         return cls(
-            tuple(stored["case_ids"]), np.array(stored["patients"], int),
-            np.array(stored["targets"], float), np.array(stored["outputs"], float),
+            tuple(stored["case_ids"]),
+            np.array(stored["patients"], int),
+            np.array(stored["targets"], float),
+            np.array(stored["outputs"], float),
             np.array(stored["present"], bool),
             {column: tuple(values) for column, values in stored["groups"].items()},
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True)
@@ -97,8 +115,8 @@ class HeldOut:
 
     task: TaskSpec
     modalities: tuple[str, ...]
-    test: Answered
-    validation: Answered | None = None
+    test: LabelledPredictions
+    validation: LabelledPredictions | None = None
     temperature: float = 1.0
     subsets: tuple[Mapping[str, Any], ...] = ()
     fusion: Mapping[str, Any] | None = None
@@ -126,32 +144,39 @@ class HeldOut:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {
-            "task": self.task.as_dict(), "modalities": list(self.modalities),
+            "task": self.task.as_dict(),
+            "modalities": list(self.modalities),
             "test": self.test.as_dict(),
             "validation": None if self.validation is None else self.validation.as_dict(),
-            "temperature": self.temperature, "subsets": [dict(one) for one in self.subsets],
+            "temperature": self.temperature,
+            "subsets": [dict(one) for one in self.subsets],
             "fusion": None if self.fusion is None else dict(self.fusion),
             "missing": [dict(one) for one in self.missing],
             "ladder": {name: outputs.tolist() for name, outputs in self.ladder.items()},
             "shift": self.shift,
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> HeldOut:
         """What `as_dict` wrote."""
         validation = stored["validation"]
         return cls(
-            TaskSpec.from_dict(stored["task"]), tuple(stored["modalities"]),
-            Answered.from_dict(stored["test"]),
-            None if validation is None else Answered.from_dict(validation),
-            stored["temperature"], tuple(stored["subsets"]), stored["fusion"],
+            TaskSpec.from_dict(stored["task"]),
+            tuple(stored["modalities"]),
+            LabelledPredictions.from_dict(stored["test"]),
+            None if validation is None else LabelledPredictions.from_dict(validation),
+            stored["temperature"],
+            tuple(stored["subsets"]),
+            stored["fusion"],
             tuple(stored["missing"]),
             {name: np.array(outputs, float) for name, outputs in stored.get("ladder", {}).items()},
             stored.get("shift", 0.0),
-        )  # fmt: skip
+        )
 
 
-def _without(answered: Answered, case_ids: Collection[str]) -> tuple[Answered, np.ndarray]:
+def _without(
+    answered: LabelledPredictions, case_ids: Collection[str]
+) -> tuple[LabelledPredictions, np.ndarray]:
     """Cases but some, and the rows of those that are left."""
     left = np.flatnonzero([case not in case_ids for case in answered.case_ids])
     return answered.take(left), left
@@ -162,7 +187,7 @@ class Question:
     """One yes-or-no question: a binary task, a label, or a class against the others.
 
     `truth` (n) is True where the answer is yes, `chance` (n) its probability; `rows` are the cases
-    of `Answered` that have an answer.
+    of `LabelledPredictions` that have an answer.
     """
 
     label: str
@@ -186,16 +211,18 @@ class Question:
 
     def take(self, rows: np.ndarray) -> Question:
         """Some of the cases, by their row numbers or a mask."""
-        return Question(self.label, self.truth[rows], self.chance[rows], self.patients[rows],
-                        self.rows[rows])  # fmt: skip
+        return Question(
+            self.label, self.truth[rows], self.chance[rows], self.patients[rows], self.rows[rows]
+        )
 
 
-def questions(task: TaskSpec, answered: Answered) -> Iterator[Question]:
+def questions(task: TaskSpec, answered: LabelledPredictions) -> Iterator[Question]:
     """The yes-or-no questions of a task that is none about a number."""
     everyone = np.arange(len(answered))
     if task.kind == "binary":
-        yield Question(task.labels[-1], answered.targets > 0.5, answered.outputs,
-                       answered.patients, everyone)  # fmt: skip
+        yield Question(
+            task.labels[-1], answered.targets > 0.5, answered.outputs, answered.patients, everyone
+        )
         return
     for k, label in enumerate(task.labels if task.kind != "regression" else ()):
         if task.kind == "multiclass":

@@ -6,17 +6,17 @@ import re
 
 import numpy as np
 import pytest
+from tests.evaluation.test_judgement import CLASSES, NUMBER
+from tests.evaluation.test_judgement import judged as made
 
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.judgement import judgement
-from fmstudio.evaluation.operating import at_threshold
+from fmstudio.evaluation.evaluation import judgement
+from fmstudio.evaluation.operating_points import at_threshold
 from fmstudio.evaluation.triage import triage
-from fmstudio.ui import judged, judged_plots, operating
+from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
 from fmstudio.ui.pages.evaluate import question_of
 from fmstudio.ui.wording import outcome
 from tests.evaluation.made import BINARY, drawn, held_out, question
-from tests.evaluation.test_judgement import CLASSES, NUMBER
-from tests.evaluation.test_judgement import judged as made
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def words(fragment: str) -> str:
 
 
 def test_at_a_glance_says_what_the_intervals_allow(found):
-    shown = words(judged.glance(found, question_of(found, None), {}))
+    shown = words(evaluation_tables.glance(found, question_of(found, None), {}))
 
     assert "better than guessing" in shown
     assert "Its chances are too extreme" in shown
@@ -41,7 +41,7 @@ def test_at_a_glance_says_what_the_intervals_allow(found):
     fitted = fit_conformal(BINARY, useless.chance, useless.truth.astype(float))
     poor = judgement(held_out(useless), fitted)
     assert "No evidence that it does better than guessing" in words(
-        judged.glance(poor, question_of(poor, None), {})
+        evaluation_tables.glance(poor, question_of(poor, None), {})
     )
 
 
@@ -49,14 +49,16 @@ def test_that_nothing_was_seen_to_be_wrong_is_not_called_good():
     even = drawn(3, 120, steep=1.0)
     fitted = fit_conformal(BINARY, even.chance, even.truth.astype(float))
     told = judgement(held_out(even), fitted)
-    shown = words(judged.glance(told, question_of(told, None), {}))
+    shown = words(evaluation_tables.glance(told, question_of(told, None), {}))
 
     assert re.search(r"Open\s+No evidence that its chances are off", shown)
 
 
 def test_1000_patients_are_told_in_whole_numbers_that_add_up():
     at = at_threshold(drawn(2, 200), 0.4, 0.1)
-    sentence = re.search(r"Of 1,000.*?misses \d+", words(operating.per_1000(at, "sepsis")))[0]
+    sentence = re.search(r"Of 1,000.*?misses \d+", words(threshold_tables.per_1000(at, "sepsis")))[
+        0
+    ]
     sick, flagged, rightly, wrongly, missed = map(
         int, re.search(r"(\d+) have the outcome.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)",
                        sentence).groups()
@@ -68,21 +70,21 @@ def test_1000_patients_are_told_in_whole_numbers_that_add_up():
 
 
 def test_what_cannot_be_promised_is_said_with_its_number_of_patients():
-    shown = words(operating.triage(triage(drawn(3, 50))))
+    shown = words(threshold_tables.triage(triage(drawn(3, 50))))
 
     assert "Cannot promise a PPV of 90% with n = 50" in shown
     assert "Deferred to a person: 100 %" in shown
 
 
 def test_names_of_groups_are_text(found):
-    shown = judged.groups(question_of(found, None)["subgroups"])
+    shown = evaluation_tables.groups(question_of(found, None)["subgroups"])
 
     assert "&lt;M&gt;" in shown
     assert "<M>" not in shown
 
 
 def test_each_case_has_its_way_to_the_page_predict(found):
-    shown = judged.case_list(found, "worst", ["no", "yes"], "adapter-1", "binary")
+    shown = evaluation_tables.case_list(found, "worst", ["no", "yes"], "adapter-1", "binary")
 
     first = found["cases"]["worst"][0]["case_id"]
     assert f'href="/predict?adapter=adapter-1&amp;case={first}"' in shown
@@ -93,24 +95,24 @@ def test_every_task_can_be_shown(task):
     found = {"adapter": "adapter-1", **made(task)}
     parts = question_of(found, "b")
 
-    assert judged.glance(found, parts, {})
-    assert judged.calibration(parts["calibration"])
-    assert judged.conformal(found["conformal"], task is NUMBER)
-    assert judged_plots.reliability(parts["calibration"]) is not None
+    assert evaluation_tables.glance(found, parts, {})
+    assert evaluation_tables.calibration(parts["calibration"])
+    assert evaluation_tables.conformal(found["conformal"], task is NUMBER)
+    assert evaluation_plots.reliability(parts["calibration"]) is not None
     assert bool(parts["triage"]) == (task is CLASSES)
 
 
 def test_curves_hold_the_model_its_band_and_the_threshold(found):
     parts = question_of(found, None)
     at = at_threshold(drawn(0, 150, steep=3.0), 0.5)
-    names = [trace.name for trace in judged_plots.roc(parts["discrimination"], at).data]
+    names = [trace.name for trace in evaluation_plots.roc(parts["discrimination"], at).data]
 
     assert names == ["95 % interval", "Guessing", "Model", "Your threshold"]
-    assert [trace.name for trace in judged_plots.decision(parts["decision_curve"]).data][1:] == [
+    assert [trace.name for trace in evaluation_plots.decision(parts["decision_curve"]).data][1:] == [
         "Treat all", "Treat none", "Use the model",
     ]  # fmt: skip
-    assert judged_plots.roc({"roc": None}) is None
-    assert judged_plots.by_missing([], "auroc") is None
+    assert evaluation_plots.roc({"roc": None}) is None
+    assert evaluation_plots.by_missing([], "auroc") is None
 
 
 def test_a_label_that_says_nothing_is_named_by_its_column():

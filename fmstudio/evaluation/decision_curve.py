@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Question
+from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.resampling import drawn, ratio
 
 SHORTEST = 5  # thresholds in a row: fewer come by luck, as each has an interval of its own

@@ -17,7 +17,12 @@ from fmstudio.model.shared import ByTrees
 from fmstudio.training.config import GROUP_CAP, RunConfig
 from fmstudio.training.finetune import finetune
 from fmstudio.training.probe import _fit, fit_probe, fit_trees
-from fmstudio.training.weighing import Weighing, check_group_column, evened, weighing_of
+from fmstudio.training.sample_weights import (
+    SampleWeights,
+    check_group_column,
+    evened,
+    sample_weights_of,
+)
 from fmstudio.types import TaskSpec
 from tests.training.conftest import Recorder, run_record
 
@@ -25,7 +30,7 @@ BINARY = TaskSpec("binary", ("y",), ("0", "1"), "1")
 THREE = TaskSpec("multiclass", ("y",), ("a", "b", "c"))
 TWO = TaskSpec("multilabel", ("y", "z"), ("y", "z"))
 NUMBER = TaskSpec("regression", ("y",), ("y",))
-EVEN = Weighing(balance=True)
+EVEN = SampleWeights(balance=True)
 
 
 def groups(*counts: int) -> np.ndarray:
@@ -57,7 +62,7 @@ def test_without_groups_fits_are_those_of_balanced_class_weights(n, task, cuts):
 def test_nothing_is_weighed_where_nothing_is_to_be_even():
     targets = np.array([0.0, 0, 0, 1])
 
-    assert Weighing().weights(BINARY, targets) is None
+    assert SampleWeights().weights(BINARY, targets) is None
     assert EVEN.weights(NUMBER, targets) is None
 
 
@@ -68,8 +73,8 @@ def test_groups_count_the_same_within_each_class_and_classes_as_before(balance):
     targets = np.stack([draw.random(300) < 0.3, draw.random(300) < 0.6], 1).astype(float)
     targets[draw.random(300) < 0.2, 1] = np.nan
 
-    weights = Weighing(balance, members).weights(TWO, targets)
-    before = Weighing(balance).weights(TWO, targets)
+    weights = SampleWeights(balance, members).weights(TWO, targets)
+    before = SampleWeights(balance).weights(TWO, targets)
 
     before = np.ones_like(weights) if before is None else before
     for k in range(2):
@@ -81,7 +86,7 @@ def test_groups_count_the_same_within_each_class_and_classes_as_before(balance):
 
 
 def test_groups_of_a_number_count_the_same_over_all_cases():
-    weights = Weighing(True, groups(60, 40)).weights(NUMBER, np.arange(100.0))
+    weights = SampleWeights(True, groups(60, 40)).weights(NUMBER, np.arange(100.0))
 
     assert [weights[:60].sum(), weights[60:].sum()] == pytest.approx([50, 50])
 
@@ -111,9 +116,9 @@ def test_cases_without_a_group_keep_their_weight():
 
 
 def test_some_of_the_cases_have_the_weights_of_their_own_groups():
-    weighing, some = Weighing(True, groups(30, 70)), np.arange(20, 50)
+    sample_weights, some = SampleWeights(True, groups(30, 70)), np.arange(20, 50)
 
-    weights = weighing.of(some).weights(NUMBER, np.arange(30.0))
+    weights = sample_weights.of(some).weights(NUMBER, np.arange(30.0))
 
     assert [weights[:10].sum(), weights[10:].sum()] == pytest.approx([15, 15])
 
@@ -138,15 +143,15 @@ def test_the_figure_of_a_small_group_whose_signs_are_opposite_rises(kind):
     train = rows[:, None], np.ones((600, 1)), targets
     patients = [str(i) for i in range(600)]
 
-    def figure(weighing: Weighing) -> float:
-        head = fit_probe(task, train, patients, weighing)
+    def figure(sample_weights: SampleWeights) -> float:
+        head = fit_probe(task, train, patients, sample_weights)
         said = head.logits(new[:, None], np.ones((4000, 1)))[:, 0]
         own = whose == "small"
         if kind == "regression":
             return r2_score(truth[own], said[own])
         return roc_auc_score(truth[own] > 1, said[own])
 
-    assert figure(Weighing(True, members)) > figure(EVEN) + 0.1
+    assert figure(SampleWeights(True, members)) > figure(EVEN) + 0.1
 
 
 def test_boosting_learns_a_small_group_better_too():
@@ -154,13 +159,13 @@ def test_boosting_learns_a_small_group_better_too():
     new, truth, whose = _opposed(4000, seed=3)
     train = rows[:, None], np.ones((600, 1)), (signal > 1).astype(float)
 
-    def figure(weighing: Weighing) -> float:
+    def figure(sample_weights: SampleWeights) -> float:
         groups = [[ByTrees(slice(0, 2))]]
-        head, _ = fit_trees(BINARY, train, [str(i) for i in range(600)], weighing, groups)
+        head, _ = fit_trees(BINARY, train, [str(i) for i in range(600)], sample_weights, groups)
         said = head.logits(new[:, None], np.ones((4000, 1)))[:, 0]
         return roc_auc_score(truth[whose == "small"] > 1, said[whose == "small"])
 
-    assert figure(Weighing(True, members)) > figure(EVEN) + 0.03
+    assert figure(SampleWeights(True, members)) > figure(EVEN) + 0.03
 
 
 def test_a_column_that_is_no_group_column_is_refused_with_those_there_are():
@@ -206,7 +211,7 @@ def test_a_run_by_a_column_that_is_not_there_or_never_varies_is_refused(
 
 
 def test_the_weights_of_a_run_are_those_of_its_column(light):
-    weighing = weighing_of(RunConfig(balance_by="site", balance=False), light.cases)
+    sample_weights = sample_weights_of(RunConfig(balance_by="site", balance=False), light.cases)
 
-    assert weighing.members.tolist() == [case.groups["site"] for case in light.cases]
-    assert weighing_of(RunConfig(balance=False), light.cases) == Weighing()
+    assert sample_weights.members.tolist() == [case.groups["site"] for case in light.cases]
+    assert sample_weights_of(RunConfig(balance=False), light.cases) == SampleWeights()

@@ -1,4 +1,4 @@
-"""The rungs that train: a search for settings if asked, then LoRA at each depth, from all seeds."""
+"""The models that train: a search for settings if asked, then LoRA at each depth and seed."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from fmstudio.preparation.inputs import Processor
 from fmstudio.preparation.outputs import logits_of
 from fmstudio.records import Point, Progress
 from fmstudio.settings import Settings
+from fmstudio.training.candidates import LORA, Candidate, candidate
 from fmstudio.training.config import RunConfig
-from fmstudio.training.judge import LORA, Rung, rung
 from fmstudio.training.loop import Trained
-from fmstudio.training.material import SPLITS, Material, unfrozen
-from fmstudio.training.probe import loss
+from fmstudio.training.losses import loss
 from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.search import Found, search
-from fmstudio.training.soup import Soup, best_of
 from fmstudio.training.stages import SEARCHING
+from fmstudio.training.training_data import SPLITS, TrainingData, unfrozen
 from fmstudio.training.tuning import Start, Tuned, tune
+from fmstudio.training.weight_averaging import AveragedWeights, best_of
 
 SEEDS = 2**31
 
 
 @dataclass(frozen=True)
-class Climbed:
-    """The rungs, the least deep first; the search and the averages of seeds, where there were."""
+class TrainedStages:
+    """The candidates, the least deep first; the search and the averages of seeds, if any."""
 
     tuned: tuple[Tuned, ...]
     found: Found | None
-    soups: Mapping[str, Soup]
+    soups: Mapping[str, AveragedWeights]
 
     @property
     def search_seconds(self) -> float:
@@ -57,23 +57,23 @@ class Climbed:
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What every rung is made from. Cases before any encoder are prepared once, when needed."""
+class StageContext:
+    """What every candidate is made from. Cases before any encoder are prepared when needed."""
 
     start: Start
     processors: Mapping[str, Processor]
-    material: Material
+    data: TrainingData
     settings: Settings
     config: RunConfig
 
-    def of(self, config: RunConfig) -> Material:
-        """The cases as a rung of this config takes them."""
-        return self.material if config.encoders_frozen else self._unfrozen
+    def of(self, config: RunConfig) -> TrainingData:
+        """The cases as a candidate of this config takes them."""
+        return self.data if config.encoders_frozen else self._unfrozen
 
     @cached_property
-    def _unfrozen(self) -> Material:
+    def _unfrozen(self) -> TrainingData:
         deepest = self.config.at_scope(self.config.scopes[-1])
-        return unfrozen(deepest, self.start.model, self.processors, self.material, self.settings)
+        return unfrozen(deepest, self.start.model, self.processors, self.data, self.settings)
 
 
 class _Aside(Share):
@@ -96,80 +96,78 @@ class _Trials(_Aside):
         super().progress(Progress(SEARCHING, fraction, message=progress.message))
 
 
-def climb(ground: Ground, folder: Path, reporter: Reporter) -> Climbed:
-    """All rungs that the config asks for, with the settings that a search has found.
+def train_stages(context: StageContext, folder: Path, reporter: Reporter) -> TrainedStages:
+    """All candidates that the config asks for, with the settings that a search has found.
 
     Goes on from what lies in `folder`. Raises Stopped if asked to stop.
     """
-    config, found = ground.config, None
+    config, found = context.config, None
     if config.search_minutes and config.scopes:
-        found = _searched(ground, folder / "search", reporter)
+        found = _searched(context, folder / "search", reporter)
         config = found.config
     tuned, soups = [], {}
     for number, scope in enumerate(config.scopes):
         name = f"{LORA}: {scope}" if number else LORA
         share = Share(reporter, number / len(config.scopes), 1 / len(config.scopes))
         own = folder / scope.replace(" ", "-")
-        made, soup = from_seeds(name, ground, config.at_scope(scope), own, share)
+        made, soup = from_seeds(name, context, config.at_scope(scope), own, share)
         tuned.append(made)
         if soup is not None:
             soups[name] = soup
-    return Climbed(tuple(tuned), found, soups)
+    return TrainedStages(tuple(tuned), found, soups)
 
 
-def _searched(ground: Ground, folder: Path, reporter: Reporter) -> Found:
+def _searched(context: StageContext, folder: Path, reporter: Reporter) -> Found:
     folder.mkdir(parents=True, exist_ok=True)
 
     def try_one(number: int, config: RunConfig) -> float:
         own = folder / f"trial-{number}"
-        material = ground.of(config)
-        made = tune(f"trial {number}", ground.start, material, config, own, aside)
+        data = context.of(config)
+        made = tune(f"trial {number}", context.start, data, config, own, aside)
         shutil.rmtree(own)
-        return _loss(made.rung, material)
+        return _loss(made.candidate, data)
 
-    aside = _Trials(reporter, 60 * ground.config.search_minutes)
-    return search(ground.config, ground.config.scopes, try_one, folder)
+    aside = _Trials(reporter, 60 * context.config.search_minutes)
+    return search(context.config, context.config.scopes, try_one, folder)
 
 
 def from_seeds(
-    name: str, ground: Ground, config: RunConfig, folder: Path, reporter: Reporter
-) -> tuple[Tuned, Soup | None]:
-    """The rung of a depth: from one seed as it is, from several their average or the best.
+    name: str, context: StageContext, config: RunConfig, folder: Path, reporter: Reporter
+) -> tuple[Tuned, AveragedWeights | None]:
+    """The candidate of a depth: from one seed as it is, from several their average or the best.
 
     The curves are those of the first seed: as many as there are seeds would hide one another. In an
     ensemble of folds each seed learns without one of them.
     """
-    material = ground.of(config)
+    data = context.of(config)
     if config.seeds == 1:
-        return tune(name, ground.start, material, config, folder, reporter), None
-    made, rows = [], _without_a_fold(config, material)
+        return tune(name, context.start, data, config, folder, reporter), None
+    made, rows = [], _without_a_fold(config, data)
     for place in range(config.seeds):
         seed = (config.seed + place) % SEEDS
         told = (_Aside if place else Share)(reporter, place / config.seeds, 1 / config.seeds)
         own, at = replace(config, seed=seed), folder / f"seed-{seed}"
-        made.append(tune(name, ground.start, material, own, at, told, rows[place]))
+        made.append(tune(name, context.start, data, own, at, told, rows[place]))
     trained = _together([each.trained for each in made])
 
-    averaged: list[Rung] = []
+    averaged: list[Candidate] = []
 
     def loss_of(state: Mapping[str, Tensor]) -> float:
-        averaged.append(_answered(name, ground, config, state, trained.seconds))
-        return _loss(averaged[0], material)
+        averaged.append(_answered(name, context, config, state, trained.seconds))
+        return _loss(averaged[0], data)
 
-    losses = [_loss(each.rung, material) for each in made]
+    losses = [_loss(each.candidate, data) for each in made]
     soup = best_of([each.state for each in made], losses, loss_of)
-    best = replace(made[losses.index(min(losses))].rung, seconds=trained.seconds)
-    return Tuned(
-        averaged[0] if soup.averaged else best, config, soup.state, trained, material
-    ), soup
+    best = replace(made[losses.index(min(losses))].candidate, seconds=trained.seconds)
+    return Tuned(averaged[0] if soup.averaged else best, config, soup.state, trained, data), soup
 
 
-def _without_a_fold(config: RunConfig, material: Material) -> list[np.ndarray | None]:
+def _without_a_fold(config: RunConfig, data: TrainingData) -> list[np.ndarray | None]:
     """The training cases (rows) of each seed; None for all of them. No patient is torn apart.
 
     Raises InputError for fewer training patients than folds.
     """
-    patients = material.patients("train")
+    patients = data.patients("train")
     if not config.fold_ensemble:
         return [None] * config.seeds
     if len(set(patients)) < config.seeds:
@@ -182,19 +180,21 @@ def _without_a_fold(config: RunConfig, material: Material) -> list[np.ndarray | 
 
 
 def _answered(
-    name: str, ground: Ground, config: RunConfig, state: Mapping[str, Tensor], seconds: float
-) -> Rung:
-    """The rung of a trained state, as `tune` makes it of its own."""
-    material = ground.of(config)
-    with _holding(ground, config, state) as adapted:
-        model, shift = shared_model(adapted), ground.start.shift
-        logits = {s: logits_of(model, material.prepared, material.ids(s)) + shift for s in SPLITS}
-    return rung(name, material.cohort.task, material, logits, seconds)
+    name: str, context: StageContext, config: RunConfig, state: Mapping[str, Tensor], seconds: float
+) -> Candidate:
+    """The candidate of a trained state, as `tune` makes it of its own."""
+    data = context.of(config)
+    with _holding(context, config, state) as adapted:
+        model, shift = shared_model(adapted), context.start.shift
+        logits = {s: logits_of(model, data.prepared, data.ids(s)) + shift for s in SPLITS}
+    return candidate(name, data.cohort.task, data, logits, seconds)
 
 
 @contextmanager
-def _holding(ground: Ground, config: RunConfig, state: Mapping[str, Tensor]) -> Iterator[Adapted]:
-    adapted = attach(ground.start.model, config)
+def _holding(
+    context: StageContext, config: RunConfig, state: Mapping[str, Tensor]
+) -> Iterator[Adapted]:
+    adapted = attach(context.start.model, config)
     load_trained_state(adapted, state)
     yield adapted
     detach(adapted)
@@ -203,11 +203,13 @@ def _holding(ground: Ground, config: RunConfig, state: Mapping[str, Tensor]) -> 
 def _together(trained: Sequence[Trained]) -> Trained:
     """What several trainings took, as one."""
     return Trained(
-        max(one.best_epoch for one in trained), sum(one.epochs for one in trained),
-        sum(one.steps for one in trained), sum(one.seconds for one in trained),
+        max(one.best_epoch for one in trained),
+        sum(one.epochs for one in trained),
+        sum(one.steps for one in trained),
+        sum(one.seconds for one in trained),
         sum(one.cases for one in trained),
-    )  # fmt: skip
+    )
 
 
-def _loss(made: Rung, material: Material) -> float:
-    return loss(material.cohort.task, made.logits, material.targets["validation"])
+def _loss(made: Candidate, data: TrainingData) -> float:
+    return loss(data.cohort.task, made.logits, data.targets["validation"])

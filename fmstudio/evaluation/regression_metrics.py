@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Answered
+from fmstudio.evaluation.labelled_predictions import LabelledPredictions
 from fmstudio.evaluation.reliability import FEWEST_IN_BIN, MOST_BINS
 from fmstudio.evaluation.resampling import Figure, intervals, ratio
 
 SMALLEST = 20  # cases of a group whose figures are told
 
 
-def calibration_of_numbers(answered: Answered) -> dict[str, Any]:
+def calibration_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
     """Slope and intercept of truth on answer by least squares, mean difference, and bins.
 
     Slope 1 and intercept 0 are right; a slope below 1 says that answers are too extreme.
@@ -42,7 +42,7 @@ def calibration_of_numbers(answered: Answered) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def subgroups_of_numbers(answered: Answered) -> dict[str, Any]:
+def subgroups_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
     """Mean absolute error and bias of each group of at least 20 cases; others are named.
 
     The bias is the mean of truth minus prediction. Intervals are of each group alone; nothing is
@@ -63,7 +63,7 @@ def subgroups_of_numbers(answered: Answered) -> dict[str, Any]:
     return {"n": len(answered), "groups": groups, "small": small, "tests": 0, "gaps": []}
 
 
-def _errors(answered: Answered) -> dict[str, Figure]:
+def _errors(answered: LabelledPredictions) -> dict[str, Figure]:
     left = answered.targets - answered.outputs
     return {
         "mae": lambda w: ratio(w @ np.abs(left), w.sum(axis=1)),
@@ -71,7 +71,7 @@ def _errors(answered: Answered) -> dict[str, Figure]:
     }
 
 
-def _bins(answered: Answered) -> list[dict[str, Any]]:
+def _bins(answered: LabelledPredictions) -> list[dict[str, Any]]:
     """Truth among cases of like answers, with intervals over resampled patients."""
     count = max(1, min(MOST_BINS, len(answered) // FEWEST_IN_BIN))
     found = []

@@ -19,14 +19,14 @@ from fmstudio.types import PatientCase, TaskSpec
 
 
 @dataclass(frozen=True)
-class Weighing:
+class SampleWeights:
     """What counts evenly among some cases: classes if `balance`, and the groups that `members` (n)
     names, "" for a case whose group is not known; None where groups count as they come."""
 
     balance: bool = False
     members: np.ndarray | None = None
 
-    def of(self, rows: np.ndarray) -> Weighing:
+    def of(self, rows: np.ndarray) -> SampleWeights:
         """That of some of the cases, given as indices or as a mask."""
         return self if self.members is None else replace(self, members=self.members[rows])
 
@@ -66,12 +66,12 @@ def evened(members: np.ndarray) -> np.ndarray:
     return weights
 
 
-def weighing_of(config: RunConfig, cases: Sequence[PatientCase]) -> Weighing:
+def sample_weights_of(config: RunConfig, cases: Sequence[PatientCase]) -> SampleWeights:
     """What a run's settings ask for among these cases."""
     if not config.balance_by:
-        return Weighing(config.balance)
+        return SampleWeights(config.balance)
     members = np.array([case.groups.get(config.balance_by, "") for case in cases], object)
-    return Weighing(config.balance, members)
+    return SampleWeights(config.balance, members)
 
 
 def check_group_column(config: RunConfig, columns: Iterable[str]) -> None:

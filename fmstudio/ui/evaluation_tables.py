@@ -21,8 +21,8 @@ from fmstudio.ui.fragments import (  # fmt: skip
     tag,
     text,
 )
-from fmstudio.ui.operating import share
 from fmstudio.ui.results import STAGES, VERDICTS, on_axis
+from fmstudio.ui.threshold_tables import share
 from fmstudio.ui.wording import headline, listed, plural
 
 OF_GROUPS = ("sensitivity", "false_positive_rate", "auroc", "calibration", "mae", "in_the_large")

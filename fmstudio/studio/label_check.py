@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 10.0  # for the step that is under way when the studio is clo
 log = logging.getLogger(__name__)
 
 
-class Doubting:
+class LabelChecks:
     """Work that goes on by itself, at most once for a cohort. Safe for several threads."""
 
     def __init__(self) -> None:

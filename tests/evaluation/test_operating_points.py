@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmstudio.evaluation.operating import at_threshold, operating_points, threshold_for
+from fmstudio.evaluation.operating_points import at_threshold, operating_points, threshold_for
 from tests.evaluation.made import drawn, question
 
 

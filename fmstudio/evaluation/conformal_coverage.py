@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Answered
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set, fit_conformal
+from fmstudio.evaluation.labelled_predictions import LabelledPredictions
 from fmstudio.evaluation.resampling import intervals, ratio
 from fmstudio.types import TaskSpec
 
@@ -19,7 +19,9 @@ SMALLEST = 20  # cases of a group whose coverage is told
 LEVELS = (0.8, 0.9, 0.95)
 
 
-def coverage(task: TaskSpec, answered: Answered, fitted: Mapping[str, Any]) -> dict[str, Any]:
+def coverage(
+    task: TaskSpec, answered: LabelledPredictions, fitted: Mapping[str, Any]
+) -> dict[str, Any]:
     """{n, asked, reached, mean_size, sizes, groups, remarks} of the sets that `fitted` gives.
 
     Reached is the share of cases whose set or interval holds the truth; for multilabel tasks the
@@ -55,7 +57,7 @@ def coverage(task: TaskSpec, answered: Answered, fitted: Mapping[str, Any]) -> d
 
 
 def at_levels(
-    task: TaskSpec, answered: Answered, validation: Answered | None
+    task: TaskSpec, answered: LabelledPredictions, validation: LabelledPredictions | None
 ) -> list[dict[str, Any]]:
     """The same at several levels, each fitted on the validation patients."""
     if validation is None:
@@ -67,7 +69,7 @@ def at_levels(
 
 
 def _held(
-    task: TaskSpec, answered: Answered, fitted: Mapping[str, Any]
+    task: TaskSpec, answered: LabelledPredictions, fitted: Mapping[str, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For each case how many truths its set holds, of how many, and the set's size, all (n)."""
     if task.kind == "regression":

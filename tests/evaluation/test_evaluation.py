@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy.special import expit, softmax
 
-from fmstudio.evaluation.answered import Answered, HeldOut, questions
 from fmstudio.evaluation.calibration import Calibration, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
-from fmstudio.evaluation.judgement import cases, judgement
+from fmstudio.evaluation.evaluation import cases, judgement
+from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions, questions
 from fmstudio.types import TaskSpec
 from tests.evaluation.made import BINARY, drawn, held_out
 
@@ -32,7 +32,7 @@ def made(task, seed, n=80):
         outputs = score[:, 0]
         targets = outputs + random.normal(size=n)
     groups = {"sex": tuple(random.choice(["F", "M"], n).tolist())}
-    return Answered(tuple(f"c{i}" for i in range(n)), np.arange(n), targets, outputs,
+    return LabelledPredictions(tuple(f"c{i}" for i in range(n)), np.arange(n), targets, outputs,
                     np.ones((n, 2), bool), groups)  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_what_is_kept_comes_back_from_json_as_it_was():
 
 
 def test_cases_to_look_at_are_the_surest_right_and_wrong_and_the_undecided():
-    test = Answered(("right", "wrong", "open"), np.arange(3), np.array([1.0, 0.0, 1.0]),
+    test = LabelledPredictions(("right", "wrong", "open"), np.arange(3), np.array([1.0, 0.0, 1.0]),
                     np.array([0.95, 0.9, 0.52]), np.ones((3, 1), bool))  # fmt: skip
     found = cases(BINARY, test)
 

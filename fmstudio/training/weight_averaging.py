@@ -25,7 +25,7 @@ _A, _B = ".lora_A.", ".lora_B."
 
 
 @dataclass(frozen=True)
-class Soup:
+class AveragedWeights:
     """What several seeds came to: the state that is kept, its validation loss, and its origin.
 
     `losses` are those of the single seeds, `averaged_loss` that of their average; `averaged` says
@@ -49,7 +49,7 @@ class Soup:
 
 def best_of(
     states: Sequence[State], losses: Sequence[float], loss_of: Callable[[State], float]
-) -> Soup:
+) -> AveragedWeights:
     """The average of `states` where its loss is no worse than the best seed's, else the best seed.
 
     `losses` are the validation losses of `states`, `loss_of` gives that of another state.
@@ -57,8 +57,8 @@ def best_of(
     averaged = average(states)
     loss, least = float(loss_of(averaged)), min(losses)
     if loss <= least:  # False where it is no number
-        return Soup(averaged, loss, tuple(losses), loss, True)
-    return Soup(states[list(losses).index(least)], least, tuple(losses), loss, False)
+        return AveragedWeights(averaged, loss, tuple(losses), loss, True)
+    return AveragedWeights(states[list(losses).index(least)], least, tuple(losses), loss, False)
 
 
 def average(states: Sequence[State]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import torch
 
 from fmstudio.adapters.lora import attach, load_trained_state, trained_state
 from fmstudio.training.config import RunConfig
-from fmstudio.training.soup import average, best_of, mean_product
+from fmstudio.training.weight_averaging import average, best_of, mean_product
 
 A, B = "layer.lora_A.default.weight", "layer.lora_B.default.weight"
 

@@ -19,9 +19,10 @@ from fmstudio.training.config import BOOSTING as BOOSTING
 from fmstudio.training.config import LORA as LORA
 from fmstudio.training.config import PROBE as PROBE
 from fmstudio.training.config import RunConfig
-from fmstudio.training.material import SPLITS, Material
-from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
-from fmstudio.training.weighing import Weighing, weighing_of
+from fmstudio.training.losses import prior_shift
+from fmstudio.training.probe import Groups, Head, fit_probe
+from fmstudio.training.sample_weights import SampleWeights, sample_weights_of
+from fmstudio.training.training_data import SPLITS, TrainingData
 from fmstudio.types import Interval, TaskSpec
 
 ALONE = "probe on this modality alone"
@@ -30,7 +31,7 @@ FEWEST = 10  # training cases that a single modality must have to be judged alon
 
 
 @dataclass(frozen=True)
-class Rung:
+class Candidate:
     """One model of the ladder: outputs by split, in the user's units, what it took, and its logits
     (n, K) of the validation patients, in standard units for regression.
 
@@ -44,28 +45,32 @@ class Rung:
     logits: np.ndarray
     judged: np.ndarray | None = None
 
-    def validation(self, task: TaskSpec, material: Material) -> float:
+    def validation(self, task: TaskSpec, data: TrainingData) -> float:
         """The headline figure on validation patients, by which models are chosen."""
-        return score(task, material.true("validation"), self.outputs["validation"])
+        return score(task, data.true("validation"), self.outputs["validation"])
 
 
-def rung(
-    name: str, task: TaskSpec, material: Material, logits: Mapping[str, np.ndarray], seconds: float
-) -> Rung:
-    """A rung from logits (n, K) by split, before calibration."""
+def candidate(
+    name: str,
+    task: TaskSpec,
+    data: TrainingData,
+    logits: Mapping[str, np.ndarray],
+    seconds: float,
+) -> Candidate:
+    """A candidate from logits (n, K) by split, before calibration."""
     outputs = {
-        split: probabilities(task, values) * _spread(task, material) + _centre(task, material)
+        split: probabilities(task, values) * _spread(task, data) + _centre(task, data)
         for split, values in logits.items()
     }
-    return Rung(name, outputs, seconds, logits["validation"])
+    return Candidate(name, outputs, seconds, logits["validation"])
 
 
-def _spread(task: TaskSpec, material: Material) -> float:
-    return material.spread if task.kind == "regression" else 1.0
+def _spread(task: TaskSpec, data: TrainingData) -> float:
+    return data.spread if task.kind == "regression" else 1.0
 
 
-def _centre(task: TaskSpec, material: Material) -> float:
-    return material.centre if task.kind == "regression" else 0.0
+def _centre(task: TaskSpec, data: TrainingData) -> float:
+    return data.centre if task.kind == "regression" else 0.0
 
 
 def check_learned(task: TaskSpec, logits: np.ndarray, targets: np.ndarray, balance: bool) -> None:
@@ -95,29 +100,29 @@ def groups_of(model: SharedModel) -> Groups:
 
 
 def single_probes(
-    task: TaskSpec, model: SharedModel, material: Material, weighing: Weighing
+    task: TaskSpec, model: SharedModel, data: TrainingData, sample_weights: SampleWeights
 ) -> list[Shown]:
     """For each modality a probe that sees nothing else, on the cases that have it.
 
-    `weighing` is that of the training cases.
+    `sample_weights` is that of the training cases.
     """
     found = []
     for modality in model.modalities:
         sets, rows = {}, {}
         for split in SPLITS:
-            has = [modality in material.prepared.keys[i] for i in material.ids(split)]
+            has = [modality in data.prepared.keys[i] for i in data.ids(split)]
             rows[split] = np.flatnonzero(has)
-            ids = [material.ids(split)[row] for row in rows[split]]
-            alone = features_of(model, material.prepared, ids, only=modality)
-            sets[split] = (*alone, material.targets[split][rows[split]])
+            ids = [data.ids(split)[row] for row in rows[split]]
+            alone = features_of(model, data.prepared, ids, only=modality)
+            sets[split] = (*alone, data.targets[split][rows[split]])
         enough = min(len(rows[split]) for split in SPLITS) >= 2 and len(rows["train"]) >= FEWEST
         if not enough or not _varied(task, sets["train"][2]):
             continue
-        patients = [material.patients("train")[row] for row in rows["train"]]
+        patients = [data.patients("train")[row] for row in rows["train"]]
         groups = [feature_groups(model.config, modality)]
-        head = fit_probe(task, sets["train"], patients, weighing.of(rows["train"]), groups)
-        shift = prior_shift(task, sets["train"][2]) if weighing.balance else 0.0
-        outputs = read(task, material, head, sets["test"], shift)
+        head = fit_probe(task, sets["train"], patients, sample_weights.of(rows["train"]), groups)
+        shift = prior_shift(task, sets["train"][2]) if sample_weights.balance else 0.0
+        outputs = read(task, data, head, sets["test"], shift)
         found.append(Shown((modality,), rows["test"], outputs, ALONE))
     return found
 
@@ -127,16 +132,16 @@ def _varied(task: TaskSpec, targets: np.ndarray) -> bool:
 
 
 def read(
-    task: TaskSpec, material: Material, head: Head, part: Sequence[np.ndarray], shift: Any
+    task: TaskSpec, data: TrainingData, head: Head, part: Sequence[np.ndarray], shift: Any
 ) -> np.ndarray:
     """Outputs in the user's units of a head on values (n, M, F + C) and presence (n, M)."""
     outputs = probabilities(task, head.logits(part[0], part[1]) + shift)
-    return outputs * _spread(task, material) + _centre(task, material)
+    return outputs * _spread(task, data) + _centre(task, data)
 
 
 def cross_validation_json(
     task: TaskSpec,
-    material: Material,
+    data: TrainingData,
     features: Mapping[str, tuple[np.ndarray, np.ndarray]],
     config: RunConfig,
     groups: Groups,
@@ -146,20 +151,20 @@ def cross_validation_json(
     `features` are values (n, M, F + C) and presence (n, M) by split; `groups` as for `fit_probe`.
     """
     values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
-    targets = np.concatenate([material.targets[s] for s in SPLITS])
-    patients = [patient for s in SPLITS for patient in material.patients(s)]
+    targets = np.concatenate([data.targets[s] for s in SPLITS])
+    patients = [patient for s in SPLITS for patient in data.patients(s)]
     outputs = np.zeros((len(patients), task.outputs))
-    weighing = weighing_of(config, [case for s in SPLITS for case in material.cases[s]])
+    sample_weights = sample_weights_of(config, [case for s in SPLITS for case in data.cases[s]])
     chosen = GroupKFold(min(config.folds, len(set(patients))), shuffle=True, random_state=0)
     for inner, outer in chosen.split(values, groups=patients):
         train = values[inner], present[inner], targets[inner]
         own = [patients[row] for row in inner]
-        head = fit_probe(task, train, own, weighing.of(inner), groups)
+        head = fit_probe(task, train, own, sample_weights.of(inner), groups)
         shift = prior_shift(task, targets[inner]) if config.balance else 0.0
-        answered = read(task, material, head, (values[outer], present[outer]), shift)
+        answered = read(task, data, head, (values[outer], present[outer]), shift)
         outputs[outer] = answered.reshape(len(outer), -1)
     answers = outputs[:, 0] if task.kind in ("binary", "regression") else outputs
-    true = targets * material.spread + material.centre
+    true = targets * data.spread + data.centre
     figure = evaluate(task, true, answers, patients)[headline(task)]
     return {
         "model": "probe", "folds": chosen.get_n_splits(), "n": len(patients),
@@ -167,22 +172,24 @@ def cross_validation_json(
     }  # fmt: skip
 
 
-def ladder_json(task: TaskSpec, material: Material, rungs: Sequence[Rung]) -> list[dict[str, Any]]:
+def ladder_json(
+    task: TaskSpec, data: TrainingData, candidates: Sequence[Candidate]
+) -> list[dict[str, Any]]:
     """Each model's headline figure on the test patients, with what chose it and what it took."""
     name = headline(task)
     return [
         {
             "name": each.name,
-            name: _figure(task, material, each.outputs["test"]).as_dict(),
-            "validation": _number(each.validation(task, material)),
+            name: _figure(task, data, each.outputs["test"]).as_dict(),
+            "validation": _number(each.validation(task, data)),
             "seconds": round(each.seconds, 3),
         }
-        for each in rungs
+        for each in candidates
     ]
 
 
-def _figure(task: TaskSpec, material: Material, outputs: np.ndarray) -> Interval:
-    return evaluate(task, material.true("test"), outputs, material.patients("test"))[headline(task)]
+def _figure(task: TaskSpec, data: TrainingData, outputs: np.ndarray) -> Interval:
+    return evaluate(task, data.true("test"), outputs, data.patients("test"))[headline(task)]
 
 
 def _number(value: float) -> float | None:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from fmstudio.evaluation.learning import Refit, learning_curve
-from fmstudio.training.judge import read
-from fmstudio.training.material import Material
-from fmstudio.training.probe import Groups, Head, fit_probe, prior_shift
-from fmstudio.training.weighing import Weighing
+from fmstudio.training.candidates import read
+from fmstudio.training.losses import prior_shift
+from fmstudio.training.probe import Groups, Head, fit_probe
+from fmstudio.training.sample_weights import SampleWeights
+from fmstudio.training.training_data import TrainingData
 from fmstudio.types import TaskSpec
 
 SHARES = (0.125, 0.25, 0.5)
@@ -24,21 +25,21 @@ FEWEST = 12  # cases of a subset
 Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
-def label_budget(
-    task: TaskSpec, material: Material, features: Features, head: Head,
-    weighing: Weighing, groups: Groups,
+def refits_on_fewer(
+    task: TaskSpec, data: TrainingData, features: Features, head: Head,
+    sample_weights: SampleWeights, groups: Groups,
 ) -> dict[str, Any]:  # fmt: skip
     """The learning curve of the probe on test patients, see `learning_curve`.
 
     `features` are values (n, M, F + C) and presence (n, M) by split; `head` is the probe of all
-    training cases, `weighing` theirs, `groups` as for `fit_probe`.
+    training cases, `sample_weights` theirs, `groups` as for `fit_probe`.
     """
-    targets, patients = material.targets["train"], np.array(material.patients("train"))
+    targets, patients = data.targets["train"], np.array(data.patients("train"))
     test = features["test"]
 
     def answers(fitted: Head, own: np.ndarray) -> np.ndarray:
-        shift = prior_shift(task, own) if weighing.balance else np.zeros(1)
-        outputs = read(task, material, fitted, test, shift)
+        shift = prior_shift(task, own) if sample_weights.balance else np.zeros(1)
+        outputs = read(task, data, fitted, test, shift)
         return outputs.reshape(len(outputs)) if task.kind in ("binary", "regression") else outputs
 
     refits = []
@@ -49,12 +50,12 @@ def label_budget(
         outputs = []
         for rows in parts:
             train = features["train"][0][rows], features["train"][1][rows], targets[rows]
-            fitted = fit_probe(task, train, list(patients[rows]), weighing.of(rows), groups)
+            fitted = fit_probe(task, train, list(patients[rows]), sample_weights.of(rows), groups)
             outputs.append(answers(fitted, targets[rows]))
         counted = np.mean([_positives(task, targets[rows]) for rows in parts])
         refits.append(Refit(float(np.mean([*map(len, parts)])), float(counted), outputs))
     whole = Refit(float(len(targets)), _positives(task, targets), [answers(head, targets)])
-    found = learning_curve(task, material.true("test"), material.patients("test"), [*refits, whole])
+    found = learning_curve(task, data.true("test"), data.patients("test"), [*refits, whole])
     return found | {"model": "probe"}
 
 

@@ -12,14 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from fmstudio.evaluation.answered import Answered, HeldOut, Question, questions
-from fmstudio.evaluation.benefit import decision_curve
-from fmstudio.evaluation.coverage import at_levels, coverage
+from fmstudio.evaluation.conformal_coverage import at_levels, coverage
 from fmstudio.evaluation.curves import discrimination
+from fmstudio.evaluation.decision_curve import decision_curve
+from fmstudio.evaluation.labelled_predictions import (
+    HeldOut,
+    LabelledPredictions,
+    Question,
+    questions,
+)
 from fmstudio.evaluation.metrics import evaluate
-from fmstudio.evaluation.numbers import calibration_of_numbers, subgroups_of_numbers
-from fmstudio.evaluation.operating import operating_points
+from fmstudio.evaluation.operating_points import operating_points
 from fmstudio.evaluation.recalibration import recalibration
+from fmstudio.evaluation.regression_metrics import calibration_of_numbers, subgroups_of_numbers
 from fmstudio.evaluation.reliability import calibration
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
@@ -53,7 +58,7 @@ def judgement(
     }  # fmt: skip
 
 
-def _about_a_number(test: Answered) -> dict[str, Any]:
+def _about_a_number(test: LabelledPredictions) -> dict[str, Any]:
     return {
         "discrimination": None, "calibration": calibration_of_numbers(test),
         "operating_points": None, "decision_curve": None, "triage": None,
@@ -92,7 +97,7 @@ def each_question(held: HeldOut, part: Part) -> dict[str, Any]:
     return {"n": len(held.test), "by_label": found}
 
 
-def cases(task: TaskSpec, test: Answered) -> dict[str, list[dict[str, Any]]]:
+def cases(task: TaskSpec, test: LabelledPredictions) -> dict[str, list[dict[str, Any]]]:
     """The cases to look at: {best, worst, uncertain}, each {case_id, answer, truth, sureness}.
 
     Sureness is the chance of what is true, so that worst is what was most surely wrong; for numbers
@@ -113,7 +118,7 @@ def cases(task: TaskSpec, test: Answered) -> dict[str, list[dict[str, Any]]]:
     }  # fmt: skip
 
 
-def _sureness(task: TaskSpec, test: Answered) -> tuple[np.ndarray, np.ndarray | None]:
+def _sureness(task: TaskSpec, test: LabelledPredictions) -> tuple[np.ndarray, np.ndarray | None]:
     """For each case (n) the chance of the truth, and how undecided the answer is."""
     outputs, targets = test.outputs, test.targets
     if task.kind == "regression":

@@ -7,10 +7,10 @@ import pytest
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import Point, Progress, RunRecord
 from fmstudio.ui.forms import settings_table
-from fmstudio.ui.learned import in_brief, learned
 from fmstudio.ui.pages.pretrain import case_choices
 from fmstudio.ui.pages.runs import run_table
 from fmstudio.ui.plots import curves, groups_map
+from fmstudio.ui.pretraining_results import in_brief, learned
 
 GROUPS = {
     "count": 2, "cases": 5, "silhouette": 0.3, "stability": 0.9,

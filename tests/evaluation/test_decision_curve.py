@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fmstudio.evaluation.benefit import THRESHOLDS, decision_curve, net_benefit, treat_all
+from fmstudio.evaluation.decision_curve import THRESHOLDS, decision_curve, net_benefit, treat_all
 from tests.evaluation.made import drawn, question
 
 

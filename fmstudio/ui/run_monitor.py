@@ -13,11 +13,11 @@ from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
-from fmstudio.ui.learned import learned
 from fmstudio.ui.message import shown
 from fmstudio.ui.plots import curves
+from fmstudio.ui.pretraining_results import learned
 from fmstudio.ui.results import result
-from fmstudio.ui.tried import tried
+from fmstudio.ui.search_results import tried
 from fmstudio.ui.wording import STATES, duration, lasted
 
 if TYPE_CHECKING:

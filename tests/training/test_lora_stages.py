@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from fmstudio.adapters.probes import replay
 from fmstudio.errors import InputError
-from fmstudio.training import climb
+from fmstudio.training import lora_stages
 from fmstudio.training import search as searching
 from fmstudio.training.finetune import Finetuned, finetune
 from fmstudio.training.reporter import Stopped
@@ -101,12 +101,12 @@ def test_in_an_ensemble_of_folds_each_seed_learns_without_other_patients(
 ):
     given = []
 
-    def spied(name, start, material, config, folder, reporter, rows):
-        made = tune(name, start, material, config, folder, reporter, rows)
+    def spied(name, start, data, config, folder, reporter, rows):
+        made = tune(name, start, data, config, folder, reporter, rows)
         given.append((rows, made.trained.cases))
         return made
 
-    monkeypatch.setattr(climb, "tune", spied)
+    monkeypatch.setattr(lora_stages, "tune", spied)
     done = searched(tmp_path, Recorder(), search_minutes=0.0, epochs=1, seeds=3, fold_ensemble=True)
 
     patients = [case.patient_id for case in light.split("train")]

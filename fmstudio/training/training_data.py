@@ -21,15 +21,15 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
+from fmstudio.training.sample_weights import check_group_column, check_groups
 from fmstudio.training.stages import READING
-from fmstudio.training.weighing import check_group_column, check_groups
 from fmstudio.types import COLUMNS, Cohort, PatientCase, target_array
 
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """Prepared cases by split. Regression targets are in standard units of the training cases:
     `true = targets · spread + centre`."""
 
@@ -64,7 +64,7 @@ def device() -> torch.device:
 
 def prepare(
     config: RunConfig, cohort: Cohort, settings: Settings, reporter: Reporter
-) -> tuple[SharedModel, dict[str, Processor], Material]:
+) -> tuple[SharedModel, dict[str, Processor], TrainingData]:
     """The frozen model, a fitted processor per modality, and everything prepared for it.
 
     Raises InputError if no modality or no case of a split can be used, an encoder does not fit its
@@ -89,24 +89,24 @@ def prepare(
             if one.state.get(COLUMNS)
         }  # fmt: skip
         prepared = preparation.run(model, processors, cohort.cases, frozen=True)
-    material = material_of(cohort, prepared)
-    fit_bridges(model, prepared, material.ids("train"))
-    return model, processors, material
+    data = training_data_of(cohort, prepared)
+    fit_bridges(model, prepared, data.ids("train"))
+    return model, processors, data
 
 
 def unfrozen(
-    config: RunConfig, model: SharedModel, processors: Mapping[str, Processor], material: Material,
+    config: RunConfig, model: SharedModel, processors: Mapping[str, Processor], data: TrainingData,
     settings: Settings,
-) -> Material:  # fmt: skip
-    """The same cases as they were before any encoder, for a rung that adapts encoders too.
+) -> TrainingData:  # fmt: skip
+    """The same cases as they were before any encoder, for a candidate that adapts encoders too.
 
     Raises ResourceError if memory will not do for a step of it.
     """
     with Reader(settings.limits, workers=max(1, psutil.cpu_count() or 1)) as reader:
-        cases = material.cohort.cases
+        cases = data.cohort.cases
         prepared = Preparation(reader, settings).run(model, processors, cases, frozen=False)
-    check_step(config, prepared, material.ids("train"), settings)
-    return replace(material, prepared=prepared)
+    check_step(config, prepared, data.ids("train"), settings)
+    return replace(data, prepared=prepared)
 
 
 def _modalities(config: RunConfig, cohort: Cohort) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ def _encoders(config: RunConfig, modalities: Sequence[str]) -> Mapping[str, str]
     return config.encoders
 
 
-def material_of(cohort: Cohort, prepared: PreparedCases) -> Material:
+def training_data_of(cohort: Cohort, prepared: PreparedCases) -> TrainingData:
     """Prepared cases by split, with their targets. Raises InputError for an empty split."""
     cases = {
         split: [case for case in cohort.split(split) if prepared.keys[case.case_id]]
@@ -144,7 +144,7 @@ def material_of(cohort: Cohort, prepared: PreparedCases) -> Material:
             )
     targets = {split: target_array(found) for split, found in cases.items()}
     if cohort.task.kind != "regression":
-        return Material(cohort, cases, prepared, targets)
+        return TrainingData(cohort, cases, prepared, targets)
     centre, spread = float(targets["train"].mean()), float(targets["train"].std())
     if spread == 0:
         raise InputError(
@@ -152,4 +152,4 @@ def material_of(cohort: Cohort, prepared: PreparedCases) -> Material:
             hint="A number that never changes cannot be learned: choose another label.",
         )
     scaled = {split: (values - centre) / spread for split, values in targets.items()}
-    return Material(cohort, cases, prepared, scaled, centre, spread)
+    return TrainingData(cohort, cases, prepared, scaled, centre, spread)
