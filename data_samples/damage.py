@@ -3,7 +3,8 @@
     files = whole_files(folder)             {modality: paths}
     damaged(files["audio"][0].read_bytes(), rng)
 
-The whole files are the sample patient's, written in the other formats too.
+The whole files are the sample patient's, written in the other formats too. A pipeline that writes
+its own (`contracts.Sampled`) needs nothing here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import soundfile
 import wfdb
 from PIL import Image
 
+from fmstudio.contracts import Sampled, pipelines
+
 PATIENT = Path(__file__).parent / "new_patient"
 EXTREMES = (0x00, 0x01, 0x7F, 0x80, 0xFF)
 SPLICE = 64  # bytes that are written over, cut out or repeated at most
@@ -32,7 +35,11 @@ _DOCX = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 def whole_files(folder: Path) -> Mapping[str, list[Path]]:
     """Write one whole file of each format into `folder`; their paths by modality."""
-    return {
+    own = {
+        name: list(pipeline.samples(folder))
+        for name, pipeline in pipelines().items() if isinstance(pipeline, Sampled)
+    }  # fmt: skip
+    return own | {
         "radiology": _films(folder),
         "video": _clips(folder),
         "audio": _sounds(folder),

@@ -64,6 +64,15 @@ class Accompanied(Protocol):
 
 
 @runtime_checkable
+class Sampled(Protocol):
+    """A pipeline that writes whole files of its formats itself, for tests and for the fuzz."""
+
+    def samples(self, folder: Path) -> Sequence[Path]:
+        """Write at least one file of each format into `folder`; their paths."""
+        ...
+
+
+@runtime_checkable
 class Recognising(Protocol):
     """A pipeline that knows its files by their first bytes, whatever they are called."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from data_samples import damage
 from fmstudio import contracts
 from fmstudio.cli.parser import build_parser
 from fmstudio.cohort.roles import FIXED_ROLES
@@ -19,6 +20,7 @@ from fmstudio.encoders.checkpoint import supported
 from fmstudio.errors import UnreadableFile
 from fmstudio.settings import Limits
 from fmstudio.types import Source
+from tests.pipelines import test_contract as contract
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -160,6 +162,25 @@ def test_the_example_modality_refuses_what_it_cannot_read(example, tmp_path):
     path.write_text("not a manoeuvre\n")
     with pytest.raises(UnreadableFile, match=r"blow\.spiro"):
         example.read([Source("blow", path=path)])
+
+
+def test_the_example_modality_keeps_the_contract_with_files_of_its_own(
+    example, monkeypatch, tmp_path
+):
+    """One more modality is one more file: no test names it."""
+    for module in (contract, damage):
+        monkeypatch.setattr(module, "pipelines", lambda: {"spirometry": example})
+    files = damage.whole_files(tmp_path)
+
+    contract.test_there_are_whole_files_for_every_pipeline(files)
+    contract.test_a_pipeline_says_what_it_is("spirometry")
+    contract.test_every_format_is_read_in_the_standard_form_of_its_kind("spirometry", files)
+    contract.test_reading_twice_gives_the_same("spirometry", files)
+    contract.test_nothing_given_is_an_empty_input("spirometry")
+    contract.test_a_person_can_look_at_what_was_read("spirometry", files)
+    contract.test_a_file_of_another_kind_is_refused_with_its_name_and_a_way_out(
+        "spirometry", tmp_path
+    )
 
 
 def test_the_example_modality_appears_by_itself_as_role_and_option(example, monkeypatch):
