@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from pypdf import PdfReader
-from tests.evaluation.test_judgement import LABELS, NUMBER, judged
+from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.evaluation import judgement

@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from tests.evaluation.test_judgement import CLASSES, NUMBER
-from tests.evaluation.test_judgement import judged as made
+from tests.evaluation.test_evaluation import CLASSES, NUMBER
+from tests.evaluation.test_evaluation import judged as made
 
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.evaluation import judgement
