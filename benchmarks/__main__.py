@@ -16,6 +16,7 @@ from benchmarks import (
     fusion,
     fuzz,
     judgement,
+    large_files,
     memory,
     predict,
     pretraining,
@@ -41,6 +42,7 @@ PARTS = {
     "bases": bases,
     "scanner": scanner,
     "fuzz": fuzz,
+    "large": large_files,
     "resealed": resealed,
     "registry": registry_scale,
 }

@@ -22,6 +22,7 @@ from pipelines.filetypes import identify, require_file, starts_as
 from pipelines.headers import about_files, without_headers
 from pipelines.log_answers import QUESTIONS, Said, ask_for_zone, checked_answer, said_of
 from pipelines.log_tables import left_open, read_log
+from pipelines.prefixes import VOLTAGE, volts
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.saturation import saturated
@@ -144,11 +145,11 @@ class DeviceLogs:
 
     def quantity(self, name: str, unit: str = "") -> tuple[Quantity, str] | None:
         """What a channel measures, and its unit."""
-        return find_quantity(name, unit)
+        return find_quantity(name, unit) or ((VOLTAGE, volts(unit)) if volts(unit) else None)
 
     def unit(self, quantity: Quantity, said: str) -> str:
         """Which of the quantity's units a text names, "" for none of them."""
-        return read_unit(quantity, said)
+        return volts(said) if quantity == VOLTAGE else read_unit(quantity, said)
 
     def called(self, name: str) -> tuple[str, str]:
         """The name without its unit, as people write it, and the unit."""

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from fmstudio.errors import UnreadableFile
+from fmstudio.prediction.expected import Expected
+from fmstudio.prediction.values import checked
 from fmstudio.types import ModalityInput, Source
 from pipelines.device_logs import PIPELINE
 
@@ -41,6 +43,18 @@ def test_files_in_millivolts_and_microvolts_are_joined_in_one_unit(write) -> Non
     assert (got.facts["channels"], got.facts["units"]) == (["ecg"], ["mV"])
     assert column(got, "ecg") == [0.5, -1.5]
     assert "'ecg' was put from µV into mV." in got.remarks
+
+
+@pytest.mark.parametrize(("unit", "times"), [("µV", 1e-3), ("uV", 1e-3), ("V", 1e3), ("mV", 1)])
+def test_a_new_case_in_another_unit_is_put_into_that_of_training(write, unit, times) -> None:
+    # abuse row 99
+    expected = Expected.of(PIPELINE, "ecg", {"low": -1.5, "high": 2.0, "unit": "mV"})
+    given = read(write(f"time_s,ecg ({unit})\n0,500\n1,-250\n"))
+    got = checked(PIPELINE, given, {"ecg": expected})
+
+    assert got.given.values[:, 0].tolist() == pytest.approx([500 * times, -250 * times])
+    assert got.given.facts["units"] == ["mV"]
+    assert any(f"from {unit} to mV" in remark for remark in got.remarks) == (unit != "mV")
 
 
 def test_files_in_units_that_cannot_be_joined_stay_apart(write) -> None:  # abuse row 99
