@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from pypdf import PdfReader
-from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.evaluation import judgement
@@ -20,6 +19,7 @@ from fmstudio.publication.write import write_report
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
 from fmstudio.types import TaskSpec
 from tests.evaluation.made import BINARY, drawn, held_out
+from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CARD = {

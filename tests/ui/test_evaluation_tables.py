@@ -6,8 +6,6 @@ import re
 
 import numpy as np
 import pytest
-from tests.evaluation.test_evaluation import CLASSES, NUMBER
-from tests.evaluation.test_evaluation import judged as made
 
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.evaluation import judgement
@@ -17,6 +15,8 @@ from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
 from fmstudio.ui.pages.evaluate import question_of
 from fmstudio.ui.wording import outcome
 from tests.evaluation.made import BINARY, drawn, held_out, question
+from tests.evaluation.test_evaluation import CLASSES, NUMBER
+from tests.evaluation.test_evaluation import judged as made
 
 
 @pytest.fixture(scope="module")
