@@ -18,6 +18,7 @@ from benchmarks import (
     judgement,
     large_files,
     memory,
+    power,
     predict,
     pretraining,
     registry_scale,
@@ -44,6 +45,7 @@ PARTS = {
     "fuzz": fuzz,
     "large": large_files,
     "resealed": resealed,
+    "power": power,
     "registry": registry_scale,
 }
 

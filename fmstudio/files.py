@@ -54,11 +54,17 @@ def unfinished(path: Path) -> list[Path]:
 
 def place_folder(folder: Path, target: Path) -> None:
     """Move a finished folder to where it is to live, on the same disk, and make that last."""
+    sync_all(folder)
+    folder.replace(target)
+    sync(target.parent)
+
+
+def sync_all(folder: Path) -> None:
+    """Force a folder with all that is in it to the disk, and its name."""
     for path in sorted(folder.rglob("*")):
         sync(path)
     sync(folder)
-    folder.replace(target)
-    sync(target.parent)
+    sync(folder.parent)
 
 
 def sync(path: Path) -> None:

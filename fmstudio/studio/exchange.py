@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import BundleError, InputError, NotFound
+from fmstudio.files import place_folder
 from fmstudio.records import AdapterRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
@@ -80,7 +80,7 @@ def take_in(studio: Adapters, archive: Path, project: str | int | None) -> Adapt
                 return known
         adapter_id = registry.new_adapter_id()
         folder = studio.adapter_folder(adapter_id)
-        shutil.move(temp / "bundle", folder)
+        place_folder(temp / "bundle", folder)
         try:
             registry.add_adapter(adapter_id, target.id, None, card["name"], card, contents.sealed)
         except BaseException:
@@ -110,7 +110,7 @@ def _made_whole(studio: Adapters, known: AdapterRecord, temp: Path) -> bool:
     except BundleError:
         if folder.exists():
             folder.rename(temp / "damaged")
-        shutil.move(temp / "bundle", folder)
+        place_folder(temp / "bundle", folder)
         studio.registry.record("adapter made whole", known.id)
         return True
     return False

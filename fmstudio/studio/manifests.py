@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
+from fmstudio.files import sync_all
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
@@ -201,6 +202,8 @@ def _register(
     task: TaskSpec, cohort: Cohort, report: Mapping[str, Any], event: str = "cohort added",
     how: Mapping[str, Any] | None = None,
 ) -> CohortRecord:  # fmt: skip
+    if path.is_relative_to(registry.home / "cohorts"):
+        sync_all(path.parent)  # before the row that names it, or a power cut could take it
     if task != project.task:
         registry.update_project_task(project.id, task)
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError
+from fmstudio.files import sync_all
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.studio import uploads
@@ -106,6 +107,7 @@ class Pretraining(Training):
             if manifest is not None and copy:
                 folder = keeping.enter_context(uploads.cohort_folder(self.settings))
                 kept = uploads.keep(Path(manifest), folder, self.settings)
+                sync_all(folder)
                 config = self._with_table(planned.config, record, cohort, kept)
                 planned = replace(planned, config=config)
             run = self.registry.create_run(
