@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # From the ground up. A part may import from the floors below its own, never from beside or above.
 # `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
-    ("types", "errors", "files", "identity", "lock", "marks", "office"),
+    ("types", "errors", "files", "identity", "lock", "marks", "office", "traces"),
     ("results",),
     ("present",),
     ("records", "settings", "private", "tables", "standard_form"),

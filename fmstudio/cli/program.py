@@ -19,6 +19,7 @@ from fmstudio.cli.text import as_json
 from fmstudio.errors import StudioError, of_disk
 from fmstudio.settings import load_settings
 from fmstudio.studio import Studio
+from fmstudio.traces import WithoutWords
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def _log_to(handlers: Sequence[logging.Handler]) -> None:
         root.removeHandler(old)
         if old not in handlers:
             old.close()
-    form = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    form = WithoutWords("%(asctime)s %(levelname)s %(name)s: %(message)s")
     for handler in (*handlers, logging.NullHandler()):
         handler.name = HANDLER
         handler.setFormatter(form)

@@ -23,6 +23,7 @@ from fmstudio.registry.tables import Adapter, Cohort, Event, HeldOut, Prediction
 DELETIONS = (
     "project deleted", "cohort deleted", "adapter deleted", "run deleted", "patient removed",
 )  # fmt: skip
+SAID_NO_MORE = "It ended early. Why was removed with the data of patients that it may quote."
 
 
 class Forgetting(Database):
@@ -40,6 +41,7 @@ class Forgetting(Database):
             _check_no_run(session, cohorts, "delete the cohort")
             session.execute(delete(HeldOut).where(HeldOut.adapter_id.in_(_trained_on(cohorts))))
             _delete_predictions(session, project_id, of_them)
+            _forget_words(session, cohorts)
             for cohort in sorted(cohorts):
                 log_event(session, "cohort deleted", f"cohort {cohort}", {"project": project_id})
             session.execute(delete(Cohort).where(Cohort.id.in_(cohorts)))
@@ -57,6 +59,7 @@ class Forgetting(Database):
         """
         with self.writing() as session:
             _check_no_run(session, changed, "remove the patient")
+            _forget_words(session, changed)
             for cohort, columns in changed.items():
                 where = Path(columns["manifest"])
                 below = where.is_relative_to(self.home)
@@ -124,6 +127,14 @@ def _check_no_run(session: Session, cohorts: Collection[int], then: str) -> None
             f"The cohort is used by a run under way ({', '.join(live)}).",
             hint=f"Stop the run first, then {then}.",
         )
+
+
+def _forget_words(session: Session, cohorts: Collection[int]) -> None:
+    """What runs on these cohorts said may name a file or quote a cell."""
+    for run in session.scalars(select(Run).where(Run.cohort_id.in_(cohorts))).all():
+        run.progress = {**run.progress, "message": ""}
+        if run.error is not None:
+            run.error, run.hint = SAID_NO_MORE, "Start a new run."
 
 
 def _trained_on(cohorts: Collection[int]) -> Any:

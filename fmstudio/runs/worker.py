@@ -32,6 +32,7 @@ from fmstudio.runs.launch import (
 from fmstudio.runs.reporting import RunReporter
 from fmstudio.runs.run_log import LOG, kept_small
 from fmstudio.settings import Settings, load_settings
+from fmstudio.traces import WithoutWords
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.training.stages import READING
 from fmstudio.types import Cohort
@@ -216,9 +217,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.Formatter.converter = time.gmtime
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)sZ %(levelname)s %(name)s: %(message)s"
-    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(WithoutWords("%(asctime)sZ %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     try:

@@ -194,12 +194,13 @@ def test_given_splits_are_used_as_they_are(build):
     assert cohort.remarks == ()
 
 
-def test_a_missing_validation_part_is_taken_from_train_and_said(build):
-    cohort = build(split=[*["train"] * 24, *["test"] * 6])
+@pytest.mark.parametrize(("given", "lacking"), [("test", "validation"), ("validation", "test")])
+def test_a_missing_part_is_taken_from_train_and_said(build, given, lacking):  # abuse row 137
+    cohort = build(split=[*["train"] * 24, *[given] * 6])
 
-    assert {case.split for case in cohort.cases[24:]} == {"test"}
-    assert len(cohort.split("validation")) == 6
-    assert "no validation: taken from the patients of train" in cohort.remarks[0]
+    assert {case.split for case in cohort.cases[24:]} == {given}
+    assert len(cohort.split(lacking)) == 6
+    assert f"no {lacking}: taken from the patients of train" in cohort.remarks[0]
 
 
 def test_a_patient_in_two_given_splits_is_refused_by_name(build):

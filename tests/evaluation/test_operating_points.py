@@ -62,6 +62,16 @@ def test_a_threshold_for_a_target_reaches_it_and_the_next_one_does_not(name, tar
     assert min(b for b in beyond if b is not None) < target
 
 
+def test_at_the_thresholds_0_and_1_everybody_and_nobody_is_flagged():  # abuse row 145
+    everybody, nobody = at_threshold(worked(), 0.0), at_threshold(worked(), 1.0)
+
+    assert everybody["sensitivity"]["value"] == nobody["specificity"]["value"] == 1
+    assert everybody["specificity"]["value"] == nobody["sensitivity"]["value"] == 0
+    assert everybody["ppv"]["value"] == pytest.approx(258 / 344)
+    assert nobody["ppv"]["value"] is None  # nobody flagged: there is no share of them
+    assert everybody["npv"]["value"] is None
+
+
 def test_a_target_that_no_threshold_reaches_has_none():
     mixed = question([True, False] * 20, np.linspace(0.1, 0.9, 40))
     top_is_wrong = question([True, False], [0.2, 0.8])

@@ -265,6 +265,7 @@ def test_a_running_run_stops_after_its_checkpoint_and_keeps_its_place(
     assert worker.wait(timeout=120) == 0
     stopped = registry.run(run.id)
     assert (stopped.status, stopped.error) == ("stopped", None)
+    assert (stopped.adapter_id, registry.adapters()) == (None, [])  # abuse row 146
     step = int((settings.home / "runs" / run.id / "checkpoint.txt").read_text())
     assert stopped.progress.epoch == step == len(registry.points(run.id))
 

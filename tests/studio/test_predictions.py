@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fmstudio.errors import InputError
 from fmstudio.studio import Studio
@@ -74,6 +76,17 @@ def test_a_value_outside_of_training_is_a_warning_and_another_unit_a_remark(aske
     assert any("converted to 79.58 µmol/L" in remark for remark in answer.remarks)
     assert answer.probabilities == pytest.approx(plain.probabilities, abs=1e-6)
     assert answer.guard[TABLE]["flag"] is True
+
+
+def test_a_picture_unlike_those_of_training_is_said_to_be(asked, tmp_path):  # abuse row 140
+    studio, adapter = asked
+    place = np.arange(300)
+    stripes = ((place[:, None] // 9 + place // 9) % 2 * 255).astype(np.uint8)
+    Image.fromarray(stripes).save(tmp_path / "tiles.png")
+    answer = studio.predict(adapter, {FILM: [Source("film", path=tmp_path / "tiles.png")]})
+
+    assert answer.guard[FILM]["flag"] is True
+    assert any("unlike the training data" in warning for warning in answer.warnings)
 
 
 @pytest.mark.parametrize("given", [{}, {TABLE: []}, {NOTE: [Source("note", text=" ")]},

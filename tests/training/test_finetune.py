@@ -230,16 +230,23 @@ def test_adapting_the_encoders_too_changes_them_and_replays(light, project, sett
     assert replay(found.adapter_folder, settings) < 1e-5
 
 
-def test_the_same_seed_gives_the_same_curve(light, project, settings, tmp_path):
-    curves = []
+def test_the_same_seed_gives_the_same_curve_and_leaves_the_first_adapter_as_it_is(
+    light, project, settings, tmp_path
+):
+    curves, files = [], []
     for name in ("first", "again"):
         (tmp_path / name).mkdir()
         recorder = Recorder()
         run = run_record(epochs=2, seed=3)
         finetune(run, project, light, tmp_path / name, settings, recorder)
         curves.append(recorder.curve)
+        first = sorted(path for path in (tmp_path / "first").rglob("*") if path.is_file())
+        files.append({path: path.read_bytes() for path in first})
 
     assert curves[0] == curves[1]
+    assert (
+        files[0] == files[1]
+    )  # abuse row 147: a later training leaves every byte of an earlier one
     assert np.isfinite(list(curves[0].values())).all()
 
 

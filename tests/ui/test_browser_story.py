@@ -250,6 +250,9 @@ def test_from_the_first_start_to_the_same_answer_in_another_home(browser, keep, 
             keep(page, "03-sample-answer")
             page.locator("#box-notes textarea").fill(NOTE)
             expect(page.locator("#answer.fm-stale")).to_have_count(1)
+            kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+            assert NOTE[:20] not in kept  # abuse row 132
+            assert "case_" not in kept
             page.get_by_role("link", name="Start", exact=True).click()
             add_cohort(page, archive)
             unseen(page)
