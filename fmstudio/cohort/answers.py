@@ -33,10 +33,16 @@ def checked_answers(given: Mapping[str, str]) -> dict[str, str]:
 def with_answers(
     modality: str, sources: Sequence[Source], answers: Mapping[str, str]
 ) -> tuple[Source, ...]:
-    """The sources, each file with the answers to the questions of its modality."""
+    """The sources, each file with the answers to the questions of its modality.
+
+    An answer that a file brings along goes before the one given here.
+    """
     pipeline = pipelines()[modality]
     asked = pipeline.questions if isinstance(pipeline, Asking) else ()
-    own = tuple((one.key, answers[one.key]) for one in asked if one.key in answers)
+    own = {one.key: answers[one.key] for one in asked if one.key in answers}
     if not own:
         return tuple(sources)
-    return tuple(s if s.path is None else replace(s, answers=own) for s in sources)
+    return tuple(
+        s if s.path is None else replace(s, answers=tuple((own | dict(s.answers)).items()))
+        for s in sources
+    )

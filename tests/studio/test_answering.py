@@ -142,6 +142,8 @@ def test_a_new_case_is_read_as_was_said_of_the_training_cohort(
     adapter.card["answers"] = {"log_rate": "20"}
 
     assert step(studio, named("device_logs", given, adapter)) == pytest.approx(0.05)
+    own = [Source("log", path=given[0].path, answers=(("log_rate", "10"),))]
+    assert step(studio, named("device_logs", own, adapter)) == pytest.approx(0.1)
     monkeypatch.setattr(studio, "adapter", lambda ref: adapter)
     assert studio.preview("device_logs", given, adapter.id).table[1][0] == "ecg"
 
