@@ -128,7 +128,7 @@ def test_the_command_line_asks_and_takes_the_answer(run, ward):
     answered = run("cohort", "answer", "ill", "--log-rate", "50", "--by", "Dr Ada")
 
     assert answered.status == 0
-    assert "LabelledPredictions for all files: 50 (Dr Ada, " in answered.out
+    assert "Answered for all files: 50 (Dr Ada, " in answered.out
     assert run("cohort", "answer", "ill").error == "Nothing was answered."
 
 
