@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import (
+    at_once,
     bases,
     checkpoint,
     cohorts,
@@ -17,6 +18,8 @@ from benchmarks import (
     fuzz,
     judgement,
     large_files,
+    kills,
+    large_table,
     memory,
     power,
     predict,
@@ -24,6 +27,7 @@ from benchmarks import (
     registry_scale,
     resealed,
     scanner,
+    soak,
     startup,
 )
 from benchmarks.results import Results
@@ -47,6 +51,10 @@ PARTS = {
     "resealed": resealed,
     "power": power,
     "registry": registry_scale,
+    "at-once": at_once,
+    "large-table": large_table,
+    "soak": soak,
+    "kills": kills,
 }
 
 
@@ -64,6 +72,8 @@ def main() -> None:
         help="a checkpoint instead of the base's own encoder, for folds",
     )  # fmt: skip
     parser.add_argument("--files", type=int, default=10_000, help="damaged, of a reader (10000)")
+    parser.add_argument("--times", type=int, default=10, help="that each work is killed (10)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the soak (10)")
     parser.add_argument("--work", type=Path, help="where generated cohorts are kept between runs")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent, metavar="DIR")
     options = parser.parse_args()

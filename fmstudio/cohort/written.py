@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 LARGEST = 3e38  # float32 ends at 3.4e38
 
@@ -82,6 +83,7 @@ class Written:
         return number if abs(number) <= LARGEST else float("-inf" if negative else "inf")
 
 
+@lru_cache(maxsize=2**14)  # the cells of a table are asked about many times
 def written(text: str) -> Written | None:
     """A cell as a number with what belongs to it; None if it says anything else."""
     text = text.strip()

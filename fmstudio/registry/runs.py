@@ -12,6 +12,7 @@ and written in one transaction.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -22,12 +23,13 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import Point, Progress, RunRecord
+from fmstudio.records import LIVE_STATES, Point, Progress, RunRecord
 from fmstudio.registry.adapters import first_alias, new_id, place_adapter, place_held_out
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import find_project
 from fmstudio.registry.tables import Run, RunPoint, now
+from fmstudio.types import to_json
 
 _MAY_BECOME: Mapping[str, tuple[str, ...]] = {
     "waiting": ("running", "stopped", "failed"),
@@ -53,10 +55,20 @@ class Runs(Database):
         config: Mapping[str, Any],
         base: str,
         expected: Mapping[str, float] | None = None,
+        once: bool = False,
     ) -> RunRecord:
-        """A new run, waiting for its turn; its stages are `expected` to take so many seconds."""
+        """A new run, waiting for its turn; its stages are `expected` to take so many seconds.
+
+        With `once` a run of the same settings on the same cohort that waits or works is given back
+        instead: whoever presses a button twice wants one.
+        """
         with self.writing() as session:
             project = find_project(session, project_id)
+            if once:
+                live = _chosen(select(Run), project.id, LIVE_STATES, kind)
+                for row in session.scalars(live.where(Run.cohort_id == cohort_id)):
+                    if row.config == json.loads(to_json(dict(config))) and row.base == base:
+                        return row.record()
             row = Run(
                 id=new_id(session, "run"), project_id=project.id, cohort_id=cohort_id, kind=kind,
                 status="waiting", config=dict(config), base=base, 

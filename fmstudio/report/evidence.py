@@ -41,6 +41,8 @@ class Evidence:
     digests: Digests = field(default_factory=dict)
     doubts: Sequence[Doubt] | None = None
     left_open: Mapping[Key, tuple[OpenQuestion, ...]] = field(default_factory=dict)
+    _cells: dict[str, list[str]] = field(default_factory=dict, init=False, repr=False)
+    _values: dict[str, np.ndarray] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def cases(self) -> tuple[PatientCase, ...]:
@@ -86,8 +88,10 @@ class Evidence:
 
     def cells(self, column: str) -> list[str]:
         """A column's cells in the cases, stripped."""
-        cells = self.manifest.cells(column)
-        return [cells[row].strip() for row in self.rows]
+        if column not in self._cells:
+            cells = self.manifest.cells(column)
+            self._cells[column] = [cells[row].strip() for row in self.rows]
+        return self._cells[column]
 
     def reading(self, column: str) -> Reading:
         """How the cells of a column are read."""
@@ -118,12 +122,18 @@ class Evidence:
 
     def numbers(self, column: str) -> np.ndarray | None:
         """A column's numbers in the cases (n), NaN where missing; None if it holds other things."""
-        reading = self.reading(column)
-        if reading.kind != NUMBERS:
+        if self.reading(column).kind != NUMBERS:
             return None
-        known = np.array([reading.number(cell) for cell in self.cells(column)])
-        known[np.isinf(known)] = np.nan
+        known = self.values(column)
+        known = np.where(np.isinf(known), np.nan, known)
         return known if np.isfinite(known).any() else None
+
+    def values(self, column: str) -> np.ndarray:
+        """A column's numbers as they stand (n), infinite ones too; NaN where a cell says none."""
+        if column not in self._values:
+            reading = self.reading(column)
+            self._values[column] = np.array([reading.number(cell) for cell in self.cells(column)])
+        return self._values[column]
 
     def separations(self, column: str) -> list[Separation]:
         """How a column tells each question by its values."""

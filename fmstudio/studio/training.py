@@ -66,6 +66,7 @@ class Training(Projects):
     def start_finetune(self, project: str | int, config: RunConfig) -> RunRecord:
         """Start a run on the newest cohort; it goes on if this process ends.
 
+        A run of the same settings on it that waits or works is given back instead of a second one.
         An encoder given as a folder is kept first. Raises InputError if cohort, settings or
         encoders are not fit for it, or the cohort lacks the column to balance by; ResourceError if
         the disk is full or memory will not do.
@@ -80,7 +81,7 @@ class Training(Projects):
         config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(
             record.id, cohort.id, "finetune", config.as_dict(), config.base,
-            self.estimate(record.id, config).stages,
+            self.estimate(record.id, config).stages, once=True,
         )  # fmt: skip
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)

@@ -15,7 +15,7 @@ import pytest
 
 from fmstudio.settings import Limits, Settings
 from fmstudio.studio import Studio
-from fmstudio.ui import bodies, wire
+from fmstudio.ui import bodies, receiving, wire
 from fmstudio.ui.entry import Entry
 from fmstudio.ui.receiving import clean_name
 from tests.ui.running import browser_at, running, temp_files, uploaded
@@ -224,3 +224,17 @@ def test_uploads_go_with_their_session_and_after_a_day(client, served, studio, m
     sessions.sweep(every=0.0)
     until(lambda: not own.exists())
     assert sessions._kept == 0
+
+
+def test_more_files_than_one_request_may_bring_are_refused_and_leave_nothing(
+    client, studio, monkeypatch
+):  # abuse row 37: the pages send many files in several requests
+    monkeypatch.setattr(receiving, "MOST_FILES", 3)
+    files = [("files", (f"{n}.txt", b"x")) for n in range(4)]
+
+    answer = client.post("/gradio_api/upload", files=files)
+
+    assert answer.status_code == 413
+    assert "At most 3 files" in answer.text
+    assert temp_files(studio) == set()
+    assert client.post("/gradio_api/upload", files=files[:3]).status_code == 200

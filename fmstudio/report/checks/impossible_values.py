@@ -63,9 +63,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 def _infinite(evidence: Evidence, column: str) -> Iterator[Finding]:
     """Words for infinity, and numbers that are larger than any measurement."""
-    reading = evidence.reading(column)
-    rows = [row for row, cell in zip(evidence.rows, evidence.cells(column), strict=True)
-            if np.isinf(reading.number(cell))]  # fmt: skip
+    infinite = np.isinf(evidence.values(column))
+    rows = [row for row, is_so in zip(evidence.rows, infinite, strict=True) if is_so]
     if rows:
         yield Finding(
             "impossible_values", "warning",

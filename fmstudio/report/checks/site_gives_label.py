@@ -83,8 +83,9 @@ def _headers(evidence: Evidence) -> Traces:
 def _names(evidence: Evidence) -> Traces:
     """Folder, pattern (digits left out) and format of file names."""
     found: Traces = {}
+    suffixes = tuple({suffix for p in pipelines().values() for suffix in p.suffixes})
     for column in sorted(evidence.inputs()):
-        paths = [_first_path(cell) for cell in evidence.cells(column)]
+        paths = [_first_path(cell, suffixes) for cell in evidence.cells(column)]
         if sum(path is not None for path in paths) < len(paths) / 4:
             continue
         shapes = [None if p is None else _DIGITS.sub("#", str(p)).lower() for p in paths]
@@ -95,10 +96,9 @@ def _names(evidence: Evidence) -> Traces:
     return found
 
 
-def _first_path(cell: str) -> PurePath | None:
-    suffixes = {suffix for p in pipelines().values() for suffix in p.suffixes}
+def _first_path(cell: str, suffixes: tuple[str, ...]) -> PurePath | None:
     first = next(iter(split_paths(cell)), "")
-    named = not is_missing(cell) and any(first.lower().endswith(suffix) for suffix in suffixes)
+    named = first.lower().endswith(suffixes) and not is_missing(cell)
     return PurePath(first) if named and len(first) < 300 else None
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fmstudio.studio import Studio
 
 
-CARDS = 24  # projects on a page
+CARDS = 12  # projects on a page
 
 
 def next_step(studio: Studio, project: ProjectRecord) -> tuple[Html, str, str]:

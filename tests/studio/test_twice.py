@@ -1,0 +1,66 @@
+"""A button that is pressed twice, or a command that is given again, does its work once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from fmstudio import runs
+from fmstudio.errors import NotFound
+from fmstudio.studio.sample import BUNDLE
+from fmstudio.training.config import RunConfig
+
+QUICK = RunConfig.from_preset("quick")
+
+
+def test_train_pressed_twice_or_in_two_tabs_is_one_run(studio, table, monkeypatch):
+    # abuse rows 27, 28
+    studio.create_project("ill", "binary", "label_ill")
+    studio.add_cohort("ill", table())
+    monkeypatch.setattr(runs, "start", lambda *_: None)  # the run waits for its turn
+
+    with ThreadPoolExecutor(4) as tabs:
+        started = list(tabs.map(lambda _: studio.start_finetune("ill", QUICK).id, range(4)))
+    other = studio.start_finetune("ill", RunConfig.from_preset("quick", seed=QUICK.seed + 1))
+
+    assert len(set(started)) == 1
+    assert {run.id for run in studio.runs("ill")} == {started[0], other.id}
+    studio.stop_run(started[0])
+    assert studio.start_finetune("ill", QUICK).id not in started  # it has ended: a new one
+
+
+def test_an_adapter_exported_twice_is_the_same_file(studio, tmp_path):  # abuse row 28
+    project = studio.create_project("ill", "binary")
+    adapter = studio.import_bundle(BUNDLE, project.id)
+    first, again = tmp_path / "first.zip", tmp_path / "again.zip"
+
+    for target in (first, again, first):
+        studio.export(adapter.id, target)
+
+    assert first.read_bytes() == again.read_bytes()
+    assert sorted(path.name for path in tmp_path.glob("*.zip")) == ["again.zip", "first.zip"]
+
+
+def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):  # abuse row 28
+    project = studio.create_project("ill", "binary")
+    adapter, other = (studio.registry.add_adapter(f"adapter-{n}", project.id, None, "A", {})
+                      for n in "ab")  # fmt: skip
+
+    studio.delete_adapter(adapter.id)
+    with pytest.raises(NotFound, match=adapter.id):
+        studio.delete_adapter(adapter.id)
+
+    assert [one.id for one in studio.adapters()] == [other.id]
+
+
+def test_adapters_of_one_name_are_two_and_of_one_role_the_later_has_it(studio):  # abuse row 30
+    project = studio.create_project("ill", "binary")
+    for adapter in ("adapter-a", "adapter-b"):
+        studio.registry.add_adapter(adapter, project.id, None, "The best", {})
+    with ThreadPoolExecutor(2) as tabs:
+        list(tabs.map(lambda one: studio.set_alias(one, "champion"), ["adapter-a", "adapter-b"]))
+
+    aliases = {one.id: one.aliases for one in studio.adapters()}
+    assert sorted(aliases.values()) == [(), ("champion",)]
+    assert aliases[studio.adapter("ill/champion").id] == ("champion",)
