@@ -98,3 +98,14 @@ def test_nothing_to_look_at_is_refused_in_the_words_of_the_page(asked, given):  
 
     assert "case case" not in caught.value.message.lower()
     assert TABLE not in caught.value.hint.split()
+
+
+def test_an_adapter_exported_twice_is_the_same_file(asked, tmp_path):  # abuse row 28
+    studio, adapter = asked
+    first, again = tmp_path / "first.zip", tmp_path / "again.zip"
+
+    for target in (first, again):
+        studio.export(adapter, target)
+
+    assert first.read_bytes() == again.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.zip", "first.zip"]

@@ -8,7 +8,6 @@ import pytest
 
 from fmstudio import runs
 from fmstudio.errors import NotFound
-from fmstudio.studio.sample import BUNDLE
 from fmstudio.training.config import RunConfig
 
 QUICK = RunConfig.from_preset("quick")
@@ -28,18 +27,6 @@ def test_train_pressed_twice_or_in_two_tabs_is_one_run(studio, table, monkeypatc
     assert {run.id for run in studio.runs("ill")} == {started[0], other.id}
     studio.stop_run(started[0])
     assert studio.start_finetune("ill", QUICK).id not in started  # it has ended: a new one
-
-
-def test_an_adapter_exported_twice_is_the_same_file(studio, tmp_path):  # abuse row 28
-    project = studio.create_project("ill", "binary")
-    adapter = studio.import_bundle(BUNDLE, project.id)
-    first, again = tmp_path / "first.zip", tmp_path / "again.zip"
-
-    for target in (first, again, first):
-        studio.export(adapter.id, target)
-
-    assert first.read_bytes() == again.read_bytes()
-    assert sorted(path.name for path in tmp_path.glob("*.zip")) == ["again.zip", "first.zip"]
 
 
 def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):  # abuse row 28
