@@ -66,9 +66,11 @@ class Runs(Database):
             project = find_project(session, project_id)
             if once:
                 live = _chosen(select(Run), project.id, LIVE_STATES, kind)
-                for row in session.scalars(live.where(Run.cohort_id == cohort_id)):
-                    if row.config == json.loads(to_json(dict(config))) and row.base == base:
-                        return row.record()
+                asked = json.loads(to_json(dict(config)))
+                found: Run
+                for found in session.scalars(live.where(Run.cohort_id == cohort_id)):
+                    if found.config == asked and found.base == base:
+                        return found.record()
             row = Run(
                 id=new_id(session, "run"), project_id=project.id, cohort_id=cohort_id, kind=kind,
                 status="waiting", config=dict(config), base=base, 
