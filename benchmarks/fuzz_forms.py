@@ -8,8 +8,8 @@ import signal
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,7 +22,6 @@ from data_samples.damaged_forms import changed_json, hostile_table
 from fmstudio.errors import StudioError
 
 SECONDS = 10.0
-ALARM = hasattr(signal, "SIGALRM")
 CHECKPOINTS = ("vit", "bert", "gpt2", "wav2vec2", "whisper", "patchtst")
 Form = Callable[[np.random.Generator, Path], None]
 
@@ -55,22 +54,22 @@ def _tried(form: Form, rng: np.random.Generator, folder: Path) -> tuple[str, str
     return "read", ""
 
 
-class _limited:
+@contextmanager
+def _limited() -> Iterator[None]:
     """Raises TimeoutError in the block after SECONDS, where the system has such alarms."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+    signal.signal(signal.SIGALRM, _over)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def __enter__(self) -> None:
-        if not ALARM:
-            return
-        signal.signal(signal.SIGALRM, self._over)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
 
-    def __exit__(self, *_: object) -> None:
-        if ALARM:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-
-    @staticmethod
-    def _over(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError
+def _over(number: int, frame: FrameType | None) -> None:
+    raise TimeoutError
 
 
 def forms(folder: Path) -> Mapping[str, Form]:

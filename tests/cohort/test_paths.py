@@ -79,6 +79,7 @@ def dicom(path, **elements):
     ],
 )
 def test_a_file_is_found_however_its_name_is_spelled(cohort, tmp_path, on_disk, in_table):
+    # abuse row 48
     files = [picture(tmp_path / on_disk(n)) for n in range(ROWS)]
 
     got, role, _ = cohort(film=[in_table.format(n) for n in range(ROWS)])
@@ -117,6 +118,7 @@ def test_a_name_that_can_mean_two_files_is_refused_with_both(cohort, tmp_path):
 @pytest.mark.parametrize("name", ["..%2Fsecret.png", "%2e%2e/secret.png", "a/%2E%2E/%2E%2E/x.png",
                                   "%2Fetc%2Fpasswd", "..\\secret.png"])  # fmt: skip
 def test_no_spelling_leads_out_of_the_folder(tmp_path, name):
+    # abuse row 48
     picture(tmp_path / "secret.png")
     inner = tmp_path / "inner"
     (inner / "a").mkdir(parents=True)
@@ -125,6 +127,7 @@ def test_no_spelling_leads_out_of_the_folder(tmp_path, name):
 
 
 def test_dicom_files_without_an_ending_are_films(cohort, tmp_path):
+    # abuse row 43
     for n in range(ROWS):
         dicom(tmp_path / "disc" / f"IM{n:06d}")
 

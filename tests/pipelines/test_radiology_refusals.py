@@ -35,6 +35,7 @@ def refusal(path: Path) -> UnreadableFile:
 
 
 def test_a_file_is_told_by_its_content_not_by_its_ending(write_dicom, tmp_path):
+    # abuse row 42
     Image.fromarray(FILM).save(tmp_path / "film.png")
     (tmp_path / "scan.dcm").write_bytes((tmp_path / "film.png").read_bytes())
     (tmp_path / "scan.png").write_bytes(write_dicom(FILM).read_bytes())

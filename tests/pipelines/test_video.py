@@ -241,6 +241,7 @@ def test_a_clip_in_which_nothing_moves_is_read_and_said(write_film, tmp_path):
 @pytest.mark.parametrize("share", [0.99, 0.9, 0.5, 0.1])
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.webm", "film.avi"])
 def test_a_film_that_was_cut_short_is_refused(write_film, name, share):
+    # abuse row 44
     path = write_film(name)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
