@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return made[model_type]
 
     return folder
+
+
+@pytest.fixture
+def copy(checkpoint: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A copy of a small checkpoint, free to be spoiled."""
+    return lambda model_type: Path(shutil.copytree(checkpoint(model_type), tmp_path / model_type))
 
 
 @pytest.fixture(scope="session")

@@ -9,9 +9,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from fmstudio.encoders.checkpoint import inspect
+from fmstudio.errors import InputError
 
 WORDS = [
     "the", "a", "patient", "heart", "is", "with", "and", "of", "no", "chest", "pain", "cough",
@@ -252,3 +256,17 @@ def save_tokenizer(path: Path, special: bool) -> None:
     tokenizer.enable_truncation(8)
     tokenizer.enable_padding(length=8)
     tokenizer.save(str(path))
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    """Changes values of a JSON file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes), encoding="utf-8")
+
+
+def refusal(folder: Path, kind: str | None = None) -> InputError:
+    """What `inspect` says of a folder that it refuses: with a hint, and without the way to it."""
+    with pytest.raises(InputError) as refused:
+        inspect(folder, kind)
+    assert refused.value.hint
+    assert str(folder.parent) not in refused.value.message + refused.value.hint
+    return refused.value

@@ -22,34 +22,16 @@ from fmstudio.encoders.checkpoint import (
     supported,
 )
 from fmstudio.errors import InputError
-from fmstudio.model.trial import trial
+from tests.encoders.small import refusal, rewrite
 
 Change = Callable[[dict], object]
 
 
-@pytest.fixture
-def copy(checkpoint, tmp_path) -> Callable[[str], Path]:
-    """A copy of a small checkpoint, free to be spoiled."""
-    return lambda model_type: Path(shutil.copytree(checkpoint(model_type), tmp_path / model_type))
-
-
-def _rewrite(path: Path, **changes: object) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes), encoding="utf-8")
-
-
-def _refused(folder: Path, kind: str | None = None) -> InputError:
-    with pytest.raises(InputError) as refused:
-        inspect(folder, kind)
-    assert refused.value.hint
-    assert str(folder.parent) not in refused.value.message + refused.value.hint
-    return refused.value
-
-
 def test_an_architecture_that_is_not_known_is_refused_with_those_that_are(copy):
     folder = copy("vit")
-    _rewrite(folder / "config.json", model_type="sam")
+    rewrite(folder / "config.json", model_type="sam")
 
-    refused = _refused(folder)
+    refused = refusal(folder)
 
     assert "'sam'" in refused.message
     assert all(name in refused.hint for name in supported())
@@ -64,9 +46,9 @@ def test_a_config_that_names_no_architecture_is_refused(config):
 def test_remote_code_is_refused(copy):
     # abuse row 120
     folder = copy("bert")
-    _rewrite(folder / "config.json", auto_map={"AutoModel": "modeling.Model"})
+    rewrite(folder / "config.json", auto_map={"AutoModel": "modeling.Model"})
 
-    assert "brings code of its own (auto_map" in _refused(folder).message
+    assert "brings code of its own (auto_map" in refusal(folder).message
 
 
 @pytest.mark.parametrize(
@@ -82,29 +64,29 @@ def test_remote_code_is_refused(copy):
 def test_a_key_that_could_reach_code_is_refused_however_deep(copy, key, value):
     for place in ({key: value}, {"nested": [{"deeper": {key: value}}]}):
         folder = copy("vit")
-        _rewrite(folder / "config.json", **place)
+        rewrite(folder / "config.json", **place)
 
-        assert f"'{key}', which can reach code" in _refused(folder).message
+        assert f"'{key}', which can reach code" in refusal(folder).message
         shutil.rmtree(folder)
 
 
 def test_a_key_of_attention_that_transformers_itself_computes_is_no_harm(copy):
     folder = copy("vit")
-    _rewrite(folder / "config.json", attn_implementation="sdpa", _attn_implementation_autoset=True)
+    rewrite(folder / "config.json", attn_implementation="sdpa", _attn_implementation_autoset=True)
 
     assert "attn_implementation" not in inspect(folder).config["model"]
 
 
 def test_code_in_a_processors_file_is_refused(copy):
     folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", auto_map={"AutoImageProcessor": "x.X"})
+    rewrite(folder / "preprocessor_config.json", auto_map={"AutoImageProcessor": "x.X"})
 
-    assert "preprocessor_config.json has the key 'auto_map'" in _refused(folder).message
+    assert "preprocessor_config.json has the key 'auto_map'" in refusal(folder).message
 
 
 def test_keys_that_the_architecture_does_not_declare_are_left_out(copy):
     folder = copy("vit")
-    _rewrite(folder / "config.json", torchscript=True, strange={"a": 1}, id2label={"0": "x"})
+    rewrite(folder / "config.json", torchscript=True, strange={"a": 1}, id2label={"0": "x"})
 
     kept = inspect(folder).config["model"]
 
@@ -127,13 +109,13 @@ def test_keys_that_the_architecture_does_not_declare_are_left_out(copy):
 )
 def test_a_value_that_cannot_be_is_refused_with_key_and_value(copy, changes, said):
     folder = copy("vit")
-    _rewrite(folder / "config.json", **changes)
+    rewrite(folder / "config.json", **changes)
 
-    assert said in _refused(folder).message
+    assert said in refusal(folder).message
 
 
 def test_an_encoder_of_another_kind_is_refused_with_those_of_the_kind(copy):
-    refused = _refused(copy("vit"), "text")
+    refused = refusal(copy("vit"), "text")
 
     assert refused.message == "A vit reads frames, not text."
     assert "bert" in refused.hint
@@ -141,7 +123,7 @@ def test_an_encoder_of_another_kind_is_refused_with_those_of_the_kind(copy):
 
 
 def test_there_is_no_published_encoder_for_tables(copy):
-    assert "use the embedded one" in _refused(copy("vit"), "table").hint
+    assert "use the embedded one" in refusal(copy("vit"), "table").hint
 
 
 @pytest.mark.parametrize("pickled", ["pytorch_model.bin", "model.pt", "flax_model.msgpack"])
@@ -150,17 +132,17 @@ def test_weights_as_pickle_only_are_refused(copy, pickled):
     folder = copy("vit")
     (folder / "model.safetensors").rename(folder / pickled)
 
-    assert f"only as {pickled}, which can hold code" in _refused(folder).message
+    assert f"only as {pickled}, which can hold code" in refusal(folder).message
 
 
 def test_a_folder_without_weights_or_config_or_processor_is_refused(copy):
     folder = copy("vit")
     (folder / "preprocessor_config.json").unlink()
-    assert "no processor: preprocessor_config.json is not there" in _refused(folder).message
+    assert "no processor: preprocessor_config.json is not there" in refusal(folder).message
     (folder / "model.safetensors").unlink()
-    assert "has no weights: model.safetensors" in _refused(folder).message
+    assert "has no weights: model.safetensors" in refusal(folder).message
     (folder / "config.json").unlink()
-    assert "The folder vit has no config.json" in _refused(folder).message
+    assert "The folder vit has no config.json" in refusal(folder).message
 
 
 @pytest.mark.parametrize("content", ["[]", "{", "[" * 10_000, "\x00"])
@@ -168,91 +150,7 @@ def test_a_config_that_is_no_object_is_refused(copy, content):
     folder = copy("vit")
     (folder / "config.json").write_text(content)
 
-    assert "not the JSON object" in _refused(folder).message
-
-
-def test_a_text_checkpoint_without_tokenizer_is_refused(copy):
-    folder = copy("bert")
-    (folder / "tokenizer.json").unlink()
-
-    refused = _refused(folder)
-
-    assert "tokenizer.json is not there" in refused.message
-    assert "vocab.txt" in refused.hint
-
-
-def test_a_tokenizer_that_is_none_is_refused(copy):
-    folder = copy("bert")
-    (folder / "tokenizer.json").write_text('{"model": 1}')
-
-    assert "tokenizer.json is not a tokenizer" in _refused(folder).message
-
-
-def test_a_tokenizer_with_more_subwords_than_embeddings_is_refused(copy):
-    folder = copy("bert")
-    tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    tokenizer["model"]["vocab"] |= {f"more{n}": n for n in range(30, 70)}
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
-
-    assert "70 subwords and the model embeddings for 64" in _refused(folder).message
-
-
-def test_a_processor_that_is_not_known_is_refused(copy):
-    folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", image_processor_type="MyImageProcessor")
-
-    assert "'MyImageProcessor' is not one" in _refused(folder).message
-
-
-def test_a_processor_that_asks_for_huge_pictures_is_refused(copy):
-    folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", size=100_000)
-
-    assert "pictures of 100000 pixels" in _refused(folder).message
-
-
-def test_a_processor_of_own_steps_without_its_numbers_is_refused(copy):
-    folder = copy("dinov3_vit")
-    numbers = json.loads((folder / "preprocessor_config.json").read_text())
-    del numbers["image_mean"]
-    (folder / "preprocessor_config.json").write_text(json.dumps(numbers))
-
-    assert "lacks or garbles a number: 'image_mean'" in _refused(folder).message
-
-
-@pytest.mark.parametrize("size", [{"width": 32}, {}, {"longest": 3}])
-def test_a_processor_that_transformers_cannot_make_is_refused(copy, size):
-    folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", size=size)
-
-    assert "processor cannot be made from its files" in _refused(folder).message
-
-
-def test_a_processor_that_fails_on_a_picture_is_refused_when_it_is_tried_out(copy):
-    folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", image_mean=[0.5] * 2, image_std=[0.5] * 2)
-    found = inspect(folder)
-
-    with pytest.raises(InputError, match="cannot read frames as its files say") as refused:
-        trial(folder, found.family, found.config)
-    assert refused.value.hint
-
-
-def test_a_config_that_asks_for_far_more_weights_than_there_are_takes_no_memory(copy):
-    folder = copy("vit")
-    _rewrite(folder / "config.json", hidden_size=1_000_000, intermediate_size=1_000_000)
-
-    said = _refused(folder).message
-
-    assert "describes a model of " in said
-    assert "and the files hold " in said
-
-
-def test_an_extractor_of_another_checkpoint_is_refused(copy):
-    folder = copy("wav2vec2")
-    _rewrite(folder / "preprocessor_config.json", feature_extractor_type="ASTFeatureExtractor")
-
-    assert "'ASTFeatureExtractor', not Wav2Vec2FeatureExtractor" in _refused(folder).message
+    assert "not the JSON object" in refusal(folder).message
 
 
 @pytest.mark.parametrize(
@@ -272,7 +170,7 @@ def test_a_weights_file_whose_header_lies_is_refused(copy, spoil):
     path.write_bytes(spoil(before))
     assert path.read_bytes() != before
 
-    assert "model.safetensors is not a whole safetensors file" in _refused(folder).message
+    assert "model.safetensors is not a whole safetensors file" in refusal(folder).message
 
 
 def _change_weights(folder: Path, change: Change) -> None:
@@ -285,7 +183,7 @@ def test_a_checkpoint_that_lacks_a_weight_is_refused_by_its_name(copy):
     folder = copy("bert")
     _change_weights(folder, lambda held: held.pop("bert.encoder.layer.1.output.dense.bias"))
 
-    said = _refused(folder).message
+    said = refusal(folder).message
 
     assert "lack 1 that its architecture has, such as 'encoder.layer.1.output.dense.bias'" in said
 
@@ -295,7 +193,7 @@ def test_a_weight_of_another_shape_is_refused_with_both_shapes(copy):
     key = "bert.embeddings.word_embeddings.weight"
     _change_weights(folder, lambda held: held.update({key: torch.zeros(50, 32)}))
 
-    said = _refused(folder).message
+    said = refusal(folder).message
 
     assert (
         "embeddings.word_embeddings.weight' is (50, 32), and config.json asks for (64, 32)" in said
@@ -306,14 +204,14 @@ def test_weights_of_another_architecture_are_refused(copy):
     folder = copy("vit")
     shutil.copy(copy("bert") / "model.safetensors", folder / "model.safetensors")
 
-    assert "belong together" in _refused(folder).hint
+    assert "belong together" in refusal(folder).hint
 
 
 def test_a_series_model_that_numbers_its_channels_is_refused(copy):
     folder = copy("patchtst")
-    _rewrite(folder / "config.json", channel_attention=True)
+    rewrite(folder / "config.json", channel_attention=True)
 
-    assert "knows its channels by their number" in _refused(folder).message
+    assert "knows its channels by their number" in refusal(folder).message
 
 
 def _sharded(folder: Path) -> dict[str, str]:
@@ -351,13 +249,13 @@ def test_a_missing_shard_and_a_lying_index_are_refused(copy):
     wrong = dict.fromkeys(places, first)
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": wrong}))
-    assert f"says that {first} holds" in _refused(folder).message
+    assert f"says that {first} holds" in refusal(folder).message
     index.write_text(json.dumps({"weight_map": {"a": "../../elsewhere.safetensors"}}))
-    assert "which it does not" in _refused(folder).message
+    assert "which it does not" in refusal(folder).message
     index.write_text("{}")
-    assert "does not list weights" in _refused(folder).message
+    assert "does not list weights" in refusal(folder).message
     (folder / first).unlink()
-    assert "Of the 2 files of weights 1 are there" in _refused(folder).message
+    assert "Of the 2 files of weights 1 are there" in refusal(folder).message
 
 
 def test_an_adapter_or_code_beside_the_weights_is_never_touched(copy, checkpoint):
@@ -372,7 +270,7 @@ def test_an_adapter_or_code_beside_the_weights_is_never_touched(copy, checkpoint
 def test_the_hash_changes_with_any_file_that_is_used(copy, checkpoint):
     found = inspect(checkpoint("vit"))
     folder = copy("vit")
-    _rewrite(folder / "preprocessor_config.json", image_mean=[0.1, 0.1, 0.1])
+    rewrite(folder / "preprocessor_config.json", image_mean=[0.1, 0.1, 0.1])
 
     changed = inspect(folder)
 

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from fmstudio.encoders.checkpoint import inspect, inspect_config, no_config, supported
+from fmstudio.encoders.checkpoint import inspect_config, no_config, supported
 from fmstudio.errors import InputError
-
-
-def refused(folder: Path) -> InputError:
-    with pytest.raises(InputError) as error:
-        inspect(folder)
-    assert error.value.hint
-    assert str(folder.parent) not in error.value.message + error.value.hint
-    return error.value
+from tests.encoders.small import refusal
 
 
 @pytest.mark.parametrize(
@@ -83,7 +75,7 @@ def test_a_config_of_another_tool_is_named(config, tool):
 def test_a_folder_of_another_tool_is_named_with_the_file_that_shows_it(file, tool, tmp_path):
     (tmp_path / file).write_bytes(b"x")
 
-    said = refused(tmp_path).message
+    said = refusal(tmp_path).message
 
     assert "has no config.json" in said
     assert tool in said
@@ -98,10 +90,10 @@ def test_known_settings_with_weights_of_another_tool_alone_are_refused_by_its_na
         (tmp_path / name).write_bytes((vit / name).read_bytes())
     (tmp_path / "model.onnx").write_bytes(b"x")
     assert "has no weights: model.safetensors is not there, it is an ONNX" in (
-        refused(tmp_path).message
+        refusal(tmp_path).message
     )
     (tmp_path / "model.pt").write_bytes(b"x")
-    assert "only as model.pt, which can hold code" in refused(tmp_path).message
+    assert "only as model.pt, which can hold code" in refusal(tmp_path).message
 
 
 def test_the_folder_below_that_holds_the_checkpoint_is_named(checkpoint, tmp_path):
@@ -109,8 +101,8 @@ def test_the_folder_below_that_holds_the_checkpoint_is_named(checkpoint, tmp_pat
     below.mkdir(parents=True)
     (below / "config.json").write_text(json.dumps({}))
 
-    assert "its folder snapshots/0123abcd has one" in refused(tmp_path).message
-    assert "is a file, not the folder" in refused(below / "config.json").message
+    assert "its folder snapshots/0123abcd has one" in refusal(tmp_path).message
+    assert "is a file, not the folder" in refusal(below / "config.json").message
 
 
 def test_a_model_of_the_hub_is_named_by_its_list_of_files():
