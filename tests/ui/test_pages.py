@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from fmstudio.records import AdapterRecord, Progress, RunRecord
+from fmstudio.studio.deletion import Deleted
 from fmstudio.training.config import RunConfig
+from fmstudio.ui.deleting import left
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
 from fmstudio.ui.reports import cohort_report
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
@@ -253,3 +255,11 @@ def test_a_cohort_is_named_after_what_a_person_recognises(tmp_path):
     assert data.proposed_name(data.HERE, None, table, "Sepsis") == "icu 2021"
     assert data.proposed_name(data.FILES, None, table, "Sepsis") == "Sepsis"
     assert data.proposed_name(data.ZIP, "/tmp/x/ward_7.zip", table, "Sepsis") == "ward 7"
+
+
+def test_what_learned_from_a_patient_who_is_removed_is_offered_for_deletion():
+    said = left(Deleted("p7", ("run-1",), ("adapter-1",)), "The patient was removed.")
+
+    assert "1 adapter that learned from it stayed." in said
+    assert 'href="/adapters?adapter=adapter-1"' in said
+    assert "stayed" not in left(Deleted("p7"), "The patient was removed.")

@@ -10,6 +10,7 @@ import gradio as gr
 
 from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
+from fmstudio.ui.deleting import deletion
 from fmstudio.ui.findings import PRESSED, UNDO, undoing
 from fmstudio.ui.fragments import (  # fmt: skip
     NOTHING,
@@ -71,6 +72,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     mend = gr.Button("Mend", visible="hidden", elem_id="mend")
     with gr.Accordion("Look at a case", open=False, visible=False) as viewer:
         look = _viewer(studio, project, viewer)
+    unwanted, deleted = deletion(studio, project)
     with gr.Column(visible=False) as adding:
         done = _adding(studio, project)
 
@@ -86,7 +88,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             return gr.skip()
         there = studio.cohort(int(ref)) is not None
         return (
-            *stands(int(ref)), gr.update(visible=there, open=False), gr.update(visible=True),
+            *stands(int(ref)), gr.update(visible=there, open=False),
+            gr.update(visible=there, open=False), gr.update(visible=True),
         )  # fmt: skip
 
     @shown
@@ -129,11 +132,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     doubt.click(look_for, project, state, **QUIET)
     looking.tick(follow, project, seen, **QUIET)
     # What was just added is looked at without being asked: a run will need what that prepares.
-    whole = [*seen, viewer, adding]
+    whole = [*seen, viewer, unwanted, adding]
     project.change(show, project, whole, **QUIET)
     done.change(look_for, project, state, **QUIET).then(show, project, whole, **QUIET)
     done.change(None, js=TO_TOP, api_visibility="private")
-    project.change(lambda: ([], NOTHING), outputs=look, api_visibility="private")
+    deleted.change(show, project, whole, **QUIET)
+    for changed in (project, deleted):
+        changed.change(lambda: ([], NOTHING), outputs=look, api_visibility="private")
 
 
 def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr.Timer]:

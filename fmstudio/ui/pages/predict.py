@@ -50,7 +50,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         with gr.Column(scale=5, min_width=340, elem_classes="fm-side"):
             case_id = gr.Textbox(
                 label="Case number", value="case", max_length=80,
-                info="Kept with the answer in the log; no name please.",
+                info="Kept with the answer; no name please.",
             )  # fmt: skip
             go = gr.Button("Predict", variant="primary", elem_id="predict")
             with gr.Row():
