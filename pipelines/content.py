@@ -52,7 +52,7 @@ MPEG = Content("an MPEG film", "video", (".mpeg", ".mpg"))
 MPEG_STREAM = Content("an MPEG transport stream", "video", (".ts", ".m2ts"))
 MPEG_RAW = Content("a raw MPEG film", "video", (".m1v", ".m2v", ".mpeg", ".mpg"))
 # It does not say how the patient lies (NIfTI was made for this reason).
-ANALYZE = Content("an Analyze 7.5 header, which does not tell left from right", "other")
+ANALYZE = Content("an Analyze 7.5 header, which does not record left and right", "other")
 _READ = (
     DICOM, NIFTI, NIFTI_GZ, NIFTI_PAIR, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA,
     MPEG_RAW, MPEG, MPEG_STREAM,

@@ -92,7 +92,7 @@ def _read_text(path: Path) -> tuple[str, list[str]]:
     if encoding == "cp1252" and foreign > 0.3 * len(text):
         # Western text has few letters beyond ASCII: this is another code page, read as noise.
         raise UnreadableFile(
-            f"{path.name} is in an encoding that cannot be told from its bytes.",
+            f"{path.name} is in an encoding that its bytes do not show.",
             hint="Save it as UTF-8.",
         )
     return text, [remark] if remark else []

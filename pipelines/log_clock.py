@@ -217,7 +217,7 @@ def _found(table: TextTable, looks: Sequence[_Look], said: Said) -> Found | None
     if said.rate is None:
         return None
     numbering = [i for i, look in enumerate(looks) if look.numbering]
-    return tuple(numbering[:1]), said.rate, f"{said.rate:g} rows a second, as was said"
+    return tuple(numbering[:1]), said.rate, f"{said.rate:g} rows a second, as answered"
 
 
 def _rising(names: Sequence[str], looks: Sequence[_Look]) -> int | None:

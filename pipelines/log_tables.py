@@ -154,7 +154,7 @@ def _read_wide(path: Path, source: str, table: TextTable, said: Said) -> Recordi
     remarks += _left_out(path, "they are empty", [
         n for i, n in enumerate(names) if i not in (*filled, *about) and n not in tally.words
     ])  # fmt: skip
-    remarks += _left_out(path, "they tell of device or row", [names[i] for i in about])
+    remarks += _left_out(path, "they describe the device or the row", [names[i] for i in about])
     if not filled:
         raise UnreadableFile(
             f"{path.name} has no channel with numbers.",

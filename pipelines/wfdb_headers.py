@@ -153,7 +153,7 @@ def _rate(words: Sequence[str], name: str, remarks: list[str]) -> tuple[float, l
     found = _RATE.fullmatch(words[0]) if words else None
     default = f"{DEFAULT_RATE:g} Hz is the default"
     if found is None:
-        remarks.append(f"{name}: its sampling rate is not said; {default}.")
+        remarks.append(f"{name}: its sampling rate is not given; {default}.")
         return DEFAULT_RATE, list(words)
     rate = float(found[1])
     if rate <= 0:

@@ -42,7 +42,7 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
     lines = [
         f"Calibration: slope {interval(calibration['slope'])}, intercept "
         f"{interval(calibration['intercept'])}, error {interval(calibration['ece'])} (were all "
-        f"chances right: {calibration['ece_if_right']['value']:.3f}, up to "
+        f"probabilities right: {calibration['ece_if_right']['value']:.3f}, up to "
         f"{calibration['ece_if_right']['high']:.3f}); "
         f"validation patients choose: {calibration['recalibration']['chosen']}.",
     ]

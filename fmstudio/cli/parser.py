@@ -32,7 +32,7 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
     """The whole command line; `modalities` give `predict` its options."""
     parser = Parser(
         prog=PROGRAM, allow_abbrev=False,
-        description="Fine-tune, judge and use multimodal clinical models on your own machine.",
+        description="Fine-tune, evaluate and use multimodal clinical models on your own machine.",
         epilog="For research and teaching. Not a medical device.",
     )  # fmt: skip
     _add_shared(parser, None)
@@ -312,7 +312,7 @@ def _add_run(commands_of: Any) -> None:
 def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
     evaluate = _command(
         commands_of, "evaluate", commands.evaluate,
-        "judge an adapter on its held-out patients or on another labelled manifest",
+        "evaluate an adapter on its held-out patients or on another labelled manifest",
     )  # fmt: skip
     evaluate.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     evaluate.add_argument("--manifest", metavar="FILE", type=Path)

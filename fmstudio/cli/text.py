@@ -210,8 +210,8 @@ def overlap_lines(result: Mapping[str, Any]) -> list[str]:
     if not found["ids_known"]:
         lines += ["Patients could not be compared by their ids, only by files and rows."]
     if found["plain_rows"]:
-        lines += [f"{found['plain_rows']} rows of the training are too plain to be told from "
-                  "those of others."]  # fmt: skip
+        lines += [f"{found['plain_rows']} rows of the training are too plain to be distinguished "
+                  "from those of others."]  # fmt: skip
     return lines
 
 
@@ -298,7 +298,7 @@ def base_result_text(result: Mapping[str, Any]) -> str:
 def before_after_text(judged: Mapping[str, Any]) -> str:
     """The verdict on a new base in a sentence."""
     if judged["verdict"] is None:
-        return f"Not judged: {judged['reason']}"
+        return f"Not evaluated: {judged['reason']}"
     words = {
         "better": "The new base is better on the held-out patients",
         "worse": "The new base is worse on the held-out patients",

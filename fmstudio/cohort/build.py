@@ -191,6 +191,6 @@ def _check_class_sizes(task: TaskSpec, strata: Mapping[str, frozenset[Hashable]]
             raise InputError(
                 f"Only {count} {'patient has' if count == 1 else 'patients have'} "
                 f"'{task.columns[0]}' = '{label}'.",
-                hint=f"At least {FEWEST_PATIENTS} are needed: one each to learn from, to choose "
-                "with and to judge with.",
+                hint=f"At least {FEWEST_PATIENTS} are needed: one each for training, validation "
+                "and testing.",
             )

@@ -50,7 +50,7 @@ def up_to_moment(
                 )
         kept.append(chosen)
     left = f"{late} notes and values of later times are left out." if late else ""
-    return kept, f"Moment of prediction: {hours:g} h after the beginning. {left}".strip()
+    return kept, f"Time of prediction: {hours:g} h after the beginning. {left}".strip()
 
 
 def _is_late(row: Mapping[str, str], column: str | None, last: datetime | None) -> bool:

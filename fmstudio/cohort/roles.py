@@ -141,7 +141,7 @@ class _Rules:
         if known:
             return "ignore", known
         if set(column.words) & _ORIGIN_WORDS and not column.modality:
-            return "ignore", "It tells where the data came from, which can give the outcome away."
+            return "ignore", "It names where the data came from, which can leak the outcome."
         return None
 
     def _split(self, column: Column) -> tuple[str, str] | None:
@@ -224,7 +224,7 @@ def known_afterwards(name: str) -> str:
     if words & _LEAKING_WORDS or capitals & _LEAKING_CAPITALS:
         return "Its name says that it was made from, or known after, the outcome."
     if words & _AFTERWARDS:
-        return "Its name tells what became of the patient, not what was known before."
+        return "Its name says what became of the patient, not what was known before."
     return ""
 
 

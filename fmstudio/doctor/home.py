@@ -139,7 +139,7 @@ def stale_runs(settings: Settings, registry: Registry) -> Iterator[Finding]:
     for run in registry.runs(states=("running",)):
         if run.pid is not None and not alive(run):
             yield Finding(
-                "run", f"{run.id} is said to be running, but its process is gone.",
+                "run", f"{run.id} is recorded as running, but its process is gone.",
                 f"`run list` marks it as interrupted; then `run resume {run.id}`.",
             )  # fmt: skip
 

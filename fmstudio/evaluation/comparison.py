@@ -44,7 +44,7 @@ def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
         for one in same.values()
     ):
         raise InputError(
-            f"{', '.join(held)} were not judged on the same patients.",
+            f"{', '.join(held)} were not evaluated on the same patients.",
             hint="Compare adapters that were made from the same cohort.",
         )
     rivals = [(name, ADAPTER, one) for name, one in same.items()]

@@ -26,7 +26,7 @@ def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
     if entry is None or figure is None:
         return f"The adapter was never tested on {told}."
     if entry["n"] < FEWEST or figure.get("value") is None:
-        few = f"its {entry['n']} held-out cases that have this are too few to tell"
+        few = f"its {entry['n']} held-out cases with these inputs are too few"
         return f"The adapter was never tested on {told}: {few}."
     if beats_guessing(metric, figure):
         return ""

@@ -49,7 +49,7 @@ SOUNDED = 64  # cases whose sizes say how many steps an epoch has
 LOOKS = 20  # in all, where there are steps enough
 LEAST_BETWEEN_LOOKS, MOST_BETWEEN_LOOKS = 10, 250
 MOST_GROUPED = 1500
-LIMITS = "It knows what its parent knew and these cases; judge it on your own. Not for diagnosis."
+LIMITS = "It was trained further on these cases; evaluate it on your own. Not for diagnosis."
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ def _judged(
 ) -> dict[str, Any]:  # fmt: skip
     """The verdict; {"verdict": None, "reason"} where there is nobody to judge on."""
     if cohort is None:
-        return {"verdict": None, "reason": "The project has no labelled cohort to judge on."}
+        return {"verdict": None, "reason": "The project has no labelled cohort to evaluate it on."}
     model.config.base_sha256 = sha256
     try:
         return before_and_after(parent, model.eval(), processors, cohort, preparation)

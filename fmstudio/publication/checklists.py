@@ -39,7 +39,7 @@ class Item:
 def _n(facts: Facts) -> str:
     counts = facts.card.get("n") or {}
     listed = ", ".join(f"{count} {split}" for split, count in counts.items())
-    return f"{listed or 'not known'} cases; judged on {facts.judgement['n']} of " \
+    return f"{listed or 'not known'} cases; evaluated on {facts.judgement['n']} of " \
            f"{facts.judgement['patients']} patients."  # fmt: skip
 
 
@@ -216,7 +216,7 @@ CLAIM: tuple[Item, ...] = (
          "Each answer comes with the part of each modality (Aumann-Shapley)."),
     Item("32", "Evaluation on internal data", ANSWERED, _performance),
     Item("33", "Evaluation on external data", OPEN,
-         "None here. `evaluate ADAPTER --manifest FILE` judges it on another hospital's cases."),
+         "None here. `evaluate ADAPTER --manifest FILE` evaluates it on another hospital's cases."),
     Item("34", "Registration of a trial", OPEN),
     Item("35", "Flow of patients", ANSWERED, _n),
     Item("36", "Characteristics of patients in each partition", OPEN),

@@ -56,7 +56,7 @@ def balanced_groups(facts: Facts) -> str:
         f"Training cases were weighed so that {where}each group of '{column}' counted the same "
         "(reweighing: Kamiran and Calders 2012), no case more than "
         f"{GROUP_CAP:g} times as much for it; cases without a value kept weight 1. Models were "
-        "chosen and judged on patients as they came."
+        "selected and evaluated on unweighted patients."
     )
 
 

@@ -88,7 +88,7 @@ def _calibration(axes: Axes, found: Mapping[str, Any]) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
     axes.errorbar([one["predicted"] for one in bins], y, yerr=errors, fmt="o-", color=COLOUR,
                   capsize=3, linewidth=1.5)  # fmt: skip
-    axes.set(xlabel="Predicted chance", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1.01))
+    axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1.01))
 
 
 def _decision(axes: Axes, found: Mapping[str, Any]) -> None:

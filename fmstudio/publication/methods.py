@@ -21,8 +21,8 @@ def _data(facts: Facts) -> list[Block]:
     splits = ", ".join(f"{count} {split}" for split, count in n.items())
     text = (
         f"{known}Cases were split by patient into {splits or 'parts that are not known'}, so that "
-        "no patient stands in two of them. Rows without a label or without any input were set "
-        f"aside ({facts.card.get('set_aside', 'not known')}). The outcome is "
+        "no patient stands in two of them. Rows without a label or without any input were "
+        f"excluded ({facts.card.get('set_aside', 'not known')}). The outcome is "
         f"{', '.join(task.columns)} ({task.kind}: {', '.join(task.labels)}). The fingerprint of "
         f"manifest and files is {facts.card.get('fingerprint', 'not known')}."
     )

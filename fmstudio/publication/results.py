@@ -84,7 +84,7 @@ def _question(parts: Mapping[str, Any]) -> list[Block]:
 def _by_chance(calibration: Mapping[str, Any]) -> str:
     own = calibration["ece_if_right"]
     return (
-        f"Were all chances right, {calibration['n']} cases would show an error of "
+        f"Were all probabilities right, {calibration['n']} cases would show an error of "
         f"{own['value']:.3f} in the mean, and of more than {own['high']:.3f} in one of twenty "
         "cohorts (consistency resampling)."
     )

@@ -28,6 +28,6 @@ def until_moment(given: ModalityInput, sources: Sequence[Source]) -> ModalityInp
     facts = dict(given.facts) | {LEFT_OUT: late}
     for fact in along:
         facts[fact] = [one for one, kept in zip(facts[fact], early, strict=True) if kept]
-    said = f"{late} readings after the moment of prediction are left out."
+    said = f"{late} readings after the time of prediction are left out."
     remarks = (*given.remarks, said) if late else given.remarks
     return replace(given, values=values[early], mask=mask[early], facts=facts, remarks=remarks)

@@ -29,8 +29,8 @@ def check_answered(record: CohortRecord) -> None:
     if waiting:
         more = f" ({len(waiting) - 1} more like it)" if len(waiting) > 1 else ""
         raise InputError(
-            f"Cohort '{record.name}' may tell who its patients are, and nobody has answered that "
-            f"yet: {waiting[0]['message']}{more}",
+            f"Cohort '{record.name}' may identify its patients, and nobody has answered that yet: "
+            f"{waiting[0]['message']}{more}",
             hint=f"{waiting[0]['fix']} Answer on the page Data, with `cohort mend PROJECT "
             f"{waiting[0]['id']}`, or for all at once with --identifiers-confirmed-by NAME.",
         )

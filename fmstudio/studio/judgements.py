@@ -113,7 +113,7 @@ class Judgements(Answers):
             if case.case_id == case_id and case.split != "train":
                 return case
         raise NotFound(
-            f"The adapter {adapter.id} was not judged on a case '{case_id}'.",
+            f"The adapter {adapter.id} was not evaluated on a case '{case_id}'.",
             hint="Choose a case from the page Evaluate.",
         )
 

@@ -1,4 +1,4 @@
-"""Which cases of a manifest an adapter was trained on: they cannot tell how good it is.
+"""Which cases of a manifest an adapter was trained on: they cannot show how good it is.
 
 Training means all that chose anything: the patients of train and of validation.
 """
@@ -79,10 +79,10 @@ def refuse_nothing_new(name: str, found: Overlap) -> None:
     """Raises InputError if the adapter was trained on every case."""
     if not found.new:
         raise InputError(
-            f"The adapter was trained on all {found.cases} cases of {name}: they cannot tell how "
+            f"The adapter was trained on all {found.cases} cases of {name}: they cannot show how "
             f"good it is ({said(found)}).",
-            hint="Give patients whom it has not seen. Its own held-out patients are judged "
-            "without --manifest.",
+            hint="Give patients whom it has not seen. For its own held-out patients leave out "
+            "--manifest.",
         )
 
 

@@ -32,7 +32,7 @@ def new_task(
         )
     if moment is not None and not 0 < moment < float("inf"):
         raise InputError(
-            f"The moment of prediction is {moment:g} h.",
+            f"The time of prediction is {moment:g} h.",
             hint="Give hours after the beginning of a case, such as 48.",
         )
     return TaskSpec(kind, columns, positive=positive, description=description, moment=moment)

@@ -135,7 +135,7 @@ def _western(name: str, data: bytes, at: int) -> tuple[str, list[str]]:
             raise _no_text(name)
         line = data[:at].count(b"\n") + 1
         raise InputError(
-            f"{name} is not UTF-8 (line {line}), and its encoding cannot be told for sure.",
+            f"{name} is not UTF-8 (line {line}), and its encoding is not certain.",
             hint=SAVE_AS_UTF8,
         )
     return _text(name, text), [f"{name} is not UTF-8: it was read as Windows-1252."]

@@ -88,8 +88,8 @@ def check_learned(task: TaskSpec, logits: np.ndarray, targets: np.ndarray, balan
         raise RunFailed(
             f"The model gives all {len(logits)} training patients the same answer: it found "
             "nothing in the inputs that goes with the outcome.",
-            hint="See whether the labels belong to these patients, whether files were read (the "
-            "cohort report tells), and whether each class has at least some ten patients; then "
+            hint="See whether the labels belong to these patients, whether files were read (see "
+            "the cohort report), and whether each class has at least some ten patients; then "
             "try other modalities.",
         )
 

@@ -213,7 +213,7 @@ def _reason(
         return (
             f"{words(chosen)} was kept: {_small(words(best))} does better on validation patients "
             f"by {max(behind[chosen.name].figure, 0):.3f}, and up to "
-            f"{behind[chosen.name].allowed:.3f} may be chance or too little to matter "
+            f"{behind[chosen.name].allowed:.3f} may be noise or too little to matter "
             f"({_compared(task, data, best, chosen)}): what is simpler is kept."
         )
     simpler = list(candidates[: list(candidates).index(chosen)])

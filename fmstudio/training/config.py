@@ -37,7 +37,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 # procedures to identify and trim extreme sampling weights").
 GROUP_CAP = 5.0
 BATCH = 16  # cases per step, where memory allows
-ADAPTER, TRAINING, JUDGING = "What is adapted", "How it learns", "How it is chosen and judged"
+ADAPTER, TRAINING, JUDGING = "What is adapted", "How it learns", "How it is selected and evaluated"
 GROUPS = (ADAPTER, TRAINING, JUDGING)
 
 
@@ -196,8 +196,8 @@ class RunConfig:
     )  # fmt: skip
     modality_dropout: float = _shown(
         0.2, "Modality dropout",
-        "Chance that a modality is hidden from a training case, so that the model learns to do "
-        "without.",
+        "Probability that a modality is hidden from a training case, so that the model learns to "
+        "do without it.",
         low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True,
         idle=(_needs_lora, _needs_several),
     )  # fmt: skip
@@ -216,7 +216,7 @@ class RunConfig:
     )  # fmt: skip
     folds: int = _shown(
         1, "Folds",
-        "With 2 or more, the probe is also judged by cross-validation over all patients: a "
+        "With 2 or more, the probe is also evaluated by cross-validation over all patients: a "
         "steadier figure than one held-out split of a small cohort.",
         low=1, high=20, off=1, group=JUDGING,
     )  # fmt: skip
@@ -234,7 +234,7 @@ class RunConfig:
     )  # fmt: skip
     search_minutes: float = _shown(
         0.0, "Minutes of search",
-        "Tries other ranks, learning rates, modality dropouts and depths for so long, judged on "
+        "Tries other ranks, learning rates, modality dropouts and depths for so long, compared on "
         "validation patients; the best is trained. 0 means none.",
         low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING, idle=(_needs_lora,),
     )  # fmt: skip

@@ -112,8 +112,8 @@ def sureness(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str,
         return f"{calibrated} No outcome fits well: this case is unlike those learned from."
     left = f"only {possible[0]}" if len(possible) == 1 else f"undecided between {listed(possible)}"
     return (
-        f"{calibrated} Possible outcomes: {left}. Such lists hold the true outcome for {share} "
-        "of patients like the validation patients."
+        f"{calibrated} Possible outcomes: {left}. Sets made like this contain the true "
+        f"outcome for {share} of patients like the validation patients."
     )
 
 

@@ -139,7 +139,7 @@ def decision(found: Mapping[str, Any]) -> Figure | None:
     """Net benefit of the model, of treating all and of treating none."""
     if not found.get("thresholds"):
         return None
-    figure = _figure("Threshold: the chance from which you would act", "Net benefit")
+    figure = _figure("Threshold: the probability from which you would act", "Net benefit")
     x = found["thresholds"]
     values = [one["value"] for one in found["model"]]
     known = [one for one in found["model"] if one["low"] is not None]

@@ -29,7 +29,7 @@ OF_GROUPS = ("sensitivity", "false_positive_rate", "auroc", "calibration", "mae"
 MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
 KINDS = {
     "worst": ("Most surely wrong", "Look for a wrong label, a bad file, or what the model misses."),
-    "uncertain": ("Most undecided", "Where a person's judgement counts most."),
+    "uncertain": ("Most undecided", "Where clinical judgement counts most."),
     "best": ("Most surely right", "What the model finds easy."),
 }
 
@@ -61,32 +61,32 @@ def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping
 def _strength(name: str, figure: Any, n: int) -> tuple[str, str, str]:
     told = f"{name_of(name)} {interval(figure)} on {plural(n, 'held-out case')}."
     if not name or not bounds(figure):
-        return "How well it tells cases apart cannot be said.", told, "plain"
+        return "Discrimination cannot be estimated.", told, "plain"
     if not beats_guessing(name, figure):
         return "No evidence that it does better than guessing.", told, "stop"
     wide = figure["high"] - figure["low"] > 0.2
-    more = " The interval is wide: more held-out patients would tell more." if wide else ""
-    return "It tells cases apart better than guessing.", told + more, "warning" if wide else "good"
+    more = " The interval is wide: more held-out patients would narrow it." if wide else ""
+    return "Discrimination is better than guessing.", told + more, "warning" if wide else "good"
 
 
 def _calibrated(found: Mapping[str, Any]) -> tuple[str, str, str]:
     slope, shift = found["slope"], found["intercept"]
     told = f"Slope {interval(slope)} (1 is right), intercept {interval(shift)} (0 is right)."
     if slope["low"] is None or shift["low"] is None:
-        return "Whether its chances can be taken at their word cannot be said.", told, "plain"
+        return "Calibration cannot be estimated.", told, "plain"
     faults = []
     if slope["high"] < 1:
         faults.append("too extreme")
     if slope["low"] > 1:
-        faults.append("too timid")
+        faults.append("too moderate")
     if shift["low"] > 0:
         faults.append("too low")
     if shift["high"] < 0:
         faults.append("too high")
     if faults:
-        return f"Its chances are {listed(faults)}.", told, "warning"
+        return f"Its probabilities are {listed(faults)}.", told, "warning"
     # Few patients hide much: to see nothing wrong is not to have shown that all is right.
-    return "No evidence that its chances are off.", told, "plain"
+    return "No evidence of poor calibration.", told, "plain"
 
 
 def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
@@ -140,8 +140,9 @@ def calibration(found: Mapping[str, Any]) -> Html:
     )
     by_chance = found["ece_if_right"]
     few = (
-        f"Were all chances right, {number(found['n'])} cases would still show an error of about "
-        f"{by_chance['value']:.3f}, and in one of twenty cohorts more than {by_chance['high']:.3f}."
+        f"Were all probabilities right, {number(found['n'])} cases would still show an error of "
+        f"about {by_chance['value']:.3f}, and in one of twenty cohorts more than "
+        f"{by_chance['high']:.3f}."
     )
     remarks = [tag("p", text(one), "fm-note") for one in (few, told)]
     return tag("div", join([table(header, rows), *remarks]), "fm-answer")
@@ -275,7 +276,7 @@ def budget(found: Mapping[str, Any]) -> Html:
             f"{name_of(found['metric'])} {one['target']:.2f}: about {more['value']:,} more "
             f"positives (95 % band {low} to {high}), {one['more_cases']['value']:,} more cases."
         )
-    return bullets(lines or ["The model is as good as it can be told here."])
+    return bullets(lines or ["No further gain can be forecast from these patients."])
 
 
 def case_list(
@@ -342,7 +343,7 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
         ])  # fmt: skip
     header = ["Model", name_of(name), "#95 % interval", "#Difference to the first, paired",
               *(f"#{name_of(key)}" for key in others)]  # fmt: skip
-    caption = f"The {number(found['n'])} held-out cases that all of them were judged on, paired"
+    caption = f"The {number(found['n'])} held-out cases that all of them were evaluated on, paired"
     return table(header, rows, caption)
 
 

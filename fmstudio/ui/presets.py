@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WORDS: Mapping[str, str] = {
     "quick": "Quick: a first answer to whether there is a signal in the data.",
     "balanced": "Balanced: learns longer and deeper, stops when validation no longer gets better, "
-    "and is also judged by cross-validation. The right choice for most cohorts.",
+    "and is also evaluated by cross-validation. The right choice for most cohorts.",
     "thorough": "Thorough: also adapts the encoders, looks for better settings first, and averages "
     "several seeds. Many times slower; for larger cohorts.",
 }

@@ -34,7 +34,7 @@ STABLE = 0.6  # adjusted Rand index from which groups are said to come again
 def in_brief(judged: Mapping[str, Any]) -> str:
     """The verdict in a few words, for a cell of a table."""
     if judged.get("verdict") is None:
-        return "not judged" if judged else ""
+        return "not evaluated" if judged else ""
     gain = judged["gain"]["value"]
     return f"{judged['verdict']}, {name_of(judged['metric'])} {gain:+.3f}"
 
@@ -58,7 +58,7 @@ def learned(run: RunRecord) -> Html:
 def _judged(judged: Mapping[str, Any]) -> Html:
     """Before and after on the held-out patients, and what follows."""
     if judged.get("verdict") is None:
-        return notice("The new base was not judged.", judged.get("reason", ""))
+        return notice("The new base was not evaluated.", judged.get("reason", ""))
     message, tone = SENTENCES[judged["verdict"]]
     name = judged["metric"]
     hint = (
@@ -91,7 +91,7 @@ def _groups(groups: Mapping[str, Any] | None) -> Html:
         return NOTHING
     again = groups["stability"] >= STABLE
     lead = (
-        "What the new base finds alike, without having been told of any outcome. "
+        "What the new base groups together, without knowing any outcome. "
         + ("The groups come again with other seeds" if again
            else "With other seeds other groups come: do not read much into them")
         + f" (agreement {number(groups['stability'], 2)} of 1)."

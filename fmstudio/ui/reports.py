@@ -25,7 +25,7 @@ from fmstudio.ui.wording import moment_of, plural
 SPLITS: Mapping[str, str] = {
     "train": "to learn from",
     "validation": "to choose and calibrate with",
-    "test": "held out, to judge with",
+    "test": "held out, for testing",
 }
 
 

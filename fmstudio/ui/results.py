@@ -88,7 +88,7 @@ def proof(found: Mapping[str, Any]) -> Html:
     return notice(
         "Not shown to do better than guessing.",
         f"Guessing reaches {metric.name} {metric.guessing:g}, which the interval does not exclude. "
-        "More held-out patients would tell.",
+        "More held-out patients would narrow it.",
         "warning",
     )
 

@@ -52,10 +52,10 @@ def steps_of(config: RunConfig) -> list[str]:
         "frozen base.",
     ]
     if config.folds > 1:
-        steps.append(f"The probe is also judged by cross-validation over {config.folds} folds.")
+        steps.append(f"The probe is also evaluated by cross-validation over {config.folds} folds.")
     if scopes and config.search_minutes:
         steps.append(
-            f"For up to {duration(60 * config.search_minutes)} other settings are tried and judged "
+            f"For up to {duration(60 * config.search_minutes)} other settings are tried, compared "
             "on validation patients; LoRA is trained with the best."
         )
     if scopes:
@@ -68,4 +68,4 @@ def steps_of(config: RunConfig) -> list[str]:
         if config.keep == "simplest"
         else f"{KEPT[config.keep]} is kept, as asked, whatever the validation patients say."
     )
-    return [*steps, "Everything is judged on held-out patients, with 95 % intervals."]
+    return [*steps, "Everything is evaluated on held-out patients, with 95 % intervals."]

@@ -37,7 +37,7 @@ def _search(found: Mapping[str, Any] | None) -> Html:
     header = ["#Trial", *(known[name] for name in names), "#Validation loss", "#Time", ""]
     took = duration(sum(trial["seconds"] for trial in trials))
     lead = (
-        f"{plural(len(trials), 'set')} of settings in {took}, each judged on the same validation "
+        f"{plural(len(trials), 'set')} of settings in {took}, each compared on the same validation "
         "patients. The first is what was asked for; LoRA was trained with the best. Held-out "
         "patients had no part in it."
     )

@@ -71,7 +71,9 @@ def per_1000(found: Mapping[str, Any], label: str) -> Html:
     """1 000 patients as one bar in four parts, and in a sentence."""
     numbers = found["per_1000"]
     if any(value is None for value in numbers.values()):
-        return notice("There are not cases of either kind: nothing can be said of 1 000 patients.")
+        return notice(
+            "There are no cases of one kind, so nothing can be projected to 1 000 patients."
+        )
     parts = [
         tag("i", Html(""), f"fm-part fm-{tone}", style=f"flex:{max(numbers[key], 0):.2f} 0 0",
             title=f"{numbers[key]:.0f} {words}")

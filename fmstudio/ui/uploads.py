@@ -47,7 +47,7 @@ def _places(cells: Iterable[str]) -> Mapping[str, PurePosixPath]:
             if known != path:
                 raise InputError(
                     f"The table names two files '{path.name}': {known} and {path}.",
-                    hint="A browser does not tell their folders apart. Upload a ZIP of the whole "
+                    hint="A browser does not keep their folders. Upload a ZIP of the whole "
                     "folder, or point to the folder on this computer.",
                 )
     return places

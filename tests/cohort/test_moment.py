@@ -31,7 +31,7 @@ def test_a_recording_ends_at_the_moment_and_says_what_was_left_out(log):
     assert cut.facts["seconds"][-1] == 48 * 3600
     np.testing.assert_array_equal(cut.values, whole.values[: len(cut.values)])
     assert cut.facts["left_out_after_moment"] == len(whole.values) - len(cut.values) == 103
-    assert "103 readings after the moment of prediction are left out." in cut.remarks
+    assert "103 readings after the time of prediction are left out." in cut.remarks
 
 
 def test_a_cut_recording_is_another_input_to_the_cache(log):

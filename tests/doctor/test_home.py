@@ -98,7 +98,7 @@ def test_a_run_without_its_process_and_leftovers_are_named(registry, project, fo
     os.utime(left, (time.time() - 25 * HOUR,) * 2)
 
     assert found() == [
-        ("run", f"{run.id} is said to be running, but its process is gone."),
+        ("run", f"{run.id} is recorded as running, but its process is gone."),
         ("clean-up", "1 leftovers of broken-off work are to be cleared up."),
     ]
 

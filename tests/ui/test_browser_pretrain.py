@@ -49,7 +49,7 @@ def test_a_base_is_planned_made_judged_and_looked_into(home, tmp_path, table, br
         expect(start).to_be_disabled()
         page.get_by_role("button", name="Look at the plan").click()
         plan = page.locator("#plan")
-        expect(plan).to_contain_text("The new base will be judged.", timeout=120_000)
+        expect(plan).to_contain_text("The new base will be evaluated.", timeout=120_000)
         expect(plan).to_contain_text("Cases of the further table")
         keep(page, "pretrain-plan")
 

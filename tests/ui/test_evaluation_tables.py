@@ -35,7 +35,7 @@ def test_at_a_glance_says_what_the_intervals_allow(found):
     shown = words(evaluation_tables.glance(found, question_of(found, None), {}))
 
     assert "better than guessing" in shown
-    assert "Its chances are too extreme" in shown
+    assert "Its probabilities are too extreme" in shown
     noise = np.random.default_rng(0)
     useless = question(noise.random(60) < 0.4, noise.random(60))
     fitted = fit_conformal(BINARY, useless.chance, useless.truth.astype(float))
@@ -51,7 +51,7 @@ def test_that_nothing_was_seen_to_be_wrong_is_not_called_good():
     told = judgement(held_out(even), fitted)
     shown = words(evaluation_tables.glance(told, question_of(told, None), {}))
 
-    assert re.search(r"Open\s+No evidence that its chances are off", shown)
+    assert re.search(r"Open\s+No evidence of poor calibration", shown)
 
 
 def test_1000_patients_are_told_in_whole_numbers_that_add_up():

@@ -74,7 +74,7 @@ def test_the_data_page_shows_the_report_of_the_newest_cohort(studio, project, co
     shown = data.present(studio, project.id)
 
     assert "40 cases of 40 patients" in shown
-    assert "held out, to judge with" in shown
+    assert "held out, for testing" in shown
     assert f"/finetune?project={project.id}" in shown
 
 

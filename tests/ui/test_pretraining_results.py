@@ -59,7 +59,7 @@ def test_the_verdict_is_a_sentence_with_its_interval(now, verdict, gain, said):
 def test_a_base_that_nobody_could_judge_says_why(now):
     page = learned(finished(now, {"verdict": None, "reason": "There is no labelled cohort."}, None))
 
-    assert "The new base was not judged." in page
+    assert "The new base was not evaluated." in page
     assert "There is no labelled cohort." in page
     assert "Groups" not in page
 

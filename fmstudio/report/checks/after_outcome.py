@@ -27,7 +27,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "after_outcome", "warning",
             f"'{column}' is an input, and its name says that it was known only after the outcome.",
-            "Leave it out, unless it was known at the moment of prediction.",
+            "Leave it out, unless it was known at the time of prediction.",
             (column,), (), _mends(column),
         )  # fmt: skip
     aside = [column for column in named if column not in inputs]

@@ -61,8 +61,8 @@ def _finding(
             "duplicate_files", severity,
             f"{label}: {counted(len(found), 'group')} of cases {whose} hold the same, or nearly "
             f"({counted(len(rows), 'case')} in all){more}.",
-            "Keep one of each, or give them the same patient_id if they are one patient: what was "
-            "learned from must not be judged on.",
+            "Keep one of each, or give them the same patient_id if they are one patient: patients "
+            "that a model was trained on must not be in its evaluation.",
             tuple(columns), tuple(rows),
             (
                 Mend(f"Keep one of each, leave out {counted(len(surplus), 'row')}",

@@ -30,7 +30,7 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(
                 "few_cases", "note",
                 f"{counted(held, 'patient')} are held out: expect a wide interval.",
-                "Add patients to judge the result by.", cohort.task.columns,
+                "Add patients to evaluate the result on.", cohort.task.columns,
             )  # fmt: skip
         return
     widths = {q: (half_width(EXPECTED, yes, no), yes, no) for q, yes, no in _held_out(evidence)}
@@ -45,9 +45,10 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "few_cases", "warning" if wide else "note",
             f"How sure an AUROC of {EXPECTED} can be: {some(said, 6)} (95 %, Hanley and McNeil).",
-            "Add cases before relying on the result: so few patients cannot tell a good model."
+            "Add cases before relying on the result: so few patients cannot show whether a model "
+            "is good."
             if wide
-            else "Two models must differ by more than that to be told apart on these patients.",
+            else "A smaller difference between two models cannot be shown on these patients.",
             cohort.task.columns,
         )  # fmt: skip
 
@@ -72,8 +73,8 @@ def _left_out(evidence: Evidence) -> Iterator[Finding]:
         named = ", ".join(f"{value} ({count})" for value, count in seen.most_common(6))
         yield Finding(
             "few_cases", "warning",
-            f"{counted(len(rows), 'case')} of classes that fewer than three patients have are "
-            f"set aside: {named}.",
+            f"{counted(len(rows), 'case')} of classes with fewer than three patients are "
+            f"excluded: {named}.",
             "Add patients of these classes, or join them with others.",
             columns, rows,
         )  # fmt: skip

@@ -17,7 +17,7 @@ from fmstudio.report.words import notes_of
 MOSTLY = 0.5
 _BIRTH = frozenset(("birth", "dob", "birthday", "birthdate", "born"))
 HEADERS, PICTURES, WORDS = "headers", "pictures", "text"
-NOBODY = "It tells nobody's identity"
+NOBODY = "It identifies nobody"
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def _columns(evidence: Evidence) -> Iterator[Finding]:
     for column, what in inputs.items():
         yield Finding(
             "identifiers", "warning", f"'{column}' is an input and looks like {what}.",
-            "Leave it out: it tells who the patient is, and nothing that holds for others.",
+            "Leave it out: it identifies the patient and carries nothing that holds for others.",
             (column,), (),
             (
                 Mend(f"Leave out '{column}'", (give_role(column, "ignore"),)),

@@ -59,7 +59,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if telling:
         yield Finding(
             "label_in_notes", "note",
-            f"What a bag of words of the notes alone tells: {_said(telling)}.",
+            f"What a bag of words of the notes alone predicts: {_said(telling)}.",
             "Nothing to do if these words were written before the outcome was known.", columns,
         )  # fmt: skip
 

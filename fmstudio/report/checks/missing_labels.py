@@ -19,7 +19,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if unlabelled:
         yield Finding(
             "missing_labels", "warning",
-            f"{len(unlabelled)} of {total} cases have no label and are set aside.",
+            f"{len(unlabelled)} of {total} cases have no label and are excluded.",
             "Fill in the label, or leave it so: the other cases are used.",
             cohort.task.columns, tuple(unlabelled),
         )  # fmt: skip
@@ -28,7 +28,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if bare:
         yield Finding(
             "no_input", "warning",
-            f"{len(bare)} of {total} cases have a label but no input at all and are set aside.",
+            f"{len(bare)} of {total} cases have a label but no input at all and are excluded.",
             "Fill in at least one input of each.", (), tuple(bare),
         )  # fmt: skip
     if cohort.task.kind == "multilabel":

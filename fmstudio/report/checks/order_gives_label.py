@@ -26,7 +26,8 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         p, share = _runs(question, evidence.patients)
         if trend is not None and significant(trend, tests) and trend.auroc >= NOTEWORTHY:
             said = (
-                f"The order of the rows tells '{question.name}' with an AUROC of {trend.auroc:.2f}."
+                f"The order of the rows predicts '{question.name}' with an AUROC of "
+                f"{trend.auroc:.2f}."
             )
         elif p * tests < LEVEL and share < FEW_RUNS:
             said = (

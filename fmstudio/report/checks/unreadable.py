@@ -48,7 +48,7 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     if bare:
         yield Finding(
             "no_input", "warning",
-            f"{counted(len(bare), 'case')} have no input that can be read and are set aside.",
+            f"{counted(len(bare), 'case')} have no input that can be read and are excluded.",
             "Export their files again, or add another input.", (), tuple(bare),
             (Mend("Leave them out", (leave_out(bare),)),),
         )  # fmt: skip

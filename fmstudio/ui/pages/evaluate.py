@@ -61,7 +61,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             label="Compare with", choices=[], value=[], multiselect=True, scale=3,
             elem_id="compared",
         )  # fmt: skip
-    glance = area(empty("There is no adapter to judge yet.", "Fine-tune a model", "/finetune"),
+    glance = area(empty("There is no adapter to evaluate yet.", "Fine-tune a model", "/finetune"),
                   elem_id="glance")  # fmt: skip
     compared = area(elem_id="side-by-side")
     with gr.Column(visible=False) as body:
@@ -84,8 +84,8 @@ def _thresholds() -> Sliders:
                  "need and let validation patients find it. Set the prevalence of your own clinic: "
                  "PPV, NPV and net benefit depend on it."))  # fmt: skip
     with gr.Row():
-        threshold = gr.Slider(0, 1, 0.5, step=0.0001, label="Threshold: flag from this chance on",
-                              elem_id="threshold")  # fmt: skip
+        label = "Threshold: flag from this probability on"
+        threshold = gr.Slider(0, 1, 0.5, step=0.0001, label=label, elem_id="threshold")
         prevalence = gr.Slider(
             0.1, 99.9, 50, step=0.1, label="Prevalence in your clinic, %", elem_id="prevalence"
         )
@@ -110,7 +110,7 @@ def _thresholds() -> Sliders:
 
 def _rest() -> list[gr.components.Component]:
     """What no slider moves, in the order in which `_shown_parts` fills it."""
-    area(section("Can its chances be taken at their word?", "Of cases that it gives 70 %, 7 of 10 "
+    area(section("Is it calibrated?", "Of cases that it gives 70 %, 7 of 10 "
                  "should have it. Each point is a tenth of the cases, the bar its exact 95 % "
                  "interval."))  # fmt: skip
     with gr.Row(equal_height=False):

@@ -200,10 +200,12 @@ def plan_step(studio: Studio, planned: Planned) -> Html:
         ("Objectives", listed([words[name] for name in planned.config.objectives])),
     ]
     judged = (
-        notice("The new base will be judged.", "Before and after, on your held-out patients.")
+        notice("The new base will be evaluated.", "Before and after, on your held-out patients.")
         if planned.labelled
         else notice(
-            "The new base cannot be judged.", "The project has no labelled cohort yet.", "warning"
+            "The new base cannot be evaluated.",
+            "The project has no labelled cohort yet.",
+            "warning",
         )
     )
     cost = [

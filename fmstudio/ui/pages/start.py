@@ -85,7 +85,7 @@ def sample_project(studio: Studio) -> ProjectRecord | None:
 def sample_card(sample: ProjectRecord | None, waiting: bool) -> Html:
     """The made-up case that comes with the studio, one click from its prediction."""
     if sample is None:
-        told = "A made-up patient and a fine-tuned adapter are unpacked. This takes a moment, once."
+        told = "A synthetic patient and a fine-tuned adapter are being unpacked. This happens once."
         body = [tag("h3", text("The sample case is being prepared")), tag("p", text(told))]
         return tag("article", tag("div", join(body)), "fm-card fm-wide") if waiting else NOTHING
     question = sample.task.description or sample.name
@@ -152,7 +152,7 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]
                 label="The answer is", scale=2,
             )  # fmt: skip
             moment = gr.Number(
-                label="Moment of prediction, hours (0: none)", value=0, minimum=0,
+                label="Time of prediction, hours (0: none)", value=0, minimum=0,
                 min_width=300, elem_id="moment",
                 info="For answers given at a set time, so that nothing later gives them away. With "
                 "24, readings and notes that carry a time count only up to 24 hours after the "
