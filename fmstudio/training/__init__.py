@@ -1,1 +1,1 @@
-"""Fine-tuning: one loop, its checkpoints, and what is judged."""
+"""Fine-tuning: one loop, its checkpoints, and the evaluation of candidate models."""
