@@ -54,13 +54,18 @@ def rights(settings: Settings, registry: Registry) -> Iterator[Finding]:
 
 
 def database(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    """Every page of the registry's file, and every row that points to another."""
+    """Every page of the registry's file, every row against its digest, and every reference."""
     with closing(readable(settings.home / FILE, BUSY_SECONDS)()) as connection:
         damage = [row[0] for row in connection.execute("PRAGMA integrity_check(5)")]
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
     if damage != ["ok"]:
         yield Finding(
             "registry", f"The registry's file is damaged: {'; '.join(damage)[:300]}.",
+            f"{FROM_BACKUP}, or the newest copy in backups/.", lost=True,
+        )  # fmt: skip
+    for name, key in registry.changed_rows()[:5]:
+        yield Finding(
+            "registry", f"Row {key} of '{name}' was changed outside the studio, or by its disk.",
             f"{FROM_BACKUP}, or the newest copy in backups/.", lost=True,
         )  # fmt: skip
     for table, row, other, _ in broken[:5]:

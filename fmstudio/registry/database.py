@@ -14,17 +14,25 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import RegistryError, StudioError
-from fmstudio.registry.faults import FILE, GONE, explained
+from fmstudio.registry.faults import DAMAGED_ROW, FILE, GONE, explained
 
 BUSY_SECONDS = 30.0
 WAL_BYTES = 64 * 2**20  # the log beside the file is cut to this once its content is in the file
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as fault:
+        raise RegistryError(*DAMAGED_ROW) from fault
 
 
 def open_file(path: Path, busy_seconds: float, options: str = "mode=rw") -> sqlite3.Connection:
@@ -56,7 +64,10 @@ def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engin
 def engine_of(opened: Callable[[], sqlite3.Connection]) -> Engine:
     """An engine on connections that are opened so."""
     # The serializer keeps, unlike `to_json`, the order of columns and labels.
-    engine = create_engine("sqlite://", creator=opened, poolclass=QueuePool, json_serializer=_json)
+    engine = create_engine(
+        "sqlite://", creator=opened, poolclass=QueuePool, json_serializer=_json,
+        json_deserializer=_parsed,
+    )  # fmt: skip
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

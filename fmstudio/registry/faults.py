@@ -38,6 +38,8 @@ _REFUSED = (
 _TRIED_BYTES = 64 * 1024  # more than SQLite needs at once: two pages of its log's index
 _TOO_MANY = (errno.EMFILE, errno.ENFILE)
 
+_NO_TEXT = "Could not decode to UTF-8"  # said by Python's driver, without a code
+
 FULL = (
     f"The disk is full: the registry ({FILE}) could not be written.",
     "Free some space and try again. What was there before is whole.",
@@ -53,6 +55,11 @@ IN_USE = (
 DAMAGED = (
     f"The registry ({FILE}) is damaged.",
     "Close the studio and start it again: it then names the backup to go back to.",
+)
+DAMAGED_ROW = (
+    f"The registry ({FILE}) holds a row that cannot be read.",
+    "`doctor` says whether there is more. Bring the registry back from a backup (`restore`, or the "
+    "newest copy in backups/).",
 )
 GONE = (
     f"The registry ({FILE}) is no longer where it was: it was moved or deleted, or the drive it "
@@ -115,7 +122,7 @@ def in_words(fault: BaseException | None, path: Path) -> StudioError | None:
         return _of_system(fault.errno, path)
     code = getattr(fault, "sqlite_errorcode", None)
     if code is None:
-        return None
+        return RegistryError(*DAMAGED_ROW) if _NO_TEXT in str(fault) else None
     kind = code & 0xFF
     if kind in _IN_USE:
         return RegistryError(*IN_USE)

@@ -15,12 +15,13 @@ from fmstudio.registry.faults import FILE
 from fmstudio.registry.forgetting import Forgetting
 from fmstudio.registry.opening import open_database, open_to_read
 from fmstudio.registry.projects import Projects
+from fmstudio.registry.row_seals import Seals
 from fmstudio.registry.runs import Runs
 from fmstudio.registry.tables import Adapter, Cohort, Prediction, Project, Run
 from fmstudio.settings import Settings
 
 
-class Registry(Projects, Runs, Adapters, Events, Forgetting):
+class Registry(Projects, Runs, Adapters, Events, Forgetting, Seals):
     """The local registry. A session per verb; any thread and any process may use it.
 
     Every verb that changes something writes its line of the event log in the same transaction.

@@ -7,6 +7,7 @@ answers and the groups to compare by.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, UniqueConstra
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from fmstudio.errors import RegistryError
 from fmstudio.records import (
     AdapterRecord,
     CohortRecord,
@@ -24,6 +26,8 @@ from fmstudio.records import (
     ProjectRecord,
     RunRecord,
 )
+from fmstudio.registry.faults import DAMAGED_ROW
+from fmstudio.registry.row_seals import Sealed
 from fmstudio.types import TaskSpec
 
 
@@ -44,6 +48,17 @@ class UtcTime(TypeDecorator[datetime]):
         assert value.tzinfo is not None, "times in the registry carry their zone"
         return value.astimezone(UTC).replace(tzinfo=None)
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        read = super().result_processor(dialect, coltype)
+
+        def checked(value: Any) -> Any:
+            try:
+                return value if read is None else read(value)
+            except (ValueError, TypeError) as fault:
+                raise RegistryError(*DAMAGED_ROW) from fault
+
+        return checked
+
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC)
 
@@ -60,7 +75,7 @@ class Table(DeclarativeBase):
 _IDS_ONCE = {"sqlite_autoincrement": True}  # an id is never given a second time
 
 
-class Project(Table):
+class Project(Sealed, Table):
     """One question asked of one kind of patient."""
 
     __tablename__ = "projects"
@@ -78,7 +93,7 @@ class Project(Table):
         )
 
 
-class Cohort(Table):
+class Cohort(Sealed, Table):
     """A manifest as it was when it was added: its fingerprint, and counts, but no content."""
 
     __tablename__ = "cohorts"
@@ -102,7 +117,7 @@ class Cohort(Table):
         )  # fmt: skip
 
 
-class Run(Table):
+class Run(Sealed, Table):
     """One run of long work. Written before its first step; never edited once it has finished."""
 
     __tablename__ = "runs"
@@ -158,7 +173,7 @@ class RunPoint(Table):
         return Point(self.name, self.step, float("nan") if self.value is None else self.value)
 
 
-class Adapter(Table):
+class Adapter(Sealed, Table):
     """A fine-tuned adapter; its files lie in `adapters/<id>/` and were there before this row."""
 
     __tablename__ = "adapters"
@@ -184,7 +199,7 @@ class Adapter(Table):
         )  # fmt: skip
 
 
-class Alias(Table):
+class Alias(Sealed, Table):
     """A name that points to one adapter of a project, such as `champion`."""
 
     __tablename__ = "aliases"
@@ -198,7 +213,7 @@ class Alias(Table):
     )
 
 
-class Prediction(Table):
+class Prediction(Sealed, Table):
     """One answer that was given."""
 
     __tablename__ = "predictions"
@@ -218,7 +233,7 @@ class Prediction(Table):
         )
 
 
-class HeldOut(Table):
+class HeldOut(Sealed, Table):
     """An adapter's answers to held-out cases, by which it is judged."""
 
     __tablename__ = "held_out"
