@@ -6,6 +6,7 @@ Endings are only names; a PNG called .csv is found here and refused with what it
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def _inside_zip(path: Path) -> tuple[str, str]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             kind = archive.read("mimetype") if _is_small(archive, "mimetype") else b""
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError):
         return "zip", "a damaged ZIP archive"
     for prefix, found in _ZIPPED.items():
         if any(name.startswith(prefix) for name in names):

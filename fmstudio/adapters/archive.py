@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import lzma
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ import stat
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -131,7 +133,8 @@ def read_zip(path: Path) -> dict[str, bytes]:
             entries = archive.infolist()
             _check_entries(path.name, entries)
             return {entry.filename: _content(archive, entry) for entry in entries}
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeError, EOFError, OSError) as fault:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, UnicodeError,
+            EOFError, OSError) as fault:  # fmt: skip
         raise BundleError(f"'{path.name}' is damaged: {fault}.", hint=SENT) from fault
 
 

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import shutil
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from fmstudio.settings import Settings
 
 LISTING_BYTES = 256_000_000  # a line of about 150 bytes for each of a million files
 _NO_PLAIN_ZIP = (
-    zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, RuntimeError, FileExistsError,
-    NotADirectoryError,
+    zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, RuntimeError,
+    FileExistsError, NotADirectoryError,
 )  # fmt: skip
 NO_WORK = {"cache", "logs", "temp", lock.LOCK, "serve.json"}  # what a home without work may hold
 

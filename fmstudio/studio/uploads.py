@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import lzma
 import re
 import secrets
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -121,7 +123,8 @@ def unpack(archive: Path, settings: Settings) -> Path:
             for entry in entries:
                 _write_entry(opened, entry, folder, archive.name)
         return _find_manifest(folder, archive.name)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError) as fault:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
+            RuntimeError, OSError) as fault:  # fmt: skip
         remove([folder])
         raise UnreadableFile(
             f"{archive.name} cannot be unpacked: {fault}.", hint="Make the ZIP anew, unencrypted."

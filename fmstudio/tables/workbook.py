@@ -8,8 +8,10 @@ of order, and know nothing of what is hidden.
 from __future__ import annotations
 
 import io
+import lzma
 import posixpath
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
@@ -45,8 +47,9 @@ def read_workbook(name: str, data: bytes) -> Records:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _Book(name, archive).records()
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, expat.ExpatError, ElementTree.ParseError,
-            KeyError, NotImplementedError, RuntimeError, EOFError, OSError) as fault:  # fmt: skip
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, expat.ExpatError,
+            ElementTree.ParseError, LookupError, ValueError, ArithmeticError, StopIteration,
+            NotImplementedError, RuntimeError, EOFError, OSError) as fault:  # fmt: skip
         raise InputError(
             f"{name} cannot be opened as the Excel workbook that its ending says.",
             hint="Save it again, or save it as CSV UTF-8.",

@@ -110,6 +110,17 @@ def test_a_damaged_or_encrypted_or_missing_zip_is_refused(settings, archive, tmp
     assert leftovers(settings) == []
 
 
+def test_a_zip_with_damage_inside_a_compressed_file_is_refused(settings, archive):
+    path = archive(("manifest.csv", TABLE * 500))
+    content = bytearray(path.read_bytes())
+    content[42:46] = b"\xff" * 4  # where the compressed bytes begin
+    path.write_bytes(content)
+
+    with pytest.raises(UnreadableFile, match="cannot be unpacked"):
+        uploads.unpack(path, settings)
+    assert leftovers(settings) == []
+
+
 def test_a_zip_with_a_password_is_refused_by_that(settings, archive):
     # abuse row 53
     path = archive(("manifest.csv", TABLE))

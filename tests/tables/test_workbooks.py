@@ -251,3 +251,28 @@ def test_a_workbook_that_unpacks_to_a_huge_cell_is_refused_in_the_child(tmp_path
         read_manifest(
             write_book(tmp_path / "m.xlsx", {"S": sheet(HEADER + row(text("x" * 20_000_000)))})
         )
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_workbook_whose_compressed_part_is_damaged_is_refused(tmp_path, method):
+    # abuse rows 44, 46: found by the fuzz
+    path = tmp_path / "damaged.xlsx"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("_rels/.rels", "<Relationships>" + "<a/>" * 500 + "</Relationships>")
+    content = bytearray(path.read_bytes())
+    for place in range(50, 70):  # within the compressed bytes, behind the entry's own header
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match=r"damaged\.xlsx cannot be opened as the Excel workbook"):
+        read_manifest(path)
+
+
+def test_a_workbook_without_its_main_part_is_refused(tmp_path):
+    path = tmp_path / "bare.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("_rels/.rels", "<Relationships/>")
+        archive.writestr("xl/other.xml", "<x/>")
+
+    with pytest.raises(InputError, match=r"bare\.xlsx cannot be opened as the Excel workbook"):
+        read_manifest(path)
