@@ -6,6 +6,7 @@ from fmstudio.contracts import in_words
 from fmstudio.errors import InputError
 from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.prediction.predictor import Predictor
+from fmstudio.preparation.cache import Cache
 from fmstudio.preparation.held_out import Asked, held_out
 from fmstudio.preparation.inputs import Preparation
 from fmstudio.preparation.threads import one_thread
@@ -13,13 +14,14 @@ from fmstudio.training.config import RunConfig
 from fmstudio.types import Cohort
 
 
-def judge(predictor: Predictor, cohort: Cohort) -> HeldOut:
+def judge(predictor: Predictor, cohort: Cohort, cache: Cache | None = None) -> HeldOut:
     """The adapter's answers to the test cases of `cohort`, and to its validation cases if any.
 
-    The rivals of fusion are the adapter itself shown one modality. Raises InputError if no test
-    case has anything that the adapter can use.
+    Prepared inputs are kept in `cache`, the home's unless another is given. The rivals of fusion
+    are the adapter itself shown one modality. Raises InputError if no test case has anything that
+    the adapter can use.
     """
-    preparation = Preparation(predictor.reader, predictor.settings)
+    preparation = Preparation(predictor.reader, predictor.settings, cache=cache)
     frozen = RunConfig.from_dict(predictor.card["config"]).encoders_frozen
     wanted = [case for case in cohort.cases if case.split != "train"]
     with one_thread():  # encoders take one case at a time

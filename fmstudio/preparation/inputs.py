@@ -44,16 +44,20 @@ class PreparedCases:
 
 
 class Preparation:
-    """Makes cases ready for one model. `report` is told the share done, in [0, 1]."""
+    """Makes cases ready for one model. `report` gets the share done, in [0, 1].
+
+    What is made is kept in `cache`, the home's unless another is given.
+    """
 
     def __init__(
         self,
         reader: Reader,
         settings: Settings,
         report: Callable[[float], None] = lambda share: None,
+        cache: Cache | None = None,
     ) -> None:
         self.reader, self.settings, self.report = reader, settings, report
-        self.cache = Cache.of(settings)
+        self.cache = Cache.of(settings) if cache is None else cache
         self.unreadable: dict[str, dict[str, str]] = {}
 
     def fit(self, model: SharedModel, train: Sequence[PatientCase]) -> dict[str, Processor]:

@@ -82,6 +82,7 @@ class Judgements(Answers):
         load_libraries()
         from fmstudio.evaluation.labelled_predictions import HeldOut
         from fmstudio.prediction.judge import judge
+        from fmstudio.preparation.cache import Cache
         from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
         cohort, roles = manifests.read_cases(self, adapter, manifest, require_label=True)
@@ -89,7 +90,13 @@ class Judgements(Answers):
         found = overlap(cohort, self.adapter_folder(adapter.id), adapter.card, patients)
         refuse_nothing_new(manifest.name, found)
         cases = tuple(replace(case, split="test") for case in found.new)
-        held = judge(self.predictor(adapter.id), replace(cohort, cases=cases))
+        # These patients belong to no cohort, with which what is kept of them would be deleted.
+        passing = uploads.temp_folder(self.settings)
+        try:
+            new = replace(cohort, cases=cases)
+            held = judge(self.predictor(adapter.id), new, Cache(passing))
+        finally:
+            uploads.remove([passing])
         kept = self.registry.held_out(adapter.id)
         before = HeldOut.from_dict(kept).validation if kept else None
         return replace(held, validation=before), found

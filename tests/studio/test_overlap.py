@@ -77,10 +77,17 @@ def test_only_the_patients_that_training_has_not_seen_are_judged(studio, trained
     assert "32 cases" in told
 
 
+def kept_of_inputs(studio: Studio) -> set[Path]:
+    """Prepared inputs below home, wherever they lie."""
+    return set(studio.settings.home.rglob("*.safetensors"))
+
+
 def test_new_patients_are_all_judged(studio, trained):
+    before = kept_of_inputs(studio)
     found = studio.evaluate("ill/champion", write(trained / "new" / "m.csv", rows_of(2), {}))
 
     assert found["n"] == ROWS
+    assert kept_of_inputs(studio) == before  # they belong to no cohort: nothing of them is kept
     assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [0, 0, 0]
 
 
