@@ -14,6 +14,7 @@ import os
 import secrets
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -116,10 +117,13 @@ class Cache:
     def _hold(self, key: str) -> None:
         if key in self._held:
             return
-        if self._list is None:
-            self._list = self._begin_list()
-        self._list.write(f"{key}\n")
-        self._list.flush()
+        try:
+            if self._list is None:
+                self._list = self._begin_list()
+            self._list.write(f"{key}\n")
+            self._list.flush()
+        except OSError:  # the disk is full or write-protected: reading goes on
+            return
         self._held.add(key)
 
     def _begin_list(self) -> TextIO:
@@ -153,7 +157,8 @@ def _lines(path: Path) -> list[str]:
 
 
 def _end_list(file: TextIO, path: Path, mark: Path) -> None:
-    file.close()
+    with suppress(OSError):  # what could not be written on a full disk
+        file.close()
     path.unlink(missing_ok=True)
     mark.unlink(missing_ok=True)
 

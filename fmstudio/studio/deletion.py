@@ -98,7 +98,8 @@ def going(folders: Sequence[Path]) -> Iterator[None]:
     """Marks folders that are about to be removed; the mark of one that could not be stays."""
     with ExitStack() as after:
         for mark in map(mark_of, folders):
-            leave(mark)
+            with suppress(OSError):  # a full disk keeps nobody from making room
+                leave(mark)
             after.callback(mark.unlink, missing_ok=True)
         yield
         after.pop_all()
