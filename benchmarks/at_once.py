@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.command import memory_mb, process, studio
-from benchmarks.made import PROJECT, made_cohort, made_project
 from benchmarks.visitor import Visitor, handler
 
 TITLE = "Many at once"
@@ -32,7 +31,6 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         home = Path(folder)
         adapter = studio(home, "demo")["adapter"]
-        made_project(home, made_cohort(options.work, min(options.cases, 120)))
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -52,7 +50,7 @@ def _measured(home: Path, adapter: str, address: str, server: Any) -> dict[str, 
     idle = _together(visitors, pages, adapter)
     again = _together(visitors, pages, adapter)
     after = memory_mb(server)
-    run = studio(home, "finetune", PROJECT, "--preset", "thorough", "--detach")["run"]
+    run = studio(home, "finetune", "Sample", "--preset", "thorough", "--detach")["run"]
     while studio(home, "run", "show", run)["progress"]["stage"] in ("", "starting"):
         time.sleep(1)
     busy = _together(visitors, pages, adapter)

@@ -37,6 +37,8 @@ def with_answers(
 
     An answer that a file brings along goes before the one given here.
     """
+    if not answers:
+        return tuple(sources)
     pipeline = pipelines()[modality]
     asked = pipeline.questions if isinstance(pipeline, Asking) else ()
     own = {one.key: answers[one.key] for one in asked if one.key in answers}

@@ -67,10 +67,11 @@ def of_numbers(
 ) -> Separation | None:
     """Of numbers (n), NaN where unknown; the AUROC is at least 0.5. None for too few units."""
     sums: dict[tuple[str, float], list[float]] = defaultdict(list)
-    for value, answer, patient in zip(values, question.answers, patients, strict=True):
-        if np.isfinite(value) and np.isfinite(answer):
-            sums[patient, answer].append(float(value))
-    means = np.array([np.mean(known) for known in sums.values()])
+    known = np.isfinite(values) & np.isfinite(question.answers)
+    answered, numbers = question.answers.tolist(), values.tolist()
+    for place in np.flatnonzero(known).tolist():
+        sums[patients[place], answered[place]].append(numbers[place])
+    means = np.array([sum(own) / len(own) for own in sums.values()])
     answers = np.array([answer for _, answer in sums])
     yes, no = means[answers == 1], means[answers == 0]
     if min(len(yes), len(no)) < FEWEST or np.ptp(means) == 0:
