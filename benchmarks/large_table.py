@@ -51,6 +51,7 @@ def write_table(path: Path, rows: int, columns: int, categories: int) -> Path:
     """A manifest of as many patients as rows."""
     drawn = random.Random(0)
     names = [f"value_{n}" for n in range(columns)]
+    path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["case_id", "patient_id", *names, "ward", "note", "label_ill"])

@@ -34,9 +34,12 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     from fmstudio.studio import Studio
 
     own, samples = psutil.Process(), []
-    with tempfile.TemporaryDirectory(dir=options.work) as folder, Studio.open(folder) as studio:
+    with (
+        tempfile.TemporaryDirectory(dir=options.work) as folder,
+        Studio.open(Path(folder, "home")) as studio,
+    ):
         sample = studio.demo()
-        table = write_table(Path(folder) / "table.csv", ROWS, 8, 5)
+        table = write_table(Path(folder, "table") / "table.csv", ROWS, 8, 5)
         handlers = _handlers(studio)
         began = time.monotonic()
         while time.monotonic() - began < 60 * options.minutes or len(samples) < 8:

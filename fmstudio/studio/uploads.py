@@ -209,13 +209,19 @@ def _find_manifest(folder: Path, name: str) -> Path:
 def keep(manifest: Path, kept: Path, settings: Settings) -> Path:
     """Take the folder of a manifest to `kept`, below home/cohorts; the manifest's path there.
 
-    A folder that we unpacked ourselves is moved, any other is copied without its links.
+    A folder that we unpacked ourselves is moved, any other is copied without its links. Raises
+    InputError for one that holds the home itself.
     """
     folder = manifest.parent
     if folder.resolve().is_relative_to(settings.folder("temp").resolve()):
         shutil.move(folder, kept)
         mark_of(folder).unlink(missing_ok=True)
     else:
+        if kept.resolve().is_relative_to(folder.resolve()):  # it would be copied into itself
+            raise InputError(
+                f"{manifest.name} lies in the folder that holds the studio's home.",
+                hint="Put the table and its files into a folder of their own.",
+            )
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         check_free_disk(settings, size / 1e6)
         shutil.copytree(folder, kept, ignore=_links)
