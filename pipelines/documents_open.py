@@ -129,7 +129,7 @@ def _part(archive: zipfile.ZipFile, name: str) -> Any:
     size = archive.getinfo(name).file_size
     if size > MAX_PART_BYTES:
         raise UnreadableFile(
-            f"A part of the document unpacks to {size / 1e6:.0f} MB.",
+            f"{Path(str(archive.filename)).name}: a part of it unpacks to {size / 1e6:.0f} MB.",
             hint="Save its text as .txt and give that.",
         )
     return parse(archive.read(name))

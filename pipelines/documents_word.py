@@ -183,7 +183,7 @@ def _form_field(mark: Any) -> Iterator[str]:
         for choice in _below(data, "ddList"):
             entries = [_value(each, "val") for each in _below(choice, "listEntry")]
             chosen = next((_value(each, "val") for each in _below(choice, "result")), "0")
-            if chosen.isdigit() and int(chosen) < len(entries):
+            if chosen.isdecimal() and int(chosen) < len(entries):
                 yield entries[int(chosen)]
 
 
@@ -276,9 +276,10 @@ def _hidden_styles(archive: zipfile.ZipFile, parts: list[str]) -> Iterator[str]:
 
 def _part(archive: zipfile.ZipFile, name: str) -> Any:
     """One XML file of the archive. Raises UnreadableFile for one that no letter has."""
-    if archive.getinfo(name).file_size > MAX_PART_BYTES:
+    size = archive.getinfo(name).file_size
+    if size > MAX_PART_BYTES:
         raise UnreadableFile(
-            f"A part of the document unpacks to {archive.getinfo(name).file_size / 1e6:.0f} MB.",
+            f"{Path(str(archive.filename)).name}: a part of it unpacks to {size / 1e6:.0f} MB.",
             hint="Save its text as .txt and give that.",
         )
     return parse(archive.read(name))

@@ -68,7 +68,7 @@ def read_header(path: Path) -> Header:
     """Read a header. Raises UnreadableFile if it names no record or a signal without storage."""
     lines = _lines(path)
     words = lines[0].split() if lines else []
-    if len(words) < 2 or not words[1].isdigit():
+    if len(words) < 2 or not words[1].isdecimal():
         raise UnreadableFile(
             f"{path.name} is not a WFDB header: its first line names no record.",
             hint="Give the .hea file of the record.",
@@ -210,7 +210,7 @@ def _date(word: str) -> float | None:
 
 def _segment(line: str) -> tuple[str, int]:
     words = line.split()
-    return words[0], int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    return words[0], int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
 
 
 def _signal(line: str, name: str, remarks: list[str]) -> SignalLine:

@@ -76,7 +76,7 @@ def counted_date(text: str) -> WrittenDate | None:
         day = _day(int(found[1] + found[2]), int(found[3]), int(found[4]))
         return None if day is None else WrittenDate({"": day})
     plain = text.removesuffix(".0")
-    if plain.isdigit() and EXCEL_DAYS[0] <= int(plain) < EXCEL_DAYS[1]:
+    if plain.isdecimal() and EXCEL_DAYS[0] <= int(plain) < EXCEL_DAYS[1]:
         return WrittenDate({"": EXCEL_START + timedelta(days=int(plain))})
     return None
 

@@ -151,7 +151,7 @@ def is_bare(cell: str) -> bool:
 def natural(path: Path) -> tuple[tuple[int, str, int], ...]:
     """A key that sorts 2.dcm before 10.dcm."""
     pieces = _DIGITS.split(str(path).casefold())
-    return tuple((1, "", int(p)) if p.isdigit() else (0, p, 0) for p in pieces)
+    return tuple((1, "", int(p)) if p.isdecimal() else (0, p, 0) for p in pieces)
 
 
 def files_below(folder: Path) -> list[Path]:

@@ -198,7 +198,7 @@ class SheetReader:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdigit() and len(text) < 10 else None
+    return int(text) if text is not None and text.isdecimal() and len(text) < 10 else None
 
 
 def column_number(letters: str) -> int:

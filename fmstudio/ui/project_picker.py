@@ -37,7 +37,7 @@ def asked(studio: Studio, request: gr.Request) -> ProjectRecord | None:
     named = request.query_params.get("project")
     if named:
         try:
-            return studio.project(int(named) if named.isdigit() else named)
+            return studio.project(int(named) if named.isdecimal() else named)
         except NotFound:
             pass  # the address is old: the project was deleted meanwhile
     newest = studio.projects(sample=False, limit=1) or studio.projects(sample=True, limit=1)

@@ -233,7 +233,7 @@ def test_only_what_nobody_writes_otherwise_looks_like_a_path(cell, is_one):
     "name",
     [
         "<img src=x onerror=alert(1)>", "\u202egnp.film", "\U0001f601", "-rf film", "CON", "a" * 200,
-        "ﬁlm", "film\u200b", "it's \"100%\" & more", "=HYPERLINK(1)", "{{7*7}}",
+        "ﬁlm", "film\u200b", "it's \"100%\" & more", "=HYPERLINK(1)", "{{7*7}}", "CO²",
     ],
 )  # fmt: skip
 def test_a_file_of_a_strange_name_is_its_cases_film(cohort, tmp_path, name):

@@ -228,6 +228,15 @@ def test_a_word_document_that_unpacks_to_gigabytes_is_refused_before_unpacking(
         read(tmp_path / "bomb.docx")
 
 
+def test_a_part_of_a_document_that_no_letter_has_is_refused_by_the_files_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.documents_word.MAX_PART_BYTES", 10)
+    docx.Document().save(str(tmp_path / "large.docx"))
+    with pytest.raises(UnreadableFile, match=r"^large\.docx: a part of it unpacks to"):
+        read(tmp_path / "large.docx")
+
+
 def test_a_document_under_another_documents_ending_is_read_with_a_remark(tmp_path: Path) -> None:
     write_pdf(tmp_path / "letter.txt", ["Chest pain."])
     got = read(tmp_path / "letter.txt")

@@ -135,7 +135,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             return gr.skip()
         found = []
         with suppress(NotFound):  # the address is old: the project was deleted meanwhile
-            if here and here.isdigit():
+            if here and here.isdecimal():
                 found = studio.runs(int(here), LIVE_STATES, limit=1)
             if asked:
                 found = [studio.run(asked)]

@@ -252,7 +252,7 @@ def _label(adapter: AdapterName | AdapterRecord, project: str) -> str:
 
 def preferred(studio: Studio, project: str | None) -> str | None:
     """The champion of a project, else its newest adapter; where it has none, that of all."""
-    own = int(project) if project and project.isdigit() else None
+    own = int(project) if project and project.isdecimal() else None
     for place in dict.fromkeys((own, None)):
         for alias in ("champion", None):
             with suppress(NotFound):  # the project was deleted meanwhile
