@@ -26,7 +26,8 @@ MARKED = ("adapters", "cohorts", "runs", "temp")
 
 
 def sweep(settings: Settings, registry: Registry) -> list[Path]:
-    """Remove leftovers, and return what was removed, relative to home where it was below it.
+    """Remove leftovers, and return what was removed, relative to home where it was below it; the
+    folders of reading processes, which the system keeps for all homes, are not among it.
 
     Leftovers are: what a process that has ended has marked as its work (see `marks`), unless a row
     names it; entries of temp/ untouched for a day; `*.tmp` files that no live run can be writing;
@@ -35,6 +36,8 @@ def sweep(settings: Settings, registry: Registry) -> list[Path]:
     deletion that was cut off is ended, and the cache kept to its limit.
     """
     removed = [path for path in leftovers(settings.home, registry) if _remove(path)]
+    for folder in _readers():
+        _remove(folder)
     Cache.of(settings).trim()
     if registry.remembers_deleted():
         registry.forget_deleted()
@@ -46,7 +49,6 @@ def leftovers(home: Path, registry: Registry) -> Iterator[Path]:
     """What the next `sweep` removes; the mark of a thing follows once that is gone."""
     yield from _broken_off(home, registry)
     yield from _untouched(home, registry)
-    yield from _readers()
 
 
 def _remove(path: Path) -> bool:
