@@ -82,7 +82,7 @@ def test_a_text_file_reads_alike_in_every_usual_encoding(tmp_path: Path, encodin
 
 def test_a_code_page_that_cannot_be_told_is_refused_and_not_guessed(tmp_path: Path) -> None:
     (tmp_path / "note.txt").write_bytes("Больной жалуется на боль в груди".encode("cp1251"))
-    with pytest.raises(UnreadableFile, match="encoding that cannot be told") as error:
+    with pytest.raises(UnreadableFile, match="encoding that its bytes do not show") as error:
         read(tmp_path / "note.txt")
     assert "UTF-8" in error.value.hint
 
