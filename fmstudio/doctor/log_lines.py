@@ -23,7 +23,8 @@ LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 LEFT_OUT = "…"
 
 _LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),\d{3}Z? ([A-Z]{4,8}) ([\w.]+): (.*)")
-_FRAME = re.compile(r'\s*File "(.+)", line (\d{1,6}), in ')
+# As Python writes a frame, and as `traces` does in the studio's own logs.
+_FRAME = re.compile(r'\s+(?:File ")?([^"]+?)(?:", line |:)(\d{1,6}),? in ')
 _FAULT = re.compile(r"([A-Za-z_]+)(?::|$)")
 _FILLED_IN = re.compile(r"%[sdr]")
 _ID = re.compile(r"(?:run|adapter)-[0-9a-f]{6}")
@@ -93,7 +94,7 @@ def _templates(module: str) -> tuple[str, ...] | None:
 
 def _file(name: str) -> str:
     """A file of our source as seen from its root; nothing of any other path."""
-    path = Path(name)
+    path = ROOT / name
     for root in OURS:
         if path.is_relative_to(ROOT / root) and path.is_file() and path.suffix == ".py":
             return path.relative_to(ROOT).as_posix()

@@ -22,6 +22,8 @@ AT = "2026-12-01 11:00:00"
         (f"{AT},123 WARNING Baker.Anna: could not remove x", f"{AT} WARNING another module: …"),
         (f"{AT},123 WARNING fmstudio.Baker: could not remove x", f"{AT} WARNING another module: …"),
         (f'  File "{ROOT}/fmstudio/errors.py", line 7, in Baker', "  fmstudio/errors.py, line 7"),
+        ("  fmstudio/errors.py:7 in Baker", "  fmstudio/errors.py, line 7"),
+        ("  ../Baker.py:7 in anna", "  another file, line 7"),
         ('  File "/home/baker/cases.py", line 7, in anna', "  another file, line 7"),
         ("ValueError: could not convert string to float: 'Baker'", "  ValueError"),
         ("InputError: there is no column 'Baker'", "  InputError"),

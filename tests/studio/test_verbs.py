@@ -273,7 +273,7 @@ def test_adapters_are_compared_on_the_same_cases(studio, adapter, table, monkeyp
     assert len(studio.compare([one.id, one.id])["adapters"]) == 1
     other = [f"x{i}" for i in range(120)]
     strange = judged_adapter(studio, adapter, table, monkeypatch, case_id=other)
-    with pytest.raises(InputError, match="not judged on the same patients"):
+    with pytest.raises(InputError, match="not evaluated on the same patients"):
         studio.compare([one.id, strange.id])
 
 
