@@ -4,13 +4,14 @@ import os
 import sqlite3
 import time
 from contextlib import closing
-from dataclasses import replace
 
 import pytest
 
 from fmstudio.doctor.home import CHECKS, look, sandbox
+from fmstudio.errors import ResourceError
 from fmstudio.records import ProjectRecord
 from fmstudio.registry import Registry
+from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.types import TaskSpec
 
@@ -117,8 +118,11 @@ def test_a_row_that_points_to_nothing_and_open_rights_are_named(registry, projec
 
 def test_the_sandbox_is_tried(settings, monkeypatch):
     assert list(sandbox(settings, None)) == []
-    few = replace(settings, limits=replace(settings.limits, read_seconds=0.001))
 
-    (finding,) = sandbox(few, None)
+    def refuse(*_):
+        raise ResourceError("No memory.", hint="Close a program.")
+
+    monkeypatch.setattr(Reader, "table", refuse)
+    (finding,) = sandbox(settings, None)
 
     assert finding.about == "sandbox"
