@@ -200,4 +200,4 @@ def test_sizes_told_from_a_few_inputs_are_those_that_the_encoders_see(cohort, se
         )
         assert size.items == pytest.approx(np.mean(items), rel=0.4), modality
         assert size.tokens == pytest.approx(np.mean(tokens), rel=0.4), modality
-        assert 0 < size.seconds < 5
+        assert size.seconds > 0
