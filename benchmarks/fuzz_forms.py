@@ -144,7 +144,7 @@ def _bundle() -> Form:
 
 def _checkpoint(folder: Path) -> Form:
     from fmstudio.encoders.checkpoint import inspect
-    from fmstudio.model.trial import trial
+    from fmstudio.model.smoke_test import trial
     from tests.encoders.small import save_checkpoint
 
     whole = [

@@ -23,8 +23,8 @@ from fmstudio.adapters.readout import Readout
 from fmstudio.contracts import pipeline
 from fmstudio.errors import BundleError
 from fmstudio.model.batching import collate
-from fmstudio.model.made_up import made_up, made_up_tables
 from fmstudio.model.shared import SharedModel
+from fmstudio.model.synthetic import synthetic_input, synthetic_tables
 from fmstudio.settings import Settings
 from fmstudio.types import ModalityInput, Prepared, TaskSpec
 
@@ -105,8 +105,8 @@ def _drawn(processor: Processor) -> list[ModalityInput]:
     kind, draw = pipeline(processor.modality).kind, np.random.default_rng(0)
     features = processor.state.get("features")
     if kind == "table" and features:
-        return made_up_tables(features, draw)
-    return [made_up(kind, processor.state, draw)]
+        return synthetic_tables(features, draw)
+    return [synthetic_input(kind, processor.state, draw)]
 
 
 def _asked(modalities: Sequence[str], given: Sequence[str]) -> Iterator[list[int]]:

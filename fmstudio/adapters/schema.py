@@ -130,7 +130,7 @@ class ProcessorFile(Strict):
 
 
 class Given(Strict):
-    """One made-up input; its values lie in probes.safetensors."""
+    """One synthetic input; its values lie in probes.safetensors."""
 
     modality: Key
     kind: Key

@@ -15,7 +15,7 @@ from fmstudio.cli.evaluation import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound
-from fmstudio.model.adding import FETCHING
+from fmstudio.model.importing import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import RunRecord
 from fmstudio.studio import Studio

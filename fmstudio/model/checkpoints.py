@@ -181,7 +181,7 @@ def keep(
     taken by another; ResourceError if disk or memory will not do.
     """
     from fmstudio.encoders.checkpoint import inspect
-    from fmstudio.model.trial import trial
+    from fmstudio.model.smoke_test import trial
 
     found = inspect(folder, kind)
     name = _name(folder, facts)

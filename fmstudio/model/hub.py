@@ -1,7 +1,7 @@
 """The model hub: an id in, what the hub says about it out, and the files of one revision fetched.
 
 The only place of the studio that opens a connection to another machine, and only when a person
-asks for a checkpoint by its id. It runs in a process of its own (`fmstudio.model.adding`): the
+asks for a checkpoint by its id. It runs in a process of its own (`fmstudio.model.importing`): the
 hub's client reads its switches, offline mode among them, once, when it is imported. A token for
 gated checkpoints is found by that client itself (HF_TOKEN, or the file that `hf auth login` wrote);
 the studio neither reads nor keeps it.

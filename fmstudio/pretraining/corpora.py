@@ -26,7 +26,7 @@ from fmstudio.types import Cohort, ModalityInput, PatientCase, target_array
 
 FITTED_ON = 400  # drawn inputs from which scales are learned
 VERSION = 1  # of what the drawing makes: goes up when the same number would give another case
-FEW_WORDS, MANY_WORDS = 4, 40  # words of a made-up list
+FEW_WORDS, MANY_WORDS = 4, 40  # words of a synthetic list
 
 
 @dataclass

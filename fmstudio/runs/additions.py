@@ -1,8 +1,8 @@
 """Checkpoints on their way in, as seen from outside: a process started, watched, stopped.
 
 One attempt is a folder below home/temp with the request, the status that the process writes
-(`fmstudio.model.adding`) and, meanwhile, the files. It goes on if the page or the app ends; what is
-left of it is swept away after a day. Nothing here imports torch or a hub's client.
+(`fmstudio.model.importing`) and, meanwhile, the files. It goes on if the page or the app ends; what
+is left of it is swept away after a day. Nothing here imports torch or a hub's client.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ import psutil
 
 from fmstudio import errors
 from fmstudio.errors import InputError, NotFound
-from fmstudio.model.adding import (  # fmt: skip
+from fmstudio.model.compatibility import Verdict
+from fmstudio.model.importing import (  # fmt: skip
     CHECKING,
     FAILED,
     FILES,
@@ -36,7 +37,6 @@ from fmstudio.model.adding import (  # fmt: skip
     STATUS,
     write_json,
 )
-from fmstudio.model.verdict import Verdict
 from fmstudio.runs.launch import SILENT_SECONDS, alive, process_started, worker_environment
 from fmstudio.settings import Settings
 
@@ -118,7 +118,7 @@ def start(
 def _spawn(settings: Settings, folder: Path, more: dict[str, str]) -> None:
     """Start the process, detached from this one and its terminal."""
     # -P: only the studio's own folder is searched for modules, not the working directory.
-    command = [sys.executable, "-P", "-m", "fmstudio.model.adding", str(folder)]
+    command = [sys.executable, "-P", "-m", "fmstudio.model.importing", str(folder)]
     log = os.open(folder / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:
         process = subprocess.Popen(

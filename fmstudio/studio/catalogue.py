@@ -13,7 +13,7 @@ from fmstudio.studio.adapters import Adapters
 if TYPE_CHECKING:
     from fmstudio.model.bases import BaseInfo
     from fmstudio.model.checkpoints import CheckpointInfo
-    from fmstudio.model.verdict import Verdict
+    from fmstudio.model.compatibility import Verdict
     from fmstudio.runs.additions import Addition
 
 BASE, ENCODER = "base", "encoder"
@@ -99,7 +99,7 @@ class Catalogue(Adapters):
 
         No weights are fetched. Raises a StudioError if nothing can be said about it.
         """
-        from fmstudio.model.adding import FAILED
+        from fmstudio.model.importing import FAILED
         from fmstudio.runs import additions
 
         attempt = additions.start(self.settings, source, kind, revision=revision, only_check=True)

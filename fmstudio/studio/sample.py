@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "data_samples" / "cohort" / "manifest.csv"
 BUNDLE = ROOT / "assets" / "sample_adapter.zip"
-# What the adapter answered to the made-up patients that it was judged on, for the page Evaluate: a
+# What the adapter answered to the synthetic patients it was evaluated on, for the page Evaluate: a
 # bundle holds nothing of single patients.
 ANSWERS = ROOT / "assets" / "sample_held_out.json"
 NAME = "Sample"

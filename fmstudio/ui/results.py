@@ -26,7 +26,7 @@ from fmstudio.ui.wording import duration, headline, listed
 STAGES: Mapping[str, str] = {**LADDER, "probe": "Probe: frozen base, new head"}
 PARTS: Mapping[str, str] = {
     "prepare": "reading and preparing",
-    "features": "what the base makes of them",
+    "features": "features of the base",
     "baseline": "boosting",
     "probe": "the probe",
     "cross-validation": "cross-validation",
@@ -34,7 +34,7 @@ PARTS: Mapping[str, str] = {
     "singles": "each modality alone",
     "search": "the search",
     "train": "fine-tuning",
-    "evaluate": "judging",
+    "evaluate": "evaluation",
 }
 VERDICTS: Mapping[str, tuple[str, str]] = {
     "helps": ("Using the modalities together helps.", "good"),

@@ -18,7 +18,7 @@ from fmstudio.errors import BundleError
 from fmstudio.model.batching import collate
 from fmstudio.model.checkpoints import keep
 from fmstudio.model.load import load_base, task_config
-from fmstudio.model.made_up import typical
+from fmstudio.model.synthetic import typical
 from fmstudio.settings import Settings
 from fmstudio.training.bridge import TOKEN_SIZE, principal
 from fmstudio.training.config import RunConfig

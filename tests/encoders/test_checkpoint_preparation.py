@@ -12,7 +12,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer
 
-from fmstudio.adapters.probes import made_up
+from fmstudio.adapters.probes import synthetic_input
 from fmstudio.encoders.checkpoint import family_of, inspect
 from fmstudio.encoders.windows import MAX_WINDOWS, windows
 from fmstudio.errors import InputError
@@ -46,7 +46,7 @@ def test_the_made_up_inputs_of_a_bundles_probes_can_be_prepared_and_read(
     family = family_of(model_type)
     channels = {"heart rate": {"centre": 80.0, "spread": 12.0}}
     state = {"channels": channels} if family.fits else {}
-    given = made_up(family.kind, state, np.random.default_rng(0))
+    given = synthetic_input(family.kind, state, np.random.default_rng(0))
 
     prepared = preparer(model_type, state).prepare(given)
 

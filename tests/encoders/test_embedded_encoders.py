@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmstudio.adapters.probes import made_up
+from fmstudio.adapters.probes import synthetic_input
 from fmstudio.contracts import KINDS, embedded_encoders
 from fmstudio.encoders.names import name_ids
 from fmstudio.errors import InputError
@@ -31,7 +31,7 @@ def _prepared(family, seed=0):
     state = STATES.get(family.kind, {})
     folder = base_folder(EMBEDDED, load_settings())
     preparer = family.preparer(family.default(), folder, state)
-    return preparer.prepare(made_up(family.kind, state, np.random.default_rng(seed)))
+    return preparer.prepare(synthetic_input(family.kind, state, np.random.default_rng(seed)))
 
 
 def test_the_embedded_base_has_an_encoder_for_every_kind_of_data():

@@ -8,7 +8,7 @@ import pytest
 
 from fmstudio.encoders.checkpoint import inspect
 from fmstudio.errors import InputError
-from fmstudio.model.trial import trial
+from fmstudio.model.smoke_test import trial
 from tests.encoders.small import refusal, rewrite
 
 

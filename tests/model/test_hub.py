@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from fmstudio.model import verdict
-from fmstudio.model.adding import FILES, REQUEST, STATUS
+from fmstudio.model import compatibility
 from fmstudio.model.hub import Offer
+from fmstudio.model.importing import FILES, REQUEST, STATUS
 from fmstudio.runs.additions import ONLINE
 from fmstudio.runs.launch import worker_environment
 from fmstudio.settings import Settings
 from tests.encoders.small import save_checkpoint
 from tests.model.fake_hub import REVISION, TOKEN, FakeHub, Model
 
-RUN = "import sys; from fmstudio.model.adding import main; [main([f]) for f in sys.argv[1:]]"
+RUN = "import sys; from fmstudio.model.importing import main; [main([f]) for f in sys.argv[1:]]"
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +61,9 @@ def refusal(status: dict[str, Any]) -> tuple[str, str]:
     """(message, hint) of an answer that is no."""
     if status["state"] == "refused":
         return status["error"], status["hint"]
-    (stop,) = [check for check in status["verdict"]["checks"] if check["tone"] == verdict.STOP]
+    (stop,) = [
+        check for check in status["verdict"]["checks"] if check["tone"] == compatibility.STOP
+    ]
     return stop["found"], stop["hint"]
 
 
@@ -116,7 +118,7 @@ def test_a_model_that_fits_is_described_by_facts(hub, ask, vit):
     }
     said = ask({"lab/vit": {"kind": "frames"}, "lab/own": {}, "lab/gated": {}}, HF_TOKEN=TOKEN)
 
-    found = verdict.Verdict.from_dict(said["lab/vit"]["verdict"])
+    found = compatibility.Verdict.from_dict(said["lab/vit"]["verdict"])
     assert said["lab/vit"]["state"] == "checked"
     assert found.fits
     assert (found.id, found.revision, found.source) == ("lab/vit", REVISION, "hub")
@@ -128,14 +130,14 @@ def test_a_model_that_fits_is_described_by_facts(hub, ask, vit):
     assert sorted(found.files) == sorted(sent)
     assert found.size_mb == pytest.approx(sum((vit / name).stat().st_size for name in sent) / 1e6)
     tones = {check.what: check.tone for check in found.checks}
-    assert tones[verdict.LICENCE] == verdict.NOTE  # its terms limit what one may do
+    assert tones[compatibility.LICENCE] == compatibility.NOTE  # its terms limit what one may do
     assert set(tones) == {"Access", "Architecture", "Kind of data", "Files", "Licence",
                           "Room on the disk", "Memory"}  # fmt: skip
-    own = verdict.Verdict.from_dict(said["lab/own"]["verdict"])
+    own = compatibility.Verdict.from_dict(said["lab/own"]["verdict"])
     assert own.licence == "lab-terms"
     # Not counted by the hub: from the size of the float32 weights, which hold the head too.
     assert own.parameters == (vit / "model.safetensors").stat().st_size // 4
-    gated = verdict.Verdict.from_dict(said["lab/gated"]["verdict"])
+    gated = compatibility.Verdict.from_dict(said["lab/gated"]["verdict"])
     assert (gated.gated, gated.fits) == (True, True)
     assert hub.fetched() == {"config.json"}
 
@@ -163,14 +165,14 @@ def test_a_model_larger_than_disk_or_memory_is_refused_with_both_figures(tmp_pat
     files = {"config.json": 500, "preprocessor_config.json": 500, "model.safetensors": 8 * 10**15}
     offer = Offer("lab/huge", REVISION, files, {}, "mit", False, "", "", None)
 
-    found = verdict.of_offer(offer, {"model_type": "vit"}, None, Settings(tmp_path))
+    found = compatibility.of_offer(offer, {"model_type": "vit"}, None, Settings(tmp_path))
 
-    stops = {check.what: check.found for check in found.checks if check.tone == verdict.STOP}
-    assert set(stops) == {verdict.DISK, verdict.MEMORY}
-    assert "16,000,000,500 MB are needed" in stops[verdict.DISK]
-    assert "lab/huge needs about" in stops[verdict.MEMORY]
+    stops = {check.what: check.found for check in found.checks if check.tone == compatibility.STOP}
+    assert set(stops) == {compatibility.DISK, compatibility.MEMORY}
+    assert "16,000,000,500 MB are needed" in stops[compatibility.DISK]
+    assert "lab/huge needs about" in stops[compatibility.MEMORY]
     # Two bytes a weight on the disk are four in memory, and no fewer for it.
-    half = verdict.of_offer(
+    half = compatibility.of_offer(
         offer, {"model_type": "vit", "torch_dtype": "float16"}, None, Settings(tmp_path)
     )
     assert half.memory_mb == pytest.approx(2 * found.memory_mb)

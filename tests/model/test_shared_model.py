@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmstudio.adapters.probes import made_up
+from fmstudio.adapters.probes import synthetic_input
 from fmstudio.adapters.processor import Processor
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.errors import BundleError
@@ -44,7 +44,7 @@ def case(model, settings):
         chosen, kind = model.config.encoders[key], pipeline(modality).kind
         state = STATES.get(kind, {})
         processor = Processor(modality, chosen["family"], chosen["config"], state)
-        given = made_up(kind, state, np.random.default_rng(len(prepared)))
+        given = synthetic_input(kind, state, np.random.default_rng(len(prepared)))
         prepared[modality] = processor.preparer("embedded", settings).prepare(given)
     return prepared
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmstudio.adapters.probes import made_up
+from fmstudio.adapters.probes import synthetic_input
 from fmstudio.adapters.processor import Processor
 from fmstudio.contracts import pipelines
 from fmstudio.evaluation.fusion import every_subset
@@ -47,7 +47,7 @@ def prepared(model, tmp_path):
             chosen, kind = model.config.encoders[key], pipelines()[modality].kind
             state = STATES.get(kind, {})
             processor = Processor(modality, chosen["family"], chosen["config"], state)
-            given = made_up(kind, state, np.random.default_rng(10 * number + place))
+            given = synthetic_input(kind, state, np.random.default_rng(10 * number + place))
             made = processor.preparer("embedded", load_settings()).prepare(given)
             case[modality] = f"{number:032x}{place:032x}"
             cache.write(case[modality], encode(model, modality, made).arrays)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fmstudio.adapters.lora import attach, shared_model
-from fmstudio.adapters.probes import made_up
+from fmstudio.adapters.probes import synthetic_input
 from fmstudio.adapters.processor import Processor
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.encoders.blocks import Places
@@ -46,7 +46,7 @@ def cases(model, tmp_path_factory):
             state = STATES.get(kind, {})
             processor = Processor(modality, chosen["family"], chosen["config"], state)
             draw = np.random.default_rng([number, len(keys[case_id])])
-            given = made_up(kind, state, draw)
+            given = synthetic_input(kind, state, draw)
             prepared = processor.preparer("embedded", load_settings()).prepare(given)
             keys[case_id][modality] = f"{case_id}-{modality}"
             cache.write(keys[case_id][modality], encode(model, modality, prepared).arrays)

@@ -80,7 +80,7 @@ from fmstudio.adapters.processor import Processor
 from fmstudio.model.batching import collate
 from fmstudio.model.checkpoints import find_checkpoint
 from fmstudio.model.load import load_base, task_config
-from fmstudio.model.made_up import typical
+from fmstudio.model.synthetic import typical
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.memory import peak_memory_mb

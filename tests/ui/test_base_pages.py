@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fmstudio.model.verdict import Check, Verdict
+from fmstudio.model.compatibility import Check, Verdict
 from fmstudio.runs.additions import Addition
 from fmstudio.studio.catalogue import Use
 from fmstudio.training.config import RunConfig

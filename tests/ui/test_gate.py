@@ -277,9 +277,9 @@ def test_sessions_are_known_by_a_cookie_that_scripts_and_other_sites_cannot_use(
 
     assert name == f"fmstudio-{served[0].rpartition(':')[2]}"
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(rest.split("; "))
-    made_up = {"Cookie": f"{name}=made-up"}
+    synthetic_input = {"Cookie": f"{name}=made-up"}
     assert (
-        httpx.get(served[0] + "/", timeout=WAIT, headers=made_up).headers["set-cookie"]
+        httpx.get(served[0] + "/", timeout=WAIT, headers=synthetic_input).headers["set-cookie"]
         != f"{name}=made-up"
     )
     assert "set-cookie" not in httpx.get(served[0] + "/theme.css", timeout=WAIT).headers

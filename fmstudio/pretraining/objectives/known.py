@@ -1,7 +1,7 @@
 """What is known of an input is to be read off its features by a linear layer.
 
 Targets are numbers measured from the input itself (as MaskFeat predicts HOG features: Wei et al.
-2022, arXiv 2112.09133) or written down beside it: the findings of a made-up case, cells of the same
+2022, arXiv 2112.09133) or written down beside it: the findings of a synthetic case, cells of that
 patient's table (masked prediction across modalities, as in MultiMAE: Bachmann et al. 2022, arXiv
 2204.01678), a language model's reading of the text (distillation: Hinton et al. 2015, arXiv
 1503.02531).

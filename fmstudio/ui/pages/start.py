@@ -83,14 +83,14 @@ def sample_project(studio: Studio) -> ProjectRecord | None:
 
 
 def sample_card(sample: ProjectRecord | None, waiting: bool) -> Html:
-    """The made-up case that comes with the studio, one click from its prediction."""
+    """The synthetic case that comes with the studio, one click from its prediction."""
     if sample is None:
         told = "A synthetic patient and a fine-tuned adapter are being unpacked. This happens once."
         body = [tag("h3", text("The sample case is being prepared")), tag("p", text(told))]
         return tag("article", tag("div", join(body)), "fm-card fm-wide") if waiting else NOTHING
     question = sample.task.description or sample.name
     body = [
-        tag("h3", text("See it work on a made-up patient")),
+        tag("h3", text("See it work on a synthetic patient")),
         tag("p", text("One case with all kinds of data, and an adapter that answers:")),
         tag("p", text(question)),
     ]

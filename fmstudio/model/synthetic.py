@@ -13,8 +13,10 @@ MOST_TABLES = 64
 WORDS = ("seen", "for", "cough", "and", "chest", "pain", "two", "days", "without", "fever")
 
 
-def made_up(kind: str, state: Mapping[str, Any], draw: np.random.Generator) -> ModalityInput:
-    """A made-up input of a kind, with features or channels that the state knows."""
+def synthetic_input(
+    kind: str, state: Mapping[str, Any], draw: np.random.Generator
+) -> ModalityInput:
+    """A synthetic input of a kind, with features or channels that the state knows."""
     if kind == "frames":
         values = draw.random((2, 1, 112, 112), np.float32)
         facts: dict[str, Any] = {"names": ["a", "b"], "seconds_per_frame": 0.1, "spacing_mm": None}
@@ -23,14 +25,14 @@ def made_up(kind: str, state: Mapping[str, Any], draw: np.random.Generator) -> M
         values = (draw.standard_normal(8000) / 8).clip(-1, 1).astype(np.float32)
         return ModalityInput(kind, values, np.ones(8000, bool), {"rate": 4000.0})
     if kind == "series":
-        return _made_up_series(state["channels"], draw)
+        return _synthetic_series(state["channels"], draw)
     if kind == "table":
-        return _made_up_table(state["features"], draw)
+        return _synthetic_table(state["features"], draw)
     text = " ".join(draw.choice(WORDS, 20))
     return ModalityInput(kind, text, np.ones(1, bool), {"language": None})
 
 
-def _made_up_series(
+def _synthetic_series(
     channels: Mapping[str, Mapping[str, float]], draw: np.random.Generator
 ) -> ModalityInput:
     scale = np.array([[c["centre"], c["spread"]] for c in channels.values()]).T
@@ -42,18 +44,18 @@ def _made_up_series(
     return ModalityInput("series", values, np.ones(values.shape, bool), facts)
 
 
-def made_up_tables(
+def synthetic_tables(
     features: Mapping[str, Mapping[str, Any]], draw: np.random.Generator
 ) -> list[ModalityInput]:
     """Made-up tables that show every number at both ends and between, and every category's words
     (of the longest lists, the first MOST_TABLES)."""
     words = max((len(known.get("categories") or ()) for known in features.values()), default=0)
     return [
-        _made_up_table(features, draw, row) for row in range(min(max(3, words), MOST_TABLES))
+        _synthetic_table(features, draw, row) for row in range(min(max(3, words), MOST_TABLES))
     ]  # fmt: skip
 
 
-def _made_up_table(
+def _synthetic_table(
     features: Mapping[str, Mapping[str, Any]], draw: np.random.Generator, row: int = 2
 ) -> ModalityInput:
     """The table number `row`: low ends, high ends, then anything between."""
@@ -74,7 +76,7 @@ def _made_up_table(
 
 
 def typical(kind: str) -> ModalityInput:
-    """One made-up input about as large as real ones: a film, half a minute of sound, an hour of
+    """One synthetic input about as large as real ones: a film, half a minute of sound, an hour of
     readings, two hundred words."""
     draw = np.random.default_rng(0)
     if kind == "frames":
@@ -88,4 +90,6 @@ def typical(kind: str) -> ModalityInput:
         text = " ".join(draw.choice(WORDS, 200))
         return ModalityInput(kind, text, np.ones(1, bool), {"language": None})
     names = {"a": {"centre": 0.0, "spread": 1.0}, "b": {"centre": 5.0, "spread": 2.0}}
-    return made_up(kind, {"channels": names, "features": {"a": {"quantiles": [0.0, 1.0]}}}, draw)
+    return synthetic_input(
+        kind, {"channels": names, "features": {"a": {"quantiles": [0.0, 1.0]}}}, draw
+    )

@@ -1,4 +1,4 @@
-"""A checkpoint tried out once on a made-up input, before it is kept: does it work, at what cost."""
+"""A checkpoint tried once on a synthetic input before it is kept: does it work, at what cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fmstudio.encoders.blocks import Tokens
 from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import InputError
 from fmstudio.model.batching import collate
-from fmstudio.model.made_up import typical
+from fmstudio.model.synthetic import typical
 
 
 def trial(folder: Path, family: str, config: Mapping[str, Any]) -> dict[str, float]:

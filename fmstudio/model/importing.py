@@ -1,4 +1,4 @@
-"""The process that checks a checkpoint and adds it: `python -m fmstudio.model.adding FOLDER`.
+"""The process that checks a checkpoint and adds it: `python -m fmstudio.model.importing FOLDER`.
 
 FOLDER holds request.json (source, kind, name, revision, only_check) and gets status.json, which
 says how far it is and ends with what came of it. It is a process of its own because a download
@@ -20,7 +20,7 @@ from fmstudio.errors import StudioError
 from fmstudio.files import write_whole
 from fmstudio.model import hub
 from fmstudio.model.checkpoints import keep
-from fmstudio.model.verdict import Verdict, of_folder, of_offer
+from fmstudio.model.compatibility import Verdict, of_folder, of_offer
 from fmstudio.settings import Settings, load_settings
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do the request in the folder that the command line names. 0, or 1 if nothing came of it."""
-    parser = argparse.ArgumentParser(prog="python -m fmstudio.model.adding", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m fmstudio.model.importing", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--home")
     given = parser.parse_args(arguments)
