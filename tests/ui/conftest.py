@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,6 +13,12 @@ import pytest
 from fmstudio.studio import Studio
 
 Table = Callable[..., Path]
+PATIENCE_MS = 120_000  # for whatever a page is waited for, on a machine that does much else
+
+with contextlib.suppress(ImportError):
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture

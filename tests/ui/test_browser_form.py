@@ -147,6 +147,7 @@ def form(browser, served) -> Iterator[Open]:
 def opened(browser: Browser, served: tuple[str, Recorder], adapter: str) -> Iterator[Open]:
     address, recorder = served
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{address}/predict?adapter={adapter}")
     expect(page.locator("[data-value]").first).to_be_attached(timeout=PATIENCE_MS)
     page.wait_for_function("window.fmValues && document.querySelector('[data-known]')")

@@ -96,6 +96,7 @@ def test_settings_are_found_changed_marked_and_put_back(browser, keep, home):
 def test_a_value_out_of_range_is_said_at_its_field_whatever_is_searched_for(browser, keep, home):
     with served(home) as address:
         page = browser.new_page()  # Gradio answers a value that is not valid with status 422
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{address}/finetune?project=2")
         to_settings(page)
         page.get_by_label("Epochs").fill("0")

@@ -41,6 +41,7 @@ CASES = 40
 PREVIEWED = 5  # film, note, monitor, sound and clip; values stand in fields
 NOTE = "Breathless since yesterday, fever, oxygen by mask. Getting tired, cannot finish a sentence."
 START_SECONDS, RUN_SECONDS = 240, 900
+PATIENCE_MS = 120_000
 PACE_MS = 1_000
 
 pytestmark = [
@@ -112,6 +113,7 @@ def opened(browser: Browser, address: str) -> Iterator[Page]:
     wrong: list[str] = []
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.on("response", lambda got: got.status >= 400 and wrong.append(f"{got.status} {got.url}"))
     page.on(
         "request",
