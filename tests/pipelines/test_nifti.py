@@ -203,5 +203,5 @@ def test_an_analyze_header_is_refused_for_what_it_does_not_say(tmp_path):
     header.set_data_shape((2, 2, 2))
     (tmp_path / "v.hdr").write_bytes(bytes(header.binaryblock))
 
-    with pytest.raises(UnreadableFile, match="left from right"):
+    with pytest.raises(UnreadableFile, match="left and right"):
         slices(tmp_path / "v.hdr")

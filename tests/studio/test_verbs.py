@@ -207,7 +207,7 @@ def calibrated(studio, monkeypatch):
     monkeypatch.setattr(studio, "contents", lambda adapter: contents)
 
 
-def by_age(predictor, cohort):
+def by_age(predictor, cohort, cache=None):
     """What `judge` gives where the probability is the age in hundreds."""
     parts = {}
     for split in ("validation", "test"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,5 +65,10 @@ def file_value(path: Any, **more: Any) -> dict[str, Any]:
 
 def temp_files(studio: Studio) -> set[Path]:
     """Every file in home/temp that holds anything."""
-    temp = studio.settings.home / "temp"
-    return {path for path in temp.rglob("*") if path.is_file() and path.stat().st_size}
+    found = set()
+    for path in (studio.settings.home / "temp").rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+            state = path.stat()
+            if stat.S_ISREG(state.st_mode) and state.st_size:
+                found.add(path)
+    return found
