@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
-import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,9 +66,9 @@ def file_value(path: Any, **more: Any) -> dict[str, Any]:
 def temp_files(studio: Studio) -> set[Path]:
     """Every file in home/temp that holds anything."""
     found = set()
-    for path in (studio.settings.home / "temp").rglob("*"):
-        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
-            state = path.stat()
-            if stat.S_ISREG(state.st_mode) and state.st_size:
-                found.add(path)
+    for folder, _, names in os.walk(studio.settings.home / "temp"):  # passes over what is gone
+        for path in (Path(folder, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+                if path.stat().st_size:
+                    found.add(path)
     return found
