@@ -185,6 +185,8 @@ def test_the_example_modality_appears_by_itself_as_role_and_option(example, monk
 def test_every_test_that_the_page_on_reliability_names_is_there():
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     named = re.findall(r"`([a-z_/]+\.py)::(test_\w+)`", page)
+    rows = {int(row) for row in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
+    assert rows == set(range(1, 149))
     gone = [
         f"{file}::{test}"
         for file, test in named
