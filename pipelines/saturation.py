@@ -10,6 +10,7 @@ from pipelines.recordings import Channel
 
 FEWEST_VALUES = 50  # distinct values of a signal; counts and percentages reach their ends by nature
 RUN = 3  # samples in a row that a peak does not stay at its height
+JUMP = 3  # values that are passed over on the way to the end
 SHARE = 0.01  # of the samples
 MOST = 1_000_000  # samples that are looked at
 STRETCHES = 10
@@ -49,9 +50,14 @@ def _stretches(values: np.ndarray) -> np.ndarray:
 
 
 def _held(place: np.ndarray, count: int) -> np.ndarray:
-    """Of each of `count` values, how many samples lie in runs of at least RUN; `place` is that of
-    each sample's value."""
+    """Of each of `count` values, how many samples lie in runs of at least RUN that begin or end
+    with a jump; `place` is the rank of each sample's value.
+
+    A rounded peak stays at its height too, but comes to it by neighbouring values.
+    """
     turns = np.flatnonzero(np.diff(place, prepend=-1, append=-1))
-    lengths = np.diff(turns)
-    long = lengths >= RUN
-    return np.bincount(place[turns[:-1][long]], lengths[long], count)
+    lengths, level = np.diff(turns), place[turns[:-1]]
+    steps = np.abs(np.diff(level))
+    jumps = np.maximum(np.r_[0, steps], np.r_[steps, 0]) >= JUMP
+    counted = (lengths >= RUN) & jumps
+    return np.bincount(level[counted], lengths[counted], count)

@@ -98,6 +98,12 @@ def test_a_saturated_channel_is_remarked_on_and_a_slow_one_is_not(write, end: in
     assert got.facts["flaws"] == ["saturated: ecg"]
 
 
+def test_the_rounded_peak_of_a_coarse_curve_is_not_saturated(write) -> None:
+    beats = np.round(300 * np.sin(2 * np.pi * 1.2 * np.arange(2000) / 250)) / 200
+    rows = "\n".join(f"{i / 250},{beat:.3f}" for i, beat in enumerate(beats))
+    assert "flaws" not in read(write(f"time_s,ecg (mV)\n{rows}\n")).facts
+
+
 def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch) -> None:
     # abuse row 99
     monkeypatch.setattr("pipelines.log_tables.MAX_VALUES", 1000)
