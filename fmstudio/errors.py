@@ -17,6 +17,9 @@ Raise them where the fault is known; command line and pages show `message` and `
 from __future__ import annotations
 
 import errno
+import os
+import re
+import shutil
 from pathlib import PurePath
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk, quota of the user, limit of a process
@@ -80,6 +83,8 @@ class RunFailed(StudioError):
 
 def of_disk(fault: BaseException) -> StudioError | None:
     """What a fault of the disk is for a person: full, write-protected, failing. None for others."""
+    if isinstance(fault, shutil.Error):
+        fault = _first_of(fault)
     number = getattr(fault, "errno", None)
     if number in NO_ROOM or "no space left on device" in str(fault).lower():
         return ResourceError(
@@ -97,3 +102,11 @@ def of_disk(fault: BaseException) -> StudioError | None:
         f"{name} cannot be read or written: {fault.strerror}.",
         hint="Check that you may read and write it, and the folder that it is in.",
     )
+
+
+def _first_of(fault: shutil.Error) -> OSError:
+    """The first fault of those met while a folder was copied, of which only the text is kept."""
+    _, target, why = fault.args[0][0]
+    number = re.search(r"\[Errno (\d+)\]", str(why))
+    code = int(number[1]) if number else errno.EIO
+    return OSError(code, os.strerror(code), str(target))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,3 +69,25 @@ def test_an_answer_that_cannot_be_kept_is_given_and_says_so(studio, adapter, mon
     assert unkept.warnings[: len(kept.warnings)] == kept.warnings
     assert "not kept in the registry" in unkept.warnings[-1]
     assert len(studio.predictions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EIO, "The disk reports an error at manifest.csv."),
+        (errno.ENOSPC, "The disk is full."),
+    ],
+)
+def test_a_disk_that_fails_while_a_cohort_is_copied_is_named(
+    run, studio, table, home, monkeypatch, number, said
+):
+    def fail(source, target, **_):
+        raise OSError(number, os.strerror(number), str(source))
+
+    studio.create_project("ill", "binary")
+    path = table()
+    monkeypatch.setattr(shutil, "copyfile", fail)
+    done = run("cohort", "add", "ill", path, "--copy")
+
+    assert (done.status, done.error) == (2, said)
+    assert list((home / "cohorts").glob("*")) == []
