@@ -292,7 +292,7 @@ def _open_parquet(path: Path) -> TextTable:
     try:
         table = pq.ParquetFile(path)
         names, rows = table.schema_arrow.names, table.metadata.num_rows
-    except (pa.ArrowException, OSError) as fault:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
         raise UnreadableFile(
             f"{path.name} is damaged: its Parquet footer cannot be read.",
             hint="Export or copy the file again.",
@@ -307,7 +307,7 @@ def _open_parquet(path: Path) -> TextTable:
         try:
             for batch in table.iter_batches(batch_size=CHUNK_ROWS):
                 yield [_arrow_column(column) for column in batch.columns]
-        except (pa.ArrowException, OSError) as fault:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
             raise UnreadableFile(
                 f"{path.name} is damaged: its columns cannot be read.",
                 hint="Export or copy the file again.",

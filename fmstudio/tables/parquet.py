@@ -22,7 +22,7 @@ def read_parquet(name: str, data: bytes) -> tuple[list[str], Iterator[tuple[int,
     try:
         file = pq.ParquetFile(io.BytesIO(data))
         schema = file.schema_arrow
-    except (pa.ArrowException, OSError) as fault:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
         raise _broken(name) from fault
     for column in schema:
         if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
@@ -39,7 +39,7 @@ def read_parquet(name: str, data: bytes) -> tuple[list[str], Iterator[tuple[int,
                 for cells in zip(*columns, strict=True):
                     number += 1
                     yield number, list(cells)
-        except (pa.ArrowException, OSError) as fault:
+        except (pa.ArrowException, OSError, ValueError, OverflowError) as fault:
             raise _broken(name) from fault
 
     return list(schema.names), rows()

@@ -9,13 +9,18 @@ import textwrap
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from fmstudio.cohort import read_manifest
+from fmstudio.contracts import pipelines
 from fmstudio.errors import InputError, UnreadableFile
 from fmstudio.sandbox.wire import pack_table, receive, send, unpack_table
 from fmstudio.tables.header import find_header
+from fmstudio.tables.parquet import read_parquet
 from fmstudio.tables.table import packed
+from fmstudio.types import Source
 from tests.tables.books import row, sheet, text, write_book
 
 ROOT = Path(__file__).parents[2]
@@ -180,3 +185,19 @@ def test_odd_names_and_long_identifiers_stay_as_they_are(tmp_path):
 
     assert got.columns == (*names[:-1], "name with spaces")
     assert list(got.rows[1].values()) == cells[0]
+
+
+def test_a_parquet_file_whose_names_or_words_are_no_text_is_refused(tmp_path):
+    whole = tmp_path / "t.parquet"
+    pq.write_table(
+        pa.table({"age": [1, 2], "wardname": ["wordhere", "x"]}), whole, compression="none"
+    )
+    for word in (b"wardname", b"wordhere"):
+        (tmp_path / "u.parquet").write_bytes(
+            whole.read_bytes().replace(word, b"\xff\xfe" + word[2:])
+        )
+        with pytest.raises(InputError, match=r"u\.parquet"):
+            list(read_parquet("u.parquet", (tmp_path / "u.parquet").read_bytes())[1])
+        source = Source("t", path=tmp_path / "u.parquet")
+        with pytest.raises(InputError, match=r"u\.parquet"):
+            pipelines()["ehr"].read([source])
