@@ -68,9 +68,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="starts of each app (5)")
     parser.add_argument("--cohort", action="append", metavar="NAME", help="one of ../shared/data")
     parser.add_argument(
-        "--encoder", action="append", default=[], metavar="MODALITY=FOLDER",
+        "--encoder",
+        action="append",
+        default=[],
+        metavar="MODALITY=FOLDER",
         help="a checkpoint instead of the base's own encoder, for folds",
-    )  # fmt: skip
+    )
     parser.add_argument("--files", type=int, default=10_000, help="damaged, of a reader (10000)")
     parser.add_argument("--times", type=int, default=10, help="that each work is killed (10)")
     parser.add_argument("--minutes", type=float, default=10.0, help="of the soak (10)")

@@ -63,12 +63,15 @@ def _measured(home: Path, adapter: str, address: str, server: Any) -> dict[str, 
         "alone_seconds": [seconds for _, seconds in alone],
         "idle_seconds": [seconds for _, seconds in idle + again],
         "busy_seconds": [seconds for _, seconds in busy],
-        "one_while_training": one_alone, "run": state,
-        "wrong": sum(a[0] != b[0] for found in (idle, again, busy)
-                     for a, b in zip(alone, found, strict=True)),
+        "one_while_training": one_alone,
+        "run": state,
+        "wrong": sum(
+            a[0] != b[0] for found in (idle, again, busy) for a, b in zip(alone, found, strict=True)
+        ),
         "different": len({shown for shown, _ in alone}),
-        "mb": [before, after], **_vanished(address, pages, adapter),
-    }  # fmt: skip
+        "mb": [before, after],
+        **_vanished(address, pages, adapter),
+    }
 
 
 def _vanished(address: str, pages: Mapping[str, Any], adapter: str) -> dict[str, Any]:
@@ -142,18 +145,22 @@ def section(found: Mapping[str, Any]) -> str:
         return f"| {name} | {statistics.median(seconds):.2f} | {_p95(seconds):.2f} |"
 
     ratio = _p95(found["busy_seconds"]) / _p95(found["idle_seconds"])
-    return "\n".join([
-        "| | median, s | 95th percentile, s |", "|---|---|---|",
-        row("one at a time", found["alone_seconds"]),
-        row(f"{AT_ONCE} at once", found["idle_seconds"]),
-        row(f"{AT_ONCE} at once while a run trains", found["busy_seconds"]),
-        f"| **ratio of the last two** (at most 5) | | **{ratio:.1f}** |", "",
-        f"{found['wrong']} of {3 * AT_ONCE} pages showed anything else than asked alone; "
-        f"{found['different']} of the {AT_ONCE} answers differ from each other. The server held "
-        f"{found['mb'][0]:.0f} MB before and {found['mb'][1]:.0f} MB after two times {AT_ONCE}. "
-        f"Behind {found['gone']} questions of browsers that had gone, an answer came after "
-        f"{found['after_gone_seconds']:.1f} s.",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "| | median, s | 95th percentile, s |",
+            "|---|---|---|",
+            row("one at a time", found["alone_seconds"]),
+            row(f"{AT_ONCE} at once", found["idle_seconds"]),
+            row(f"{AT_ONCE} at once while a run trains", found["busy_seconds"]),
+            f"| **ratio of the last two** (at most 5) | | **{ratio:.1f}** |",
+            "",
+            f"{found['wrong']} of {3 * AT_ONCE} pages showed anything else than asked alone; "
+            f"{found['different']} of the {AT_ONCE} answers differ from each other. The server "
+            f"held {found['mb'][0]:.0f} MB before and {found['mb'][1]:.0f} MB after two times "
+            f"{AT_ONCE}. Behind {found['gone']} questions of browsers that had gone, an answer "
+            f"came after {found['after_gone_seconds']:.1f} s.",
+        ]
+    )
 
 
 def _p95(seconds: Sequence[float]) -> float:

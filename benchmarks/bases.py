@@ -121,8 +121,10 @@ def _rivals(
         return rivals.on_table(few, inputs, draw, rows)
 
     for name, model in (
-        (rivals.LOGISTIC, logistic), (rivals.FOREST, boosted), (rivals.BOOSTING, on_table),
-    ):  # fmt: skip
+        (rivals.LOGISTIC, logistic),
+        (rivals.FOREST, boosted),
+        (rivals.BOOSTING, on_table),
+    ):
         yield from _judged(few, draw, budgets, name, "rival", model)
 
 
@@ -131,9 +133,13 @@ def _read(few: Few, logits: np.ndarray) -> np.ndarray:
 
 
 def _judged(
-    few: Few, draw: Draw, budgets: Sequence[str], model: str, method: str,
+    few: Few,
+    draw: Draw,
+    budgets: Sequence[str],
+    model: str,
+    method: str,
     answer: Callable[[np.ndarray], np.ndarray | None],
-) -> Iterator[Row]:  # fmt: skip
+) -> Iterator[Row]:
     """A row for each budget; a budget larger than the pool is the pool."""
     known: dict[int, np.ndarray] = {}
     for budget in budgets:
@@ -144,12 +150,18 @@ def _judged(
                 return
             known[len(labelled)] = _aurocs(few, draw, outputs)
         yield {
-            "cohort": few.name, "modalities": list_of(few), "model": model, "method": method,
-            "budget": budget, "labels": len(labelled), "tested": len(draw.test),
-            "seed": draw.seed, "auroc": round(float(known[len(labelled)][0]), 5),
+            "cohort": few.name,
+            "modalities": list_of(few),
+            "model": model,
+            "method": method,
+            "budget": budget,
+            "labels": len(labelled),
+            "tested": len(draw.test),
+            "seed": draw.seed,
+            "auroc": round(float(known[len(labelled)][0]), 5),
             "resampled": bases_page.packed(known[len(labelled)][1:]),
             "seconds": round(time.perf_counter() - started, 3),
-        }  # fmt: skip
+        }
 
 
 def _aurocs(few: Few, draw: Draw, outputs: np.ndarray) -> np.ndarray:
@@ -189,9 +201,11 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--rivals", action="store_true", help="also what needs no base")
     found.add_argument("--json", type=Path, help="file that is read, added to and written")
     found.add_argument(
-        "--work", type=Path, default=Path(tempfile.gettempdir(), "fmstudio-benchmarks"),
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir(), "fmstudio-benchmarks"),
         help="where what was read and encoded is kept between calls",
-    )  # fmt: skip
+    )
     return found
 
 

@@ -20,10 +20,16 @@ EPOCHS = 10
 MODALITY = "radiology"
 # As in the published ViT-B/16 at 224 pixels.
 PROCESSOR = {
-    "image_processor_type": "ViTImageProcessor", "do_resize": True, "resample": 2,
-    "size": {"height": 224, "width": 224}, "do_rescale": True, "rescale_factor": 1 / 255,
-    "do_normalize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
-}  # fmt: skip
+    "image_processor_type": "ViTImageProcessor",
+    "do_resize": True,
+    "resample": 2,
+    "size": {"height": 224, "width": 224},
+    "do_rescale": True,
+    "rescale_factor": 1 / 255,
+    "do_normalize": True,
+    "image_mean": [0.5] * 3,
+    "image_std": [0.5] * 3,
+}
 
 
 def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,17 +55,31 @@ def _checkpoint(folder: Path) -> Path:
 def _run(home: Path, folder: Path, options: Namespace) -> dict[str, Any]:
     epochs = options.epochs or EPOCHS
     result = studio(
-        home, "finetune", PROJECT, "--modalities", MODALITY, "--encoder", f"{MODALITY}={folder}",
-        "--preset", "quick", "--epochs", str(epochs), "--patience", str(epochs),
-    )  # fmt: skip
+        home,
+        "finetune",
+        PROJECT,
+        "--modalities",
+        MODALITY,
+        "--encoder",
+        f"{MODALITY}={folder}",
+        "--preset",
+        "quick",
+        "--epochs",
+        str(epochs),
+        "--patience",
+        str(epochs),
+    )
     n, seconds = result["n"], result["seconds"]
     share = n["train"] / sum(n.values())
     epoch = seconds["train"] / result["epochs"]
     return {
-        "cases": sum(n.values()), "train": n["train"], "prepare": seconds["prepare"],
-        "epoch": epoch, "first_epoch": share * seconds["prepare"] + epoch,
+        "cases": sum(n.values()),
+        "train": n["train"],
+        "prepare": seconds["prepare"],
+        "epoch": epoch,
+        "first_epoch": share * seconds["prepare"] + epoch,
         "epochs": result["epochs"],
-    }  # fmt: skip
+    }
 
 
 def section(found: Mapping[str, Any]) -> str:

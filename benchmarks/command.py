@@ -48,9 +48,11 @@ def process(
     with log.open("wb") as said:
         started = subprocess.Popen(
             [sys.executable, *map(str, command)],
-            cwd=ROOT, env={**os.environ, **ENVIRONMENT, **(environment or {})},
-            stdout=said, stderr=said,
-        )  # fmt: skip
+            cwd=ROOT,
+            env={**os.environ, **ENVIRONMENT, **(environment or {})},
+            stdout=said,
+            stderr=said,
+        )
         seen = psutil.Process(started.pid)
         try:
             yield seen

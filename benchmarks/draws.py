@@ -22,10 +22,14 @@ ALL = "all"
 # Their held-out patients are those whom no base has seen: the validation and test splits.
 SEEN_WITHOUT_LABELS = frozenset(
     (
-        "circor_heart_sounds", "physionet2012_icu", "shanghai_diabetes_cgm", "mts_dialog_notes",
-        "pneumoniamnist_28", "donateacry_negative_control",
+        "circor_heart_sounds",
+        "physionet2012_icu",
+        "shanghai_diabetes_cgm",
+        "mts_dialog_notes",
+        "pneumoniamnist_28",
+        "donateacry_negative_control",
     )
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

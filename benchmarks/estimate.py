@@ -54,10 +54,13 @@ def _run(
         result, peak = watch(home, begun["run"])
         seconds = time.monotonic() - started
     return {
-        "name": name, "preset": preset, "epochs": result["epochs"], "parts": result["seconds"],
+        "name": name,
+        "preset": preset,
+        "epochs": result["epochs"],
+        "parts": result["seconds"],
         "said": {"seconds": said.seconds, "mb": said.memory_mb},
         "took": {"seconds": seconds, "mb": peak},
-    }  # fmt: skip
+    }
 
 
 def section(found: Mapping[str, Any]) -> str:

@@ -96,9 +96,14 @@ def _parts(few: Few) -> dict[str, int]:
 
 
 def _run(
-    home: Path, data: Path, question: Question, few: Few, parts: Mapping[str, int], test: int,
+    home: Path,
+    data: Path,
+    question: Question,
+    few: Few,
+    parts: Mapping[str, int],
+    test: int,
     options: Namespace,
-) -> tuple[HeldOut, dict[str, Any]]:  # fmt: skip
+) -> tuple[HeldOut, dict[str, Any]]:
     """Test on one fold, validation on the next, training on the others."""
     names = {test: "test", (test + 1) % FOLDS: "validation"}
     split = {c.case_id: names.get(parts[c.patient_id], "train") for c in few.cohort.cases}
@@ -227,9 +232,10 @@ def _best_single(folds: Sequence[Fold], name: str) -> dict[str, Any] | None:
     error = float(np.sqrt(sum((p["high"] - p["low"]) ** 2 for p in paired))) / len(folds) / 2
     gain = float(np.mean(gains))
     return {
-        "modality": best, "value": float(np.mean(alone[best])),
+        "modality": best,
+        "value": float(np.mean(alone[best])),
         "gain": {"value": gain, "low": gain - error, "high": gain + error},
-    }  # fmt: skip
+    }
 
 
 def section(found: Mapping[str, Any]) -> str:
@@ -254,8 +260,11 @@ def section(found: Mapping[str, Any]) -> str:
             f"| {figures['ece before']['value']:.3f} → {_figure(figures['ece'])} "
             f"| {row['seconds']:.0f} |"
         )
-    large = {n: row["figures"]["ece"]["value"] for n, row in found.items()
-             if n in QUESTIONS and row["n"] >= LARGE}  # fmt: skip
+    large = {
+        n: row["figures"]["ece"]["value"]
+        for n, row in found.items()
+        if n in QUESTIONS and row["n"] >= LARGE
+    }
     errors = ", ".join(f"{name} {value:.3f}" for name, value in large.items())
     return (
         "\n".join(lines)
@@ -272,8 +281,11 @@ def section(found: Mapping[str, Any]) -> str:
 
 def _against_rivals(found: Mapping[str, Any]) -> str:
     """The mean gain over each baseline and over the better of them, without the control."""
-    rows = [row["figures"] for name, row in found.items()
-            if name in QUESTIONS and name != CONTROL and RIVALS[0] in row["figures"]]  # fmt: skip
+    rows = [
+        row["figures"]
+        for name, row in found.items()
+        if name in QUESTIONS and name != CONTROL and RIVALS[0] in row["figures"]
+    ]
     if not rows:
         return ""
     told = [

@@ -163,9 +163,12 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     train = np.array([row for row in rows if few.patients[row] not in held])
     targets, sample_weights = few.targets[train], SampleWeights(config.balance)
     head = fit_probe(
-        task, (frozen.values[train], frozen.present[train], targets),
-        [few.patients[row] for row in train], sample_weights, groups_of(frozen.model),
-    )  # fmt: skip
+        task,
+        (frozen.values[train], frozen.present[train], targets),
+        [few.patients[row] for row in train],
+        sample_weights,
+        groups_of(frozen.model),
+    )
     model = copy.deepcopy(frozen.model)
     grow(model, head)
     install(model.task_head, head)
@@ -174,8 +177,16 @@ def lora(few: Few, frozen: Frozen, rows: np.ndarray, draw: Draw) -> np.ndarray:
     parts = [Part([ids[row] for row in part], few.targets[part]) for part in (train, validation)]
     with tempfile.TemporaryDirectory() as folder:
         loop = Loop(
-            attach(model, config), task, config, frozen.prepared, *parts, sample_weights, shift,
-            head.unlearned, Path(folder), Silent(),
-        )  # fmt: skip
+            attach(model, config),
+            task,
+            config,
+            frozen.prepared,
+            *parts,
+            sample_weights,
+            shift,
+            head.unlearned,
+            Path(folder),
+            Silent(),
+        )
         loop.run()
         return loop.predict([ids[row] for row in draw.test])

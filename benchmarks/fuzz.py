@@ -87,8 +87,10 @@ def _made(folder: Path) -> Path:
 
 def section(found: Mapping[str, Any]) -> str:
     """The part's page."""
-    lines = ["| reader | files | read | refused | stopped by a limit | escapes | files a second |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| reader | files | read | refused | stopped by a limit | escapes | files a second |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, row in found["readers"].items():
         cells = [row["files"], *(row.get(key, 0) for key in ("read", "refused", "limit"))]
         rate = row["files"] / row["seconds"]

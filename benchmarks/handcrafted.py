@@ -51,11 +51,12 @@ def _spread(prefix: str, values: np.ndarray) -> Numbers:
     cuts = np.percentile(flat, PERCENTILES)
     varied = flat.std() > 1e-6
     return {
-        f"{prefix} mean": flat.mean(), f"{prefix} sd": flat.std(),
+        f"{prefix} mean": flat.mean(),
+        f"{prefix} sd": flat.std(),
         f"{prefix} skew": skew(flat) if varied else 0.0,
         f"{prefix} kurtosis": kurtosis(flat) if varied else 0.0,
         **{f"{prefix} p{p}": cut for p, cut in zip(PERCENTILES, cuts, strict=True)},
-    }  # fmt: skip
+    }
 
 
 def _texture(grey: np.ndarray, distance: int) -> Numbers:
@@ -64,9 +65,11 @@ def _texture(grey: np.ndarray, distance: int) -> Numbers:
     levels = np.minimum((grey - low) / max(high - low, 1e-6) * LEVELS, LEVELS - 1).astype(int)
     d = distance
     pairs = (
-        (levels[:, :-d], levels[:, d:]), (levels[:-d], levels[d:]),
-        (levels[:-d, :-d], levels[d:, d:]), (levels[:-d, d:], levels[d:, :-d]),
-    )  # fmt: skip
+        (levels[:, :-d], levels[:, d:]),
+        (levels[:-d], levels[d:]),
+        (levels[:-d, :-d], levels[d:, d:]),
+        (levels[:-d, d:], levels[d:, :-d]),
+    )
     counts = sum(np.bincount((a * LEVELS + b).ravel(), minlength=LEVELS**2) for a, b in pairs)
     share = np.asarray(counts, float).reshape(LEVELS, LEVELS)
     share = (share + share.T) / (2 * share.sum())
@@ -94,12 +97,13 @@ def of_frames(given: ModalityInput) -> Numbers:
         rings = np.bincount(ring.ravel(), power.ravel(), minlength=7)
         grid = _resized(frame, 4).ravel()
         each.append(
-            _spread("grey", frame) | _spread("gradient", np.hypot(down, right))
+            _spread("grey", frame)
+            | _spread("gradient", np.hypot(down, right))
             | {k: v for d in (1, 3, 8) for k, v in _texture(frame, d).items()}
             | {f"ring {k}": np.log(v + 1e-9) for k, v in enumerate(rings)}
             | {f"grid {k}": v for k, v in enumerate(grid)}
             | {"asymmetry": np.abs(frame - frame[:, ::-1]).mean()}
-        )  # fmt: skip
+        )
     found = _over(each)
     if len(grey) > 1:
         found |= _spread("change", np.abs(np.diff(grey, axis=0)))
@@ -142,9 +146,11 @@ def _sound(samples: np.ndarray, rate: float) -> Numbers:
 
 
 _MOMENTS: Mapping[str, Callable[[np.ndarray], float]] = {
-    "mean": np.mean, "sd": np.std, "p10": lambda v: np.percentile(v, 10),
+    "mean": np.mean,
+    "sd": np.std,
+    "p10": lambda v: np.percentile(v, 10),
     "p90": lambda v: np.percentile(v, 90),
-}  # fmt: skip
+}
 
 
 def of_waveform(given: ModalityInput) -> Numbers:
@@ -169,12 +175,17 @@ def of_series(given: ModalityInput) -> Numbers:
         hours = seconds[there] / 3600
         slope = np.polyfit(hours, own, 1)[0] if len(own) > 2 and np.ptp(hours) > 0 else 0.0
         found |= {
-            f"{name} mean": own.mean(), f"{name} sd": own.std(), f"{name} low": own.min(),
-            f"{name} high": own.max(), f"{name} first": own[0], f"{name} last": own[-1],
-            f"{name} slope": slope, f"{name} p10": np.percentile(own, 10),
+            f"{name} mean": own.mean(),
+            f"{name} sd": own.std(),
+            f"{name} low": own.min(),
+            f"{name} high": own.max(),
+            f"{name} first": own[0],
+            f"{name} last": own[-1],
+            f"{name} slope": slope,
+            f"{name} p10": np.percentile(own, 10),
             f"{name} p90": np.percentile(own, 90),
             f"{name} step": np.abs(np.diff(own)).mean() if len(own) > 1 else 0.0,
-        }  # fmt: skip
+        }
     return found
 
 
@@ -193,8 +204,11 @@ def of_table(given: ModalityInput) -> Numbers:
 
 
 STATISTICS: Mapping[str, Callable[[ModalityInput], Numbers]] = {
-    "frames": of_frames, "waveform": of_waveform, "series": of_series, "table": of_table,
-}  # fmt: skip
+    "frames": of_frames,
+    "waveform": of_waveform,
+    "series": of_series,
+    "table": of_table,
+}
 
 
 def matrix(found: Sequence[Numbers | None], fitted: np.ndarray) -> np.ndarray:
@@ -205,9 +219,12 @@ def matrix(found: Sequence[Numbers | None], fitted: np.ndarray) -> np.ndarray:
     """
     names = sorted({name for one in found if one for name in one})
     table = np.array(
-        [[one.get(n, 0.0 if " = " in n else np.nan) if one else np.nan for n in names]
-         for one in found], float,
-    )  # fmt: skip
+        [
+            [one.get(n, 0.0 if " = " in n else np.nan) if one else np.nan for n in names]
+            for one in found
+        ],
+        float,
+    )
     missing = np.isnan(table)
     told = missing[:, (missing[fitted].mean(0) > 0.02) & (missing[fitted].mean(0) < 0.98)]
     known = ~missing[fitted].all(0)

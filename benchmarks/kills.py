@@ -39,8 +39,16 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         home, out = Path(folder, "home"), Path(folder)
         adapter = studio(home, "demo")["adapter"]
-        studio(home, "project", "create", "killed", "--task", "binary",
-               "--label", "label_deterioration")  # fmt: skip
+        studio(
+            home,
+            "project",
+            "create",
+            "killed",
+            "--task",
+            "binary",
+            "--label",
+            "label_deterioration",
+        )
         commands = {
             "import": ("cohort", "add", "killed", MANIFEST, "--copy"),
             "export": ("export", adapter, out / "bundle.zip"),
@@ -52,8 +60,11 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
             started = time.perf_counter()
             studio(home, *words)
             usual = time.perf_counter() - started
-            faults = [fault for _ in range(options.times)
-                      for fault in _killed(home, words, drawn.uniform(0.1, usual))]  # fmt: skip
+            faults = [
+                fault
+                for _ in range(options.times)
+                for fault in _killed(home, words, drawn.uniform(0.1, usual))
+            ]
             found[name] = {"times": options.times, "faults": faults, "usual_seconds": usual}
         found["training"] = _killed_training(home, options.times, drawn)
     return found
@@ -63,8 +74,14 @@ def _killed(home: Path, words: Sequence[str | Path], seconds: float) -> list[str
     """Start a command, kill it after so many seconds, look, and give it again."""
     command = [sys.executable, "-m", "fmstudio", *map(str, words), "--home", str(home)]
     quiet = subprocess.DEVNULL
-    begun = subprocess.Popen(command, cwd=ROOT, env=os.environ | ENVIRONMENT, stdout=quiet,
-                             stderr=quiet, start_new_session=True)  # fmt: skip
+    begun = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | ENVIRONMENT,
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,
+    )
     with suppress(subprocess.TimeoutExpired):
         begun.wait(seconds)
     with suppress(ProcessLookupError):
@@ -84,8 +101,11 @@ def _faults(home: Path) -> list[str]:
         told = studio(home, "doctor")
     except Exception as fault:
         return [f"doctor: {fault}"]
-    return [f"{one['about']}: {one['what']}" for one in told.get("findings", ())
-            if one.get("lost") or one["about"] not in HARMLESS]  # fmt: skip
+    return [
+        f"{one['about']}: {one['what']}"
+        for one in told.get("findings", ())
+        if one.get("lost") or one["about"] not in HARMLESS
+    ]
 
 
 def _killed_training(home: Path, times: int, drawn: random.Random) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def section(found: Mapping[str, Any]) -> str:
         f"| {one['file']} | {one['size_mb']:.0f} | {one['verb']} | {one['seconds']:.1f} "
         f"| {one['peak_mb']:.0f} | {one['at_rest_mb']:.0f} |"
         for one in found["files"]
-    ]  # fmt: skip
+    ]
     return "\n".join(lines) + (
         "\n\nPeak resident memory (VmHWM) of a process that reads this file and nothing else; at "
         "rest it holds the libraries. In the studio every read has a limit of its own."

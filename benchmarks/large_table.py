@@ -69,8 +69,18 @@ def _added(work: Path, rows: int, columns: int, categories: int) -> dict[str, fl
         home = Path(folder)
         table = write_table(home / "table.csv", rows, columns, categories)
         studio(home, "project", "create", "large", "--task", "binary", "--label", "label_ill")
-        command = [sys.executable, "-m", "fmstudio", "cohort", "add", "large", str(table),
-                   "--home", str(home), "--json"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "fmstudio",
+            "cohort",
+            "add",
+            "large",
+            str(table),
+            "--home",
+            str(home),
+            "--json",
+        ]
         started = time.perf_counter()
         with (home / "said.txt").open("wb") as said:
             adding = subprocess.Popen(command, stdout=said, stderr=said)
@@ -83,8 +93,12 @@ def _added(work: Path, rows: int, columns: int, categories: int) -> dict[str, fl
                 time.sleep(0.1)
         if adding.returncode:
             raise CommandFailed((home / "said.txt").read_text()[-600:])
-        return {"seconds": time.perf_counter() - started, "mb": peaks[adding.pid],
-                "together_mb": together, "file_mb": table.stat().st_size / 1e6}  # fmt: skip
+        return {
+            "seconds": time.perf_counter() - started,
+            "mb": peaks[adding.pid],
+            "together_mb": together,
+            "file_mb": table.stat().st_size / 1e6,
+        }
 
 
 def _now_mb(pid: int) -> float:

@@ -346,9 +346,11 @@ def section(found: dict[str, Any]) -> str:
     lines = [
         "Each call on the disk (open, write, fsync, rename, commit) went wrong once, in each way.",
         "Afterwards the registry, the files of its rows and what was written had to be whole, and",
-        "the same work had to go through when done again.", "",
-        f"| work | {' | '.join(WAYS)} | not whole afterwards |", "|---|" + "---|" * (len(WAYS) + 1),
-    ]  # fmt: skip
+        "the same work had to go through when done again.",
+        "",
+        f"| work | {' | '.join(WAYS)} | not whole afterwards |",
+        "|---|" + "---|" * (len(WAYS) + 1),
+    ]
     for name, ways in found.items():
         calls = " | ".join(str(ways[way]["calls"]) for way in WAYS)
         lines.append(f"| {name} | {calls} | {sum(len(ways[way]['wrong']) for way in WAYS)} |")

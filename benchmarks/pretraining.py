@@ -119,9 +119,11 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
         bench = set_up(recipe, stage, corpora, work, str)
         started = time.perf_counter()
         plan = Plan(
-            tuple(stage["objectives"]), stage["steps"], stage["learning_rate"],
+            tuple(stage["objectives"]),
+            stage["steps"],
+            stage["learning_rate"],
             encoders=bench.trains_encoders,
-        )  # fmt: skip
+        )
         engine = Engine(bench.model, bench.mixture, plan, work, Silent())
         for step in range(STEPS):
             engine._step(step)
@@ -143,9 +145,11 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
     whole = seconds.pop("whole")
     seconds["forward"] = whole - sum(seconds.values())
     return {
-        "seconds": seconds, "samples": watched.samples, "giga": counted.get_total_flops() / 1e9,
+        "seconds": seconds,
+        "samples": watched.samples,
+        "giga": counted.get_total_flops() / 1e9,
         "drawing_ms": 1e3 * drawing / (DRAWN * len(bench.mixture.sources)),
-    }  # fmt: skip
+    }
 
 
 def main(folder: str) -> dict[str, Any]:

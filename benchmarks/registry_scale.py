@@ -54,8 +54,10 @@ def _measured(work: Path, projects: int, runs: int, answers: int) -> dict[str, A
             fill(studio, projects, runs, answers)
         with Studio.open(home) as studio:  # with the copy that the first opening of a day makes
             timed = _handlers(studio) | _verbs(studio)
-        timed |= {f"`{words}`": _median(lambda w=words: _command(home, w)) for words in
-                  ("project list", "run list", "adapter list", "run list --skip 9000")}  # fmt: skip
+        timed |= {
+            f"`{words}`": _median(lambda w=words: _command(home, w))
+            for words in ("project list", "run list", "adapter list", "run list --skip 9000")
+        }
         size = (home / FILE).stat().st_size / 1e6
     return {"projects": projects, "runs": runs, "answers": answers, "mb": size, "ms": timed}
 
@@ -67,30 +69,74 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
     from fmstudio.registry.tables import Adapter, Alias, Cohort, Project, Run
 
     card = json.loads(zipfile.ZipFile(ROOT / "assets/sample_adapter.zip").read("card.json"))
-    task = {"kind": "binary", "columns": ["ill"], "labels": ["no", "yes"], "positive": "yes",
-            "description": "Will this patient become ill?", "moment": None}  # fmt: skip
+    task = {
+        "kind": "binary",
+        "columns": ["ill"],
+        "labels": ["no", "yes"],
+        "positive": "yes",
+        "description": "Will this patient become ill?",
+        "moment": None,
+    }
     with studio.registry.writing() as session:
-        session.execute(insert(Project), [
-            {"id": n, "name": f"Question {n}", "task": task, "sample": False,
-             "created_at": BEGAN + n * STEP} for n in range(1, projects + 1)
-        ])  # fmt: skip
-        session.execute(insert(Cohort), [
-            {"id": n, "project_id": n, "name": "2020", "manifest": f"/data/{n}.csv",
-             "roles": {"ill": "label"}, "fingerprint": f"{n:064x}", "summary": {"cases": 400},
-             "created_at": BEGAN + n * STEP} for n in range(1, projects + 1)
-        ])  # fmt: skip
+        session.execute(
+            insert(Project),
+            [
+                {
+                    "id": n,
+                    "name": f"Question {n}",
+                    "task": task,
+                    "sample": False,
+                    "created_at": BEGAN + n * STEP,
+                }
+                for n in range(1, projects + 1)
+            ],
+        )
+        session.execute(
+            insert(Cohort),
+            [
+                {
+                    "id": n,
+                    "project_id": n,
+                    "name": "2020",
+                    "manifest": f"/data/{n}.csv",
+                    "roles": {"ill": "label"},
+                    "fingerprint": f"{n:064x}",
+                    "summary": {"cases": 400},
+                    "created_at": BEGAN + n * STEP,
+                }
+                for n in range(1, projects + 1)
+            ],
+        )
         for start in range(0, runs, 500):
             few = range(start, min(start + 500, runs))
             own = {n: n % projects + 1 for n in few}
-            session.execute(insert(Adapter), [
-                {"id": f"adapter-{n:06x}", "project_id": own[n], "run_id": None, "sealed": None,
-                 "name": f"Adapter {n}", "card": card, "created_at": BEGAN + n * STEP} for n in few
-            ])  # fmt: skip
+            session.execute(
+                insert(Adapter),
+                [
+                    {
+                        "id": f"adapter-{n:06x}",
+                        "project_id": own[n],
+                        "run_id": None,
+                        "sealed": None,
+                        "name": f"Adapter {n}",
+                        "card": card,
+                        "created_at": BEGAN + n * STEP,
+                    }
+                    for n in few
+                ],
+            )
             session.execute(insert(Run), [_run(n, own[n], card) for n in few])
-        session.execute(insert(Alias), [
-            {"project_id": n % projects + 1, "name": "champion", "adapter_id": f"adapter-{n:06x}"}
-            for n in range(runs - projects, runs)
-        ])  # fmt: skip
+        session.execute(
+            insert(Alias),
+            [
+                {
+                    "project_id": n % projects + 1,
+                    "name": "champion",
+                    "adapter_id": f"adapter-{n:06x}",
+                }
+                for n in range(runs - projects, runs)
+            ],
+        )
         _answers(session, runs, answers)
 
 
@@ -103,12 +149,22 @@ def _run(number: int, project: int, card: Mapping[str, Any]) -> dict[str, Any]:
     at = BEGAN + number * STEP
     result = {"metrics": card["metrics"], "n": card["n"], "adapter": f"adapter-{number:06x}"}
     return {
-        "id": f"run-{number:06x}", "project_id": project, "cohort_id": project,
-        "kind": "finetune", "status": "finished", "config": RunConfig().as_dict(),
-        "base": "embedded", "progress": asdict(Progress("finished", 1.0)), "result": card | result,
-        "adapter_id": f"adapter-{number:06x}", "created_at": at, "queued_at": at,
-        "started_at": at, "ended_at": at + STEP, "heartbeat_at": at + STEP,
-    }  # fmt: skip
+        "id": f"run-{number:06x}",
+        "project_id": project,
+        "cohort_id": project,
+        "kind": "finetune",
+        "status": "finished",
+        "config": RunConfig().as_dict(),
+        "base": "embedded",
+        "progress": asdict(Progress("finished", 1.0)),
+        "result": card | result,
+        "adapter_id": f"adapter-{number:06x}",
+        "created_at": at,
+        "queued_at": at,
+        "started_at": at,
+        "ended_at": at + STEP,
+        "heartbeat_at": at + STEP,
+    }
 
 
 def _answers(session: Session, adapters: int, answers: int) -> None:
@@ -116,27 +172,50 @@ def _answers(session: Session, adapters: int, answers: int) -> None:
     from sqlalchemy import text
 
     output = {
-        "adapter": "adapter-000000", "case_id": "case", "task": "binary", "prediction": "yes",
-        "probabilities": {"no": 0.31, "yes": 0.69}, "conformal_set": ["yes"], "coverage": 0.9,
-        "contributions": {"ehr": 0.21, "notes": -0.04, "radiology": 0.11}, "baseline": 0.41,
-        "used": ["ehr", "notes", "radiology"], "missing": ["audio", "video", "device_logs"],
-        "guard": {"unlike": False, "share": 0.4}, "unvalidated": False, "seconds": 0.2,
-    }  # fmt: skip
+        "adapter": "adapter-000000",
+        "case_id": "case",
+        "task": "binary",
+        "prediction": "yes",
+        "probabilities": {"no": 0.31, "yes": 0.69},
+        "conformal_set": ["yes"],
+        "coverage": 0.9,
+        "contributions": {"ehr": 0.21, "notes": -0.04, "radiology": 0.11},
+        "baseline": 0.41,
+        "used": ["ehr", "notes", "radiology"],
+        "missing": ["audio", "video", "device_logs"],
+        "guard": {"unlike": False, "share": 0.4},
+        "unvalidated": False,
+        "seconds": 0.2,
+    }
     inputs = {"ehr": ["0" * 64], "notes": ["1" * 64], "radiology": ["2" * 64]}
-    given = {"n": answers, "adapters": adapters, "output": json.dumps(output),
-             "inputs": json.dumps(inputs), "seal": "e" * 64}  # fmt: skip
-    numbers = ("WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers "
-               "WHERE i < :n) ")  # fmt: skip
-    session.execute(text(
-        "INSERT INTO predictions (adapter_id, case_id, inputs, output, created_at) " + numbers +
-        "SELECT printf('adapter-%06x', i % :adapters), 'case ' || i, :inputs, :output, "
-        "'2026-01-01 00:00:00.000000' FROM numbers"
-    ), given)  # fmt: skip
-    session.execute(text(
-        "INSERT INTO events (at, kind, subject, details, previous, hash) " + numbers +
-        "SELECT '2026-01-01 00:00:00.000000', 'prediction made', "
-        "printf('adapter-%06x', i % :adapters), :inputs, :seal, :seal FROM numbers"
-    ), given)  # fmt: skip
+    given = {
+        "n": answers,
+        "adapters": adapters,
+        "output": json.dumps(output),
+        "inputs": json.dumps(inputs),
+        "seal": "e" * 64,
+    }
+    numbers = (
+        "WITH RECURSIVE numbers(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM numbers WHERE i < :n) "
+    )
+    session.execute(
+        text(
+            "INSERT INTO predictions (adapter_id, case_id, inputs, output, created_at) "
+            + numbers
+            + "SELECT printf('adapter-%06x', i % :adapters), 'case ' || i, :inputs, :output, "
+            "'2026-01-01 00:00:00.000000' FROM numbers"
+        ),
+        given,
+    )
+    session.execute(
+        text(
+            "INSERT INTO events (at, kind, subject, details, previous, hash) "
+            + numbers
+            + "SELECT '2026-01-01 00:00:00.000000', 'prediction made', "
+            "printf('adapter-%06x', i % :adapters), :inputs, :seal, :seal FROM numbers"
+        ),
+        given,
+    )
 
 
 def _handlers(studio: Studio) -> dict[str, float]:
@@ -149,10 +228,12 @@ def _handlers(studio: Studio) -> dict[str, float]:
     found = {}
     for page in pages:
         opened = [
-            (handler.fn, len(handler.inputs)) for handler in app.fns.values()
-            if handler.page == page.path and handler.fn is not None
+            (handler.fn, len(handler.inputs))
+            for handler in app.fns.values()
+            if handler.page == page.path
+            and handler.fn is not None
             and ("load" in {event for _, event in handler.targets})
-        ]  # fmt: skip
+        ]
         for query in ({}, {"page": "100"} if page.name in ("runs", "adapters") else {}):
             request = SimpleNamespace(query_params=query)
             name = f"page {page.title}" + (", page 100 of the list" if query else "")

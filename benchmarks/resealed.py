@@ -45,8 +45,9 @@ def sealed_again(files: Mapping[str, bytes], changes: Files, bound: bool) -> Fil
         manifest = json.loads(made["manifest.json"])
         manifest["files"] = {
             name: hashlib.sha256(content).hexdigest()
-            for name, content in made.items() if name != "manifest.json"
-        }  # fmt: skip
+            for name, content in made.items()
+            if name != "manifest.json"
+        }
         made["manifest.json"] = json.dumps(manifest).encode()
     return made
 
@@ -77,8 +78,10 @@ def _place(value: Any, draw: random.Random) -> tuple[str, Any, Any]:
         inner = parent[key]
         if not isinstance(inner, dict | list) or not inner or draw.random() < 0.25:
             return path[1:], parent, key
-        parent, key = inner, draw.choice(list(inner) if isinstance(inner, dict) else
-                                         list(range(len(inner))))  # fmt: skip
+        parent, key = (
+            inner,
+            draw.choice(list(inner) if isinstance(inner, dict) else list(range(len(inner)))),
+        )
 
 
 def _put(value: Any) -> Callable[[Any, Any, random.Random], None]:
@@ -115,11 +118,21 @@ def _negate(parent: Any, key: Any, draw: random.Random) -> None:
 
 
 _CHANGES: list[tuple[str, Callable[[Any, Any, random.Random], None]]] = [
-    ("null", _put(None)), ("a number", _put(-7)), ("a text", _put("x")), ("a list", _put([[]])),
-    ("an object", _put({"x": {"y": 1}})), ("true", _put(True)), ("dropped", _drop),
-    ("renamed", _rename), ("reversed", _reverse), ("twice", _double), ("scaled", _scale),
-    ("negated", _negate), ("a huge number", _put(1e300)), ("a long text", _put("x" * 50_000)),
-]  # fmt: skip
+    ("null", _put(None)),
+    ("a number", _put(-7)),
+    ("a text", _put("x")),
+    ("a list", _put([[]])),
+    ("an object", _put({"x": {"y": 1}})),
+    ("true", _put(True)),
+    ("dropped", _drop),
+    ("renamed", _rename),
+    ("reversed", _reverse),
+    ("twice", _double),
+    ("scaled", _scale),
+    ("negated", _negate),
+    ("a huge number", _put(1e300)),
+    ("a long text", _put("x" * 50_000)),
+]
 
 
 def other_json(files: Mapping[str, bytes]) -> Iterator[tuple[str, Files]]:
@@ -139,8 +152,11 @@ def other_tensors(files: Mapping[str, bytes]) -> Iterator[tuple[str, Files]]:
         held = load(files[name])
         for tensor, value in held.items():
             rest = {key: one for key, one in held.items() if key != tensor}
-            made = {"dropped": rest, "renamed": {**rest, f"{tensor}x": value},
-                    "reshaped": {**rest, tensor: value[None]}}  # fmt: skip
+            made = {
+                "dropped": rest,
+                "renamed": {**rest, f"{tensor}x": value},
+                "reshaped": {**rest, tensor: value[None]},
+            }
             if value.dtype.kind == "f":
                 wrong = value.copy()
                 wrong.flat[0] = np.nan
@@ -175,22 +191,30 @@ def _other_state(file: str, stored: dict[str, Any], card: dict[str, Any]) -> Ite
         return _json({file: other, "card.json": shown})
 
     def unit(one: dict[str, Any]) -> Any:
-        return one | {"quantiles": [q * 88.4 for q in one["quantiles"]]} if "quantiles" in one \
-            else one  # fmt: skip
+        return (
+            one | {"quantiles": [q * 88.4 for q in one["quantiles"]]} if "quantiles" in one else one
+        )
 
     def words(one: dict[str, Any]) -> Any:
-        return one | {"categories": [f"{w}?" for w in one["categories"]]} if "categories" in one \
-            else one  # fmt: skip
+        return (
+            one | {"categories": [f"{w}?" for w in one["categories"]]}
+            if "categories" in one
+            else one
+        )
 
     state = stored["state"]
     if "features" in state:
         yield f"{file} in another unit", with_features(unit)
         yield f"{file} with other categories", with_features(words)
     if "channels" in state:
-        scaled = {n: {"centre": c["centre"] * 1.8 + 32, "spread": c["spread"] * 1.8}
-                  for n, c in state["channels"].items()}  # fmt: skip
-        yield f"{file} in another unit", _json({file: stored | {"state": state | {
-            "channels": scaled}}})  # fmt: skip
+        scaled = {
+            n: {"centre": c["centre"] * 1.8 + 32, "spread": c["spread"] * 1.8}
+            for n, c in state["channels"].items()
+        }
+        yield (
+            f"{file} in another unit",
+            _json({file: stored | {"state": state | {"channels": scaled}}}),
+        )
     if "columns" in state:
         turned = stored | {"state": state | {"columns": state["columns"][::-1]}}
         yield f"{file} with its columns reversed", _json({file: turned})
@@ -205,9 +229,10 @@ def attempts(files: Mapping[str, bytes]) -> Iterator[tuple[str, str, Files]]:
     for what, card in mutated_cards(json.loads(files["card.json"])):
         yield "cards", what, {"card.json": card}
     for kind, made in (
-        ("JSON files", other_json(files)), ("tensors", other_tensors(files)),
+        ("JSON files", other_json(files)),
+        ("tensors", other_tensors(files)),
         ("meanings", other_meaning(files)),
-    ):  # fmt: skip
+    ):
         yield from ((kind, what, changes) for what, changes in made)
 
 
@@ -258,13 +283,17 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
 
 def section(found: Mapping[str, Any]) -> str:
     """The page's part."""
-    lines = ["| sealed again | what was changed | tried | refused | faults | accepted |",
-             "|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| sealed again | what was changed | tried | refused | faults | accepted |",
+        "|---|---|---|---|---|---|",
+    ]
     for forger, kinds in found.items():
         for kind, counts in kinds.items():
             faults = sum(n for what, n in counts.items() if what.startswith("fault"))
             through = sum(n for what, n in counts.items() if what.startswith("accepted"))
             tries = sum(counts.values())
-            lines.append(f"| {forger} | {kind} | {tries} | {counts.get('refused', 0)} | {faults} | "
-                         f"{through} |")  # fmt: skip
+            lines.append(
+                f"| {forger} | {kind} | {tries} | {counts.get('refused', 0)} | {faults} | "
+                f"{through} |"
+            )
     return "\n".join(lines)

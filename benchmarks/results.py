@@ -33,9 +33,10 @@ class Results:
     def keep(self, part: str, found: Mapping[str, Any]) -> None:
         """Put a part's new figures in the place of its old ones."""
         entry = {
-            "found": found, "machine": _machine(),
+            "found": found,
+            "machine": _machine(),
             "at": datetime.now(UTC).strftime("%Y-%m-%d"),
-        }  # fmt: skip
+        }
         everything = self.read() | {part: entry}
         self.data.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", "utf-8")
 

@@ -123,10 +123,16 @@ def boosted(
     there = ~np.isnan(table).all(0)
     table, new = table[:, there], new[:, there]
     fit = HistGradientBoostingClassifier(
-        early_stopping=False, learning_rate=0.05, max_leaf_nodes=8, l2_regularization=5.0,
-        max_features=0.3, min_samples_leaf=least, max_iter=60 if outputs > 2 else 100,
-        class_weight="balanced", random_state=seed,
-    ).fit(table, targets.astype(int))  # fmt: skip
+        early_stopping=False,
+        learning_rate=0.05,
+        max_leaf_nodes=8,
+        l2_regularization=5.0,
+        max_features=0.3,
+        min_samples_leaf=least,
+        max_iter=60 if outputs > 2 else 100,
+        class_weight="balanced",
+        random_state=seed,
+    ).fit(table, targets.astype(int))
     found = np.zeros((len(new), outputs))
     found[:, fit.classes_] = fit.predict_proba(new)
     return found

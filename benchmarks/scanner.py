@@ -53,12 +53,17 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
     alarms = Counter(kind for kinds, _ in runs for kind in set(kinds))
     return {
         "clean": {
-            "seeds": SEEDS, "cases": CLEAN_CASES, "quiet": sum(not kinds for kinds, _ in runs),
-            "alarms": dict(alarms), "seconds": sorted(seconds for _, seconds in runs)[SEEDS // 2],
+            "seeds": SEEDS,
+            "cases": CLEAN_CASES,
+            "quiet": sum(not kinds for kinds, _ in runs),
+            "alarms": dict(alarms),
+            "seconds": sorted(seconds for _, seconds in runs)[SEEDS // 2],
         },
-        "faults": faults, "seeds": FAULTY_SEEDS, "cases": FAULTY_CASES,
+        "faults": faults,
+        "seeds": FAULTY_SEEDS,
+        "cases": FAULTY_CASES,
         "whole_seconds": time.perf_counter() - started,
-    }  # fmt: skip
+    }
 
 
 def _alarms(folder: Path, seed: int) -> tuple[list[str], float]:
@@ -87,14 +92,16 @@ def _planted(folder: Path, seed: int) -> dict[str, dict[str, int]]:
             planted = plant(kind, faulty, seed)
             got = report(faulty / "manifest.csv", reader, settings, kind == "label_noise")
             own = [
-                each for each in got["findings"]
+                each
+                for each in got["findings"]
                 if each["kind"] == kind and set(each["columns"]) >= set(planted.columns[:1])
-            ]  # fmt: skip
+            ]
             named = {row for each in own for row in each["rows"]}
             found[kind] = {
-                "times": int(bool(own)), "rows": len(named & set(planted.rows)),
+                "times": int(bool(own)),
+                "rows": len(named & set(planted.rows)),
                 "planted_rows": len(planted.rows),
-            }  # fmt: skip
+            }
             shutil.rmtree(faulty)
     print(f"planted {seed}: {found}", flush=True)
     return found

@@ -45,17 +45,24 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
         while time.monotonic() - began < 60 * options.minutes or len(samples) < 8:
             _round(studio, sample, table, handlers, len(samples))
             gc.collect()
-            samples.append({
-                "seconds": time.monotonic() - began, "mb": own.memory_info().rss / 1e6,
-                "files": own.num_fds(), "threads": own.num_threads(),
-                "children_mb": sum(c.memory_info().rss for c in own.children(True)) / 1e6,
-            })  # fmt: skip
+            samples.append(
+                {
+                    "seconds": time.monotonic() - began,
+                    "mb": own.memory_info().rss / 1e6,
+                    "files": own.num_fds(),
+                    "threads": own.num_threads(),
+                    "children_mb": sum(c.memory_info().rss for c in own.children(True)) / 1e6,
+                }
+            )
         kept = own.memory_info().rss / 1e6
         with suppress(OSError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
         unused = kept - own.memory_info().rss / 1e6
-    return {"samples": samples, "unused_mb": unused,
-            "arenas": os.environ.get("MALLOC_ARENA_MAX", "")}  # fmt: skip
+    return {
+        "samples": samples,
+        "unused_mb": unused,
+        "arenas": os.environ.get("MALLOC_ARENA_MAX", ""),
+    }
 
 
 def _round(studio: Studio, sample: Any, table: Path, handlers: list[Any], number: int) -> None:
@@ -91,9 +98,11 @@ def section(found: Mapping[str, Any]) -> str:
     settled, last = samples[len(samples) // 4], samples[-1]
     rows = []
     for name, key in (
-        ("resident memory, MB", "mb"), ("open files", "files"), ("threads", "threads"),
+        ("resident memory, MB", "mb"),
+        ("open files", "files"),
+        ("threads", "threads"),
         ("readers' memory, MB", "children_mb"),
-    ):  # fmt: skip
+    ):
         growth = last[key] / settled[key] - 1
         rows.append(f"| {name} | {settled[key]:.0f} | {last[key]:.0f} | **{growth:+.1%}** |")
     minutes = last["seconds"] / 60

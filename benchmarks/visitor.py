@@ -34,8 +34,13 @@ class Visitor:
 
     def ask(self, handler: int, data: Sequence[Any], listen: bool = True) -> str:
         """Put a question into the queue; its number there."""
-        body = {"data": list(data), "fn_index": handler, "session_hash": self.page,
-                "event_data": None, "trigger_id": None}  # fmt: skip
+        body = {
+            "data": list(data),
+            "fn_index": handler,
+            "session_hash": self.page,
+            "event_data": None,
+            "trigger_id": None,
+        }
         answer = self.client.post(f"{API}/queue/join", json=body)
         answer.raise_for_status()
         with self._lock:

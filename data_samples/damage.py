@@ -37,8 +37,9 @@ def whole_files(folder: Path) -> Mapping[str, list[Path]]:
     """Write one whole file of each format into `folder`; their paths by modality."""
     own = {
         name: list(pipeline.samples(folder))
-        for name, pipeline in pipelines().items() if isinstance(pipeline, Sampled)
-    }  # fmt: skip
+        for name, pipeline in pipelines().items()
+        if isinstance(pipeline, Sampled)
+    }
     return own | {
         "radiology": _films(folder),
         "video": _clips(folder),
@@ -152,9 +153,14 @@ def _logs(folder: Path) -> list[Path]:
     times = np.arange(2000) / 250
     signals = np.stack([np.sin(6 * times), np.cos(4 * times)], 1)
     wfdb.wrsamp(
-        "record", fs=250, units=["mV", "mV"], sig_name=["I", "II"], p_signal=signals,
-        fmt=["16", "16"], write_dir=str(folder),
-    )  # fmt: skip
+        "record",
+        fs=250,
+        units=["mV", "mV"],
+        sig_name=["I", "II"],
+        p_signal=signals,
+        fmt=["16", "16"],
+        write_dir=str(folder),
+    )
     return [_copied("monitor.csv", folder), book, folder / "record.hea", _edf(folder, signals)]
 
 

@@ -18,17 +18,87 @@ import numpy as np
 COLUMNS = ("case_id", "patient_id", "age", "sex", "note", "film", "seen_at", "label")
 ODD_NAMES = ("", "age", "label", "split", "__class__", "select", "\U0001f600", "a\nb", "x" * 300)
 ODD_CELLS = (
-    "", " ", "NA", "None", "null", "nan", "inf", "-inf", "1e308", "1e999", "-0", "1,5", "1.234,5",
-    "<10", "120/80", "94*", "001", "1e5", "99999999999999999999", "٣", "½", "true", "TRUE", "ja",
-    "03/04/05", "2021-02-30", "1900-01-00", "44197", "25:61", "2999-12-31T00:00:00+25:00",
-    "=1+1", "@SUM(A1)", "\t", "\r", "\x00", "\ufeff", "\u202egnp.exe", "e\u0301", "\ud7ff",
-    "../../x", "/dev/zero", "C:\\x", "CON", "a" * 300, "a/" * 200, "film.dcm", "~", "%2e%2e%2f",
-    "file:///etc/passwd", "http://a.b/c", "<img src=x>", "{{7*7}}", '"', "'", "\\", ";", "|",
-)  # fmt: skip
+    "",
+    " ",
+    "NA",
+    "None",
+    "null",
+    "nan",
+    "inf",
+    "-inf",
+    "1e308",
+    "1e999",
+    "-0",
+    "1,5",
+    "1.234,5",
+    "<10",
+    "120/80",
+    "94*",
+    "001",
+    "1e5",
+    "99999999999999999999",
+    "٣",
+    "½",
+    "true",
+    "TRUE",
+    "ja",
+    "03/04/05",
+    "2021-02-30",
+    "1900-01-00",
+    "44197",
+    "25:61",
+    "2999-12-31T00:00:00+25:00",
+    "=1+1",
+    "@SUM(A1)",
+    "\t",
+    "\r",
+    "\x00",
+    "\ufeff",
+    "\u202egnp.exe",
+    "e\u0301",
+    "\ud7ff",
+    "../../x",
+    "/dev/zero",
+    "C:\\x",
+    "CON",
+    "a" * 300,
+    "a/" * 200,
+    "film.dcm",
+    "~",
+    "%2e%2e%2f",
+    "file:///etc/passwd",
+    "http://a.b/c",
+    "<img src=x>",
+    "{{7*7}}",
+    '"',
+    "'",
+    "\\",
+    ";",
+    "|",
+)
 ODD_VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1e308, float("nan"), float("inf"), 2**63, 10**400, "", "x",
-    "x" * 5000, [], [[]], {}, {"x": {"y": 1}}, ["a", 1], "\ud800", "../../x", "\x00",
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    float("inf"),
+    2**63,
+    10**400,
+    "",
+    "x",
+    "x" * 5000,
+    [],
+    [[]],
+    {},
+    {"x": {"y": 1}},
+    ["a", 1],
+    "\ud800",
+    "../../x",
+    "\x00",
+)
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252", "utf-16-be")
 
 Change = Callable[[Any, Any, np.random.Generator], None]
@@ -42,8 +112,9 @@ def hostile_table(rng: np.random.Generator) -> bytes:
     """A manifest of 0 to 120 rows: mostly plausible cells, some odd, in any usual dialect."""
     names = [
         str(_one(ODD_NAMES, rng)) if rng.random() < 0.02 else name
-        for name in COLUMNS if rng.random() > 0.02
-    ]  # fmt: skip
+        for name in COLUMNS
+        if rng.random() > 0.02
+    ]
     rows = [names]
     for number in range(int(rng.integers(0, 121))):
         row = [_cell(name, number, rng) for name in names]
@@ -53,9 +124,12 @@ def hostile_table(rng: np.random.Generator) -> bytes:
     out = io.StringIO()
     quoting = csv.QUOTE_ALL if rng.random() < 0.2 else csv.QUOTE_MINIMAL
     csv.writer(
-        out, delimiter=str(_one(",,,;\t|", rng)), quoting=quoting, escapechar="\\",
+        out,
+        delimiter=str(_one(",,,;\t|", rng)),
+        quoting=quoting,
+        escapechar="\\",
         lineterminator=str(_one(("\n", "\r\n", "\r"), rng)),
-    ).writerows(rows)  # fmt: skip
+    ).writerows(rows)
     return out.getvalue().encode(str(_one(ENCODINGS, rng)), "replace")
 
 
@@ -63,10 +137,14 @@ def _cell(name: str, number: int, rng: np.random.Generator) -> str:
     if rng.random() < 0.004:
         return str(_one(ODD_CELLS, rng))
     return {
-        "case_id": f"c{number}", "patient_id": f"p{number // 2}", "age": str(20 + number),
-        "sex": "FM"[number % 2], "note": "Cough since Monday, no fever.",
-        "seen_at": f"2021-03-{number % 28 + 1:02}", "label": str(number % 2),
-    }.get(name, "")  # fmt: skip
+        "case_id": f"c{number}",
+        "patient_id": f"p{number // 2}",
+        "age": str(20 + number),
+        "sex": "FM"[number % 2],
+        "note": "Cough since Monday, no fever.",
+        "seen_at": f"2021-03-{number % 28 + 1:02}",
+        "label": str(number % 2),
+    }.get(name, "")
 
 
 def changed_json(content: bytes, rng: np.random.Generator) -> bytes:

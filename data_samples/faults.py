@@ -215,12 +215,22 @@ def _missing_labels(folder: Path, rows: Rows, rng: np.random.Generator) -> Plant
 
 
 FAULTS: Mapping[str, Callable[[Path, Rows, np.random.Generator], Planted]] = {
-    "patient_across_splits": _patient_across_splits, "duplicate_files": _duplicate_files,
-    "label_in_notes": _label_in_notes, "column_gives_label": _column_gives_label,
-    "after_outcome": _after_outcome, "site_gives_label": _site_gives_label,
-    "order_gives_label": _order_gives_label, "mixed_units": _mixed_units,
-    "impossible_values": _impossible_values, "spelling": _spelling, "unreadable": _unreadable,
-    "constant_signal": _constant_signal, "wrong_modality": _wrong_modality,
-    "identifiers": _identifiers, "label_noise": _label_noise, "few_cases": _few_cases,
-    "one_class": _one_class, "missing_labels": _missing_labels,
-}  # fmt: skip
+    "patient_across_splits": _patient_across_splits,
+    "duplicate_files": _duplicate_files,
+    "label_in_notes": _label_in_notes,
+    "column_gives_label": _column_gives_label,
+    "after_outcome": _after_outcome,
+    "site_gives_label": _site_gives_label,
+    "order_gives_label": _order_gives_label,
+    "mixed_units": _mixed_units,
+    "impossible_values": _impossible_values,
+    "spelling": _spelling,
+    "unreadable": _unreadable,
+    "constant_signal": _constant_signal,
+    "wrong_modality": _wrong_modality,
+    "identifiers": _identifiers,
+    "label_noise": _label_noise,
+    "few_cases": _few_cases,
+    "one_class": _one_class,
+    "missing_labels": _missing_labels,
+}

@@ -40,9 +40,18 @@ LABEL = "label_deterioration"
 FOLDERS = ("films", "monitor", "breath_sounds", "echo", "notes")
 SITES = ("north", "harbour", "valley")
 COLUMNS = (
-    "case_id", "patient_id", "site", "age_band", *table.COLUMNS,
-    "film", "device_log", "breath_sound", "echo_clip", "note_file", LABEL,
-)  # fmt: skip
+    "case_id",
+    "patient_id",
+    "site",
+    "age_band",
+    *table.COLUMNS,
+    "film",
+    "device_log",
+    "breath_sound",
+    "echo_clip",
+    "note_file",
+    LABEL,
+)
 CAUSES = {
     "lung": "opacity",
     "airway": "obstruction",
@@ -180,9 +189,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         new_patient(options.folder, options.seed)
     else:
         made = generate(
-            options.folder, options.cases, options.seed, options.workers,
-            options.more_labels, options.latents,
-        )  # fmt: skip
+            options.folder,
+            options.cases,
+            options.seed,
+            options.workers,
+            options.more_labels,
+            options.latents,
+        )
         print(f"{options.cases} cases in {made}")
 
 

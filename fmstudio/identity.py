@@ -46,7 +46,8 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
     ),
     "dates of birth": re.compile(
         rf"\b(?:DOB|D\.O\.B\.|born(?: on)?|date of birth|birth ?date|geb(?:oren|\.)?(?: am)?)[\s:]*"
-        rf"{_DATE}", re.IGNORECASE,
+        rf"{_DATE}",
+        re.IGNORECASE,
     ),
     "names": re.compile(
         rf"\b(?:{_TITLES})\b\.?[ ]+{_SOMEBODY}{_PERSON}|"
@@ -59,15 +60,16 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
         r"Court|Square|Blvd|Boulevard|Close|Crescent|Terrace|Way)\b|"
         r"\b[A-ZÄÖÜ][a-zäöüß]+(?:straße|strasse|weg|platz|gasse|allee)\s+\d{1,4}\b"
     ),
-}  # fmt: skip
+}
 FULL_NAME = re.compile(rf"{_WORD}(?:,)?(?:\s+{_CAPITAL}\.)?\s+{_WORD}")
 
 # What stands where a name was taken out, or where there never was a person.
 _NOBODY = re.compile(
     r"anon\w*|identified|de|removed|deleted|withheld|redacted|none|null|unknown|unnamed|na|n|a|x+|"
     r"sample|test\w*|demo|phantom|dummy|example|pseudo\w*|patient|subject|case|volunteer|no|name|not|"
-    r"available|pydicom|research|study|id|abc|xyz", re.IGNORECASE,
-)  # fmt: skip
+    r"available|pydicom|research|study|id|abc|xyz",
+    re.IGNORECASE,
+)
 _SPEAKER = re.compile(r"^\s*(?:patient|pt|doctor|dr|guest_\w+)\s*:", re.IGNORECASE | re.MULTILINE)
 _DIGITS = re.compile(r"\d")
 

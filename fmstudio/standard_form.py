@@ -19,8 +19,12 @@ def deviation(given: ModalityInput) -> str:
     or a picture whose intensities are out of range.
     """
     checks: Mapping[str, Callable[[ModalityInput], str]] = {
-        "frames": _frames, "waveform": _waveform, "series": _series, "table": _table, "text": _text,
-    }  # fmt: skip
+        "frames": _frames,
+        "waveform": _waveform,
+        "series": _series,
+        "table": _table,
+        "text": _text,
+    }
     if given.kind not in checks:
         return f"there is no kind '{given.kind}'"
     if np.asarray(given.mask).dtype != bool:

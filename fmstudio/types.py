@@ -316,12 +316,19 @@ class Prediction:
     def as_dict(self) -> dict[str, Any]:
         """The prediction as JSON, by the contract; regression gives value and interval."""
         shared = {
-            "adapter": self.adapter, "case_id": self.case_id, "task": self.task,
-            "contributions": dict(self.contributions), "baseline": self.baseline,
-            "used": list(self.used), "missing": list(self.missing),
-            "remarks": list(self.remarks), "warnings": list(self.warnings),
-            "guard": dict(self.guard), "unvalidated": self.unvalidated, "seconds": self.seconds,
-        }  # fmt: skip
+            "adapter": self.adapter,
+            "case_id": self.case_id,
+            "task": self.task,
+            "contributions": dict(self.contributions),
+            "baseline": self.baseline,
+            "used": list(self.used),
+            "missing": list(self.missing),
+            "remarks": list(self.remarks),
+            "warnings": list(self.warnings),
+            "guard": dict(self.guard),
+            "unvalidated": self.unvalidated,
+            "seconds": self.seconds,
+        }
         if self.task == "regression":
             return shared | {"value": self.value, "interval": self.interval}
         return shared | {

@@ -46,16 +46,35 @@ class Audio:
     label: str = "Audio recordings"
     kind: str = "waveform"
     suffixes: tuple[str, ...] = (
-        ".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".caf", ".3gp", ".amr", ".wma",
-        ".aif", ".aiff", ".au",
-    )  # fmt: skip
+        ".wav",
+        ".flac",
+        ".mp3",
+        ".ogg",
+        ".opus",
+        ".m4a",
+        ".aac",
+        ".caf",
+        ".3gp",
+        ".amr",
+        ".wma",
+        ".aif",
+        ".aiff",
+        ".au",
+    )
     order: int = 4
     version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
-        "sound", "cough", "breath", "heart", "lung", "voice", "speech", "auscultation",
+        "sound",
+        "cough",
+        "breath",
+        "heart",
+        "lung",
+        "voice",
+        "speech",
+        "auscultation",
         "recording",
-    )  # fmt: skip
+    )
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read all recordings: values (samples,) float32, one after another.

@@ -76,8 +76,12 @@ def _places(stack: Stack) -> Iterable[str]:
         if lines:
             longest = max(lines, key=lambda line: line.letters)
             height, width = shown.shape[:2]
-            box = (longest.top / height, longest.left / width,
-                   longest.bottom / height, longest.right / width)  # fmt: skip
+            box = (
+                longest.top / height,
+                longest.left / width,
+                longest.bottom / height,
+                longest.right / width,
+            )
             yield " ".join(f"{min(share, 1):.4f}" for share in box) + f" {stack.file}"
             return
 
@@ -133,8 +137,10 @@ def _letter(shades: np.ndarray, inside: np.ndarray, place: Sequence[slice]) -> _
     rows = slice(max(0, top - 2), place[0].stop + 2)
     columns = slice(max(0, left - 2), place[1].stop + 2)
     mask = np.zeros((rows.stop - rows.start, columns.stop - columns.start), bool)
-    mask[top - rows.start : top - rows.start + height,
-         left - columns.start : left - columns.start + width] = inside  # fmt: skip
+    mask[
+        top - rows.start : top - rows.start + height,
+        left - columns.start : left - columns.start + width,
+    ] = inside
     patch = shades[rows, columns]
     mask = mask[: patch.shape[0], : patch.shape[1]]
     ring = ndimage.binary_dilation(mask, np.ones((3, 3), bool), 2) & ~ndimage.binary_dilation(mask)
@@ -192,6 +198,9 @@ def _reads_as_text(line: Sequence[_Letter]) -> bool:
 
 def _as_line(line: Sequence[_Letter]) -> Line:
     return Line(
-        min(one.top for one in line), line[0].left, max(one.bottom for one in line),
-        max(one.right for one in line), len(line),
-    )  # fmt: skip
+        min(one.top for one in line),
+        line[0].left,
+        max(one.bottom for one in line),
+        max(one.right for one in line),
+        len(line),
+    )

@@ -27,9 +27,14 @@ from pipelines.frames import Stack, Window, plausible
 # FFmpeg has hundreds of demuxers, some of which open other files and addresses: only these are
 # used, chosen by content.
 _DEMUXERS = {
-    MP4: "mov", AVI: "avi", MATROSKA: "matroska", GIF: "gif",
-    MPEG: "mpeg", MPEG_STREAM: "mpegts", MPEG_RAW: "mpegvideo",
-}  # fmt: skip
+    MP4: "mov",
+    AVI: "avi",
+    MATROSKA: "matroska",
+    GIF: "gif",
+    MPEG: "mpeg",
+    MPEG_STREAM: "mpegts",
+    MPEG_RAW: "mpegvideo",
+}
 # Containers with an index that leads to a key frame; the others are read from the beginning.
 _SEEKABLE = (MP4, AVI, MATROSKA)
 _INCOMPLETE = "Copy or export it again; this copy is not complete."
@@ -166,9 +171,11 @@ def _check_count(file: str, stream: VideoStream, count: int) -> None:
 
 
 def _decoded(
-    container: av.container.InputContainer, stream: VideoStream, start: int | None,
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    start: int | None,
     broken: set[int],
-) -> Iterator[VideoFrame]:  # fmt: skip
+) -> Iterator[VideoFrame]:
     """Frames as shown from the key frame at `start` (None: the beginning); those that cannot be
     decoded are left out. The time stamps of these and of patched ones go into `broken`."""
     container.seek(0 if start is None else start, stream=None if start is None else stream)

@@ -54,9 +54,23 @@ MPEG_RAW = Content("a raw MPEG film", "video", (".m1v", ".m2v", ".mpeg", ".mpg")
 # It does not say how the patient lies (NIfTI was made for this reason).
 ANALYZE = Content("an Analyze 7.5 header, which does not record left and right", "other")
 _READ = (
-    DICOM, NIFTI, NIFTI_GZ, NIFTI_PAIR, PNG, JPEG, TIFF, BMP, WEBP, GIF, MP4, AVI, MATROSKA,
-    MPEG_RAW, MPEG, MPEG_STREAM,
-)  # fmt: skip
+    DICOM,
+    NIFTI,
+    NIFTI_GZ,
+    NIFTI_PAIR,
+    PNG,
+    JPEG,
+    TIFF,
+    BMP,
+    WEBP,
+    GIF,
+    MP4,
+    AVI,
+    MATROSKA,
+    MPEG_RAW,
+    MPEG,
+    MPEG_STREAM,
+)
 _ENDINGS = {ending: content for content in _READ for ending in content.endings}
 _UNKNOWN = Content("of no kind that is known here", "other")
 

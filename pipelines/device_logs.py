@@ -45,15 +45,33 @@ class DeviceLogs:
     label: str = "Device logs"
     kind: str = "series"
     suffixes: tuple[str, ...] = (
-        ".csv", ".tsv", ".txt", ".xlsx", ".parquet", ".hea", *_SIGNAL_PARTS, ".edf", ".bdf",
-    )  # fmt: skip
+        ".csv",
+        ".tsv",
+        ".txt",
+        ".xlsx",
+        ".parquet",
+        ".hea",
+        *_SIGNAL_PARTS,
+        ".edf",
+        ".bdf",
+    )
     order: int = 3
     version: int = 3
     inline: bool = False
     hints: tuple[str, ...] = (
-        "signal", "monitor", "ecg", "ekg", "eeg", "ppg", "wearable", "actigraphy", "glucose",
-        "waveform", "sensor", "telemetry",
-    )  # fmt: skip
+        "signal",
+        "monitor",
+        "ecg",
+        "ekg",
+        "eeg",
+        "ppg",
+        "wearable",
+        "actigraphy",
+        "glucose",
+        "waveform",
+        "sensor",
+        "telemetry",
+    )
     questions: tuple[Question, ...] = QUESTIONS
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:

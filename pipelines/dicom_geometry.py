@@ -15,9 +15,18 @@ from pipelines.slices import NOWHERE, Place, normal_of
 
 # Dimensions of an enhanced image that are space: whatever else tells frames apart is a moment.
 _SPACE = (
-    0x00209056, 0x00209057, 0x00200032, 0x00200037, 0x00209113, 0x00209116, 0x00201041,
-    0x00209301, 0x00209302, 0x0020930E, 0x0020930F,
-)  # fmt: skip
+    0x00209056,
+    0x00209057,
+    0x00200032,
+    0x00200037,
+    0x00209113,
+    0x00209116,
+    0x00201041,
+    0x00209301,
+    0x00209302,
+    0x0020930E,
+    0x0020930F,
+)
 
 
 def _numbers(value: object, count: int) -> tuple[float, ...] | None:
@@ -72,9 +81,12 @@ def slice_place(header: Dataset) -> Place:
     moment = tuple(
         _number(header.get(keyword))
         for keyword in (
-            "TemporalPositionIdentifier", "AcquisitionNumber", "TriggerTime", "InstanceNumber",
+            "TemporalPositionIdentifier",
+            "AcquisitionNumber",
+            "TriggerTime",
+            "InstanceNumber",
         )
-    )  # fmt: skip
+    )
     position = _along(cosines, _numbers(header.get("ImagePositionPatient"), 3))
     return Place(_parallel(cosines), position, moment)
 
@@ -116,13 +128,16 @@ def _frame_place(item: Dataset, shared: Dataset, dimensions: Sequence[int]) -> P
         position = _number(content.get("InStackPositionNumber"), None)
     values = _numbers(content.get("DimensionIndexValues"), len(dimensions)) or ()
     moment = (
-        *(value for pointer, value in zip(dimensions, values, strict=False)
-          if pointer not in _SPACE),
+        *(
+            value
+            for pointer, value in zip(dimensions, values, strict=False)
+            if pointer not in _SPACE
+        ),
         _number(content.get("TemporalPositionIndex")),
         _number(group("TemporalPositionSequence", "TemporalPositionTimeOffset")),
         _number(group("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime")),
         str(content.get("FrameReferenceDateTime") or content.get("FrameAcquisitionDateTime") or ""),
-    )  # fmt: skip
+    )
     segment = group("SegmentIdentificationSequence", "ReferencedSegmentNumber")
     return Place((content.get("StackID"), str(segment), *_parallel(cosines)), position, moment)
 
@@ -174,8 +189,10 @@ def timing(header: Dataset) -> float | None:
     if steps and np.mean(steps) > 0:
         return float(np.mean(steps)) / 1000
     for keyword, per_second in (
-        ("FrameTime", False), ("CineRate", True), ("RecommendedDisplayFrameRate", True)
-    ):  # fmt: skip
+        ("FrameTime", False),
+        ("CineRate", True),
+        ("RecommendedDisplayFrameRate", True),
+    ):
         value = _numbers([header.get(keyword)], 1)
         if value and value[0] > 0:
             return 1 / value[0] if per_second else value[0] / 1000

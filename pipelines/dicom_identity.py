@@ -15,38 +15,85 @@ from fmstudio.identity import is_nobody, kinds_in, may_identify, names_somebody
 
 # Of PS3.15 Table E.1-1 what is found filled in practice. Names of persons,
 NAMES = (
-    "PatientName", "OtherPatientNames", "PatientBirthName", "PatientMotherBirthName",
-    "ReferringPhysicianName", "PerformingPhysicianName", "NameOfPhysiciansReadingStudy",
-    "OperatorsName", "RequestingPhysician", "PhysiciansOfRecord", "ResponsiblePerson",
-    "PersonName", "VerifyingObserverName", "HumanPerformerName", "ScheduledPerformingPhysicianName",
-    "NamesOfIntendedRecipientsOfResults", "ContentCreatorName", "ReviewerName",
-)  # fmt: skip
+    "PatientName",
+    "OtherPatientNames",
+    "PatientBirthName",
+    "PatientMotherBirthName",
+    "ReferringPhysicianName",
+    "PerformingPhysicianName",
+    "NameOfPhysiciansReadingStudy",
+    "OperatorsName",
+    "RequestingPhysician",
+    "PhysiciansOfRecord",
+    "ResponsiblePerson",
+    "PersonName",
+    "VerifyingObserverName",
+    "HumanPerformerName",
+    "ScheduledPerformingPhysicianName",
+    "NamesOfIntendedRecipientsOfResults",
+    "ContentCreatorName",
+    "ReviewerName",
+)
 # numbers and what else belongs to one person,
 NUMBERS = (
-    "PatientID", "OtherPatientIDs", "AccessionNumber", "MedicalRecordLocator", "AdmissionID",
-    "PatientBirthDate", "PatientAddress", "PatientTelephoneNumbers", "MilitaryRank", "StudyID",
-    "ReferringPhysicianAddress", "ReferringPhysicianTelephoneNumbers",
-    "IssuerOfPatientID", "CurrentPatientLocation", "CountryOfResidence", "RegionOfResidence",
-)  # fmt: skip
+    "PatientID",
+    "OtherPatientIDs",
+    "AccessionNumber",
+    "MedicalRecordLocator",
+    "AdmissionID",
+    "PatientBirthDate",
+    "PatientAddress",
+    "PatientTelephoneNumbers",
+    "MilitaryRank",
+    "StudyID",
+    "ReferringPhysicianAddress",
+    "ReferringPhysicianTelephoneNumbers",
+    "IssuerOfPatientID",
+    "CurrentPatientLocation",
+    "CountryOfResidence",
+    "RegionOfResidence",
+)
 # words that somebody typed,
 WORDS = (
-    "PatientComments", "AdditionalPatientHistory", "ImageComments", "StudyComments",
-    "RequestAttributesComments", "CommentsOnThePerformedProcedureStep", "VisitComments",
-    "InterpretationText", "TextValue", "UnformattedTextValue", "RequestedProcedureComments",
-    "FrameComments", "AcquisitionComments", "ReasonForStudy", "Occupation",
-)  # fmt: skip
+    "PatientComments",
+    "AdditionalPatientHistory",
+    "ImageComments",
+    "StudyComments",
+    "RequestAttributesComments",
+    "CommentsOnThePerformedProcedureStep",
+    "VisitComments",
+    "InterpretationText",
+    "TextValue",
+    "UnformattedTextValue",
+    "RequestedProcedureComments",
+    "FrameComments",
+    "AcquisitionComments",
+    "ReasonForStudy",
+    "Occupation",
+)
 # and when and where: none of these alone tells who somebody is.
 PLACES = (
-    "InstitutionName", "InstitutionAddress", "InstitutionalDepartmentName", "StationName",
-    "DeviceSerialNumber", "StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate",
-    "PatientBirthTime", "EthnicGroup",
-)  # fmt: skip
+    "InstitutionName",
+    "InstitutionAddress",
+    "InstitutionalDepartmentName",
+    "StationName",
+    "DeviceSerialNumber",
+    "StudyDate",
+    "SeriesDate",
+    "AcquisitionDate",
+    "ContentDate",
+    "PatientBirthTime",
+    "EthnicGroup",
+)
 IDENTIFIERS = (*NAMES, *NUMBERS, *WORDS, *PLACES)
 # Numbers that only tell somebody apart within a file's own study.
 _NEVER_ALONE = ("StudyID", "IssuerOfPatientID", "CountryOfResidence", "RegionOfResidence")
 _MACHINES = frozenset(("Manufacturer", "ManufacturerModelName", "SoftwareVersions"))
-_TITLES = ("SourceApplicationEntityTitle", "SendingApplicationEntityTitle",
-           "ReceivingApplicationEntityTitle")  # fmt: skip
+_TITLES = (
+    "SourceApplicationEntityTitle",
+    "SendingApplicationEntityTitle",
+    "ReceivingApplicationEntityTitle",
+)
 _TEXTS = frozenset(("LO", "LT", "SH", "ST", "UT", "UC", "PN", "CS", "AE", "UN", "OB"))
 _MOST_ELEMENTS = 20_000
 _LONGEST = 4_000  # characters of one value that are looked at

@@ -142,6 +142,10 @@ def _read_markup(path: Path) -> tuple[str, list[str]]:
 
 # Each is imported where it is met: few cohorts hold every kind of document.
 _READERS: Mapping[str, Callable[[Path], tuple[str, list[str]]]] = {
-    "": _read_text, "pdf": _read_pdf, "docx": _read_word, "odt": _read_open, "rtf": _read_rtf,
+    "": _read_text,
+    "pdf": _read_pdf,
+    "docx": _read_word,
+    "odt": _read_open,
+    "rtf": _read_rtf,
     "markup": _read_markup,
-}  # fmt: skip
+}

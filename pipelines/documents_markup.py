@@ -23,15 +23,75 @@ from pipelines.encoding import detect_encoding
 from pipelines.skipped import Skipped
 from pipelines.xml_trees import local, parse
 
-_BLOCKS = frozenset((
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
-    "dialog", "div", "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2",
-    "h3", "h4", "h5", "h6", "header", "hr", "html", "item", "legend", "li", "list", "main", "nav",
-    "ol", "option", "p", "paragraph", "pre", "section", "summary", "table", "tbody", "tfoot",
-    "thead", "title", "tr", "ul", "text", "renderMultiMedia",
-))  # fmt: skip
-_NOT_SHOWN = frozenset(("script", "style", "head", "template", "noscript", "iframe", "object",
-                        "svg", "math", "datalist", "col", "colgroup"))  # fmt: skip
+_BLOCKS = frozenset(
+    (
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "html",
+        "item",
+        "legend",
+        "li",
+        "list",
+        "main",
+        "nav",
+        "ol",
+        "option",
+        "p",
+        "paragraph",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "title",
+        "tr",
+        "ul",
+        "text",
+        "renderMultiMedia",
+    )
+)
+_NOT_SHOWN = frozenset(
+    (
+        "script",
+        "style",
+        "head",
+        "template",
+        "noscript",
+        "iframe",
+        "object",
+        "svg",
+        "math",
+        "datalist",
+        "col",
+        "colgroup",
+    )
+)
 _PICTURES = frozenset(("img", "picture", "video", "audio", "canvas", "embed", "renderMultiMedia"))
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)

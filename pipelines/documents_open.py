@@ -17,16 +17,41 @@ from pipelines.xml_trees import local, parse
 
 MAX_PART_BYTES = 64_000_000
 _LEFT_OUT = {
-    "annotation": "comment", "hidden-text": "hidden text", "hidden-paragraph": "hidden text",
-    "placeholder": "empty form field", "object": "embedded object", "object-ole": "embedded object",
-}  # fmt: skip
-_SILENT = frozenset((
-    "annotation-end", "sequence-decls", "variable-decls", "user-field-decls", "forms",
-    "note-citation", "bookmark", "bookmark-start", "bookmark-end", "soft-page-break",
-    "title", "desc", "script", "covered-table-cell", "table-column", "binary-data", "style",
-    "automatic-styles",
-    "meta", "settings", "scripts", "font-face-decls", "styles", "ruby-text",
-))  # fmt: skip
+    "annotation": "comment",
+    "hidden-text": "hidden text",
+    "hidden-paragraph": "hidden text",
+    "placeholder": "empty form field",
+    "object": "embedded object",
+    "object-ole": "embedded object",
+}
+_SILENT = frozenset(
+    (
+        "annotation-end",
+        "sequence-decls",
+        "variable-decls",
+        "user-field-decls",
+        "forms",
+        "note-citation",
+        "bookmark",
+        "bookmark-start",
+        "bookmark-end",
+        "soft-page-break",
+        "title",
+        "desc",
+        "script",
+        "covered-table-cell",
+        "table-column",
+        "binary-data",
+        "style",
+        "automatic-styles",
+        "meta",
+        "settings",
+        "scripts",
+        "font-face-decls",
+        "styles",
+        "ruby-text",
+    )
+)
 
 
 class _Reader:
@@ -45,8 +70,11 @@ class _Reader:
                 yield "".join(self._inline(child, boxes))
                 yield from boxes
             elif name == "table-row":
-                cells = ["\n".join(self.blocks(cell)).strip() for cell in child
-                         if local(cell) == "table-cell"]  # fmt: skip
+                cells = [
+                    "\n".join(self.blocks(cell)).strip()
+                    for cell in child
+                    if local(cell) == "table-cell"
+                ]
                 if any(cells):
                     yield " | ".join(cells)
             elif name == "tracked-changes":

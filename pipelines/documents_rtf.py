@@ -19,12 +19,20 @@ _TOKEN = re.compile(
 )
 # Destinations whose text striprtf leaves out though a reader sees it, and those nobody reads.
 _COUNTED = {
-    b"header": "page header", b"headerl": "page header", b"headerr": "page header",
-    b"headerf": "page header", b"footer": "page footer", b"footerl": "page footer",
-    b"footerr": "page footer", b"footerf": "page footer", b"footnote": "footnote",
-    b"annotation": "comment", b"pict": "picture", b"object": "embedded object",
+    b"header": "page header",
+    b"headerl": "page header",
+    b"headerr": "page header",
+    b"headerf": "page header",
+    b"footer": "page footer",
+    b"footerl": "page footer",
+    b"footerr": "page footer",
+    b"footerf": "page footer",
+    b"footnote": "footnote",
+    b"annotation": "comment",
+    b"pict": "picture",
+    b"object": "embedded object",
     b"shptxt": "text box",
-}  # fmt: skip
+}
 _UNSEEN = {b"deleted": "tracked deletion", b"v": "hidden text"}
 
 

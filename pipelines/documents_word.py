@@ -23,12 +23,35 @@ from pipelines.xml_trees import local, parse
 
 _DELETED = ("del", "moveFrom")
 # Properties, field instructions and marks that a reader does not see as text.
-_SILENT = frozenset((
-    "pPr", "rPr", "sdtPr", "sdtEndPr", "tblPr", "tblGrid", "trPr", "tcPr", "sectPr", "instrText",
-    "delInstrText", "proofErr", "bookmarkStart", "bookmarkEnd", "footnoteRef", "endnoteRef",
-    "annotationRef", "separator", "continuationSeparator", "lastRenderedPageBreak", "rt", "ffData",
-    "smartTagPr", "customXmlPr", "fldData",
-))  # fmt: skip
+_SILENT = frozenset(
+    (
+        "pPr",
+        "rPr",
+        "sdtPr",
+        "sdtEndPr",
+        "tblPr",
+        "tblGrid",
+        "trPr",
+        "tcPr",
+        "sectPr",
+        "instrText",
+        "delInstrText",
+        "proofErr",
+        "bookmarkStart",
+        "bookmarkEnd",
+        "footnoteRef",
+        "endnoteRef",
+        "annotationRef",
+        "separator",
+        "continuationSeparator",
+        "lastRenderedPageBreak",
+        "rt",
+        "ffData",
+        "smartTagPr",
+        "customXmlPr",
+        "fldData",
+    )
+)
 MAX_PART_BYTES = 64_000_000
 _CHECKED, _UNCHECKED = "\u2612", "\u2610"
 
@@ -45,8 +68,9 @@ class _Reader:
 
     def part(self, root: Any) -> list[str]:
         """The lines of a whole part."""
-        marks = Counter(_value(each, "fldCharType") for each in root.iter()
-                        if local(each) == "fldChar")  # fmt: skip
+        marks = Counter(
+            _value(each, "fldCharType") for each in root.iter() if local(each) == "fldChar"
+        )
         # A field that never ends would hide the rest of the text.
         self.balanced = marks["begin"] == marks["end"]
         self.fields.clear()
@@ -246,16 +270,25 @@ def read_word(path: Path) -> tuple[str, list[str]]:
         reader = _Reader(skipped, frozenset(_hidden_styles(archive, related["styles"])))
         body = reader.part(_part(archive, main))
         pages = {
-            kind: [line for name in related[kind] for line in reader.part(_part(archive, name))
-                   if line.strip()]
+            kind: [
+                line
+                for name in related[kind]
+                for line in reader.part(_part(archive, name))
+                if line.strip()
+            ]
             for kind in ("header", "footer", "footnotes", "endnotes")
-        }  # fmt: skip
+        }
         for name in related["comments"]:
             comments = [each for each in _part(archive, name) if local(each) == "comment"]
             skipped.add("comment", len(comments))
     # A header stands on every page, and is read once.
-    lines = [*dict.fromkeys(pages["header"]), *body, *pages["footnotes"], *pages["endnotes"],
-             *dict.fromkeys(pages["footer"])]  # fmt: skip
+    lines = [
+        *dict.fromkeys(pages["header"]),
+        *body,
+        *pages["footnotes"],
+        *pages["endnotes"],
+        *dict.fromkeys(pages["footer"]),
+    ]
     return "\n".join(lines), skipped.remarks(path.name)
 
 

@@ -163,9 +163,15 @@ def draw_sound(samples: np.ndarray, rate: float) -> np.ndarray:
     upper.locator_params(axis="y", nbins=4)
     levels, low, high = log_spectrogram(samples, rate)
     picture = lower.imshow(
-        levels, origin="lower", aspect="auto", cmap="magma", vmin=_FLOOR_DB, vmax=0,
-        extent=(0, seconds, np.log10(low), np.log10(high)), interpolation="bilinear",
-    )  # fmt: skip
+        levels,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=_FLOOR_DB,
+        vmax=0,
+        extent=(0, seconds, np.log10(low), np.log10(high)),
+        interpolation="bilinear",
+    )
     ticks = [hz for hz in (20, 50, 100, 200, 500, 1000, 2000, 4000, 8000) if low <= hz <= high]
     lower.set_yticks(np.log10(ticks), [f"{hz}" for hz in ticks])
     lower.tick_params(colors=_INK, labelsize=8, length=3)

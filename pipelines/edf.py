@@ -24,9 +24,17 @@ MAX_SIGNALS = 1_024
 _ANNOTATIONS = ("edf annotations", "bdf annotations")
 # Widths of the per-signal header fields, in the order of the file.
 _FIELDS = (
-    ("label", 16), ("transducer", 80), ("unit", 8), ("low", 8), ("high", 8), ("digital_low", 8),
-    ("digital_high", 8), ("filter", 80), ("samples", 8), ("reserved", 32),
-)  # fmt: skip
+    ("label", 16),
+    ("transducer", 80),
+    ("unit", 8),
+    ("low", 8),
+    ("high", 8),
+    ("digital_low", 8),
+    ("digital_high", 8),
+    ("filter", 80),
+    ("samples", 8),
+    ("reserved", 32),
+)
 
 
 @dataclass(frozen=True)
@@ -103,9 +111,13 @@ def _main_header(path: Path, head: bytes) -> tuple[int | None, int]:
 
 
 def _start_byte(
-    path: Path, head: bytes, count: int, record_bytes: int, records: int | None,
+    path: Path,
+    head: bytes,
+    count: int,
+    record_bytes: int,
+    records: int | None,
     remarks: list[str],
-) -> int:  # fmt: skip
+) -> int:
     """Where the records begin: behind the header, whose size follows from its signals.
 
     A header may be longer than it must be; its own word counts only where the file bears it out.

@@ -35,9 +35,22 @@ MAX_ROWS = 5_000  # table rows kept per case; a denser record is a device log
 MAX_CATEGORY = 200  # characters; longer text is a note
 
 _NAME_COLUMNS = (
-    "name", "parameter", "param", "test", "test_name", "item", "variable", "analyte", "lab",
-    "feature", "measurement", "itemname", "observation", "code", "label",
-)  # fmt: skip
+    "name",
+    "parameter",
+    "param",
+    "test",
+    "test_name",
+    "item",
+    "variable",
+    "analyte",
+    "lab",
+    "feature",
+    "measurement",
+    "itemname",
+    "observation",
+    "code",
+    "label",
+)
 _VALUE_COLUMNS = ("value", "result", "valuenum", "reading", "measured", "value_num", "result_value")
 _NUMBER_AND_WORDS = re.compile(r"([-+]?\d[\d.,]*)\s*([^\d\s].*)")
 _UNIT_COLUMNS = ("unit", "units", "uom", "valueuom", "value_unit", "result_unit")
@@ -267,9 +280,7 @@ def _keep_last(path: Path, rows: _Rows, before: int) -> None:
         return
     at = np.array([np.inf if s is None else s for s in rows.seconds[before:]])
     kept = np.sort(np.argsort(at, kind="stable")[-MAX_ROWS:]) + before
-    for column in (
-        rows.names, rows.units, rows.categories, rows.seconds, rows.values, rows.mask
-    ):  # fmt: skip
+    for column in (rows.names, rows.units, rows.categories, rows.seconds, rows.values, rows.mask):
         column[before:] = [column[i] for i in kept]  # type: ignore[index]
     rows.remarks.append(f"{path.name}: only the last {MAX_ROWS} of {count} values are used.")
 

@@ -17,20 +17,26 @@ MAX_RATE = 1e6  # Hz
 
 QUESTIONS = (
     Question(
-        TIME, "Which column of the logs says when?", "COLUMN[:UNIT]",
+        TIME,
+        "Which column of the logs says when?",
+        "COLUMN[:UNIT]",
         "The column of times in every log, with the unit of plain numbers behind a colon: s, ms, "
         "us, min, h, d, or 'samples' together with the sampling rate; dmy or mdy for dates.",
     ),
     Question(
-        RATE, "How many rows a second do the logs have?", "HZ",
+        RATE,
+        "How many rows a second do the logs have?",
+        "HZ",
         "For logs without a column of times, or with one that only numbers the samples.",
     ),
     Question(
-        ZONE, "In which time zone do the clocks of the logs stand?", "ZONE",
+        ZONE,
+        "In which time zone do the clocks of the logs stand?",
+        "ZONE",
         "For dates and times without a zone, where others have one or summer time ends: "
         "Europe/Berlin, America/New_York, UTC.",
     ),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -115,9 +121,11 @@ def ask_for_time(name: str, names: Sequence[str], candidates: Sequence[str]) -> 
 def ask_for_order(name: str, column: str, date: str) -> OpenQuestion:
     """The question whether day or month comes first in dates that fit both."""
     return OpenQuestion(
-        (TIME,), f"{name}: the times in column '{column}' cannot be read: '{date}' may have the"
-        " day or the month first.", (f"{column}:dmy", f"{column}:mdy"),
-    )  # fmt: skip
+        (TIME,),
+        f"{name}: the times in column '{column}' cannot be read: '{date}' may have the"
+        " day or the month first.",
+        (f"{column}:dmy", f"{column}:mdy"),
+    )
 
 
 def _column_and_unit(answer: str) -> tuple[str, str]:

@@ -35,15 +35,72 @@ FEWEST_RISING = 3  # rows below which any column may rise by chance
 STEADY = 0.01  # share by which even steps may differ
 # Words that name a time of counts where the column rises, and nothing sure elsewhere ("t").
 _HINTS = frozenset(
-    ("t", "ts", "sec", "secs", "s", "ms", "us", "µs", "ns", "timestamps", "tstamp", "zeitstempel",
-     "time", "elapsed", "rel", "relative", "abs", "raw", "from", "to", "event", "onset", "start",
-     "since", "x", "recording", "rec", "stimulus")
-)  # fmt: skip
+    (
+        "t",
+        "ts",
+        "sec",
+        "secs",
+        "s",
+        "ms",
+        "us",
+        "µs",
+        "ns",
+        "timestamps",
+        "tstamp",
+        "zeitstempel",
+        "time",
+        "elapsed",
+        "rel",
+        "relative",
+        "abs",
+        "raw",
+        "from",
+        "to",
+        "event",
+        "onset",
+        "start",
+        "since",
+        "x",
+        "recording",
+        "rec",
+        "stimulus",
+    )
+)
 _NUMBERING = frozenset(
-    ("sample", "samples", "index", "idx", "row", "rows", "frame", "frames", "n", "nr", "no", "i",
-     "number", "num", "count", "counter", "packet", "seq", "sequence", "unnamed", "point", "points",
-     "obs", "record", "column", "level", "tick", "ticks", "line", "id", "step")
-)  # fmt: skip
+    (
+        "sample",
+        "samples",
+        "index",
+        "idx",
+        "row",
+        "rows",
+        "frame",
+        "frames",
+        "n",
+        "nr",
+        "no",
+        "i",
+        "number",
+        "num",
+        "count",
+        "counter",
+        "packet",
+        "seq",
+        "sequence",
+        "unnamed",
+        "point",
+        "points",
+        "obs",
+        "record",
+        "column",
+        "level",
+        "tick",
+        "ticks",
+        "line",
+        "id",
+        "step",
+    )
+)
 _NUMERIC_DATE = re.compile(r"\s*(\d{1,2})[-/](\d{1,2})[-/]\d{4}")
 _NO_EVENT = frozenset(("birth", "dob", "born", "geburt", "geburtsdatum", "expiry", "expires"))
 
@@ -196,14 +253,18 @@ def _found(table: TextTable, looks: Sequence[_Look], said: Said) -> Found | None
     named = [i for i, name in enumerate(names) if is_time_name(name)]
     moving = [i for i in named if looks[i].kind and not looks[i].constant]
     moments = [
-        i for i, look in enumerate(looks)
+        i
+        for i, look in enumerate(looks)
         if look.kind == "moment" and not look.constant and not _NO_EVENT & _words(names[i])
-    ]  # fmt: skip
+    ]
     hinted = [
-        i for i, look in enumerate(looks)
-        if look.kind == "count" and _words(names[i]) and _words(names[i]) <= _HINTS
+        i
+        for i, look in enumerate(looks)
+        if look.kind == "count"
+        and _words(names[i])
+        and _words(names[i]) <= _HINTS
         and (look.rising or count_unit(names[i]))
-    ]  # fmt: skip
+    ]
     known = [i for i in named if looks[i].kind] or named
     for certain in (moving, moments, hinted):
         if certain:
@@ -226,9 +287,10 @@ def _rising(names: Sequence[str], looks: Sequence[_Look]) -> int | None:
     One that counts 0, 1, 2 numbers rows, whose distance in time it does not tell.
     """
     rising = [
-        i for i, look in enumerate(looks)
+        i
+        for i, look in enumerate(looks)
         if look.rising and not look.numbering and find_quantity(names[i]) is None
-    ]  # fmt: skip
+    ]
     first = next((i for i, look in enumerate(looks) if not look.numbering), None)
     if first is not None and first in rising:
         return first
@@ -238,28 +300,33 @@ def _rising(names: Sequence[str], looks: Sequence[_Look]) -> int | None:
 
 def _candidates(table: TextTable, looks: Sequence[_Look]) -> list[str]:
     """Answers to offer: columns that number samples, and those that rise."""
-    numbering = [f"{name}:samples" for name, look in zip(table.names, looks, strict=True)
-                 if look.numbering]  # fmt: skip
-    rising = [f"{name}:s" for name, look in zip(table.names, looks, strict=True)
-              if look.rising and not look.numbering]  # fmt: skip
+    numbering = [
+        f"{name}:samples" for name, look in zip(table.names, looks, strict=True) if look.numbering
+    ]
+    rising = [
+        f"{name}:s"
+        for name, look in zip(table.names, looks, strict=True)
+        if look.rising and not look.numbering
+    ]
     return numbering + rising
 
 
 def _others(table: TextTable, looks: Sequence[_Look], columns: Sequence[int]) -> tuple[int, ...]:
     """Columns that are no channels: other times, and numbers of rows."""
     return tuple(
-        i for i, look in enumerate(looks)
-        if i not in columns and (
+        i
+        for i, look in enumerate(looks)
+        if i not in columns
+        and (
             (is_time_name(table.names[i]) and look.kind and (look.rising or look.kind == "moment"))
             or (look.numbering and _words(table.names[i]) <= _NUMBERING)
         )
-    )  # fmt: skip
+    )
 
 
 def _date_and_time(names: Sequence[str], looks: Sequence[_Look]) -> tuple[int, int] | None:
     """A column of days beside a column of clock times."""
-    days = [i for i, look in enumerate(looks)
-            if look.dated and not _NO_EVENT & _words(names[i])]  # fmt: skip
+    days = [i for i, look in enumerate(looks) if look.dated and not _NO_EVENT & _words(names[i])]
     clocks = [i for i, look in enumerate(looks) if look.of_day]
     return (days[0], clocks[0]) if days and clocks else None
 

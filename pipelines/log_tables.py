@@ -35,9 +35,19 @@ from pipelines.zones import Zone
 MAX_VALUES = 100_000_000  # readings of one file held in memory: 400 MB
 MAX_LONG_CHANNELS = 512
 _PARAMETER = (
-    "parameter", "param", "channel", "signal", "variable", "name", "item", "measurement",
-    "label", "vital", "observation", "itemname",
-)  # fmt: skip
+    "parameter",
+    "param",
+    "channel",
+    "signal",
+    "variable",
+    "name",
+    "item",
+    "measurement",
+    "label",
+    "vital",
+    "observation",
+    "itemname",
+)
 _VALUE = ("value", "valuenum", "reading", "result", "val", "measured")
 _UNIT = ("unit", "units", "uom", "valueuom")
 # Columns that tell of the device or the row and do not measure anything.
@@ -151,9 +161,11 @@ def _read_wide(path: Path, source: str, table: TextTable, said: Said) -> Recordi
     about = [i for i in filled if _tells_no_signal(names[i], values[:, i])]
     filled = [i for i in filled if i not in about]
     remarks = refuse_or_remark_words(path, tally, [names[i] for i in filled])
-    remarks += _left_out(path, "they are empty", [
-        n for i, n in enumerate(names) if i not in (*filled, *about) and n not in tally.words
-    ])  # fmt: skip
+    remarks += _left_out(
+        path,
+        "they are empty",
+        [n for i, n in enumerate(names) if i not in (*filled, *about) and n not in tally.words],
+    )
     remarks += _left_out(path, "they describe the device or the row", [names[i] for i in about])
     if not filled:
         raise UnreadableFile(
@@ -224,15 +236,21 @@ def _turns_to_numbers(column: Column) -> bool:
     """True if words stand above numbers or times."""
     below = [cell for cell in column[1:40] if str(cell).strip()]
     read = [read_cell(str(cell)) for cell in below]
-    numbers = sum(cell.number is not None or ":" in str(text)
-                  for cell, text in zip(read, below, strict=True))  # fmt: skip
+    numbers = sum(
+        cell.number is not None or ":" in str(text) for cell, text in zip(read, below, strict=True)
+    )
     return numbers > len(below) / 2 and str(column[0]).strip() != ""
 
 
 def _read_long(
-    path: Path, source: str, table: TextTable, parameter: int, value: int, unit_at: int | None,
+    path: Path,
+    source: str,
+    table: TextTable,
+    parameter: int,
+    value: int,
+    unit_at: int | None,
     said: Said,
-) -> Recording:  # fmt: skip
+) -> Recording:
     tally, clock = Tally(), None
     places: dict[str, int] = {}
     units: dict[str, str] = {}
@@ -311,9 +329,11 @@ def _parted(
             found.append((i, name, cell))
     rows = [i for i, _, _ in found]
     return (
-        [name for _, name, _ in found], at[rows], [cell for _, _, cell in found],
+        [name for _, name, _ in found],
+        at[rows],
+        [cell for _, _, cell in found],
         None if units is None else [str(units[i]) for i in rows],
-    )  # fmt: skip
+    )
 
 
 def _without_rows(path: Path, source: str, table: TextTable) -> Recording:

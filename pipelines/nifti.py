@@ -26,9 +26,11 @@ from pipelines.gzipped import MAGIC, read_gzip
 MAX_VOLUME_BYTES = 1_000_000_000
 _HEADER_BYTES = 1024
 _KINDS = {
-    b"n+1\0": nib.Nifti1Image, b"ni1\0": nib.Nifti1Pair,
-    b"n+2\0": nib.Nifti2Image, b"ni2\0": nib.Nifti2Pair,
-}  # fmt: skip
+    b"n+1\0": nib.Nifti1Image,
+    b"ni1\0": nib.Nifti1Pair,
+    b"n+2\0": nib.Nifti2Image,
+    b"ni2\0": nib.Nifti2Pair,
+}
 _LABELS, _RGB_VECTOR, _RGBA_VECTOR = 1002, 2003, 2004  # intent codes (nifti1.h)
 _PAIR = {".hdr": ".img", ".hdr.gz": ".img.gz", ".img": ".hdr", ".img.gz": ".hdr.gz"}
 
@@ -76,8 +78,10 @@ def open_nifti(path: Path, name: str, content: Content) -> Stack:
             hint="Copy or export it again; this copy is not complete.",
         )
     with decoding(path.name):
-        holders = {"header": FileHolder(fileobj=io.BytesIO(head if pair != path else data)),
-                   "image": FileHolder(fileobj=io.BytesIO(data))}  # fmt: skip
+        holders = {
+            "header": FileHolder(fileobj=io.BytesIO(head if pair != path else data)),
+            "image": FileHolder(fileobj=io.BytesIO(data)),
+        }
         # nibabel mends a header on its way in; sizes are taken as the file states them.
         zooms = [*map(float, header["pixdim"][1:4])]
         return _stack(kind.from_file_map(holders), zooms, path.name, name)

@@ -31,11 +31,23 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Scripts that are written for one language only, by the first word of a letter's Unicode name.
 _LANGUAGE_OF_SCRIPT = {
-    "HIRAGANA": "ja", "KATAKANA": "ja", "HANGUL": "ko", "THAI": "th", "GREEK": "el",
-    "HEBREW": "he", "ARMENIAN": "hy", "GEORGIAN": "ka", "KHMER": "km", "LAO": "lo",
-    "SINHALA": "si", "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml",
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "HANGUL": "ko",
+    "THAI": "th",
+    "GREEK": "el",
+    "HEBREW": "he",
+    "ARMENIAN": "hy",
+    "GEORGIAN": "ka",
+    "KHMER": "km",
+    "LAO": "lo",
+    "SINHALA": "si",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "KANNADA": "kn",
+    "MALAYALAM": "ml",
     "GUJARATI": "gu",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -46,15 +58,32 @@ class Notes:
     label: str = "Doctor's notes"
     kind: str = "text"
     suffixes: tuple[str, ...] = (
-        ".txt", ".md", ".pdf", ".docx", ".docm", ".odt", ".rtf", ".html", ".htm", ".xhtml", ".xml",
+        ".txt",
+        ".md",
+        ".pdf",
+        ".docx",
+        ".docm",
+        ".odt",
+        ".rtf",
+        ".html",
+        ".htm",
+        ".xhtml",
+        ".xml",
         ".cda",
-    )  # fmt: skip
+    )
     order: int = 2
     version: int = 2
     inline: bool = True
     hints: tuple[str, ...] = (
-        "report", "text", "letter", "summary", "dialogue", "history", "impression", "comment",
-    )  # fmt: skip
+        "report",
+        "text",
+        "letter",
+        "summary",
+        "dialogue",
+        "history",
+        "impression",
+        "comment",
+    )
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read all texts of one case into one str; several get their column's name as heading.

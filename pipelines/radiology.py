@@ -66,16 +66,40 @@ class Radiology:
     label: str = "Radiology images"
     kind: str = "frames"
     suffixes: tuple[str, ...] = (
-        ".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".hdr", ".hdr.gz", ".img", ".img.gz",
-        ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp",
-    )  # fmt: skip
+        ".dcm",
+        ".dicom",
+        ".ima",
+        ".nii",
+        ".nii.gz",
+        ".hdr",
+        ".hdr.gz",
+        ".img",
+        ".img.gz",
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".tif",
+        ".tiff",
+        ".bmp",
+        ".webp",
+    )
     order: int = 0
     version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
-        "image", "film", "xray", "cxr", "chest", "ct", "mri", "scan", "slice", "mammogram",
-        "radiograph", "dicom",
-    )  # fmt: skip
+        "image",
+        "film",
+        "xray",
+        "cxr",
+        "chest",
+        "ct",
+        "mri",
+        "scan",
+        "slice",
+        "mammogram",
+        "radiograph",
+        "dicom",
+    )
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the views or slices of one case, in the order given. No files gives L = 0.

@@ -156,9 +156,12 @@ def _wav(path: Path, stream: BinaryIO, magic: bytes) -> Layout:
         if name in (b"fmt ", b"fact") and 0 < count <= MAX_HEADER_BYTES
     ]
     plain = (
-        not unknown and magic in (b"RIFF", b"RIFX", b"RF64") and b"fmt " in names[:at]
-        and names.index(b"data") == at and all(padded for *_, padded in chunks)
-    )  # fmt: skip
+        not unknown
+        and magic in (b"RIFF", b"RIFX", b"RF64")
+        and b"fmt " in names[:at]
+        and names.index(b"data") == at
+        and all(padded for *_, padded in chunks)
+    )
     head = _header(stream, described, length, order)
     remarks = (_said(path),) if unknown else _behind(path, stream, start + length, order)
     return Layout(head, start, length, plain, remarks)

@@ -30,22 +30,39 @@ LOST_SHARE, LOST_SECONDS = 0.02, 0.2
 
 # Endings by the content they promise.
 _ENDINGS: Mapping[str, frozenset[str]] = {
-    "wav": frozenset((".wav", ".wave")), "flac": frozenset((".flac",)),
-    "ogg": frozenset((".ogg", ".oga", ".opus", ".ogv")), "mp3": frozenset((".mp3",)),
+    "wav": frozenset((".wav", ".wave")),
+    "flac": frozenset((".flac",)),
+    "ogg": frozenset((".ogg", ".oga", ".opus", ".ogv")),
+    "mp3": frozenset((".mp3",)),
     "mp4": frozenset((".m4a", ".mp4", ".3gp", ".3g2", ".mov", ".m4b")),
-    "caf": frozenset((".caf",)), "asf": frozenset((".wma", ".asf", ".wmv")),
-    "aiff": frozenset((".aif", ".aiff", ".aifc")), "aac": frozenset((".aac",)),
-    "amr": frozenset((".amr",)), "au": frozenset((".au", ".snd")),
-    "matroska": frozenset((".mka", ".webm", ".mkv")), "avi": frozenset((".avi",)),
+    "caf": frozenset((".caf",)),
+    "asf": frozenset((".wma", ".asf", ".wmv")),
+    "aiff": frozenset((".aif", ".aiff", ".aifc")),
+    "aac": frozenset((".aac",)),
+    "amr": frozenset((".amr",)),
+    "au": frozenset((".au", ".snd")),
+    "matroska": frozenset((".mka", ".webm", ".mkv")),
+    "avi": frozenset((".avi",)),
     "mpeg": frozenset((".mpg", ".mpeg")),
-}  # fmt: skip
+}
 _SOUNDFILE = ("wav", "flac", "ogg", "mp3", "aiff", "au", "caf")
 # PyAV's demuxers by content. Only these are opened: none follows a link or a playlist.
 _DEMUXERS: Mapping[str, str] = {
-    "wav": "wav", "flac": "flac", "ogg": "ogg", "mp3": "mp3", "mp4": "mov", "caf": "caf",
-    "asf": "asf", "aiff": "aiff", "aac": "aac", "amr": "amr", "au": "au", "matroska": "matroska",
-    "avi": "avi", "mpeg": "mpeg",
-}  # fmt: skip
+    "wav": "wav",
+    "flac": "flac",
+    "ogg": "ogg",
+    "mp3": "mp3",
+    "mp4": "mov",
+    "caf": "caf",
+    "asf": "asf",
+    "aiff": "aiff",
+    "aac": "aac",
+    "amr": "amr",
+    "au": "au",
+    "matroska": "matroska",
+    "avi": "avi",
+    "mpeg": "mpeg",
+}
 # Those of them that hold films as well are told from films by what the file is given as.
 SOUND_KEYS = frozenset(_DEMUXERS) - {"avi", "mpeg", "matroska", "asf"}
 

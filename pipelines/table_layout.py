@@ -20,11 +20,55 @@ _SAMPLE_COLUMNS = 60
 _DELIMITERS = (",", ";", "\t", "|")
 _BOUND_WORDS = frozenset(("low", "high", "lo", "hi"))
 _UNIT_LIKE = frozenset(
-    ("s", "sec", "ms", "us", "µs", "ns", "min", "h", "hz", "mv", "uv", "µv", "v", "mmhg", "bpm",
-     "%", "°c", "degc", "c", "g", "m/s2", "m/s^2", "m/s²", "deg/s", "a.u.", "au", "nu", "adu",
-     "mg/dl", "mmol/l", "ml", "l/min", "cmh2o", "hh:mm:ss", "hh:mm:ss.mmm", "mm:ss", "yyyy-mm-dd",
-     "count", "counts", "steps", "bool", "no units", "no unit", "unitless", "cal", "raw")
-)  # fmt: skip
+    (
+        "s",
+        "sec",
+        "ms",
+        "us",
+        "µs",
+        "ns",
+        "min",
+        "h",
+        "hz",
+        "mv",
+        "uv",
+        "µv",
+        "v",
+        "mmhg",
+        "bpm",
+        "%",
+        "°c",
+        "degc",
+        "c",
+        "g",
+        "m/s2",
+        "m/s^2",
+        "m/s²",
+        "deg/s",
+        "a.u.",
+        "au",
+        "nu",
+        "adu",
+        "mg/dl",
+        "mmol/l",
+        "ml",
+        "l/min",
+        "cmh2o",
+        "hh:mm:ss",
+        "hh:mm:ss.mmm",
+        "mm:ss",
+        "yyyy-mm-dd",
+        "count",
+        "counts",
+        "steps",
+        "bool",
+        "no units",
+        "no unit",
+        "unitless",
+        "cal",
+        "raw",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -65,10 +109,12 @@ def find_layout(rows: Sequence[Sequence[str]], decimal: str = ".") -> Layout:
         return Layout(0 if _counts_columns(rows[0]) else None)
     width = _width(rows, first or 1)
     above = [
-        i for i in range(first or 1)
-        if _names_columns(rows[i], kinds[i]) and len(trimmed(rows[i])) >= width
+        i
+        for i in range(first or 1)
+        if _names_columns(rows[i], kinds[i])
+        and len(trimmed(rows[i])) >= width
         and not is_units_row(rows[i])
-    ]  # fmt: skip
+    ]
     clear = [i for i in above if _is_clear(rows[i], usual)]
     header = clear[-1] if clear else above[0] if above else 0
     below = rows[header + 1 :]

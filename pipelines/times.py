@@ -90,30 +90,112 @@ def read_clock(text: str) -> float | None:
 
 
 _COUNT_UNITS = {
-    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "msec": 1e-3, "milliseconds": 1e-3, "s": 1.0,
-    "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "min": 60.0, "mins": 60.0,
-    "minute": 60.0, "minutes": 60.0, "h": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0,
-    "hours": 3600.0, "d": 86400.0, "day": 86400.0, "days": 86400.0, "nanoseconds": 1e-9,
-    "usec": 1e-6, "micros": 1e-6, "microseconds": 1e-6, "msecs": 1e-3, "millis": 1e-3,
-    "millisecond": 1e-3, "millisekunden": 1e-3, "sekunden": 1.0, "secondes": 1.0, "segundos": 1.0,
-    "minuten": 60.0, "minutos": 60.0, "stunden": 3600.0, "heures": 3600.0, "horas": 3600.0,
-}  # fmt: skip
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "msec": 1e-3,
+    "milliseconds": 1e-3,
+    "s": 1.0,
+    "sec": 1.0,
+    "secs": 1.0,
+    "second": 1.0,
+    "seconds": 1.0,
+    "min": 60.0,
+    "mins": 60.0,
+    "minute": 60.0,
+    "minutes": 60.0,
+    "h": 3600.0,
+    "hr": 3600.0,
+    "hrs": 3600.0,
+    "hour": 3600.0,
+    "hours": 3600.0,
+    "d": 86400.0,
+    "day": 86400.0,
+    "days": 86400.0,
+    "nanoseconds": 1e-9,
+    "usec": 1e-6,
+    "micros": 1e-6,
+    "microseconds": 1e-6,
+    "msecs": 1e-3,
+    "millis": 1e-3,
+    "millisecond": 1e-3,
+    "millisekunden": 1e-3,
+    "sekunden": 1.0,
+    "secondes": 1.0,
+    "segundos": 1.0,
+    "minuten": 60.0,
+    "minutos": 60.0,
+    "stunden": 3600.0,
+    "heures": 3600.0,
+    "horas": 3600.0,
+}
 # Magnitudes of an epoch in s, ms, µs and ns: the years 1973 to 2286.
 _EPOCHS = ((1e8, 1e10, 1.0), (1e11, 1e13, 1e-3), (1e14, 1e16, 1e-6), (1e17, 1e19, 1e-9))
 # Dates written as one number: 20210304, 202103041030, 20210304103015.
 _COMPACT = ((19000101, 21001231, 1e6), (190001010000, 210012312359, 1e2), (19e12, 21.1e12, 1.0))
 EXCEL_EPOCH_DAYS = 25569.0  # 1970-01-01 in Excel's 1900 date system
 _TIME_WORDS = frozenset(
-    ("timestamp", "datetime", "time", "times", "date", "charttime", "clock", "elapsed", "zeit",
-     "datum", "uhrzeit", "zeitpunkt", "temps", "heure", "fecha", "hora", "tiempo")
-) | {word for word in _COUNT_UNITS if len(word) > 2}  # fmt: skip
+    (
+        "timestamp",
+        "datetime",
+        "time",
+        "times",
+        "date",
+        "charttime",
+        "clock",
+        "elapsed",
+        "zeit",
+        "datum",
+        "uhrzeit",
+        "zeitpunkt",
+        "temps",
+        "heure",
+        "fecha",
+        "hora",
+        "tiempo",
+    )
+) | {word for word in _COUNT_UNITS if len(word) > 2}
 # Words that may stand beside them; "prothrombin time" is a laboratory value.
 _BESIDE = frozenset(
-    ("chart", "measurement", "measured", "sample", "sampling", "recording", "record", "recorded",
-     "observation", "observed", "event", "local", "utc", "gmt", "relative", "since", "start",
-     "from", "of", "in", "at", "the", "admission", "collection", "log", "device", "stamp", "unix",
-     "epoch", "iso", "day", "result", "lab", "and", *_COUNT_UNITS)
-)  # fmt: skip
+    (
+        "chart",
+        "measurement",
+        "measured",
+        "sample",
+        "sampling",
+        "recording",
+        "record",
+        "recorded",
+        "observation",
+        "observed",
+        "event",
+        "local",
+        "utc",
+        "gmt",
+        "relative",
+        "since",
+        "start",
+        "from",
+        "of",
+        "in",
+        "at",
+        "the",
+        "admission",
+        "collection",
+        "log",
+        "device",
+        "stamp",
+        "unix",
+        "epoch",
+        "iso",
+        "day",
+        "result",
+        "lab",
+        "and",
+        *_COUNT_UNITS,
+    )
+)
 
 
 def is_time_name(name: str) -> bool:
@@ -254,8 +336,15 @@ def _compact(numbers: np.ndarray) -> np.ndarray | None:
         parts = whole.astype(np.int64)
         year, month, day = parts // 10**10, parts // 10**8 % 100, parts // 10**6 % 100
         hour, minute, second = parts // 10**4 % 100, parts // 100 % 100, parts % 100
-        if not ((month >= 1) & (month <= 12) & (day >= 1) & (day <= 31) & (hour <= 23)
-                & (minute <= 59) & (second <= 60)).all():  # fmt: skip
+        if not (
+            (month >= 1)
+            & (month <= 12)
+            & (day >= 1)
+            & (day <= 31)
+            & (hour <= 23)
+            & (minute <= 59)
+            & (second <= 60)
+        ).all():
             return None
         months = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
         days = months.astype("datetime64[D]") + (day - 1)

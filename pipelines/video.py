@@ -59,14 +59,30 @@ class Video:
     label: str = "Video clips"
     kind: str = "frames"
     suffixes: tuple[str, ...] = (
-        ".mp4", ".m4v", ".mov", ".avi", ".mpeg", ".mpg", ".mkv", ".webm", ".gif", ".dcm",
-    )  # fmt: skip
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".avi",
+        ".mpeg",
+        ".mpg",
+        ".mkv",
+        ".webm",
+        ".gif",
+        ".dcm",
+    )
     order: int = 5
     version: int = 2
     inline: bool = False
     hints: tuple[str, ...] = (
-        "cine", "clip", "echo", "ultrasound", "loop", "movie", "endoscopy", "gait",
-    )  # fmt: skip
+        "cine",
+        "clip",
+        "echo",
+        "ultrasound",
+        "loop",
+        "movie",
+        "endoscopy",
+        "gait",
+    )
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read the clips of one case, in the order given. No files gives L = 0.

@@ -20,9 +20,17 @@ DEFAULT_RATE, DEFAULT_GAIN, DEFAULT_UNIT = 250.0, 200.0, "mV"  # header(5): DEFF
 MAX_HEADER_BYTES = 4_000_000
 # Bytes of a sample by storage format (signal(5)); formats coded in blocks are not here.
 SAMPLE_BYTES = {
-    "8": 1.0, "16": 2.0, "24": 3.0, "32": 4.0, "61": 2.0, "80": 1.0, "160": 2.0, "212": 1.5,
-    "310": 4 / 3, "311": 4 / 3,
-}  # fmt: skip
+    "8": 1.0,
+    "16": 2.0,
+    "24": 3.0,
+    "32": 4.0,
+    "61": 2.0,
+    "80": 1.0,
+    "160": 2.0,
+    "212": 1.5,
+    "310": 4 / 3,
+    "311": 4 / 3,
+}
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RATE = re.compile(rf"({_NUMBER})(?:Hz)?(?:/[^/]*)?", re.IGNORECASE)
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?")
@@ -93,9 +101,12 @@ def read_header(path: Path) -> Header:
 
 
 def plain_header(
-    name: str, header: Header, length: int, file_of: Callable[[str], str],
+    name: str,
+    header: Header,
+    length: int,
+    file_of: Callable[[str], str],
     word_of: Callable[[str], str],
-) -> str:  # fmt: skip
+) -> str:
     """A header of the same signals in which only what decoding needs is written.
 
     `file_of` and `word_of` give the names under which files (or segments) and signals go.
@@ -236,9 +247,14 @@ def _signal(line: str, name: str, remarks: list[str]) -> SignalLine:
         )
     zero = numbers[1] if len(numbers) > 1 else 0
     return SignalLine(
-        file=words[0], format=stored[1], per_frame=max(1, int(stored[2] or 1)),
-        skew=int(stored[3] or 0), offset=int(stored[4] or 0), gain=gain or DEFAULT_GAIN,
+        file=words[0],
+        format=stored[1],
+        per_frame=max(1, int(stored[2] or 1)),
+        skew=int(stored[3] or 0),
+        offset=int(stored[4] or 0),
+        gain=gain or DEFAULT_GAIN,
         baseline=int(scale[2]) if scale and scale[2] else zero,
         unit=(scale[3] if scale and scale[3] else DEFAULT_UNIT),
-        first=numbers[2] if len(numbers) > 2 else None, name=label,
-    )  # fmt: skip
+        first=numbers[2] if len(numbers) > 2 else None,
+        name=label,
+    )

@@ -164,9 +164,12 @@ def _lay_out(described: _Described, place: Path) -> dict[str, str]:
             units.setdefault(words[signal.name], signal.unit)
         part_of = {segment: f"g{i}" for i, segment in enumerate(part.segments)}
         text = plain_header(
-            name, replace(part.header, signals=signals), length,
-            lambda one: part_of.get(one) or linked[one], words.__getitem__,
-        )  # fmt: skip
+            name,
+            replace(part.header, signals=signals),
+            length,
+            lambda one: part_of.get(one) or linked[one],
+            words.__getitem__,
+        )
         (place / f"{name}.hea").write_text(text)
 
     for i, part in enumerate(described.segments.values()):

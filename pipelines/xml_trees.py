@@ -13,9 +13,13 @@ def parse(content: bytes) -> Any:
     Entities of its own are not replaced: a few lines of them can stand for gigabytes of text.
     """
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
-    )  # fmt: skip
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
     return etree.fromstring(content, parser)
 
 

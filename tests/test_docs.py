@@ -50,8 +50,11 @@ def test_every_folder_of_the_package_is_in_the_page_on_architecture():
 def test_every_folder_at_the_top_is_in_the_readmes_tree():
     (tree,) = [block for block in blocks(README) if block.startswith("app.py")]
     shown = set(re.findall(r"^([a-z_]+/)", tree, re.MULTILINE))
-    kept = {f"{path.name}/" for path in ROOT.iterdir()
-            if path.is_dir() and not path.name.startswith(".") and any(path.rglob("*.*"))}  # fmt: skip
+    kept = {
+        f"{path.name}/"
+        for path in ROOT.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and any(path.rglob("*.*"))
+    }
     assert kept - {"venv/", "screenshots/", "build/", "fmstudio.egg-info/"} == shown
 
 

@@ -35,21 +35,43 @@ def test_what_tells_of_a_person_is_found(text, kind):
 @pytest.mark.parametrize(
     "text",
     [
-        "No focal opacity. Heart size normal.", "BP 120/80, HR 88, SpO2 97 %", "100-200 mg 3 times",
-        "Compared with 2021-03-04.", "Dr. XYZ was called.", "Ms. ABC has a cough.",
+        "No focal opacity. Heart size normal.",
+        "BP 120/80, HR 88, SpO2 97 %",
+        "100-200 mg 3 times",
+        "Compared with 2021-03-04.",
+        "Dr. XYZ was called.",
+        "Ms. ABC has a cough.",
         "Doctor: How are you?\nPatient: No pain.\nDoctor: Good.\nPatient: Thank You Doctor.",
-        "Name: Unknown", "Type A aortic dissection, Stanford A", "T12-L1 fracture", "WBC 12.3-14.2",
-        "Patient: stable", "Seen by Dr in clinic", "Glasgow Coma Scale 15", "FEV1 2.31 (78 %)",
+        "Name: Unknown",
+        "Type A aortic dissection, Stanford A",
+        "T12-L1 fracture",
+        "WBC 12.3-14.2",
+        "Patient: stable",
+        "Seen by Dr in clinic",
+        "Glasgow Coma Scale 15",
+        "FEV1 2.31 (78 %)",
     ],
-)  # fmt: skip
+)
 def test_findings_and_figures_are_left_alone(text):
     assert kinds_in(text) == []
 
 
 @pytest.mark.parametrize(
-    "value", ["", "^^^", "Anonymous", "ANON12345", "SAMPLE^P0001", "XXX", "0000", "test", "N/A",
-              "De-identified", "case_0001"],
-)  # fmt: skip
+    "value",
+    [
+        "",
+        "^^^",
+        "Anonymous",
+        "ANON12345",
+        "SAMPLE^P0001",
+        "XXX",
+        "0000",
+        "test",
+        "N/A",
+        "De-identified",
+        "case_0001",
+    ],
+)
 def test_what_stands_for_nobody_is_nobody(value):
     assert is_nobody(value)
     assert not names_somebody(value)

@@ -36,7 +36,7 @@ ARCHITECTURES = {
         "BeitConfig", "BeitModel", r"layer\\.\\d+\\.attention\\.attention\\.(query|value)",
         arguments={"add_pooling_layer": False},
     ),
-}  # fmt: skip
+}
 
 ENCODER = still_family("beit", ARCHITECTURES, BeitNetwork, "BeiT")
 '''
@@ -80,10 +80,27 @@ def test_a_copy_with_one_file_more_of_each_passes_the_tests_of_docs_imports_and_
         [sys.executable, "-c", FOUND], cwd=grown, capture_output=True, text=True, timeout=300
     )
     assert found.stdout.strip() == "True ('beit', 'frames') True", found.stderr
-    tests = ["tests/test_docs.py", "tests/test_imports.py", "tests/pipelines/test_contract.py",
-             "tests/ui/test_shell.py"]  # fmt: skip
+    tests = [
+        "tests/test_docs.py",
+        "tests/test_imports.py",
+        "tests/pipelines/test_contract.py",
+        "tests/ui/test_shell.py",
+    ]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "not damaged and not sample", *tests],
-        cwd=grown, capture_output=True, text=True, timeout=800,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-k",
+            "not damaged and not sample",
+            *tests,
+        ],
+        cwd=grown,
+        capture_output=True,
+        text=True,
+        timeout=800,
+    )
     assert done.returncode == 0, done.stdout

@@ -24,10 +24,24 @@ def installed(tmp_path_factory) -> Path:
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
-         "--no-index", "--disable-pip-version-check", "--target", target, source],
-        check=True, capture_output=True, timeout=280,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--disable-pip-version-check",
+            "--target",
+            target,
+            source,
+        ],
+        check=True,
+        capture_output=True,
+        timeout=280,
+    )
     return target
 
 
@@ -43,9 +57,13 @@ def test_an_installed_studio_has_every_file_and_finds_its_parts(installed, tmp_p
 
     said = subprocess.run(
         [sys.executable, "-m", "fmstudio", "doctor", "--json", "--home", tmp_path / "home"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(installed)},
-        check=True, capture_output=True, text=True, timeout=280,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
     found = json.loads(said.stdout)
     assert len(found["modalities"]) == 6
     assert found["bases"]["embedded"] == "there"

@@ -49,8 +49,13 @@ def test_an_older_home_is_tightened_when_it_is_opened_and_wholly_by_the_app(tmp_
             folder.chmod(0o755)
     assert len(open_to_others(home)) == 8
     tighten(home, deep=False)
-    assert set(open_to_others(home)) <= {"runs/run-1", "runs/run-1/checkpoints", "cohorts/a",
-                                         "runs/run-1/checkpoints/file", "cohorts/a/file"}  # fmt: skip
+    assert set(open_to_others(home)) <= {
+        "runs/run-1",
+        "runs/run-1/checkpoints",
+        "cohorts/a",
+        "runs/run-1/checkpoints/file",
+        "cohorts/a/file",
+    }
     assert tighten(home) == 5
     assert open_to_others(home) == []
     assert stat.S_IMODE(outside.stat().st_mode) == 0o644
@@ -73,8 +78,18 @@ def test_the_studio_tightens_its_home(tmp_path):
 
 def test_a_command_leaves_nothing_that_others_may_read(tmp_path):
     home = tmp_path / "home"
-    command = [sys.executable, "-m", "fmstudio", "--home", str(home), "project", "create", "ill",
-               "--task", "binary"]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "fmstudio",
+        "--home",
+        str(home),
+        "project",
+        "create",
+        "ill",
+        "--task",
+        "binary",
+    ]
     done = subprocess.run(command, cwd=ROOT, umask=0o022, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr

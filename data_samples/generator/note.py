@@ -57,21 +57,38 @@ TOPICS: dict[str, tuple[str, ...]] = {
         "rigors, chest pain and vomiting|high fever, chest pain and rusty sputum",
         "rigors, vomiting, collapse at home and chest pain|collapse, severe chest pain, blue lips",
     ),
-}  # fmt: skip
+}
 WHEEZE = (
-    "", "", "occasional wheeze at night", "wheezy, uses the inhaler daily",
+    "",
+    "",
+    "occasional wheeze at night",
+    "wheezy, uses the inhaler daily",
     "constant wheeze, inhaler every hour",
-)  # fmt: skip
+)
 SMALL_TALK = (
-    "Lives with partner", "Lives alone, daughter visits", "Retired teacher", "Works in a bakery",
-    "Has a dog at home", "No known allergies", "Allergic to penicillin", "Seen with the family",
-    "History partly from the ambulance sheet", "Came in by own car", "Sent by the family doctor",
-)  # fmt: skip
+    "Lives with partner",
+    "Lives alone, daughter visits",
+    "Retired teacher",
+    "Works in a bakery",
+    "Has a dog at home",
+    "No known allergies",
+    "Allergic to penicillin",
+    "Seen with the family",
+    "History partly from the ambulance sheet",
+    "Came in by own car",
+    "Sent by the family doctor",
+)
 SHORTHAND = (
-    ("short of breath", "SOB"), ("shortness of breath", "SOB"), ("hypertension", "HTN"),
-    ("type 2 diabetes", "T2DM"), ("heart failure", "HF"), ("kidney disease", "CKD"),
-    ("admissions", "adms"), ("chest pain", "CP"), ("and ", "+ "),
-)  # fmt: skip
+    ("short of breath", "SOB"),
+    ("shortness of breath", "SOB"),
+    ("hypertension", "HTN"),
+    ("type 2 diabetes", "T2DM"),
+    ("heart failure", "HF"),
+    ("kidney disease", "CKD"),
+    ("admissions", "adms"),
+    ("chest pain", "CP"),
+    ("and ", "+ "),
+)
 GRADES = np.array([-1.1, -0.35, 0.35, 1.1])  # of a standard normal sign, between the five grades
 
 

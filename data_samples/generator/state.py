@@ -30,9 +30,15 @@ SIGNS = {
 }
 MAIN, SIDE = 0.95, 0.45  # correlation of a main and of a side sign with its severity
 
+# Share of cases without this modality; for the table, without blood results.
 MISSING = {
-    "film": 0.10, "table": 0.10, "note": 0.12, "monitor": 0.12, "sound": 0.14, "clip": 0.15,
-}  # fmt: skip  # share of cases without this modality; for the table, without blood results
+    "film": 0.10,
+    "table": 0.10,
+    "note": 0.12,
+    "monitor": 0.12,
+    "sound": 0.14,
+    "clip": 0.15,
+}
 SECOND_CASE = 0.07  # chance that a case is the previous patient's return
 RETURN_CORRELATION = 0.7  # of the severities of a patient's two cases
 

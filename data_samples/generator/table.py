@@ -11,9 +11,18 @@ import numpy as np
 from data_samples.generator.state import State
 
 COLUMNS = (
-    "age", "sex", "smoker", "crp_mg_l", "wbc_10e9_l", "lactate_mmol_l", "procalcitonin_ug_l",
-    "creatinine_umol_l", "haemoglobin_g_dl", "platelets_10e9_l", "spo2_pct",
-)  # fmt: skip
+    "age",
+    "sex",
+    "smoker",
+    "crp_mg_l",
+    "wbc_10e9_l",
+    "lactate_mmol_l",
+    "procalcitonin_ug_l",
+    "creatinine_umol_l",
+    "haemoglobin_g_dl",
+    "platelets_10e9_l",
+    "spo2_pct",
+)
 CELL_MISSING = 0.06  # share of single results that were not asked for
 
 

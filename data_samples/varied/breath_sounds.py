@@ -42,10 +42,13 @@ def draw_breath(
     slow_out = max(wheeze, 0.7 * ill["obstruction"])
     findings = {
         "breath_rate": signed((np.log(breaths / 22)) / 0.9),
-        "wheeze": finding(wheeze), "crackles": finding(crackles), "stridor": finding(stridor),
-        "rhonchi": finding(rhonchi), "breath_sounds_weak": finding(weak),
+        "wheeze": finding(wheeze),
+        "crackles": finding(crackles),
+        "stridor": finding(stridor),
+        "rhonchi": finding(rhonchi),
+        "breath_sounds_weak": finding(weak),
         "long_expiration": finding(slow_out),
-    }  # fmt: skip
+    }
     if crackles > 0.1:
         findings["crackles_coarse"] = signed(2 * coarse - 1)
     seconds = between(rng, 5, 12) if rate < 16000 else between(rng, 3, 6)
@@ -96,9 +99,15 @@ def _tone(rng: np.random.Generator, clock: Array, hertz: float, drift: float) ->
 
 
 def _crackles(
-    rng: np.random.Generator, count: int, rate: float, each: float, start: float, share: float,
-    amount: float, coarse: float,
-) -> Array:  # fmt: skip
+    rng: np.random.Generator,
+    count: int,
+    rate: float,
+    each: float,
+    start: float,
+    share: float,
+    amount: float,
+    coarse: float,
+) -> Array:
     """Short deflections while breathing in; coarse ones are longer and also come early."""
     sound = np.zeros(count, np.float32)
     clock = np.arange(int(rate * (0.012 + 0.02 * coarse)), dtype=np.float32) / np.float32(rate)

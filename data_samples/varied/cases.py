@@ -14,9 +14,13 @@ from data_samples.varied.made import Made, chance, pick
 from data_samples.varied.patient import draw_patient
 
 MAKERS: Mapping[str, Callable[[np.random.Generator], Made]] = {
-    "radiology": films.draw, "device_logs": curves.draw, "audio": sounds.draw,
-    "video": clips.draw, "ehr": tables.draw, "notes": texts.draw,
-}  # fmt: skip
+    "radiology": films.draw,
+    "device_logs": curves.draw,
+    "audio": sounds.draw,
+    "video": clips.draw,
+    "ehr": tables.draw,
+    "notes": texts.draw,
+}
 _SEEN = {
     "radiology": films.draw,
     "device_logs": curves.draw,

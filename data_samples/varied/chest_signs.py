@@ -13,9 +13,13 @@ from data_samples.varied.shapes import Array, Grid, bell, edge
 
 
 def shadows(
-    grid: Grid, rng: np.random.Generator, chest: Chest, lung: Array, side: int,
+    grid: Grid,
+    rng: np.random.Generator,
+    chest: Chest,
+    lung: Array,
+    side: int,
     findings: dict[str, float],
-) -> Array:  # fmt: skip
+) -> Array:
     """Consolidation, nodules and fluid of one lung."""
     x, y = grid.x * side, grid.y
     added = np.zeros(grid.size, np.float32)
@@ -70,9 +74,12 @@ def _consolidation(
 
 
 def collapse(
-    grid: Grid, rng: np.random.Generator, chest: Chest, lungs: dict[int, Array],
+    grid: Grid,
+    rng: np.random.Generator,
+    chest: Chest,
+    lungs: dict[int, Array],
     findings: dict[str, float],
-) -> Array | float:  # fmt: skip
+) -> Array | float:
     """Plate-like or wedge-shaped loss of air."""
     lost = findings["atelectasis"] * 0.5 + 0.5
     if lost < 0.1:
@@ -92,9 +99,13 @@ def collapse(
 
 
 def free_air(
-    grid: Grid, rng: np.random.Generator, chest: Chest, lungs: dict[int, Array], density: Array,
+    grid: Grid,
+    rng: np.random.Generator,
+    chest: Chest,
+    lungs: dict[int, Array],
+    density: Array,
     findings: dict[str, float],
-) -> Array:  # fmt: skip
+) -> Array:
     """Pneumothorax: a thin line, and beyond it neither markings nor shadows of the lung."""
     free = findings["pneumothorax"] * 0.5 + 0.5
     if free < 0.05:

@@ -150,9 +150,14 @@ def draw_monitor(
 
 
 def _trace(
-    rng: np.random.Generator, parameter: Parameter, patient: Patient, states: dict[str, float],
-    change: dict[str, float], place: Array, noise: float,
-) -> Array:  # fmt: skip
+    rng: np.random.Generator,
+    parameter: Parameter,
+    patient: Patient,
+    states: dict[str, float],
+    change: dict[str, float],
+    place: Array,
+    noise: float,
+) -> Array:
     """Values of one parameter at places in [0, 1] of the stay."""
     start = parameter.score(patient, states, float(rng.standard_normal()))
     slope = parameter.pull(change)

@@ -32,12 +32,14 @@ def _filled(rng: np.random.Generator, template: str, patient: Patient) -> str:
         own = [name for name in patient.illnesses if name in DISEASES and name in DRUGS]
         name = pick(rng, own) if own and chance(rng, 0.7) else pick(rng, tuple(DISEASES))
         word = {
-            "d": lambda n=name: pick(rng, DISEASES[n]), "m": lambda n=name: pick(rng, DRUGS[n]),
+            "d": lambda n=name: pick(rng, DISEASES[n]),
+            "m": lambda n=name: pick(rng, DRUGS[n]),
             "c": lambda n=name: pick(rng, COMPLAINTS.get(n, COMPLAINTS["any"])),
             "p": lambda n=name: pick(rng, PLANS.get(n, PLANS["any"])),
-            "r": lambda: pick(rng, LISTS["relatives"]), "o": lambda: pick(rng, LISTS["operations"]),
+            "r": lambda: pick(rng, LISTS["relatives"]),
+            "o": lambda: pick(rng, LISTS["operations"]),
             "a": lambda: pick(rng, LISTS["allergens"]),
-        }[mark]()  # fmt: skip
+        }[mark]()
         template = template.replace("{" + mark + "}", word, 1)
     return template[0].upper() + template[1:]
 

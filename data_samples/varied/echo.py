@@ -48,10 +48,13 @@ def draw_echo(rng: np.random.Generator, patient: Patient) -> tuple[Array, dict[s
     )
     shown = _shown(rng, echo.astype(np.float32))
     findings = {
-        "ejection_low": signed(2 * (0.64 - ejected) / 0.5 - 1), "ventricle_wide": signed(size),
-        "wall_thick": signed(thick), "pericardial_effusion": finding(sac),
-        "wall_motion_patchy": finding(patchy), "echo_rate": signed((pulse - 95) / 55),
-    }  # fmt: skip
+        "ejection_low": signed(2 * (0.64 - ejected) / 0.5 - 1),
+        "ventricle_wide": signed(size),
+        "wall_thick": signed(thick),
+        "pericardial_effusion": finding(sac),
+        "wall_motion_patchy": finding(patchy),
+        "echo_rate": signed((pulse - 95) / 55),
+    }
     return shown, findings, step
 
 
@@ -75,9 +78,15 @@ def _muscle(inside: Array, wall: float, wide: float) -> Array:
 
 
 def _apical(
-    x: Array, y: Array, size: float, squeeze: float, wall: float, still: float, sac: float,
+    x: Array,
+    y: Array,
+    size: float,
+    squeeze: float,
+    wall: float,
+    still: float,
+    sac: float,
     valve: float,
-) -> Array:  # fmt: skip
+) -> Array:
     """Four chambers from the apex."""
     long, wide, top = 0.23 * size * squeeze, 0.145 * size * squeeze, 0.14
     x = x + still * (1 - squeeze) * 0.12 * ((x - 0.55) * still > 0)
@@ -108,9 +117,15 @@ def _apical(
 
 
 def _short_axis(
-    x: Array, y: Array, size: float, squeeze: float, wall: float, still: float, sac: float,
+    x: Array,
+    y: Array,
+    size: float,
+    squeeze: float,
+    wall: float,
+    still: float,
+    sac: float,
     valve: float,
-) -> Array:  # fmt: skip
+) -> Array:
     """A ring of muscle seen from below, the right ventricle beside it."""
     shift = 0.35 * still * (1 - squeeze) * 0.2
     inside = _egg(x - 0.54 - shift, y - 0.5, 0.17 * size * squeeze, 0.17 * size * squeeze)
@@ -130,9 +145,15 @@ def _short_axis(
 
 
 def _long_axis(
-    x: Array, y: Array, size: float, squeeze: float, wall: float, still: float, sac: float,
+    x: Array,
+    y: Array,
+    size: float,
+    squeeze: float,
+    wall: float,
+    still: float,
+    sac: float,
     valve: float,
-) -> Array:  # fmt: skip
+) -> Array:
     """Parasternal long axis: ventricle to the left, atrium and aorta to the right."""
     wide = 0.13 * size * squeeze
     inside = _egg(

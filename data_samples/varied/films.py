@@ -49,9 +49,11 @@ def draw(rng: np.random.Generator, patient: Patient | None = None) -> Made:
 
 
 def _made(
-    rng: np.random.Generator, pictures: list[np.ndarray], names: list[str],
+    rng: np.random.Generator,
+    pictures: list[np.ndarray],
+    names: list[str],
     findings: dict[str, float],
-) -> Made:  # fmt: skip
+) -> Made:
     given = frames(np.stack(pictures), names)
     return Made(given, findings, " ".join(describe(rng, findings, limit=pick(rng, (2, 3, 4)))))
 

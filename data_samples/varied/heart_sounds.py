@@ -17,10 +17,13 @@ Array = np.ndarray
 
 SITES = ("AV", "PV", "TV", "MV")
 _NAMES = (
-    ("AV", "PV", "TV", "MV"), ("audio_AV", "audio_PV", "audio_TV", "audio_MV"),
-    ("aortic", "pulmonary", "tricuspid", "mitral"), ("RUSB", "LUSB", "LLSB", "apex"),
-    ("Ao", "Pulm", "Tric", "Mit"), ("site_1", "site_2", "site_3", "site_4"),
-)  # fmt: skip
+    ("AV", "PV", "TV", "MV"),
+    ("audio_AV", "audio_PV", "audio_TV", "audio_MV"),
+    ("aortic", "pulmonary", "tricuspid", "mitral"),
+    ("RUSB", "LUSB", "LLSB", "apex"),
+    ("Ao", "Pulm", "Tric", "Mit"),
+    ("site_1", "site_2", "site_3", "site_4"),
+)
 # shape: (loudness at the four sites, lowest and highest pitch in Hz, systolic)
 _MURMURS = {
     "ejection": ((1.0, 0.75, 0.5, 0.4), (90, 260), True),
@@ -109,9 +112,16 @@ def _beats(rng: np.random.Generator, pulse: float, rough: float, seconds: float)
 
 
 def _tones(
-    rng: np.random.Generator, count: int, rate: float, beats: Array, first: float, second: float,
-    split: float, gallop: float, tone: float,
-) -> Array:  # fmt: skip
+    rng: np.random.Generator,
+    count: int,
+    rate: float,
+    beats: Array,
+    first: float,
+    second: float,
+    split: float,
+    gallop: float,
+    tone: float,
+) -> Array:
     sound = np.zeros(count, np.float32)
     thump = _thump(rng, rate, 45 * tone, 0.045) + 0.6 * _thump(rng, rate, 85 * tone, 0.03)
     clap = _thump(rng, rate, 65 * tone, 0.03) + 0.7 * _thump(rng, rate, 120 * tone, 0.02)

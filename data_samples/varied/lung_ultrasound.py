@@ -37,19 +37,30 @@ def draw_lung(rng: np.random.Generator, patient: Patient) -> tuple[Array, dict[s
     lines_a = max(0.0, near(rng, 0.8 - 1.2 * max(wet, dense, fluid), 0.15, 0, 1))
     curved = chance(rng, 0.6)
     findings = {
-        "b_lines": finding(wet), "a_lines": finding(lines_a), "lung_consolidation": finding(dense),
-        "pleural_effusion": finding(fluid), "pleura_rough": finding(rough),
-        "sliding_lost": finding(still), "curved_probe": 1.0 if curved else -1.0,
-    }  # fmt: skip
+        "b_lines": finding(wet),
+        "a_lines": finding(lines_a),
+        "lung_consolidation": finding(dense),
+        "pleural_effusion": finding(fluid),
+        "pleura_rough": finding(rough),
+        "sliding_lost": finding(still),
+        "curved_probe": 1.0 if curved else -1.0,
+    }
     step = pick(rng, (0.05, 0.1, 0.15, 0.2, 0.3, 0.4))
     beams = _beams(rng, wet, lines_a, dense, fluid, rough, still, curved, step)
     return _spread(rng, beams, curved), findings, step
 
 
 def _beams(
-    rng: np.random.Generator, wet: float, lines_a: float, dense: float, fluid: float, rough: float,
-    still: float, curved: bool, step: float,
-) -> Array:  # fmt: skip
+    rng: np.random.Generator,
+    wet: float,
+    lines_a: float,
+    dense: float,
+    fluid: float,
+    rough: float,
+    still: float,
+    curved: bool,
+    step: float,
+) -> Array:
     """Echo strength (8, depths, beams) with depth along axis 1."""
     a = np.linspace(-1, 1, _BEAMS, dtype=np.float32)[None, None, :]
     d = np.linspace(0, 1, _DEPTHS, dtype=np.float32)[None, :, None]
@@ -128,9 +139,14 @@ def _b_lines(rng: np.random.Generator, a: Array, depth: Array, wet: float, slide
 
 
 def _hepatised(
-    rng: np.random.Generator, lung: Array, a: Array, d: Array, depth: Array, dense: float,
+    rng: np.random.Generator,
+    lung: Array,
+    a: Array,
+    d: Array,
+    depth: Array,
+    dense: float,
     breath: Array,
-) -> Array:  # fmt: skip
+) -> Array:
     place, reach = between(rng, -0.5, 0.5), 0.25 + 0.55 * dense
     shred = 0.05 * mottle(rng, (_DEPTHS, _BEAMS), 6)[None]
     region = edge(
@@ -149,9 +165,14 @@ def _hepatised(
 
 
 def _fluid(
-    rng: np.random.Generator, lung: Array, a: Array, depth: Array, fluid: float, breath: Array,
+    rng: np.random.Generator,
+    lung: Array,
+    a: Array,
+    depth: Array,
+    fluid: float,
+    breath: Array,
     curved: bool,
-) -> Array:  # fmt: skip
+) -> Array:
     side = pick(rng, (-1, 1))
     thick = (0.05 + 0.40 * fluid) * (1 + 0.1 * breath)
     floor = thick - 0.25 * (1 - fluid) * (side * a + 0.4)

@@ -14,28 +14,61 @@ import numpy as np
 from data_samples.varied.made import between, chance, pick
 
 ILLNESSES = (
-    "heart_failure", "pneumonia", "obstruction", "sepsis", "arrhythmia", "valve", "diabetes",
-    "low_mood", "trauma", "kidney", "liver", "anaemia", "pneumothorax", "malignancy", "stroke",
-    "bronchiolitis", "colic",
-)  # fmt: skip
+    "heart_failure",
+    "pneumonia",
+    "obstruction",
+    "sepsis",
+    "arrhythmia",
+    "valve",
+    "diabetes",
+    "low_mood",
+    "trauma",
+    "kidney",
+    "liver",
+    "anaemia",
+    "pneumothorax",
+    "malignancy",
+    "stroke",
+    "bronchiolitis",
+    "colic",
+)
 # illness: (youngest, oldest) in years
 _AGES = {
-    "heart_failure": (0, 120), "pneumonia": (0, 120), "obstruction": (4, 120), "sepsis": (0, 120),
-    "arrhythmia": (10, 120), "valve": (0, 120), "diabetes": (5, 120), "low_mood": (12, 120),
-    "trauma": (2, 120), "kidney": (10, 120), "liver": (20, 120), "anaemia": (0, 120),
-    "pneumothorax": (0, 120), "malignancy": (25, 120), "stroke": (35, 120),
-    "bronchiolitis": (0, 3), "colic": (0, 1),
-}  # fmt: skip
+    "heart_failure": (0, 120),
+    "pneumonia": (0, 120),
+    "obstruction": (4, 120),
+    "sepsis": (0, 120),
+    "arrhythmia": (10, 120),
+    "valve": (0, 120),
+    "diabetes": (5, 120),
+    "low_mood": (12, 120),
+    "trauma": (2, 120),
+    "kidney": (10, 120),
+    "liver": (20, 120),
+    "anaemia": (0, 120),
+    "pneumothorax": (0, 120),
+    "malignancy": (25, 120),
+    "stroke": (35, 120),
+    "bronchiolitis": (0, 3),
+    "colic": (0, 1),
+}
 # (cause, consequence, how likely, how much of it)
 _FOLLOWS = (
-    ("valve", "heart_failure", 0.35, 0.8), ("pneumonia", "sepsis", 0.35, 0.9),
-    ("diabetes", "kidney", 0.35, 0.8), ("heart_failure", "arrhythmia", 0.3, 0.8),
-    ("heart_failure", "kidney", 0.25, 0.6), ("trauma", "anaemia", 0.4, 0.8),
-    ("trauma", "pneumothorax", 0.3, 0.8), ("kidney", "anaemia", 0.4, 0.7),
-    ("malignancy", "anaemia", 0.4, 0.7), ("malignancy", "pneumonia", 0.2, 0.8),
-    ("liver", "anaemia", 0.3, 0.6), ("obstruction", "pneumonia", 0.2, 0.7),
-    ("stroke", "low_mood", 0.2, 0.7), ("diabetes", "low_mood", 0.15, 0.6),
-)  # fmt: skip
+    ("valve", "heart_failure", 0.35, 0.8),
+    ("pneumonia", "sepsis", 0.35, 0.9),
+    ("diabetes", "kidney", 0.35, 0.8),
+    ("heart_failure", "arrhythmia", 0.3, 0.8),
+    ("heart_failure", "kidney", 0.25, 0.6),
+    ("trauma", "anaemia", 0.4, 0.8),
+    ("trauma", "pneumothorax", 0.3, 0.8),
+    ("kidney", "anaemia", 0.4, 0.7),
+    ("malignancy", "anaemia", 0.4, 0.7),
+    ("malignancy", "pneumonia", 0.2, 0.8),
+    ("liver", "anaemia", 0.3, 0.6),
+    ("obstruction", "pneumonia", 0.2, 0.7),
+    ("stroke", "low_mood", 0.2, 0.7),
+    ("diabetes", "low_mood", 0.15, 0.6),
+)
 
 
 @dataclass(frozen=True)

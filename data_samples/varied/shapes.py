@@ -36,9 +36,12 @@ class Grid:
 
 
 def placed(
-    rng: np.random.Generator, size: tuple[int, int], tilt: float, zoom: tuple[float, float],
+    rng: np.random.Generator,
+    size: tuple[int, int],
+    tilt: float,
+    zoom: tuple[float, float],
     apart: float = 0.05,
-) -> Grid:  # fmt: skip
+) -> Grid:
     """A grid for something that lies off (`apart`), tilted (spread in degrees), near or far."""
     rows, columns = size
     y = np.linspace(-1, 1, rows, dtype=np.float32)[:, None] * np.float32(rows / max(size))

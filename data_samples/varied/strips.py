@@ -14,11 +14,15 @@ from data_samples.varied.patient import Patient
 
 Array = np.ndarray
 _LEADS = {  # P, Q, R, S, T in mV
-    "I": (0.08, -0.05, 0.7, -0.1, 0.2), "II": (0.12, -0.08, 1.1, -0.2, 0.3),
-    "III": (0.06, -0.06, 0.5, -0.2, 0.15), "aVR": (-0.1, 0.06, -0.8, 0.15, -0.25),
-    "V1": (0.06, 0.0, 0.25, -0.9, -0.05), "V2": (0.08, 0.0, 0.5, -1.2, 0.4),
-    "V5": (0.1, -0.1, 1.3, -0.3, 0.35), "V6": (0.1, -0.1, 1.0, -0.15, 0.3),
-}  # fmt: skip
+    "I": (0.08, -0.05, 0.7, -0.1, 0.2),
+    "II": (0.12, -0.08, 1.1, -0.2, 0.3),
+    "III": (0.06, -0.06, 0.5, -0.2, 0.15),
+    "aVR": (-0.1, 0.06, -0.8, 0.15, -0.25),
+    "V1": (0.06, 0.0, 0.25, -0.9, -0.05),
+    "V2": (0.08, 0.0, 0.5, -1.2, 0.4),
+    "V5": (0.1, -0.1, 1.3, -0.3, 0.35),
+    "V6": (0.1, -0.1, 1.0, -0.15, 0.3),
+}
 
 
 def draw_strip(
@@ -119,9 +123,12 @@ def draw_strip(
             0.2 * rng.standard_normal(len(values[start : start + int(count * 0.05)]))
         )
     findings = {
-        "strip_rate": signed((pulse - 95) / 55), "atrial_fibrillation": finding(flutter),
-        "extrasystoles": finding(ectopic), "wide_qrs": finding(wide), "st_shift": signed(lift),
-    }  # fmt: skip
+        "strip_rate": signed((pulse - 95) / 55),
+        "atrial_fibrillation": finding(flutter),
+        "extrasystoles": finding(ectopic),
+        "wide_qrs": finding(wide),
+        "st_shift": signed(lift),
+    }
     if with_breath:
         findings["strip_breaths"] = signed(np.log(breaths / 22) / 0.9)
     return {"names": names, "units": units, "seconds": clock, "values": values}, findings

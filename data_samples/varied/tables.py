@@ -23,8 +23,15 @@ _QUESTIONS = (
     )
 )
 _JUDGED = (
-    "infection", "kidney", "liver", "anaemia", "diabetes", "heart_failure", "shock", "hypoxia",
-)  # fmt: skip
+    "infection",
+    "kidney",
+    "liver",
+    "anaemia",
+    "diabetes",
+    "heart_failure",
+    "shock",
+    "hypoxia",
+)
 _YES_NO = (
     ("yes", "no"),
     ("Y", "N"),

@@ -52,9 +52,11 @@ def draw_cry(
     source += (0.1 + 1.2 * hoarse) * rng.standard_normal(count, np.float32)
     sound = resonate(source * loud, rate, ((1100, 250), (3300, 400), (2200, 500)))
     findings = {
-        "cry_pitch": signed((pitch - 460) / 160), "cry_melody": signed(2 * melody - 1),
-        "cry_density": signed(2 * dense - 1), "hoarse": finding(hoarse),
-    }  # fmt: skip
+        "cry_pitch": signed((pitch - 460) / 160),
+        "cry_melody": signed(2 * melody - 1),
+        "cry_density": signed(2 * dense - 1),
+        "hoarse": finding(hoarse),
+    }
     return [(pick(rng, ("audio", "cry", "recording", "voice")), sound)], rate, findings
 
 
@@ -97,9 +99,11 @@ def draw_cough(
         sound += 0.25 * (voiced * late + 1.5 * bark * middle) * hum
         at += length + (between(rng, 0.15, 0.35) if chance(rng, 0.7) else between(rng, 0.5, 1.2))
     findings = {
-        "cough_wet": finding(wet), "cough_voiced": finding(voiced), "cough_barking": finding(bark),
+        "cough_wet": finding(wet),
+        "cough_voiced": finding(voiced),
+        "cough_barking": finding(bark),
         "cough_many": signed(2 * (min(number, 1 + int((seconds - 0.3) / 0.6)) - 1) / 7 - 1),
-    }  # fmt: skip
+    }
     return [(pick(rng, ("cough", "audio", "recording")), sound)], rate, findings
 
 
@@ -153,10 +157,13 @@ def draw_speech(
         hiss = band_noise(rng, count, rate, 0.3 * rate, 0.5) * (loud < 0.1) * (loud > 0.005)
         sound += 0.15 * float(np.abs(sound).max()) * hiss
     findings = {
-        "voice_pitch": signed((pitch - 180) / 90), "speech_rate": signed((pace - 4) / 1.8),
-        "speech_lively": signed(2 * lively - 1), "hoarse": finding(hoarse),
-        "slurred": finding(slurred), "voice_tremor": finding(shake),
-    }  # fmt: skip
+        "voice_pitch": signed((pitch - 180) / 90),
+        "speech_rate": signed((pace - 4) / 1.8),
+        "speech_lively": signed(2 * lively - 1),
+        "hoarse": finding(hoarse),
+        "slurred": finding(slurred),
+        "voice_tremor": finding(shake),
+    }
     return [(pick(rng, ("speech", "voice", "audio", "interview")), sound)], rate, findings
 
 

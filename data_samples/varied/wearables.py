@@ -16,10 +16,13 @@ from data_samples.varied.patient import Patient
 Array = np.ndarray
 _DAY = 86_400.0
 _GLUCOSE = (
-    ("cgm_mg_dl", "mg/dL", 1.0), ("CGM", "mg/dL", 1.0), ("glucose_mg_dl", "mg/dL", 1.0),
-    ("sensor_glucose", "mg/dL", 1.0), ("cgm_mmol_l", "mmol/L", 0.0555),
+    ("cgm_mg_dl", "mg/dL", 1.0),
+    ("CGM", "mg/dL", 1.0),
+    ("glucose_mg_dl", "mg/dL", 1.0),
+    ("sensor_glucose", "mg/dL", 1.0),
+    ("cgm_mmol_l", "mmol/L", 0.0555),
     ("Historic Glucose mmol/L", "mmol/L", 0.0555),
-)  # fmt: skip
+)
 _ACTIVITY = ("activity", "activity", "counts", "vector_magnitude", "actigraphy", "Activity Count")
 
 
@@ -84,9 +87,11 @@ def draw_glucose(
             [*units, unit],
         )
     findings = {
-        "glucose_high": signed(2 * high - 1), "glucose_swings": signed(2 * swing - 1),
-        "dawn_effect": finding(dawn), "hypoglycaemia": finding(lows),
-    }  # fmt: skip
+        "glucose_high": signed(2 * high - 1),
+        "glucose_swings": signed(2 * swing - 1),
+        "dawn_effect": finding(dawn),
+        "hypoglycaemia": finding(lows),
+    }
     form = {"names": names, "units": units, "seconds": seconds, "values": np.stack(columns, 1)}
     return form, findings
 
@@ -143,9 +148,11 @@ def draw_activity(
             [*columns, np.round(np.clip(pulse, 40, 180))],
         )
     findings = {
-        "activity_level": signed(2 * lively - 1), "day_rhythm": signed(2 * rhythm - 1),
-        "sleep_broken": signed(2 * broken - 1), "late_type": signed(late),
-    }  # fmt: skip
+        "activity_level": signed(2 * lively - 1),
+        "day_rhythm": signed(2 * rhythm - 1),
+        "sleep_broken": signed(2 * broken - 1),
+        "late_type": signed(late),
+    }
     form = {
         "names": names,
         "units": units,

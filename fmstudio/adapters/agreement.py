@@ -32,8 +32,9 @@ def check_agreement(
     probes: Probes,
 ) -> None:
     """Raises BundleError, naming the file and the field that does not fit the others."""
-    task = TaskSpec.from_dict(card.task.model_dump(exclude_none=True) | {
-        "positive": card.task.positive})  # fmt: skip
+    task = TaskSpec.from_dict(
+        card.task.model_dump(exclude_none=True) | {"positive": card.task.positive}
+    )
     problems = (
         *_of_task(card),
         *_of_modalities(card, model, processors),
@@ -56,8 +57,12 @@ def _of_task(card: Card) -> Problems:
     for name, values in (("labels", task.labels), ("columns", task.columns)):
         if len(set(values)) < len(values):
             yield file, f"'task.{name}' names something twice"
-    wanted = {"binary": (2, 2), "multiclass": (2, 1000), "multilabel": (1, 1000),
-              "regression": (1, 1)}[task.kind]  # fmt: skip
+    wanted = {
+        "binary": (2, 2),
+        "multiclass": (2, 1000),
+        "multilabel": (1, 1000),
+        "regression": (1, 1),
+    }[task.kind]
     if not wanted[0] <= len(task.labels) <= wanted[1]:
         yield file, f"'task.labels' are {len(task.labels)}, which a {task.kind} task cannot have"
     if task.positive != (task.labels[-1] if task.kind == "binary" else None):
@@ -96,8 +101,10 @@ def _of_modalities(
         wanted = encoder.get("checkpoint")
         given = processor.checkpoint and processor.checkpoint.model_dump()
         if (given, processor.family, processor.config) != (
-            wanted, encoder.get("family"), encoder.get("config")
-        ):  # fmt: skip
+            wanted,
+            encoder.get("family"),
+            encoder.get("config"),
+        ):
             yield file, f"it is not for the encoder that 'config.json' gives {name}"
         yield from _of_state(file, kinds[name], processor.state, card.table_columns.get(name))
     tables = {name for name, kind in kinds.items() if kind == "table"}

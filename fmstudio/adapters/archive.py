@@ -133,8 +133,15 @@ def read_zip(path: Path) -> dict[str, bytes]:
             entries = archive.infolist()
             _check_entries(path.name, entries)
             return {entry.filename: _content(archive, entry) for entry in entries}
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, UnicodeError,
-            EOFError, OSError) as fault:  # fmt: skip
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        NotImplementedError,
+        UnicodeError,
+        EOFError,
+        OSError,
+    ) as fault:
         raise BundleError(f"'{path.name}' is damaged: {fault}.", hint=SENT) from fault
 
 

@@ -47,8 +47,11 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> Contents:
     checkpoints = checkpoints_of(model)
     if WEIGHTS in files:
         files[WEIGHTS] = with_metadata(WEIGHTS, files[WEIGHTS], {MEANING: meaning(files)})
-    base = {"name": facts["base"], "sha256": facts["base_sha256"],
-            "files": dict(facts["base_files"])}  # fmt: skip
+    base = {
+        "name": facts["base"],
+        "sha256": facts["base_sha256"],
+        "files": dict(facts["base_files"]),
+    }
     manifest = {
         "format": FORMAT,
         "base": base,

@@ -86,21 +86,29 @@ class Contents:
         """How inputs are prepared, by modality."""
         return {
             value["modality"]: Processor(**value)
-            for name, value in sorted(self.values.items()) if name.startswith("processors/")
-        }  # fmt: skip
+            for name, value in sorted(self.values.items())
+            if name.startswith("processors/")
+        }
 
     def facts(self) -> dict[str, Any]:
         """What `verify` tells of it."""
         card, manifest = self.card, self.manifest
         return {
-            "format": manifest["format"], "name": card["name"], "task": card["task"]["kind"],
-            "labels": card["task"]["labels"], "modalities": card["modalities"],
-            "base": manifest["base"]["name"], "base_sha256": manifest["base"]["sha256"],
-            "metrics": card["metrics"], "n": card["n"], "chosen": card["chosen"],
+            "format": manifest["format"],
+            "name": card["name"],
+            "task": card["task"]["kind"],
+            "labels": card["task"]["labels"],
+            "modalities": card["modalities"],
+            "base": manifest["base"]["name"],
+            "base_sha256": manifest["base"]["sha256"],
+            "metrics": card["metrics"],
+            "n": card["n"],
+            "chosen": card["chosen"],
             "checkpoints": checkpoints_of(self.values["config.json"]),
-            "licence": manifest["licence"], "versions": manifest["versions"],
+            "licence": manifest["licence"],
+            "versions": manifest["versions"],
             "files": manifest["files"],
-        }  # fmt: skip
+        }
 
 
 def meaning(files: Mapping[str, bytes]) -> str:
@@ -148,14 +156,18 @@ def judged(files: Mapping[str, bytes]) -> Contents:
     model = check_model_config("config.json", files["config.json"])
     read = partial(_read, values)
     check_agreement(
-        manifest, read("card.json", Card), model, adapter,
+        manifest,
+        read("card.json", Card),
+        model,
+        adapter,
         read("calibration.json", Calibration),
         {
             name.split("/")[1].removesuffix(".json"): read(name, ProcessorFile)
-            for name in values if name.startswith("processors/")
+            for name in values
+            if name.startswith("processors/")
         },
         read("probes.json", Probes),
-    )  # fmt: skip
+    )
     check_adapter_weights(WEIGHTS, files[WEIGHTS], adapter, check_bridges(adapter, model))
     check_tensors("probes.safetensors", files["probes.safetensors"])
     if trained_on.FILE in values:
@@ -169,9 +181,10 @@ def judged(files: Mapping[str, bytes]) -> Contents:
     sealed = files["manifest.json"]
     signed = files.get(archive.SIGNATURE)
     return Contents(
-        values, hashlib.sha256(sealed).hexdigest(),
+        values,
+        hashlib.sha256(sealed).hexdigest(),
         None if signed is None else signer_of(sealed, signed),
-    )  # fmt: skip
+    )
 
 
 def _read(values: Mapping[str, Any], name: str, schema: Any) -> Any:

@@ -51,9 +51,11 @@ def model_card(card: Mapping[str, Any]) -> str:
 
 def _purpose(card: Mapping[str, Any], task: Mapping[str, Any]) -> str:
     answer = {
-        "binary": "whether a case is", "multiclass": "which of these a case is:",
-        "multilabel": "which of these a case has:", "regression": "the number",
-    }.get(task["kind"], _plain(task["kind"]))  # fmt: skip
+        "binary": "whether a case is",
+        "multiclass": "which of these a case is:",
+        "multilabel": "which of these a case has:",
+        "regression": "the number",
+    }.get(task["kind"], _plain(task["kind"]))
     labels = task["labels"][-1:] if task["kind"] == "binary" else task["labels"]
     named = ", ".join(f"“{_plain(label)}”" for label in labels)
     column = ", ".join(_plain(column) for column in task.get("columns", ()))

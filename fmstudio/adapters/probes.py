@@ -53,16 +53,20 @@ def write_probes(folder: Path, settings: Settings) -> None:
     save_file(tensors, folder / WEIGHTS)
     facts = {
         "inputs": [
-            {"modality": modality, "kind": given.kind, "facts": given.facts,
-             "remarks": list(made.remarks),
-             **({"text": given.values} if isinstance(given.values, str) else {})}
+            {
+                "modality": modality,
+                "kind": given.kind,
+                "facts": given.facts,
+                "remarks": list(made.remarks),
+                **({"text": given.values} if isinstance(given.values, str) else {}),
+            }
             for given, (modality, made) in zip(inputs, prepared, strict=True)
         ],
         "answers": [
             {"inputs": numbers, "answer": readout.labelled(task, logits.astype(np.float64))}
             for numbers, logits in zip(asked, tensors["logits"], strict=True)
         ],
-    }  # fmt: skip
+    }
     text = json.dumps(facts, indent=1, ensure_ascii=False)
     (folder / "probes.json").write_text(text, encoding="utf-8")
 
@@ -82,10 +86,12 @@ def replay(folder: Path, settings: Settings) -> float:
         given = _given(number, one, stored)
         made = _prepare(given, processors[modality], model, settings)
         different = [
-            name for name, array in made.arrays.items()
+            name
+            for name, array in made.arrays.items()
             if (before := stored.get(f"prepared/{number}/{name}")) is None
-            or before.shape != array.shape or not _close(before, array)
-        ]  # fmt: skip
+            or before.shape != array.shape
+            or not _close(before, array)
+        ]
         if different or list(made.remarks) != one["remarks"]:
             raise BundleError(
                 f"The stored probe for {modality} is prepared in another way here: "

@@ -31,10 +31,12 @@ def renew(folder: Path, settings: Settings) -> Contents:
     manifest = _sealed_before(folder.name, files)
     base = manifest["base"]["name"]
     facts = {
-        "base": base, "base_sha256": manifest["base"]["sha256"],
-        "base_files": base_files(base, settings), "versions": manifest["versions"],
+        "base": base,
+        "base_sha256": manifest["base"]["sha256"],
+        "base_files": base_files(base, settings),
+        "versions": manifest["versions"],
         "licence": manifest["licence"],
-    }  # fmt: skip
+    }
     try:
         write_probes(folder, settings)
         return seal(folder, facts)
@@ -55,12 +57,19 @@ def _sealed_before(adapter: str, files: dict[str, bytes]) -> dict[str, Any]:
     listed = manifest.get("files")
     found = {
         name: hashlib.sha256(content).hexdigest()
-        for name, content in files.items() if name != "manifest.json"
-    }  # fmt: skip
+        for name, content in files.items()
+        if name != "manifest.json"
+    }
     if listed != found:
         pairs = {**found, **(listed if isinstance(listed, dict) else {})}
-        wrong = next((n for n in sorted(pairs) if not isinstance(listed, dict)
-                      or found.get(n) != listed.get(n)), "manifest.json")  # fmt: skip
+        wrong = next(
+            (
+                n
+                for n in sorted(pairs)
+                if not isinstance(listed, dict) or found.get(n) != listed.get(n)
+            ),
+            "manifest.json",
+        )
         raise BundleError(
             f"The adapter {adapter} is damaged: '{wrong}' is not as it was sealed.", hint=WAY_OUT
         )

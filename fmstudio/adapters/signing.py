@@ -123,10 +123,11 @@ def sign(manifest: bytes, key: Key) -> bytes:
     """The signature.json for a manifest.json."""
     signed = key.private.sign(_message(manifest, key.name))
     values = {
-        "algorithm": "Ed25519", "name": key.name,
+        "algorithm": "Ed25519",
+        "name": key.name,
         "public_key": base64.b64encode(key.public).decode(),
         "signature": base64.b64encode(signed).decode(),
-    }  # fmt: skip
+    }
     return (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode()
 
 

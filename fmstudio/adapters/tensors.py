@@ -24,9 +24,13 @@ MOST_TENSORS = 20_000
 # The types that a bundle may hold, as numpy reads them.
 FLOATS = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16}
 INTEGERS = {
-    "I64": np.int64, "I32": np.int32, "I16": np.int16, "I8": np.int8, "U8": np.uint8,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
     "BOOL": np.bool_,
-}  # fmt: skip
+}
 
 TENSOR_NAME = re.compile(
     r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,200})\.(?P<part>lora_[AB])\.weight"

@@ -48,10 +48,13 @@ def as_json(cases: Sequence[Contents], fingerprint: str) -> dict[str, Any]:
     telling = _telling_rows(cases)
     files = {sha for case in cases for sha, size in case.files if size >= SMALLEST_FILE}
     return {
-        "format": FORMAT, "salt": salt, "cases": len(cases),
-        "files": _packed(salt, files), "rows": _packed(salt, telling),
+        "format": FORMAT,
+        "salt": salt,
+        "cases": len(cases),
+        "files": _packed(salt, files),
+        "rows": _packed(salt, telling),
         "plain_rows": sum(bool(case.values) and case.row not in telling for case in cases),
-    }  # fmt: skip
+    }
 
 
 def _telling_rows(cases: Sequence[Contents]) -> set[str]:

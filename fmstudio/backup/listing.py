@@ -70,9 +70,13 @@ def parsed(archive: str, content: bytes) -> Listing:
             name: Stored(str(f["sha256"]), int(f["bytes"])) for name, f in told["files"].items()
         }
         listing = Listing(
-            str(told["studio"]), str(told["made"]), dict(told["rows"]), files,
-            tuple(told["outside"]), tuple(told["missing"]),
-        )  # fmt: skip
+            str(told["studio"]),
+            str(told["made"]),
+            dict(told["rows"]),
+            files,
+            tuple(told["outside"]),
+            tuple(told["missing"]),
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise InputError(f"'{archive}' is damaged: its {NAME} cannot be read.", ANOTHER) from fault
     wrong = [name for name in files if not is_safe(name)]

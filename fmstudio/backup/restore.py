@@ -25,9 +25,15 @@ from fmstudio.settings import Settings
 
 LISTING_BYTES = 256_000_000  # a line of about 150 bytes for each of a million files
 _NO_PLAIN_ZIP = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, RuntimeError,
-    FileExistsError, NotADirectoryError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    FileExistsError,
+    NotADirectoryError,
+)
 NO_WORK = {"cache", "logs", "temp", lock.LOCK, "serve.json"}  # what a home without work may hold
 
 

@@ -98,9 +98,11 @@ def _written(settings: Settings, registry: Registry, folder: Path) -> Listing:
     try:
         named, rows = named_folders(copy), copy.counts()
         outside = tuple(
-            cohort.id for project in copy.projects() for cohort in copy.cohorts(project.id)
+            cohort.id
+            for project in copy.projects()
+            for cohort in copy.cohorts(project.id)
             if not is_kept(cohort.manifest)
-        )  # fmt: skip
+        )
     finally:
         copy.close()
     folders = [one.folder for one in named] + list(own_folders(home))

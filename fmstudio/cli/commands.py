@@ -174,8 +174,9 @@ def _base_from_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
     def say(line: str) -> None:
         sys.stderr.write(line + "\n")
 
-    card = studio.make_base(args.recipe, args.data, args.work, args.out or args.work, args.stage,
-                            args.teacher, say)  # fmt: skip
+    card = studio.make_base(
+        args.recipe, args.data, args.work, args.out or args.work, args.stage, args.teacher, say
+    )
     if args.stage:
         return card, f"Stages that are done: {', '.join(card['stages'])}."
     return card, f"Wrote the base '{card['name']}' to {args.out}."

@@ -47,28 +47,35 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
         f"validation patients choose: {calibration['recalibration']['chosen']}.",
     ]
     rows = [
-        (f"{point['target']} {point['asked']:.0%}", f"{point['threshold']:.3f}",
-         *(interval(point[name]) for name in ("sensitivity", "specificity", "ppv", "npv")))
-        for point in parts["operating_points"]["points"] if point["threshold"] is not None
-    ]  # fmt: skip
+        (
+            f"{point['target']} {point['asked']:.0%}",
+            f"{point['threshold']:.3f}",
+            *(interval(point[name]) for name in ("sensitivity", "specificity", "ppv", "npv")),
+        )
+        for point in parts["operating_points"]["points"]
+        if point["threshold"] is not None
+    ]
     header = ("asked for", "threshold", "sensitivity", "specificity", "PPV", "NPV")
     lines += [table(header, rows, "No threshold reaches a target.")]
     better = parts["decision_curve"]["better"]
     lines += [
         "Net benefit above treating all and none for thresholds of "
-        + ", ".join(f"{low:.0%} to {high:.0%}" for low, high in better) + "." if better
+        + ", ".join(f"{low:.0%} to {high:.0%}" for low, high in better)
+        + "."
+        if better
         else "No evidence at any threshold that the model is better than treating all or none."
-    ]  # fmt: skip
+    ]
     for side, name, beyond in (
         ("rule_in", "Rule-in", "at or above"),
         ("rule_out", "Rule-out", "below"),
     ):
         own = parts["triage"][side]
         lines += [
-            f"{name}: {own['reason']}" if own["threshold"] is None
+            f"{name}: {own['reason']}"
+            if own["threshold"] is None
             else f"{name}: {beyond} {own['threshold']:.3f}, "
-                 f"{own['share']['value']:.0%} of patients."
-        ]  # fmt: skip
+            f"{own['share']['value']:.0%} of patients."
+        ]
     lines += [f"Deferred: {interval(parts['triage']['deferred'])}."]
     return lines + _subgroup_lines(parts["subgroups"])
 
@@ -78,8 +85,10 @@ def _subgroup_lines(found: Mapping[str, Any]) -> list[str]:
         return ["Subgroups: the cohort has no group columns."]
     lines = [f"Subgroups: {found['tests']} gaps tested, {len(found['gaps'])} found."]
     for gap in found["gaps"]:
-        lines += [f"  {_named(gap['group'])}: {gap['figure'].replace('_', ' ')} "
-                  f"{interval(gap['gap'])} against all others, P = {gap['p']:.3f}"]  # fmt: skip
+        lines += [
+            f"  {_named(gap['group'])}: {gap['figure'].replace('_', ' ')} "
+            f"{interval(gap['gap'])} against all others, P = {gap['p']:.3f}"
+        ]
     if found["small"]:
         small = "; ".join(f"{_named(one['group'])} (n = {one['n']})" for one in found["small"])
         lines += [f"  too small to compare: {small}"]
@@ -96,10 +105,14 @@ def _learning_lines(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for one in found["forecast"]:
         more = one["more_positives"]
-        many = "not within eight times these patients" if more["value"] is None else (
-            f"about {more['value']} more positives "
-            f"({_bound(more['low'])} to {_bound(more['high'])})"
-        )  # fmt: skip
+        many = (
+            "not within eight times these patients"
+            if more["value"] is None
+            else (
+                f"about {more['value']} more positives "
+                f"({_bound(more['low'])} to {_bound(more['high'])})"
+            )
+        )
         lines += [f"More patients: {found['metric']} {one['target']:.2f} takes {many}."]
     return lines
 
@@ -116,8 +129,10 @@ def _which(one: Mapping[str, Any]) -> str:
 def comparison_text(found: Mapping[str, Any]) -> str:
     """Adapters side by side on the same cases."""
     names = list(found["adapters"][0]["metrics"])
-    rows = [(_which(one), *(interval(one["metrics"][name]) for name in names))
-            for one in found["adapters"]]  # fmt: skip
+    rows = [
+        (_which(one), *(interval(one["metrics"][name]) for name in names))
+        for one in found["adapters"]
+    ]
     lines = [f"On the {found['n']} held-out cases that all have", table(("adapter", *names), rows)]
     for one in found["adapters"][1:]:
         lines += [

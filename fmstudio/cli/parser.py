@@ -31,10 +31,11 @@ class Parser(argparse.ArgumentParser):
 def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -> Parser:
     """The whole command line; `modalities` give `predict` its options."""
     parser = Parser(
-        prog=PROGRAM, allow_abbrev=False,
+        prog=PROGRAM,
+        allow_abbrev=False,
         description="Fine-tune, evaluate and use multimodal clinical models on your own machine.",
         epilog="For research and teaching. Not a medical device.",
-    )  # fmt: skip
+    )
     _add_shared(parser, None)
     commands_of = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     if with_serve:
@@ -60,9 +61,11 @@ def _add_shared(parser: argparse.ArgumentParser, default: Any) -> None:
     group = parser.add_argument_group("options of every command")
     off = argparse.SUPPRESS if default == argparse.SUPPRESS else False
     group.add_argument(
-        "--home", metavar="DIR", default=default,
+        "--home",
+        metavar="DIR",
+        default=default,
         help="the studio's folder (default: FMSTUDIO_HOME, else your user data folder)",
-    )  # fmt: skip
+    )
     group.add_argument(
         "--json", action="store_true", default=off, help="answer with one JSON document"
     )
@@ -92,19 +95,24 @@ def _group(commands_of: Any, name: str, help: str) -> Any:
 def _add_serve(commands_of: Any) -> None:
     serve = _command(commands_of, "serve", "serve", "open the studio in a browser")
     serve.add_argument(
-        "--host", default="127.0.0.1",
+        "--host",
+        default="127.0.0.1",
         help="address to listen on; one that others can reach needs a password",
-    )  # fmt: skip
+    )
     serve.add_argument("--port", type=int, default=7860, help="port to listen on")
     serve.add_argument("--no-browser", action="store_true", help="do not open a browser")
     serve.add_argument(
-        "--password-file", metavar="FILE",
+        "--password-file",
+        metavar="FILE",
         help="ask for the password in the first line of FILE (or set FMSTUDIO_PASSWORD)",
-    )  # fmt: skip
+    )
     serve.add_argument(
-        "--host-name", metavar="NAME", action="append", default=[],
+        "--host-name",
+        metavar="NAME",
+        action="append",
+        default=[],
         help="a name by which browsers reach this machine; again for each",
-    )  # fmt: skip
+    )
     serve.add_argument(
         "--https", action="store_true", help="a proxy in front speaks TLS with the browsers"
     )
@@ -117,14 +125,17 @@ def _add_keeping(commands_of: Any) -> None:
     restore = _command(commands_of, "restore", keeping.restore, "put a backup in place")
     restore.add_argument("file", metavar="FILE.zip", type=Path)
     restore.add_argument(
-        "--replace", action="store_true",
+        "--replace",
+        action="store_true",
         help="even if the home folder holds work, which is kept beside the new one",
-    )  # fmt: skip
+    )
 
     diagnose = _command(
-        commands_of, "diagnose", keeping.diagnose,
+        commands_of,
+        "diagnose",
+        keeping.diagnose,
         "write a ZIP for whoever is to help, without names and patients",
-    )  # fmt: skip
+    )
     diagnose.add_argument("file", metavar="FILE.zip", type=Path)
 
 
@@ -134,15 +145,19 @@ def _add_project(commands_of: Any) -> None:
     create.add_argument("name", metavar="NAME")
     create.add_argument("--task", required=True, choices=TASK_KINDS)
     create.add_argument(
-        "--label", metavar="COLUMN", action="append",
+        "--label",
+        metavar="COLUMN",
+        action="append",
         help="the manifest's label column; several times for multilabel",
-    )  # fmt: skip
+    )
     create.add_argument("--positive", metavar="VALUE", help="the label value that counts as yes")
     create.add_argument("--describe", metavar="TEXT", default="", help="what is to be predicted")
     create.add_argument(
-        "--moment", metavar="HOURS", type=float,
+        "--moment",
+        metavar="HOURS",
+        type=float,
         help="when the prediction is made, after a case's beginning: what is later is left out",
-    )  # fmt: skip
+    )
     _add_paging(_command(group, "list", commands.project_list, "list the projects"))
     show = _command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")
@@ -157,22 +172,28 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
     add.add_argument("project", metavar="PROJECT")
     add.add_argument("manifest", metavar="MANIFEST", type=Path, help="CSV, TSV, XLSX or Parquet")
     add.add_argument(
-        "--role", metavar="COLUMN=ROLE", action="append", default=[], type=role_of,
+        "--role",
+        metavar="COLUMN=ROLE",
+        action="append",
+        default=[],
+        type=role_of,
         help="what a column is, where the proposal is wrong; may be repeated",
-    )  # fmt: skip
+    )
     add.add_argument("--name", metavar="NAME", help="what to call the cohort")
     add.add_argument(
-        "--copy", action="store_true",
+        "--copy",
+        action="store_true",
         help="keep a copy of the table's folder, without what its files' headers say of patients",
-    )  # fmt: skip
+    )
     answering.add_options(add, questions)
     listing = _command(group, "list", commands.cohort_list, "list the cohorts of a project")
     listing.add_argument("project", metavar="PROJECT")
     delete = _command(group, "delete", deleting.cohort, "delete a cohort and its files")
     delete.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
     delete.add_argument("--yes", action="store_true", help="really delete it")
-    answer = _command(group, "answer", answering.answer,
-                      "say once what the files of a cohort leave open")  # fmt: skip
+    answer = _command(
+        group, "answer", answering.answer, "say once what the files of a cohort leave open"
+    )
     answer.add_argument("project", metavar="PROJECT")
     answering.add_options(answer, questions)
     answer.add_argument("--by", metavar="NAME", help="who says so (default: your account's name)")
@@ -183,15 +204,18 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
     report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(
-        "--quick", action="store_true",
+        "--quick",
+        action="store_true",
         help="without asking the frozen base which labels may be wrong",
-    )  # fmt: skip
+    )
     mend = _command(group, "mend", commands.cohort_mend, "mend what the report has found")
     mend.add_argument("project", metavar="PROJECT")
     mend.add_argument(
-        "finding", metavar="FINDING", nargs="?",
+        "finding",
+        metavar="FINDING",
+        nargs="?",
         help="its number in the report, or its kind if it is alone",
-    )  # fmt: skip
+    )
     mend.add_argument(
         "--undo", action="store_true", help="take the cohort before the last mending again"
     )
@@ -210,9 +234,10 @@ def _add_base(commands_of: Any) -> None:
     show.add_argument("name", metavar="NAME")
     add = _command(group, "add", commands.base_add, "check a published checkpoint, then add it")
     add.add_argument(
-        "source", metavar="ID_OR_FOLDER",
+        "source",
+        metavar="ID_OR_FOLDER",
         help="its id on the model hub (needs the internet), or a folder with its files",
-    )  # fmt: skip
+    )
     add.add_argument(
         "--kind", choices=KINDS, help="what it should read (default: what it was made for)"
     )
@@ -230,9 +255,11 @@ def _add_finetune(commands_of: Any) -> None:
     )
     finetune.add_argument("project", metavar="PROJECT")
     finetune.add_argument(
-        "--recipe", metavar="FILE", type=Path,
+        "--recipe",
+        metavar="FILE",
+        type=Path,
         help="the settings of an earlier run (see `run recipe`); options beside it win over it",
-    )  # fmt: skip
+    )
     _add_settings(finetune, fields(RunConfig))
     _add_patience(finetune)
 
@@ -244,9 +271,14 @@ def _add_settings(parser: argparse.ArgumentParser, items: Iterable[Field[Any]]) 
         text = f"{known['label']}. {known['help']}".replace("%", "%%")
         if item.name == "encoders":
             parser.add_argument(
-                "--encoder", dest=item.name, metavar="MODALITY=ID_OR_FOLDER", action="append",
-                default=[], type=value_of, help=f"{text} May be repeated.",
-            )  # fmt: skip
+                "--encoder",
+                dest=item.name,
+                metavar="MODALITY=ID_OR_FOLDER",
+                action="append",
+                default=[],
+                type=value_of,
+                help=f"{text} May be repeated.",
+            )
         elif isinstance(item.default, bool):
             parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
         elif isinstance(item.default, tuple):
@@ -259,9 +291,11 @@ def _add_settings(parser: argparse.ArgumentParser, items: Iterable[Field[Any]]) 
 
 def _add_patience(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--identifiers-confirmed-by", metavar="NAME", dest="confirmed_by",
+        "--identifiers-confirmed-by",
+        metavar="NAME",
+        dest="confirmed_by",
         help="NAME has looked at every finding on who the patients are: they identify nobody",
-    )  # fmt: skip
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--wait", action="store_true", help="wait for the result (the default)")
     how.add_argument("--detach", action="store_true", help="return at once with the run's id")
@@ -269,26 +303,36 @@ def _add_patience(parser: argparse.ArgumentParser) -> None:
 
 def _add_pretrain(commands_of: Any) -> None:
     pretrain = _command(
-        commands_of, "pretrain", commands.pretrain,
+        commands_of,
+        "pretrain",
+        commands.pretrain,
         "make a new base from cases without labels, or a base from its recipe",
-    )  # fmt: skip
+    )
     pretrain.add_argument("project", metavar="PROJECT", nargs="?")
     known = [item for item in fields(PretrainConfig) if item.name not in commands.OF_THE_TABLE]
     _add_settings(pretrain, known)
     pretrain.add_argument(
-        "--manifest", metavar="FILE", type=Path,
+        "--manifest",
+        metavar="FILE",
+        type=Path,
         help="a table of further cases; they need no labels, and nothing is copied",
-    )  # fmt: skip
+    )
     _add_patience(pretrain)
     recipe = pretrain.add_argument_group("a base from its recipe, here and now")
     recipe.add_argument("--recipe", metavar="FILE", type=Path, help="the recipe, as JSON")
     recipe.add_argument("--data", metavar="DIR", type=Path, help="folder of the recipe's cohorts")
     recipe.add_argument("--work", metavar="DIR", type=Path, help="where stages are kept")
     recipe.add_argument("--out", metavar="DIR", type=Path, help="where the base is written")
-    recipe.add_argument("--stage", metavar="NAME", action="append", default=[],
-                        help="only this stage; may be repeated")  # fmt: skip
-    recipe.add_argument("--teacher", metavar="DIR", type=Path,
-                        help="folder of the teacher's weights")  # fmt: skip
+    recipe.add_argument(
+        "--stage",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="only this stage; may be repeated",
+    )
+    recipe.add_argument(
+        "--teacher", metavar="DIR", type=Path, help="folder of the teacher's weights"
+    )
 
 
 def _add_run(commands_of: Any) -> None:
@@ -311,26 +355,40 @@ def _add_run(commands_of: Any) -> None:
 
 def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
     evaluate = _command(
-        commands_of, "evaluate", commands.evaluate,
+        commands_of,
+        "evaluate",
+        commands.evaluate,
         "evaluate an adapter on its held-out patients or on another labelled manifest",
-    )  # fmt: skip
+    )
     evaluate.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     evaluate.add_argument("--manifest", metavar="FILE", type=Path)
-    evaluate.add_argument("--report", metavar="DIR", type=Path,
-                          help="also write a report there: HTML, PDF, JSON, figures")  # fmt: skip
+    evaluate.add_argument(
+        "--report",
+        metavar="DIR",
+        type=Path,
+        help="also write a report there: HTML, PDF, JSON, figures",
+    )
     predict = _command(commands_of, "predict", commands.predict, "predict one case or a manifest")
     predict.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     for modality in modalities:
         text = modality.inline and modality.kind == "text"
         predict.add_argument(
-            "--" + modality.name.replace("_", "-"), dest=f"input_{modality.name}", nargs="+",
-            default=[], metavar="FILE_OR_TEXT" if text else "FILE",
+            "--" + modality.name.replace("_", "-"),
+            dest=f"input_{modality.name}",
+            nargs="+",
+            default=[],
+            metavar="FILE_OR_TEXT" if text else "FILE",
             help=f"{modality.label}: {', '.join(modality.suffixes)}",
-        )  # fmt: skip
+        )
     predict.add_argument(
-        "--set", metavar="COLUMN=VALUE", action="append", default=[], type=value_of, dest="values",
+        "--set",
+        metavar="COLUMN=VALUE",
+        action="append",
+        default=[],
+        type=value_of,
+        dest="values",
         help="one value of the patient's table; may be repeated",
-    )  # fmt: skip
+    )
     predict.add_argument("--case", metavar="ID", default="case", help="what to call the case")
     predict.add_argument("--manifest", metavar="FILE", type=Path, help="predict all its cases")
     predict.add_argument("--out", metavar="FILE.csv", type=Path, help="where their answers go")
@@ -349,11 +407,19 @@ def _add_adapter(commands_of: Any) -> None:
     delete = _command(group, "delete", deleting.adapter, "delete an adapter and its files")
     delete.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     delete.add_argument("--yes", action="store_true", help="really delete it")
-    renew = _command(group, "renew", commands.adapter_renew,
-                     "seal an adapter of an earlier version as this one does")  # fmt: skip
+    renew = _command(
+        group,
+        "renew",
+        commands.adapter_renew,
+        "seal an adapter of an earlier version as this one does",
+    )
     renew.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
-    compare = _command(group, "compare", commands.adapter_compare,
-                       "compare two adapters on the same held-out patients")  # fmt: skip
+    compare = _command(
+        group,
+        "compare",
+        commands.adapter_compare,
+        "compare two adapters on the same held-out patients",
+    )
     compare.add_argument("first", metavar="A", help=ADAPTER_HELP)
     compare.add_argument("second", metavar="B", help=ADAPTER_HELP)
     export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
@@ -372,8 +438,13 @@ def _add_key(commands_of: Any) -> None:
     make = _command(group, "make", keys.make, "make this studio's key")
     make.add_argument("--name", metavar="NAME", required=True, help="who signs")
     show = _command(group, "show", keys.show, "show this studio's key")
-    show.add_argument("file", metavar="FILE.pem", type=Path, nargs="?",
-                      help="write the public key there, to give away")  # fmt: skip
+    show.add_argument(
+        "file",
+        metavar="FILE.pem",
+        type=Path,
+        nargs="?",
+        help="write the public key there, to give away",
+    )
     _command(group, "list", keys.listing, "list the keys that you trust")
     trust = _command(group, "trust", keys.trust, "trust a colleague's key")
     trust.add_argument("key", metavar="FILE_OR_FINGERPRINT")
@@ -383,7 +454,13 @@ def _add_key(commands_of: Any) -> None:
 
 
 def _add_paging(listing: argparse.ArgumentParser) -> None:
-    listing.add_argument("--limit", metavar="N", type=count, default=100,
-                         help="how many at most, the newest first (default: 100)")  # fmt: skip
-    listing.add_argument("--skip", metavar="N", type=count, default=0,
-                         help="leave out the newest N")  # fmt: skip
+    listing.add_argument(
+        "--limit",
+        metavar="N",
+        type=count,
+        default=100,
+        help="how many at most, the newest first (default: 100)",
+    )
+    listing.add_argument(
+        "--skip", metavar="N", type=count, default=0, help="leave out the newest N"
+    )

@@ -82,18 +82,27 @@ def _some(names: Sequence[str], most: int = 4) -> str:
 
 
 def project_text(
-    project: ProjectRecord, cohort: CohortRecord | None, runs: Sequence[RunRecord],
+    project: ProjectRecord,
+    cohort: CohortRecord | None,
+    runs: Sequence[RunRecord],
     adapters: Sequence[AdapterRecord],
-) -> str:  # fmt: skip
+) -> str:
     """A project with what it has."""
     task = project.task
     lines = [
         f"{project.name}: {task.kind}, {', '.join(task.labels) or 'labels not known yet'}",
         *([task.description] if task.description else []),
         *([] if task.moment is None else [f"predicts {task.moment:g} h after the beginning"]),
-        "", "Cohort", "  none yet" if cohort is None else f"  {cohort.name}",
-        "", "Runs", runs_text(runs), "", "Adapters", adapters_text(adapters),
-    ]  # fmt: skip
+        "",
+        "Cohort",
+        "  none yet" if cohort is None else f"  {cohort.name}",
+        "",
+        "Runs",
+        runs_text(runs),
+        "",
+        "Adapters",
+        adapters_text(adapters),
+    ]
     return "\n".join(lines)
 
 
@@ -120,8 +129,9 @@ def report_text(report: Mapping[str, Any]) -> str:
         mark = f" [{finding['id']}]" if "id" in finding else ""
         gate = " (to be answered before training)" if finding.get("must_answer") else ""
         lines += [
-            f"{finding['severity']}{mark}{gate}: {finding['message']}", f"  {finding['fix']}",
-        ]  # fmt: skip
+            f"{finding['severity']}{mark}{gate}: {finding['message']}",
+            f"  {finding['fix']}",
+        ]
         for asked in finding.get("asks", []):
             option = "--" + asked["key"].replace("_", "-")
             likely = f" Likely: {', '.join(asked['choices'])}." if asked["choices"] else ""
@@ -138,11 +148,17 @@ def _count(value: Any) -> str:
 def catalogue_text(known: Sequence[Entry]) -> str:
     """The list of bases and encoders."""
     rows = [
-        (one.name, one.what, ", ".join(one.kinds), f"{one.parameters / 1e6:.1f} M",
-         f"{one.size_mb:.0f} MB", one.licence + (", gated" if one.gated else ""),
-         len(one.used_by))
+        (
+            one.name,
+            one.what,
+            ", ".join(one.kinds),
+            f"{one.parameters / 1e6:.1f} M",
+            f"{one.size_mb:.0f} MB",
+            one.licence + (", gated" if one.gated else ""),
+            len(one.used_by),
+        )
         for one in known
-    ]  # fmt: skip
+    ]
     header = ("name", "is a", "kind of data", "parameters", "size", "licence", "adapters")
     return table(header, rows)
 
@@ -161,8 +177,10 @@ def addition_line(attempt: Addition) -> str:
 
 def runs_text(runs: Sequence[RunRecord]) -> str:
     """The list of runs."""
-    rows = [(r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or "-", when(r.created_at))
-            for r in runs]  # fmt: skip
+    rows = [
+        (r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or "-", when(r.created_at))
+        for r in runs
+    ]
     return table(("run", "status", "done", "adapter", "made"), rows)
 
 
@@ -200,18 +218,25 @@ def overlap_lines(result: Mapping[str, Any]) -> list[str]:
     found = result.get("overlap")
     if found is None:
         return []
-    known = [f"{found[what]} {what}" for what in ("patients", "files", "rows")
-             if found[what] is not None]  # fmt: skip
+    known = [
+        f"{found[what]} {what}" for what in ("patients", "files", "rows") if found[what] is not None
+    ]
     if not known:
-        return ["Whether the adapter was trained on any of these cases is not known: it was made "
-                "before that was kept. Do not call them held-out patients."]  # fmt: skip
-    lines = [f"Trained on before, and left out here: {found['cases']} cases "
-             f"({', '.join(known)} in common)."]  # fmt: skip
+        return [
+            "Whether the adapter was trained on any of these cases is not known: it was made "
+            "before that was kept. Do not call them held-out patients."
+        ]
+    lines = [
+        f"Trained on before, and left out here: {found['cases']} cases "
+        f"({', '.join(known)} in common)."
+    ]
     if not found["ids_known"]:
         lines += ["Patients could not be compared by their ids, only by files and rows."]
     if found["plain_rows"]:
-        lines += [f"{found['plain_rows']} rows of the training are too plain to be distinguished "
-                  "from those of others."]  # fmt: skip
+        lines += [
+            f"{found['plain_rows']} rows of the training are too plain to be distinguished "
+            "from those of others."
+        ]
     return lines
 
 
@@ -283,10 +308,13 @@ def base_result_text(result: Mapping[str, Any]) -> str:
     lines = [
         f"Base {result['base']}, from {result['parent']}",
         f"Learned from {result['learned_from']} cases: {counts}",
-        "", before_after_text(result["verdict"]), "",
-        table(("curve", "first", "last"), [(name, *ends) for name, ends in
-                                            result["curves"].items()]),
-    ]  # fmt: skip
+        "",
+        before_after_text(result["verdict"]),
+        "",
+        table(
+            ("curve", "first", "last"), [(name, *ends) for name, ends in result["curves"].items()]
+        ),
+    ]
     groups = result.get("groups")
     if groups:
         rows = [(g["group"] + 1, g["cases"], ", ".join(g["nearest"][:3])) for g in groups["groups"]]
@@ -362,9 +390,10 @@ def audit_text(found: Mapping[str, Any]) -> str:
     """The event log, oldest first."""
     rows = [(e.id, when(e.at), e.kind, e.subject) for e in found["events"]]
     state = (
-        "The chain is whole." if found["whole"]
+        "The chain is whole."
+        if found["whole"]
         else f"The chain is broken at line {found['first_broken']}: the log was changed by hand."
-    )  # fmt: skip
+    )
     return table(("line", "when", "what", "of"), rows) + "\n" + state
 
 

@@ -60,8 +60,9 @@ def build_cohort(
     if require_label:
         kept = [row for row in kept if targets.values[row] is not None and sources[row]]
         _check_enough(manifest, task, kept, targets.values, patients, bool(any(sources)))
-    splits, remark = _splits(manifest, roles, task, kept, targets.values, patients, seed,
-                             require_label)  # fmt: skip
+    splits, remark = _splits(
+        manifest, roles, task, kept, targets.values, patients, seed, require_label
+    )
     groups = columns_of(roles, "group")
     return Cohort(
         name=name,
@@ -99,9 +100,13 @@ def _read(manifest: Manifest, roles: Mapping[str, str]) -> Iterator[str]:
 
 
 def _check_enough(
-    manifest: Manifest, task: TaskSpec, kept: Sequence[int], targets: Sequence[Target],
-    patients: Sequence[str], any_input: bool,
-) -> None:  # fmt: skip
+    manifest: Manifest,
+    task: TaskSpec,
+    kept: Sequence[int],
+    targets: Sequence[Target],
+    patients: Sequence[str],
+    any_input: bool,
+) -> None:
     """Refuse what nothing can be learned from."""
     if not any_input:
         raise InputError(
@@ -143,9 +148,15 @@ def _check_classes(task: TaskSpec, kept: Sequence[int], targets: Sequence[Target
 
 
 def _splits(
-    manifest: Manifest, roles: Mapping[str, str], task: TaskSpec, kept: Sequence[int],
-    targets: Sequence[Target], patients: Sequence[str], seed: int, required: bool,
-) -> tuple[dict[str, str], str]:  # fmt: skip
+    manifest: Manifest,
+    roles: Mapping[str, str],
+    task: TaskSpec,
+    kept: Sequence[int],
+    targets: Sequence[Target],
+    patients: Sequence[str],
+    seed: int,
+    required: bool,
+) -> tuple[dict[str, str], str]:
     """Each patient's split, and a remark on how it was made."""
     named = dict(enumerate(patients))
     column = next(iter(columns_of(roles, "split")), None)

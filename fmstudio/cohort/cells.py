@@ -8,10 +8,36 @@ from collections.abc import Collection
 from fmstudio.cohort.written import written
 
 MISSING = frozenset(
-    ("", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "nat", "null", "missing", "unknown",
-     "not available", "not known", "not done", "not measured", "-", "--", "–", "—", "?", ".",
-     "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!")
-)  # fmt: skip
+    (
+        "",
+        "na",
+        "n/a",
+        "n.a.",
+        "#n/a",
+        "<na>",
+        "nan",
+        "nat",
+        "null",
+        "missing",
+        "unknown",
+        "not available",
+        "not known",
+        "not done",
+        "not measured",
+        "-",
+        "--",
+        "–",
+        "—",
+        "?",
+        ".",
+        "#div/0!",
+        "#value!",
+        "#ref!",
+        "#num!",
+        "#name?",
+        "#null!",
+    )
+)
 """Lower-case words for "no value". "none" is not among them: it can be a category or a class."""
 
 _PLAIN = r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d{1,3})?"

@@ -94,8 +94,9 @@ def describe(name: str, manifest: Manifest, kinds: Kinds, files: Files) -> Colum
     numbers, dates = _share(probed, _is_number) >= MOSTLY, _share(probed, _is_date) >= MOSTLY
     modality, why = _modality(words, probed, kinds)
     if modality is None:
-        modality, why = _modality_of_files(words, probed, len(counts) / max(1, len(filled)), kinds,
-                                           files)  # fmt: skip
+        modality, why = _modality_of_files(
+            words, probed, len(counts) / max(1, len(filled)), kinds, files
+        )
     plain = modality is None and not numbers and not dates
     named_text = kinds.text is not None and bool(set(words) & kinds.words[kinds.text])
     return Column(
@@ -182,8 +183,11 @@ def _modality_of_files(
     if not some or len(some) < min(MOSTLY * len(probed), PROBED_FILES):
         return None, ""
     found = {value: files.matches(value) for value in some}
-    named = {value: files.root / places[0] for value, places in found.items() if places
-             and (distinct >= MOSTLY or not is_bare(value))}  # fmt: skip
+    named = {
+        value: files.root / places[0]
+        for value, places in found.items()
+        if places and (distinct >= MOSTLY or not is_bare(value))
+    }
     if len(named) < MOSTLY * len(some):
         if _share(some, leads_somewhere) < MOSTLY:
             return None, ""

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 ORDERS: Mapping[str, str] = {
-    "dmy": "day/month/year", "mdy": "month/day/year", "ymd": "year/month/day",
-}  # fmt: skip
+    "dmy": "day/month/year",
+    "mdy": "month/day/year",
+    "ymd": "year/month/day",
+}
 EXCEL_START = date(1899, 12, 30)
 EXCEL_DAYS = (20_000, 80_000)  # the years 1954 to 2119
 _TIME = r"(?P<time>(?:,?[T ]\s*\d{1,2}:\d{2}.*)?)"
@@ -22,11 +24,19 @@ _NAMED = re.compile(
 _COMPACT = re.compile(r"(19|20)(\d{2})(\d{2})(\d{2})")
 # The first letters of the months in English, German, French, Spanish, Italian, Dutch, Portuguese.
 _MONTHS = (
-    ("jan", "jän", "ene", "gen"), ("feb", "fév", "fev"), ("mar", "mär", "mrz", "maa"),
-    ("apr", "avr", "abr"), ("may", "mai", "mei", "mag"), ("jun", "juin", "giu"),
-    ("jul", "juil", "lug"), ("aug", "aoû", "aou", "ago"), ("sep", "set"),
-    ("oct", "okt", "ott", "out"), ("nov",), ("dec", "dez", "déc", "dic"),
-)  # fmt: skip
+    ("jan", "jän", "ene", "gen"),
+    ("feb", "fév", "fev"),
+    ("mar", "mär", "mrz", "maa"),
+    ("apr", "avr", "abr"),
+    ("may", "mai", "mei", "mag"),
+    ("jun", "juin", "giu"),
+    ("jul", "juil", "lug"),
+    ("aug", "aoû", "aou", "ago"),
+    ("sep", "set"),
+    ("oct", "okt", "ott", "out"),
+    ("nov",),
+    ("dec", "dez", "déc", "dic"),
+)
 
 
 @dataclass(frozen=True)
@@ -120,8 +130,12 @@ def _time(found: re.Match[str]) -> str:
 
 def _month(word: str) -> int:
     lower = word.lower()
-    fits = [(len(start), number) for number, starts in enumerate(_MONTHS, 1) for start in starts
-            if lower.startswith(start)]  # fmt: skip
+    fits = [
+        (len(start), number)
+        for number, starts in enumerate(_MONTHS, 1)
+        for start in starts
+        if lower.startswith(start)
+    ]
     return max(fits, default=(0, 0))[1]
 
 

@@ -55,25 +55,41 @@ class Contents:
 def contents(cases: Sequence[PatientCase], columns: Mapping[str, Sequence[str]]) -> list[Contents]:
     """The contents of cases as far as `columns`, by modality, are concerned."""
     given = [
-        [(name, s) for name, names in columns.items() for s in case.sources.get(name, ())
-         if s.name in names]
+        [
+            (name, s)
+            for name, names in columns.items()
+            for s in case.sources.get(name, ())
+            if s.name in names
+        ]
         for case in cases
-    ]  # fmt: skip
+    ]
     files = [
-        [path for name, source in sources if source.path is not None
-         for path in files_of(name, [source])]
+        [
+            path
+            for name, source in sources
+            if source.path is not None
+            for path in files_of(name, [source])
+        ]
         for sources in given
-    ]  # fmt: skip
+    ]
     hashes = _hash_files(path for paths in files for path in paths)
     return [
         Contents(
-            tuple((hashes[path], path.stat().st_size) for path in dict.fromkeys(paths)
-                  if hashes[path] != MISSING),
-            tuple(sorted((s.name, same_value(s.text)) for _, s in sources
-                         if s.text is not None and not is_missing(s.text))),
+            tuple(
+                (hashes[path], path.stat().st_size)
+                for path in dict.fromkeys(paths)
+                if hashes[path] != MISSING
+            ),
+            tuple(
+                sorted(
+                    (s.name, same_value(s.text))
+                    for _, s in sources
+                    if s.text is not None and not is_missing(s.text)
+                )
+            ),
         )
         for sources, paths in zip(given, files, strict=True)
-    ]  # fmt: skip
+    ]
 
 
 def file_hashes(case: PatientCase) -> dict[str, list[str]]:

@@ -43,8 +43,12 @@ def empty(column: str, rows: Sequence[int]) -> Step:
 def convert(column: str, rows: Sequence[int], factor: float, offset: float) -> Step:
     """Put numbers into another unit: value * factor + offset."""
     return {
-        "do": "convert", "column": column, "rows": sorted(rows), "factor": factor, "offset": offset,
-    }  # fmt: skip
+        "do": "convert",
+        "column": column,
+        "rows": sorted(rows),
+        "factor": factor,
+        "offset": offset,
+    }
 
 
 def rewrite(column: str, spellings: Mapping[str, str]) -> Step:
@@ -187,9 +191,12 @@ def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
             _CHANGES[step["do"]](table[step["column"]], step)
     sealed = hashlib.sha256(f"{manifest.sha256}{to_json(list(steps))}".encode()).hexdigest()
     return replace(
-        manifest, table=table, left_out=frozenset(aside), sha256=sealed,
+        manifest,
+        table=table,
+        left_out=frozenset(aside),
+        sha256=sealed,
         steps=(*manifest.steps, *steps),
-    )  # fmt: skip
+    )
 
 
 def _empty(cells: list[str], step: Step) -> None:
@@ -219,8 +226,10 @@ def _put_splits(cells: list[str], step: Step) -> None:
 
 
 _CHANGES: Mapping[str, Callable[[list[str], Step], None]] = {
-    "empty": _empty, "convert": _convert, "rewrite": _rewrite,
-}  # fmt: skip
+    "empty": _empty,
+    "convert": _convert,
+    "rewrite": _rewrite,
+}
 _KNOWN = (*_CHANGES, "leave out", "split", "role", "accept", "answer")
 
 

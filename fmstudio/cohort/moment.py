@@ -30,9 +30,11 @@ def up_to_moment(
         return found, ""
     begun = columns_of(roles, "time")
     companions = {
-        column: own for column in manifest.columns for end in _ENDINGS
+        column: own
+        for column in manifest.columns
+        for end in _ENDINGS
         if (own := column + end) in manifest.columns and begun
-    }  # fmt: skip
+    }
     kept: list[Sources] = []
     late = 0
     dated = {c: manifest.readings[c] for c in (*begun, *companions.values())}

@@ -114,9 +114,11 @@ def is_inside(name: str) -> bool:
 def could_name(cell: str) -> bool:
     """True for a cell that may name a file or folder: one short line that is no number or date."""
     text = cell.strip()
-    return 0 < len(text) <= LONGEST_PATH and "\n" not in text and not (
-        _SEPARATOR.search(text) is None and (says_number(text) or is_date(text))
-    )  # fmt: skip
+    return (
+        0 < len(text) <= LONGEST_PATH
+        and "\n" not in text
+        and not (_SEPARATOR.search(text) is None and (says_number(text) or is_date(text)))
+    )
 
 
 def looks_like_path(cell: str) -> bool:

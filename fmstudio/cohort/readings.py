@@ -172,17 +172,16 @@ def _decimal(numbers: Sequence[Written]) -> str:
     signs |= {"." if n.grouped_by == "," else "," for n in numbers if n.grouped_by}
     if len(signs) == 1:
         return next(iter(signs))
-    unclear = [n for n in numbers if not n.decimal and not n.grouped_by
-               and set(n.digits) & {".", ","}]  # fmt: skip
+    unclear = [
+        n for n in numbers if not n.decimal and not n.grouped_by and set(n.digits) & {".", ","}
+    ]
     if all("," not in n.digits for n in unclear):
         return "."  # 1.234 alone is a decimal point: so every program writes it
     known = [n.value(n.decimal or ".") for n in numbers if n not in unclear and not n.infinite]
     if not known or signs:
         return ""
     low, high = min(known) / 2, max(known) * 2
-    fits = {
-        sign: all(low <= n.value(sign) <= high for n in unclear) for sign in (".", ",")
-    }  # fmt: skip
+    fits = {sign: all(low <= n.value(sign) <= high for n in unclear) for sign in (".", ",")}
     fitting = [sign for sign, all_fit in fits.items() if all_fit]
     return fitting[0] if len(fitting) == 1 else ""
 

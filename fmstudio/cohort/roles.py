@@ -22,13 +22,34 @@ FIXED_ROLES = ("case_id", "patient_id", "label", "group", "time", "split", "igno
 SINGLE_ROLES = ("case_id", "patient_id", "time", "split")
 
 _CASE_NAMES = (
-    "case_id", "case", "id", "caseid", "record_id", "study_id", "exam_id", "sample_id",
-    "encounter_id", "visit_id", "stay_id", "admission_id", "hadm_id",
-)  # fmt: skip
+    "case_id",
+    "case",
+    "id",
+    "caseid",
+    "record_id",
+    "study_id",
+    "exam_id",
+    "sample_id",
+    "encounter_id",
+    "visit_id",
+    "stay_id",
+    "admission_id",
+    "hadm_id",
+)
 _PATIENT_NAMES = (
-    "patient_id", "patient", "patientid", "subject_id", "subject", "subjectid", "person_id",
-    "person", "participant_id", "participant", "pid", "mrn",
-)  # fmt: skip
+    "patient_id",
+    "patient",
+    "patientid",
+    "subject_id",
+    "subject",
+    "subjectid",
+    "person_id",
+    "person",
+    "participant_id",
+    "participant",
+    "pid",
+    "mrn",
+)
 _LEAKING_WORDS = frozenset(("leaky", "outcome", "meta"))
 _LEAKING_CAPITALS = frozenset(("SCORE", "OUT"))  # in capitals only: apgar_score is an input
 _AFTERWARDS = frozenset(("survival", "survived", "death", "died", "deceased", "mortality"))
@@ -85,10 +106,15 @@ def propose_roles(
             rules.taken[role] = column.name
         found.append(
             ColumnRole(
-                column.name, role, reason, column.examples, column.filled, column.distinct,
+                column.name,
+                role,
+                reason,
+                column.examples,
+                column.filled,
+                column.distinct,
                 role if role in pipelines() else None,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -104,10 +130,22 @@ class _Rules:
 
     def role(self, column: Column) -> tuple[str, str]:
         rules: tuple[Callable[[Column], tuple[str, str] | None], ...] = (
-            self._label, self._empty, self._patient, self._case, self._leaking, self._split,
-            self._other_label, self._files, self._person, self._text, self._identifier,
-            self._gives_label, self._time, self._constant, self._group,
-        )  # fmt: skip
+            self._label,
+            self._empty,
+            self._patient,
+            self._case,
+            self._leaking,
+            self._split,
+            self._other_label,
+            self._files,
+            self._person,
+            self._text,
+            self._identifier,
+            self._gives_label,
+            self._time,
+            self._constant,
+            self._group,
+        )
         for rule in rules:
             found = rule(column)
             if found is not None:

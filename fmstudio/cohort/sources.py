@@ -205,9 +205,10 @@ def _refuse_text_among_numbers(manifest: Manifest, column: str, cells: Sequence[
     filled = [(row, cell) for row, cell in enumerate(cells) if not is_missing(cell)]
     reading = manifest.readings[column]
     strange = [
-        (row, cell) for row, cell in filled
+        (row, cell)
+        for row, cell in filled
         if not says_number(cell) and not (reading.kind == DATES and reading.date(cell))
-    ]  # fmt: skip
+    ]
     if not strange or len(filled) - len(strange) < MOSTLY_NUMBERS * len(filled):
         return
     kind = "a date" if all(is_date(cell) for _, cell in strange) else "text"

@@ -19,9 +19,15 @@ from fmstudio.errors import InputError
 SPLITS = ("train", "validation", "test")
 SHARES = {"train": 0.6, "validation": 0.2, "test": 0.2}
 SPLIT_NAMES: Mapping[str, str] = {
-    "train": "train", "training": "train", "validation": "validation", "valid": "validation",
-    "val": "validation", "dev": "validation", "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
 QUANTILE_BINS = 5
 
 Strata = Mapping[str, frozenset[Hashable]]

@@ -10,13 +10,40 @@ from fmstudio.errors import InputError
 from fmstudio.types import TaskSpec
 
 YES = frozenset(
-    ("1", "yes", "y", "true", "t", "positive", "pos", "+", "present", "abnormal", "case",
-     "pathological", "diseased")
-)  # fmt: skip
+    (
+        "1",
+        "yes",
+        "y",
+        "true",
+        "t",
+        "positive",
+        "pos",
+        "+",
+        "present",
+        "abnormal",
+        "case",
+        "pathological",
+        "diseased",
+    )
+)
 NO = frozenset(
-    ("0", "no", "n", "false", "f", "negative", "neg", "absent", "normal", "none", "control",
-     "healthy", "regular", "-1")
-)  # fmt: skip
+    (
+        "0",
+        "no",
+        "n",
+        "false",
+        "f",
+        "negative",
+        "neg",
+        "absent",
+        "normal",
+        "none",
+        "control",
+        "healthy",
+        "regular",
+        "-1",
+    )
+)
 
 Target = float | tuple[float, ...] | None
 
@@ -48,10 +75,11 @@ def read_targets(manifest: Manifest, task: TaskSpec, strict: bool = True) -> Tar
     if task.kind == "multilabel":
         columns = [_yes_or_no(manifest, column, strict) for column in task.columns]
         values: list[Target] = [
-            None if all(v is None for v in answers)
+            None
+            if all(v is None for v in answers)
             else tuple(float("nan") if v is None else v for v in answers)
             for answers in zip(*columns, strict=True)
-        ]  # fmt: skip
+        ]
         left_out: list[int] = []
     else:
         values, left_out = _one_column(manifest, task, strict)

@@ -92,8 +92,9 @@ def written(text: str) -> Written | None:
     found = _CORE.fullmatch(text)
     if found is None:
         return None
-    bound, sign, digits, power, tail = (found[part] or "" for part in
-                                        ("bound", "sign", "digits", "power", "tail"))  # fmt: skip
+    bound, sign, digits, power, tail = (
+        found[part] or "" for part in ("bound", "sign", "digits", "power", "tail")
+    )
     made = Written(bound, sign, digits, power, tail.strip())
     if not _is_number(digits):
         return None
@@ -111,9 +112,11 @@ def _is_number(digits: str) -> bool:
         return False
     groups = re.split(r"[.,]", whole)
     return len(groups) == 1 or (
-        len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:])
-        and len(set(re.findall(r"[.,]", whole))) == 1 and sign not in re.findall(r"[.,]", whole)
-    )  # fmt: skip
+        len(groups[0]) <= 3
+        and all(len(group) == 3 for group in groups[1:])
+        and len(set(re.findall(r"[.,]", whole))) == 1
+        and sign not in re.findall(r"[.,]", whole)
+    )
 
 
 def _split(core: str) -> tuple[str, str, str]:

@@ -108,8 +108,12 @@ def _registry(settings: Settings) -> dict[str, Any]:
     ) as fault:  # the doctor's answer says what is wrong; the rest is still of use
         return {"bytes": sizes, "fault": type(fault).__name__}
     return {
-        "bytes": sizes, "revision": revision, "rows": counts, "runs": runs, "projects": tasks,
-    }  # fmt: skip
+        "bytes": sizes,
+        "revision": revision,
+        "rows": counts,
+        "runs": runs,
+        "projects": tasks,
+    }
 
 
 def _size(path: Path) -> int:

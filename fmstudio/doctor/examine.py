@@ -62,8 +62,9 @@ def home_state(settings: Settings, missing: Missing) -> tuple[dict[str, Any], li
     if not whole:
         answer = _unsound(
             f"The registry's event log is not whole: line {broken} was changed by hand.",
-            "Restore the registry from its backup in the home folder.", missing,
-        )  # fmt: skip
+            "Restore the registry from its backup in the home folder.",
+            missing,
+        )
     elif damaged:
         answer = _unsound(damaged[0].what, damaged[0].do, missing)
     return answer | rows, found

@@ -43,14 +43,16 @@ def rights(settings: Settings, registry: Registry) -> Iterator[Finding]:
     """Others may not read the home, and its owner may write to it."""
     if not os.access(settings.home, os.W_OK):
         yield Finding(
-            "rights", "The home folder cannot be written to.",
+            "rights",
+            "The home folder cannot be written to.",
             "Give yourself the right to write to it; until then all can be read only.",
-        )  # fmt: skip
+        )
     if os.name == "posix" and settings.home.stat().st_mode & OTHERS:
         yield Finding(
-            "rights", "Other users of this computer may read the home folder.",
+            "rights",
+            "Other users of this computer may read the home folder.",
             "Open the studio once: it takes that right away.",
-        )  # fmt: skip
+        )
 
 
 def database(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -60,19 +62,25 @@ def database(settings: Settings, registry: Registry) -> Iterator[Finding]:
         broken = connection.execute("PRAGMA foreign_key_check").fetchall()
     if damage != ["ok"]:
         yield Finding(
-            "registry", f"The registry's file is damaged: {'; '.join(damage)[:300]}.",
-            f"{FROM_BACKUP}, or the newest copy in backups/.", lost=True,
-        )  # fmt: skip
+            "registry",
+            f"The registry's file is damaged: {'; '.join(damage)[:300]}.",
+            f"{FROM_BACKUP}, or the newest copy in backups/.",
+            lost=True,
+        )
     for name, key in registry.changed_rows()[:5]:
         yield Finding(
-            "registry", f"Row {key} of '{name}' was changed outside the studio, or by its disk.",
-            f"{FROM_BACKUP}, or the newest copy in backups/.", lost=True,
-        )  # fmt: skip
+            "registry",
+            f"Row {key} of '{name}' was changed outside the studio, or by its disk.",
+            f"{FROM_BACKUP}, or the newest copy in backups/.",
+            lost=True,
+        )
     for table, row, other, _ in broken[:5]:
         yield Finding(
-            "registry", f"Row {row} of '{table}' points to a row of '{other}' that is not there.",
-            f"{FROM_BACKUP}, or the newest copy in backups/.", lost=True,
-        )  # fmt: skip
+            "registry",
+            f"Row {row} of '{table}' points to a row of '{other}' that is not there.",
+            f"{FROM_BACKUP}, or the newest copy in backups/.",
+            lost=True,
+        )
 
 
 def rows_without_files(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -83,9 +91,11 @@ def rows_without_files(settings: Settings, registry: Registry) -> Iterator[Findi
             continue
         if not (settings.home / named.folder).is_dir():
             yield Finding(
-                "row without files", f"The files of {named.row} are gone: {named.folder}.",
-                _way_back(named), lost=True,
-            )  # fmt: skip
+                "row without files",
+                f"The files of {named.row} are gone: {named.folder}.",
+                _way_back(named),
+                lost=True,
+            )
     for project in registry.projects():
         for cohort in registry.cohorts(project.id):
             if not is_kept(cohort.manifest) and not (settings.home / cohort.manifest).is_file():
@@ -94,7 +104,7 @@ def rows_without_files(settings: Settings, registry: Registry) -> Iterator[Findi
                     f"The table of the cohort {cohort.id} is not where it was when it was added.",
                     "Put it back there, or add it again; adapters that learned from it still work.",
                     lost=True,
-                )  # fmt: skip
+                )
 
 
 def _way_back(named: Named) -> str:
@@ -115,10 +125,11 @@ def files_without_rows(settings: Settings, registry: Registry) -> Iterator[Findi
             if young or folder.suffix == MARK:
                 continue
             yield Finding(
-                "files without a row", f"No row of the registry names {part}/{folder.name}.",
+                "files without a row",
+                f"No row of the registry names {part}/{folder.name}.",
                 "If the registry was brought back from an older copy, it may hold later work: keep "
                 "a copy. Else delete it.",
-            )  # fmt: skip
+            )
 
 
 def adapters(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -144,9 +155,10 @@ def stale_runs(settings: Settings, registry: Registry) -> Iterator[Finding]:
     for run in registry.runs(states=("running",)):
         if run.pid is not None and not alive(run):
             yield Finding(
-                "run", f"{run.id} is recorded as running, but its process is gone.",
+                "run",
+                f"{run.id} is recorded as running, but its process is gone.",
                 f"`run list` marks it as interrupted; then `run resume {run.id}`.",
-            )  # fmt: skip
+            )
 
 
 def sweep(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -154,9 +166,10 @@ def sweep(settings: Settings, registry: Registry) -> Iterator[Finding]:
     left = list(leftovers(settings.home, registry))
     if left:
         yield Finding(
-            "clean-up", f"{len(left)} leftovers of broken-off work are to be cleared up.",
+            "clean-up",
+            f"{len(left)} leftovers of broken-off work are to be cleared up.",
             "Nothing: the app does it when it starts.",
-        )  # fmt: skip
+        )
 
 
 def sandbox(settings: Settings, registry: Registry) -> Iterator[Finding]:
@@ -171,11 +184,19 @@ def sandbox(settings: Settings, registry: Registry) -> Iterator[Finding]:
             reader.table(Source("table", path=path))
         except StudioError as fault:
             yield Finding(
-                "sandbox", f"Files cannot be read in child processes: {fault.message}",
+                "sandbox",
+                f"Files cannot be read in child processes: {fault.message}",
                 "Check free memory, and FMSTUDIO_READ_MEMORY_MB and FMSTUDIO_READ_SECONDS.",
-            )  # fmt: skip
+            )
 
 
 CHECKS: tuple[Check, ...] = (
-    rights, database, rows_without_files, files_without_rows, adapters, stale_runs, sweep, sandbox,
-)  # fmt: skip
+    rights,
+    database,
+    rows_without_files,
+    files_without_rows,
+    adapters,
+    stale_runs,
+    sweep,
+    sandbox,
+)

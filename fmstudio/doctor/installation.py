@@ -75,9 +75,11 @@ def decoders(missing: Missing) -> dict[str, Any]:
         from pydicom.pixels.decoders.base import get_decoder
 
         codings = (
-            *uid.JPEGTransferSyntaxes, *uid.JPEGLSTransferSyntaxes,
-            *uid.JPEG2000TransferSyntaxes, *uid.RLETransferSyntaxes,
-        )  # fmt: skip
+            *uid.JPEGTransferSyntaxes,
+            *uid.JPEGLSTransferSyntaxes,
+            *uid.JPEG2000TransferSyntaxes,
+            *uid.RLETransferSyntaxes,
+        )
         for coding in codings:
             try:
                 found[coding.name] = get_decoder(coding).is_available

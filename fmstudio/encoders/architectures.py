@@ -27,27 +27,52 @@ LAYERS, LARGEST, DEPTH, ITEMS = 256, 2**31, 5, 4096
 # Keys of config.json and of processors' files that transformers turns into imports, downloads of
 # kernels or other ways of storing weights.
 CODE = (
-    "auto_map", "custom_pipelines", "trust_remote_code", "quantization_config",
-    "_attn_implementation", "_attn_implementation_internal", "attn_implementation",
-    "_experts_implementation", "experts_implementation", "distributed_config",
-)  # fmt: skip
+    "auto_map",
+    "custom_pipelines",
+    "trust_remote_code",
+    "quantization_config",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "attn_implementation",
+    "_experts_implementation",
+    "experts_implementation",
+    "distributed_config",
+)
 # What libraries raise for settings that cannot be.
 UNFIT = (
-    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, AssertionError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
     RuntimeError,
-)  # fmt: skip
+)
 HARMLESS = (None, False, "eager", "sdpa")  # attention as transformers itself computes it
 # Older spellings that an architecture's own class turns into today's.
 OLDER = (
-    "rope_theta", "rope_scaling", "partial_rotary_factor", "global_rope_theta", "local_rope_theta",
+    "rope_theta",
+    "rope_scaling",
+    "partial_rotary_factor",
+    "global_rope_theta",
+    "local_rope_theta",
     "global_attn_every_n_layers",
-)  # fmt: skip
+)
 # What every config declares, and an encoder has no use for.
 NO_USE = {
-    "transformers_version", "architectures", "output_hidden_states", "return_dict", "dtype",
-    "is_encoder_decoder", "id2label", "label2id", "problem_type", "_out_features", "_out_indices",
+    "transformers_version",
+    "architectures",
+    "output_hidden_states",
+    "return_dict",
+    "dtype",
+    "is_encoder_decoder",
+    "id2label",
+    "label2id",
+    "problem_type",
+    "_out_features",
+    "_out_indices",
     "use_cache",
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)

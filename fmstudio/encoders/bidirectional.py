@@ -30,18 +30,25 @@ ARCHITECTURES = {
     ),
     "electra": Architecture("ElectraConfig", "ElectraModel", QUERIES),
     "deberta-v2": Architecture(
-        "DebertaV2Config", "DebertaV2Model",
+        "DebertaV2Config",
+        "DebertaV2Model",
         r"encoder\.layer\.\d+\.attention\.self\.(query_proj|value_proj)",
         further=(
-            "attention_head_size", "conv_act", "conv_groups", "conv_kernel_size",
-            "embedding_size", "norm_rel_ebd", "position_buckets", "share_att_key",
+            "attention_head_size",
+            "conv_act",
+            "conv_groups",
+            "conv_kernel_size",
+            "embedding_size",
+            "norm_rel_ebd",
+            "position_buckets",
+            "share_att_key",
         ),
     ),
     # Queries, keys and values are one layer.
     "modernbert": Architecture(
         "ModernBertConfig", "ModernBertModel", r"layers\.\d+\.attn\.(Wqkv|Wo)"
     ),
-}  # fmt: skip
+}
 
 
 def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Tokenized:
@@ -52,6 +59,11 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
 
 
 ENCODER = CheckpointFamily(
-    "bidirectional", "text", ARCHITECTURES, (FAST, WORD_PIECES), TextNetwork, prepares,
+    "bidirectional",
+    "text",
+    ARCHITECTURES,
+    (FAST, WORD_PIECES),
+    TextNetwork,
+    prepares,
     sketch=SKETCH_SIZE,
-)  # fmt: skip
+)

@@ -189,11 +189,16 @@ def inspect(folder: Path, kind: str | None = None) -> Checkpoint:
     load_weights(network, folder)
     hashes = {file: _sha256(folder / file) for file in sorted(files)}
     return Checkpoint(
-        given["model_type"], name, kind, config["width"],
+        given["model_type"],
+        name,
+        kind,
+        config["width"],
         sum(weight.numel() for weight in network.parameters()),
         sum((folder / file).stat().st_size for file in files),
-        config, hashes, one_hash(hashes),
-    )  # fmt: skip
+        config,
+        hashes,
+        one_hash(hashes),
+    )
 
 
 def one_hash(files: Mapping[str, str]) -> str:

@@ -46,13 +46,16 @@ def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) 
 
 ARCHITECTURES = {
     "videomae": Architecture(
-        "VideoMAEConfig", "VideoMAEModel",
+        "VideoMAEConfig",
+        "VideoMAEModel",
         r"encoder\.layer\.\d+\.attention\.attention\.(query|value)",
     ),
     "vjepa2": Architecture(
-        "VJEPA2Config", "VJEPA2Model", r"encoder\.layer\.\d+\.attention\.(query|value)",
+        "VJEPA2Config",
+        "VJEPA2Model",
+        r"encoder\.layer\.\d+\.attention\.(query|value)",
         unread=r"predictor\..*",
     ),
-}  # fmt: skip
+}
 
 ENCODER = CheckpointFamily("clips", "frames", ARCHITECTURES, CLIPS, ClipNetwork, prepares)

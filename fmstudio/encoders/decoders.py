@@ -36,9 +36,11 @@ class DecoderNetwork(TextNetwork):
 
 def _decoder(prefix: str) -> Architecture:
     return Architecture(
-        f"{prefix}Config", f"{prefix}Model", r"layers\.\d+\.self_attn\.(q_proj|v_proj)",
+        f"{prefix}Config",
+        f"{prefix}Model",
+        r"layers\.\d+\.self_attn\.(q_proj|v_proj)",
         further=("head_dim",),
-    )  # fmt: skip
+    )
 
 
 ARCHITECTURES = {

@@ -23,19 +23,25 @@ class DinoNetwork(StillNetwork):
 UNREAD = r"embeddings\.mask_token"
 ARCHITECTURES = {
     "dinov2": Architecture(
-        "Dinov2Config", "Dinov2Model", r"encoder\.layer\.\d+\.attention\.(q_proj|v_proj)",
+        "Dinov2Config",
+        "Dinov2Model",
+        r"encoder\.layer\.\d+\.attention\.(q_proj|v_proj)",
         unread=UNREAD,
     ),
     "dinov2_with_registers": Architecture(
-        "Dinov2WithRegistersConfig", "Dinov2WithRegistersModel",
-        r"encoder\.layer\.\d+\.attention\.(q_proj|v_proj)", unread=UNREAD,
+        "Dinov2WithRegistersConfig",
+        "Dinov2WithRegistersModel",
+        r"encoder\.layer\.\d+\.attention\.(q_proj|v_proj)",
+        unread=UNREAD,
     ),
     "dinov3_vit": Architecture(
-        "DINOv3ViTConfig", "DINOv3ViTModel", r"model\.layer\.\d+\.attention\.(q_proj|v_proj)",
+        "DINOv3ViTConfig",
+        "DINOv3ViTModel",
+        r"model\.layer\.\d+\.attention\.(q_proj|v_proj)",
         # Shifts and stretches of positions in training would be drawn at random.
         fixed={"pos_embed_shift": None, "pos_embed_jitter": None, "pos_embed_rescale": None},
         unread=UNREAD,
     ),
-}  # fmt: skip
+}
 
 ENCODER = still_family("dinov2", ARCHITECTURES, DinoNetwork, "Bit")

@@ -141,14 +141,16 @@ class ForecasterNetwork(CheckpointNetwork):
 
 ARCHITECTURES = {
     "patchtst": Architecture(
-        "PatchTSTConfig", "PatchTSTModel", r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)",
+        "PatchTSTConfig",
+        "PatchTSTModel",
+        r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)",
         # Hiding patches is for pretraining, and channels are given one at a time.
         fixed={"do_mask_input": False, "num_input_channels": 1},
     ),
     "timesfm2_5": Architecture(
         "TimesFm2_5Config", "TimesFm2_5Model", r"layers\.\d+\.self_attn\.(q_proj|v_proj)"
     ),
-}  # fmt: skip
+}
 
 
 def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Grid:

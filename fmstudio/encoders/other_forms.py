@@ -19,14 +19,23 @@ SAME_MODEL = (
 )
 # (file name, what a folder or repository with it is, what to do); the first that is there counts.
 _FILES: Sequence[tuple[str, str, str]] = (
-    ("adapter_config.json", "an adapter of peft without the model that it changes",
-     "Add the model that it names as its base. An adapter that this studio made comes as a "
-     "bundle: import that."),
-    ("model_index.json", "a pipeline of diffusers, which draws pictures",
-     "The studio reads encoders: choose one for your kind of data."),
+    (
+        "adapter_config.json",
+        "an adapter of peft without the model that it changes",
+        "Add the model that it names as its base. An adapter that this studio made comes as a "
+        "bundle: import that.",
+    ),
+    (
+        "model_index.json",
+        "a pipeline of diffusers, which draws pictures",
+        "The studio reads encoders: choose one for your kind of data.",
+    ),
     ("open_clip_*", "a model of open_clip", SAME_MODEL),
-    ("modules.json", "a model of sentence-transformers in the older form",
-     "Give the folder below it that holds config.json and model.safetensors (0_Transformer)."),
+    (
+        "modules.json",
+        "a model of sentence-transformers in the older form",
+        "Give the folder below it that holds config.json and model.safetensors (0_Transformer).",
+    ),
     ("*.gguf", "a model of llama.cpp (GGUF), whose weights are mostly quantised", SAME_MODEL),
     ("*.onnx", "an ONNX program, which cannot be fine-tuned", SAME_MODEL),
     ("*.mlpackage", "a Core ML program, which cannot be fine-tuned", SAME_MODEL),
@@ -37,13 +46,21 @@ _FILES: Sequence[tuple[str, str, str]] = (
     ("*.nemo", "a model of NeMo", SAME_MODEL),
     ("hyperparams.yaml", "a model of SpeechBrain", SAME_MODEL),
     ("params.json", "a model in the form of its makers' own program", SAME_MODEL),
-)  # fmt: skip
+)
 # A word in a name of timm's -> the model_type of the same design; the first that fits counts.
 _OF_TIMM = (
-    ("dinov3", "dinov3_vit"), ("reg4", "dinov2_with_registers"), ("dinov2", "dinov2"),
-    ("siglip", "siglip"), ("clip", "clip"), ("deit", "deit"), ("swinv2", "swinv2"),
-    ("swin", "swin"), ("convnextv2", "convnextv2"), ("convnext", "convnext"), ("vit", "vit"),
-)  # fmt: skip
+    ("dinov3", "dinov3_vit"),
+    ("reg4", "dinov2_with_registers"),
+    ("dinov2", "dinov2"),
+    ("siglip", "siglip"),
+    ("clip", "clip"),
+    ("deit", "deit"),
+    ("swinv2", "swinv2"),
+    ("swin", "swin"),
+    ("convnextv2", "convnextv2"),
+    ("convnext", "convnext"),
+    ("vit", "vit"),
+)
 
 
 def of_files(names: Sequence[str]) -> tuple[str, str] | None:
@@ -72,8 +89,9 @@ def refuse_other_form(config: Mapping[str, Any], readable: Sequence[str]) -> Non
     if {"module", "class_name"} <= config.keys():
         raise InputError("config.json is of a model of Keras.", hint=SAME_MODEL)
     if {"n_mels", "n_audio_ctx"} <= config.keys():
-        raise InputError("config.json is of Whisper in the form of its makers or of MLX.",
-                         hint=SAME_MODEL)  # fmt: skip
+        raise InputError(
+            "config.json is of Whisper in the form of its makers or of MLX.", hint=SAME_MODEL
+        )
 
 
 def _of_timm(architecture: str, readable: Sequence[str]) -> InputError:

@@ -123,11 +123,13 @@ class _Steps:
                 size = {"shortest_edge": int(crop["height"] * 256 / 224)}
             scales = given["do_rescale"], given["do_normalize"]
             return cls(
-                size, crop, int(given["resample"]),
+                size,
+                crop,
+                int(given["resample"]),
                 float(given["rescale_factor"]) if scales[0] else 1.0,
                 np.array(given["image_mean"] if scales[1] else [0.0] * 3, np.float32),
                 np.array(given["image_std"] if scales[1] else [1.0] * 3, np.float32),
-            )  # fmt: skip
+            )
         except (KeyError, TypeError, ValueError) as wrong:
             raise InputError(
                 f"The checkpoint's processor lacks or garbles a number: {wrong}.",

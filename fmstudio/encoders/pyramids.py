@@ -27,27 +27,31 @@ class PyramidNetwork(StillNetwork):
 
 ARCHITECTURES = {
     "swin": Architecture(
-        "SwinConfig", "SwinModel",
+        "SwinConfig",
+        "SwinModel",
         r"encoder\.layers\.\d+\.blocks\.\d+\.attention\.(q_proj|v_proj)",
         arguments={"add_pooling_layer": False},
     ),
     "swinv2": Architecture(
-        "Swinv2Config", "Swinv2Model",
+        "Swinv2Config",
+        "Swinv2Model",
         r"encoder\.layers\.\d+\.blocks\.\d+\.attention\.self\.(query|value)",
         arguments={"add_pooling_layer": False},
     ),
     # ConvNeXt has no attention: its pointwise layers do the work.
     "convnext": Architecture(
-        "ConvNextConfig", "ConvNextModel",
+        "ConvNextConfig",
+        "ConvNextModel",
         r"encoder\.stages\.\d+\.layers\.\d+\.(pwconv1|pwconv2)",
         # The norm after global pooling, which is the classifier's.
         unread=r"layernorm\.(weight|bias)",
     ),
     "convnextv2": Architecture(
-        "ConvNextV2Config", "ConvNextV2Model",
+        "ConvNextV2Config",
+        "ConvNextV2Model",
         r"encoder\.stages\.\d+\.layers\.\d+\.(pwconv1|pwconv2)",
         unread=r"layernorm\.(weight|bias)",
     ),
-}  # fmt: skip
+}
 
 ENCODER = still_family("pyramids", ARCHITECTURES, PyramidNetwork, "ViT")

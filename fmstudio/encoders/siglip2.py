@@ -41,9 +41,11 @@ class Siglip2Network(StillNetwork):
 
 def _tower(section: str) -> Architecture:
     return Architecture(
-        "Siglip2VisionConfig", "Siglip2VisionModel",
-        r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)", section,
-    )  # fmt: skip
+        "Siglip2VisionConfig",
+        "Siglip2VisionModel",
+        r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)",
+        section,
+    )
 
 
 ARCHITECTURES = {"siglip2": _tower("vision_config"), "siglip2_vision_model": _tower("")}

@@ -43,12 +43,19 @@ def _statistics(at: np.ndarray, values: np.ndarray, duration: float) -> np.ndarr
     slope = np.polyfit(at, values, 1)[0] if len(values) > 2 and np.ptp(at) > 0 else 0.0
     return np.array(
         [
-            np.log1p(len(values)) / 4, values.mean(), values.std(), values.min(), values.max(),
-            values[0], values[-1], np.clip(slope, -LIMIT, LIMIT),
-            np.abs(steps).mean() if len(steps) else 0.0, np.log1p(duration) / 8,
+            np.log1p(len(values)) / 4,
+            values.mean(),
+            values.std(),
+            values.min(),
+            values.max(),
+            values[0],
+            values[-1],
+            np.clip(slope, -LIMIT, LIMIT),
+            np.abs(steps).mean() if len(steps) else 0.0,
+            np.log1p(duration) / 8,
         ],
         np.float32,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -107,9 +114,11 @@ class Spans:
         shape = np.bincount(bins, scaled, minlength=BINS) / np.maximum(sizes, 1)
         length = duration / count
         return (
-            shape, (sizes > 0), _statistics(at, scaled, length),
+            shape,
+            (sizes > 0),
+            _statistics(at, scaled, length),
             np.array([np.log1p(span * length), np.log1p(length)]),
-        )  # fmt: skip
+        )
 
     def _known(
         self, given: ModalityInput, mask: np.ndarray

@@ -46,6 +46,10 @@ ARCHITECTURES = {
 }
 
 ENCODER = CheckpointFamily(
-    "spectrogram_transformer", "waveform", ARCHITECTURES, SOUND,
-    SpectrogramTransformerNetwork, window_preparer(MelWindows, "ASTFeatureExtractor"),
-)  # fmt: skip
+    "spectrogram_transformer",
+    "waveform",
+    ARCHITECTURES,
+    SOUND,
+    SpectrogramTransformerNetwork,
+    window_preparer(MelWindows, "ASTFeatureExtractor"),
+)

@@ -22,9 +22,11 @@ class TowerNetwork(StillNetwork):
 
 def _tower(prefix: str, section: str) -> Architecture:
     return Architecture(
-        f"{prefix}VisionConfig", f"{prefix}VisionModel",
-        r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)", section,
-    )  # fmt: skip
+        f"{prefix}VisionConfig",
+        f"{prefix}VisionModel",
+        r"encoder\.layers\.\d+\.self_attn\.(q_proj|v_proj)",
+        section,
+    )
 
 
 ARCHITECTURES = {

@@ -20,13 +20,17 @@ class VitNetwork(StillNetwork):
 
 ARCHITECTURES = {
     "vit": Architecture(
-        "ViTConfig", "ViTModel", r"layers\.\d+\.attention\.(q_proj|v_proj)",
+        "ViTConfig",
+        "ViTModel",
+        r"layers\.\d+\.attention\.(q_proj|v_proj)",
         arguments={"add_pooling_layer": False},
     ),
     "deit": Architecture(
-        "DeiTConfig", "DeiTModel", r"layers\.\d+\.attention\.(q_proj|v_proj)",
+        "DeiTConfig",
+        "DeiTModel",
+        r"layers\.\d+\.attention\.(q_proj|v_proj)",
         arguments={"add_pooling_layer": False},
     ),
-}  # fmt: skip
+}
 
 ENCODER = still_family("vit", ARCHITECTURES, VitNetwork, "ViT")

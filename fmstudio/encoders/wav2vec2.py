@@ -51,9 +51,12 @@ STEADY = {"apply_spec_augment": False, "layerdrop": 0.0}
 
 def _raw(prefix: str, adapted: str) -> Architecture:
     return Architecture(
-        f"{prefix}Config", f"{prefix}Model", rf"encoder\.layers\.\d+\.{adapted}",
-        fixed=STEADY, unread="masked_spec_embed",
-    )  # fmt: skip
+        f"{prefix}Config",
+        f"{prefix}Model",
+        rf"encoder\.layers\.\d+\.{adapted}",
+        fixed=STEADY,
+        unread="masked_spec_embed",
+    )
 
 
 ATTENTION = r"attention\.(q_proj|v_proj)"
@@ -65,6 +68,10 @@ ARCHITECTURES = {
 }
 
 ENCODER = CheckpointFamily(
-    "wav2vec2", "waveform", ARCHITECTURES, SOUND,
-    RawSoundNetwork, window_preparer(RawWindows, "Wav2Vec2FeatureExtractor"),
-)  # fmt: skip
+    "wav2vec2",
+    "waveform",
+    ARCHITECTURES,
+    SOUND,
+    RawSoundNetwork,
+    window_preparer(RawWindows, "Wav2Vec2FeatureExtractor"),
+)

@@ -35,14 +35,19 @@ class WhisperNetwork(WindowNetwork):
 
 ARCHITECTURES = {
     "whisper": Architecture(
-        "WhisperConfig", "whisper.modeling_whisper:WhisperEncoder",
+        "WhisperConfig",
+        "whisper.modeling_whisper:WhisperEncoder",
         r"layers\.\d+\.self_attn\.(q_proj|v_proj)",
         fixed={"apply_spec_augment": False, "encoder_layerdrop": 0.0},
         renames={r"^(model\.)?encoder\.": ""},
     )
-}  # fmt: skip
+}
 
 ENCODER = CheckpointFamily(
-    "whisper", "waveform", ARCHITECTURES, SOUND,
-    WhisperNetwork, window_preparer(WhisperWindows, "WhisperFeatureExtractor"),
-)  # fmt: skip
+    "whisper",
+    "waveform",
+    ARCHITECTURES,
+    SOUND,
+    WhisperNetwork,
+    window_preparer(WhisperWindows, "WhisperFeatureExtractor"),
+)

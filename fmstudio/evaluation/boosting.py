@@ -42,9 +42,12 @@ def table_baseline(
 
 
 def fit_boosting(
-    task: TaskSpec, rows: np.ndarray, targets: np.ndarray, weights: np.ndarray | None = None,
+    task: TaskSpec,
+    rows: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray | None = None,
     seed: int = 0,
-) -> Trees:  # fmt: skip
+) -> Trees:
     """Boosted trees on rows (n, C), NaN where a value is missing; the same input, the same trees.
 
     Where there is nothing to learn from (no column, one class) they answer the training cases'
@@ -90,8 +93,9 @@ def _multiclass(
     found = _trees(_classifier(rows, targets, weights, seed))
     if len(present) > 2:
         output = present[found.output]
-        return Trees(**{**vars(found), "output": output,
-                        "base": _placed(found.base, present, classes)})  # fmt: skip
+        return Trees(
+            **{**vars(found), "output": output, "base": _placed(found.base, present, classes)}
+        )
     halves = [
         Trees(
             **{**vars(found), "value": found.value * sign, "output": found.output + present[side]}

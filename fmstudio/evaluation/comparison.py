@@ -54,11 +54,15 @@ def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
     task, entries = held[first].task, []
     for name, model, one in rivals:
         own = evaluate(task, one.targets, one.outputs, one.patients)
-        entries.append({
-            "adapter": name, "model": model, "n_own": len(held[name].test),
-            "metrics": {key: figure.as_dict() for key, figure in own.items()},
-            **({} if entries == [] else _against(held[first], same[first], one)),
-        })  # fmt: skip
+        entries.append(
+            {
+                "adapter": name,
+                "model": model,
+                "n_own": len(held[name].test),
+                "metrics": {key: figure.as_dict() for key, figure in own.items()},
+                **({} if entries == [] else _against(held[first], same[first], one)),
+            }
+        )
     return {"n": len(common), "metric": headline(task), "adapters": entries}
 
 
@@ -80,5 +84,4 @@ def _against(
     found = intervals(figures, len(first), first.patients)
     main = found[headline(held.task)]
     verdict = "better" if main.low > 0 else "worse" if main.high < 0 else "no evidence"
-    return {"differences": {name: one.as_dict() for name, one in found.items()},
-            "verdict": verdict}  # fmt: skip
+    return {"differences": {name: one.as_dict() for name, one in found.items()}, "verdict": verdict}

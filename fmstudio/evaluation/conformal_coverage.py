@@ -46,14 +46,24 @@ def coverage(
                 continue
             own = {"reached": lambda w, rows=rows: ratio(w @ held[rows], w @ worth[rows])}
             reached = intervals(own, len(rows), answered.patients[rows])["reached"]
-            groups.append({"group": {column: value}, "n": len(rows), "reached": reached.as_dict(),
-                           "mean_size": float(np.nan_to_num(sizes[rows]).mean())})  # fmt: skip
+            groups.append(
+                {
+                    "group": {column: value},
+                    "n": len(rows),
+                    "reached": reached.as_dict(),
+                    "mean_size": float(np.nan_to_num(sizes[rows]).mean()),
+                }
+            )
     return {
-        "n": len(answered), "asked": fitted["coverage"], "n_fitted_on": fitted["n"],
+        "n": len(answered),
+        "asked": fitted["coverage"],
+        "n_fitted_on": fitted["n"],
         **{name: figure.as_dict() for name, figure in found.items()},
-        "sizes": counted, "groups": groups, "remarks": list(fitted.get("notes", ())),
+        "sizes": counted,
+        "groups": groups,
+        "remarks": list(fitted.get("notes", ())),
         "unbounded": int(np.isnan(sizes).sum()),
-    }  # fmt: skip
+    }
 
 
 def at_levels(
@@ -64,8 +74,10 @@ def at_levels(
         return []
     fits = [fit_conformal(task, validation.outputs, validation.targets, c) for c in LEVELS]
     kept = ("asked", "reached", "mean_size", "sizes", "n", "unbounded")
-    return [{name: one[name] for name in kept}
-            for one in (coverage(task, answered, fit) for fit in fits)]  # fmt: skip
+    return [
+        {name: one[name] for name in kept}
+        for one in (coverage(task, answered, fit) for fit in fits)
+    ]
 
 
 def _held(
@@ -74,8 +86,10 @@ def _held(
     """For each case how many truths its set holds, of how many, and the set's size, all (n)."""
     if task.kind == "regression":
         spans = [conformal_interval(fitted, value) for value in answered.outputs]
-        inside = [span is None or span[0] <= true <= span[1]
-                  for span, true in zip(spans, answered.targets, strict=True)]  # fmt: skip
+        inside = [
+            span is None or span[0] <= true <= span[1]
+            for span, true in zip(spans, answered.targets, strict=True)
+        ]
         sizes = [np.nan if span is None else span[1] - span[0] for span in spans]
         return np.array(inside, float), np.ones(len(spans)), np.array(sizes, float)
     sets = [conformal_set(task, fitted, output) for output in answered.outputs]

@@ -31,8 +31,9 @@ def discrimination(question: Question) -> dict[str, Any]:
             "auroc": lambda weights: auroc(question.truth, question.chance, weights),
             "auprc": lambda weights: average_precision(question.truth, question.chance, weights),
         },
-        len(question), question.patients,
-    )  # fmt: skip
+        len(question),
+        question.patients,
+    )
     start = {"n": len(question), "positives": question.positives}
     found["auprc"] = replace(found["auprc"], prevalence=question.positives / len(question))
     figures = {name: figure.as_dict() for name, figure in found.items()}
@@ -44,10 +45,14 @@ def discrimination(question: Question) -> dict[str, Any]:
     several = drawn(bands, question.patients, 0, CURVE_RESAMPLES)
     false, true, _ = roc_curve(truth, chance)
     values, recall, _ = precision_recall_curve(truth, chance)
-    return start | figures | {
-        "roc": _curve(false, true, several["roc"]),
-        "pr": _curve(recall[::-1], values[::-1], several["pr"]),
-    }  # fmt: skip
+    return (
+        start
+        | figures
+        | {
+            "roc": _curve(false, true, several["roc"]),
+            "pr": _curve(recall[::-1], values[::-1], several["pr"]),
+        }
+    )
 
 
 def _sensitivity(truth: np.ndarray, chance: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -52,8 +52,15 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
     """
     share = float(question.truth.mean()) if prevalence is None else prevalence
     if not question.both:
-        return {"n": len(question), "positives": question.positives, "prevalence": share,
-                "thresholds": [], "model": [], "all": [], "better": []}  # fmt: skip
+        return {
+            "n": len(question),
+            "positives": question.positives,
+            "prevalence": share,
+            "thresholds": [],
+            "model": [],
+            "all": [],
+            "better": [],
+        }
 
     def model(weights: np.ndarray) -> np.ndarray:
         return net_benefit(question, THRESHOLDS, weights, prevalence)
@@ -68,21 +75,27 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
     bounds = {name: _band(found, len(THRESHOLDS)) for name, found in several.items()}
     low, high = bounds["model"]
     return {
-        "n": len(question), "positives": question.positives, "prevalence": share,
-        "thresholds": THRESHOLDS.tolist(), "all": everyone.tolist(),
+        "n": len(question),
+        "positives": question.positives,
+        "prevalence": share,
+        "thresholds": THRESHOLDS.tolist(),
+        "all": everyone.tolist(),
         "model": [
             {"value": float(v), "low": _or_none(a), "high": _or_none(b)}
             for v, a, b in zip(values, low, high, strict=True)
         ],
         "better": _ranges(bounds["gain"][0] > 0),
-    }  # fmt: skip
+    }
 
 
 def _ranges(holds: np.ndarray) -> list[list[float]]:
     """The first and last threshold of each long enough run in which something holds (T)."""
     steps = np.flatnonzero(np.diff(np.r_[False, holds, False]))
-    return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])]
-            for a, b in zip(steps[::2], steps[1::2], strict=True) if b - a >= SHORTEST]  # fmt: skip
+    return [
+        [float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])]
+        for a, b in zip(steps[::2], steps[1::2], strict=True)
+        if b - a >= SHORTEST
+    ]
 
 
 def _band(found: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

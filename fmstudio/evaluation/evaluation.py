@@ -45,25 +45,33 @@ def judgement(
     figures = evaluate(task, test.targets, test.outputs, test.patients)
     parts = _about_a_number(test) if task.kind == "regression" else _about_chances(held)
     return {
-        "n": len(test), "patients": len(set(test.patients.tolist())), "task": task.kind,
-        "labels": list(task.labels), "columns": list(task.columns),
+        "n": len(test),
+        "patients": len(set(test.patients.tolist())),
+        "task": task.kind,
+        "labels": list(task.labels),
+        "columns": list(task.columns),
         "modalities": list(held.modalities),
         "metrics": {name: figure.as_dict() for name, figure in figures.items()},
-        "subsets": [dict(one) for one in held.subsets], "fusion": held.fusion,
-        "missing": [dict(one) for one in held.missing], **parts,
+        "subsets": [dict(one) for one in held.subsets],
+        "fusion": held.fusion,
+        "missing": [dict(one) for one in held.missing],
+        **parts,
         "conformal": coverage(task, test, conformal)
         | {"levels": at_levels(task, test, held.validation)},
         "learning_curve": dict(learning_curve) if learning_curve else None,
         "cases": cases(task, test),
-    }  # fmt: skip
+    }
 
 
 def _about_a_number(test: LabelledPredictions) -> dict[str, Any]:
     return {
-        "discrimination": None, "calibration": calibration_of_numbers(test),
-        "operating_points": None, "decision_curve": None, "triage": None,
+        "discrimination": None,
+        "calibration": calibration_of_numbers(test),
+        "operating_points": None,
+        "decision_curve": None,
+        "triage": None,
         "subgroups": subgroups_of_numbers(test),
-    }  # fmt: skip
+    }
 
 
 def _about_chances(held: HeldOut) -> dict[str, Any]:
@@ -85,13 +93,16 @@ def _about_chances(held: HeldOut) -> dict[str, Any]:
 
 def each_question(held: HeldOut, part: Part) -> dict[str, Any]:
     """A part of the judgement for every question of the task."""
-    before = {} if held.validation is None else {
-        question.label: question for question in questions(held.task, held.validation)
-    }  # fmt: skip
+    before = (
+        {}
+        if held.validation is None
+        else {question.label: question for question in questions(held.task, held.validation)}
+    )
     found = {
         question.label: part(question, before.get(question.label))
-        for question in questions(held.task, held.test) if len(question)
-    }  # fmt: skip
+        for question in questions(held.task, held.test)
+        if len(question)
+    }
     if held.task.kind == "binary":
         return next(iter(found.values()))
     return {"n": len(held.test), "by_label": found}
@@ -110,12 +121,16 @@ def cases(task: TaskSpec, test: LabelledPredictions) -> dict[str, list[dict[str,
         kinds["uncertain"] = np.argsort(-doubt, kind="stable")[:CASES]
     return {
         kind: [
-            {"case_id": test.case_ids[row], "answer": _plain(test.outputs[row]),
-             "truth": _plain(test.targets[row]), "sureness": float(sure[row])}
+            {
+                "case_id": test.case_ids[row],
+                "answer": _plain(test.outputs[row]),
+                "truth": _plain(test.targets[row]),
+                "sureness": float(sure[row]),
+            }
             for row in rows
         ]
         for kind, rows in kinds.items()
-    }  # fmt: skip
+    }
 
 
 def _sureness(task: TaskSpec, test: LabelledPredictions) -> tuple[np.ndarray, np.ndarray | None]:

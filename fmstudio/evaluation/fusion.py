@@ -84,18 +84,32 @@ def subsets_json(
         targets, patients = judged.targets[one.rows], judged.of(one.rows)
         figure = _figure(judged.task, targets, one.outputs, patients)
         won = gain(judged.task, targets, judged.fused[one.rows], one.outputs, patients)
-        entries.append({
-            "modalities": list(one.modalities), "n": len(one.rows), name: figure.as_dict(),
-            "model": one.model, "gain": won.as_dict(), "verdict": verdict(won),
-        })  # fmt: skip
+        entries.append(
+            {
+                "modalities": list(one.modalities),
+                "n": len(one.rows),
+                name: figure.as_dict(),
+                "model": one.model,
+                "gain": won.as_dict(),
+                "verdict": verdict(won),
+            }
+        )
         own = by_itself.get(one.modalities)
         if one.model != ADAPTER and own is not None:
-            of_adapter = _figure(judged.task, judged.targets[own.rows], own.outputs,
-                                 judged.of(own.rows))  # fmt: skip
+            of_adapter = _figure(
+                judged.task, judged.targets[own.rows], own.outputs, judged.of(own.rows)
+            )
             entries[-1]["adapter"] = of_adapter.as_dict()
     whole = _figure(judged.task, judged.targets, judged.fused, judged.patients)
-    return [*entries, {"modalities": list(modalities), "n": len(judged.fused),
-                       name: whole.as_dict(), "model": ADAPTER}]  # fmt: skip
+    return [
+        *entries,
+        {
+            "modalities": list(modalities),
+            "n": len(judged.fused),
+            name: whole.as_dict(),
+            "model": ADAPTER,
+        },
+    ]
 
 
 def _figure(
@@ -119,8 +133,12 @@ def fusion_json(judged: Judged, singles: Sequence[Shown]) -> dict[str, Any] | No
     best = max(usable, key=lambda pair: pair[0])[1]
     targets, patients = judged.targets[best.rows], judged.of(best.rows)
     won = gain(judged.task, targets, judged.fused[best.rows], best.outputs, patients)
-    return {"best_single": best.modalities[0], "n": len(best.rows), "gain": won.as_dict(),
-            "verdict": verdict(won)}  # fmt: skip
+    return {
+        "best_single": best.modalities[0],
+        "n": len(best.rows),
+        "gain": won.as_dict(),
+        "verdict": verdict(won),
+    }
 
 
 def missing_json(
@@ -136,21 +154,24 @@ def missing_json(
         size = len(modalities) - missing
         own = [one for one in shown if len(one.modalities) == size and one.model == ADAPTER]
         usable = [
-            one for one in own
+            one
+            for one in own
             if np.isfinite(score(judged.task, judged.targets[one.rows], one.outputs))
-        ]  # fmt: skip
+        ]
         if not usable:
             continue
         rows = np.unique(np.concatenate([one.rows for one in usable]))
         figures = [
             partial(
-                on_rows, figures_of(judged.task, judged.targets[one.rows], one.outputs)[name],
+                on_rows,
+                figures_of(judged.task, judged.targets[one.rows], one.outputs)[name],
                 one.rows,
             )
             for one in usable
-        ]  # fmt: skip
+        ]
         n = len(judged.fused)
         figure = intervals({name: mean_over(figures)}, n, judged.patients)[name]
-        found.append({"missing": missing, "subsets": len(usable), "n": len(rows),
-                      name: figure.as_dict()})  # fmt: skip
+        found.append(
+            {"missing": missing, "subsets": len(usable), "n": len(rows), name: figure.as_dict()}
+        )
     return found

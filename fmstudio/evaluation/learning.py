@@ -92,22 +92,29 @@ def learning_curve(
     several, whole = drawn(figures, patients, 0, RESAMPLES), np.ones((1, len(targets)))
     scores = np.array([float(figures[key](whole)[0]) for key in figures])
     points = [
-        {"cases": round(refit.cases), "positives": round(refit.positives),
-         name: interval(score, several[str(index)]).as_dict()}
+        {
+            "cases": round(refit.cases),
+            "positives": round(refit.positives),
+            name: interval(score, several[str(index)]).as_dict(),
+        }
         for index, (refit, score) in enumerate(zip(refits, scores, strict=True))
-    ]  # fmt: skip
+    ]
     start = {"n": len(targets), "metric": name, "points": points}
     usable = np.isfinite(scores)
     if usable.sum() < FEWEST_SIZES:
-        return start | {"curve": [], "forecast": [],
-                        "reason": "Too few patients to refit on parts of them."}  # fmt: skip
+        return start | {
+            "curve": [],
+            "forecast": [],
+            "reason": "Too few patients to refit on parts of them.",
+        }
     sizes = np.array([refit.cases for refit in refits])
     law = fit_power_law(sizes[usable], scores[usable])
     drawn_scores = np.stack([several[key] for key in figures], axis=1)
     laws = [
         fit_power_law(sizes[known], row[known])
-        for row in drawn_scores if (known := np.isfinite(row) & usable).sum() >= FEWEST_SIZES
-    ]  # fmt: skip
+        for row in drawn_scores
+        if (known := np.isfinite(row) & usable).sum() >= FEWEST_SIZES
+    ]
     grid = np.geomspace(sizes.min(), sizes.max() * FARTHEST, 40)
     band = np.array([one.at(grid) for one in laws]).reshape(-1, len(grid))
     now, share = float(sizes.max()), refits[-1].positives / refits[-1].cases
@@ -121,7 +128,7 @@ def learning_curve(
             _needed(target, now, share, law, laws) for target in _targets(float(law.at(now)))
         ],
         "reason": None,
-    }  # fmt: skip
+    }
 
 
 def _targets(present: float) -> list[float]:
@@ -146,4 +153,4 @@ def _needed(
         "target": target,
         "more_cases": {key: more(value, 1.0) for key, value in found.items()},
         "more_positives": {key: more(value, share) for key, value in found.items()},
-    }  # fmt: skip
+    }

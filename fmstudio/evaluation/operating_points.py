@@ -38,24 +38,33 @@ def at_threshold(
     figures = _figures(question.truth, flagged, prevalence)
     found = intervals(figures, len(question), question.patients)
     cells = {
-        "true_positives": flagged & question.truth, "false_positives": flagged & ~question.truth,
-        "false_negatives": ~flagged & question.truth, "true_negatives": ~flagged & ~question.truth,
-    }  # fmt: skip
+        "true_positives": flagged & question.truth,
+        "false_positives": flagged & ~question.truth,
+        "false_negatives": ~flagged & question.truth,
+        "true_negatives": ~flagged & ~question.truth,
+    }
     share = prevalence if prevalence is not None else float(question.truth.mean())
-    hits = {"sensitivity": ("true_positives", "false_negatives"),
-            "specificity": ("true_negatives", "false_positives")}  # fmt: skip
+    hits = {
+        "sensitivity": ("true_positives", "false_negatives"),
+        "specificity": ("true_negatives", "false_positives"),
+    }
     if prevalence is None:
-        hits |= {"ppv": ("true_positives", "false_positives"),
-                 "npv": ("true_negatives", "false_negatives")}  # fmt: skip
+        hits |= {
+            "ppv": ("true_positives", "false_positives"),
+            "npv": ("true_negatives", "false_negatives"),
+        }
     for name, (right, wrong) in hits.items():
         right_n, wrong_n = int(cells[right].sum()), int(cells[wrong].sum())
         found[name] = at_edges(found[name], right_n, right_n + wrong_n)
     return {
-        "threshold": float(threshold), "n": len(question), "positives": question.positives,
-        "prevalence": share, "counts": {name: int(cell.sum()) for name, cell in cells.items()},
+        "threshold": float(threshold),
+        "n": len(question),
+        "positives": question.positives,
+        "prevalence": share,
+        "counts": {name: int(cell.sum()) for name, cell in cells.items()},
         **{name: found[name].as_dict() for name in figures},
         "per_1000": _per_1000(found["sensitivity"].value, found["specificity"].value, share),
-    }  # fmt: skip
+    }
 
 
 def _figures(truth: np.ndarray, flagged: np.ndarray, prevalence: float | None) -> dict[str, Figure]:
@@ -93,8 +102,11 @@ def _figures(truth: np.ndarray, flagged: np.ndarray, prevalence: float | None) -
     return {
         "sensitivity": lambda weights: rates(weights)[0],
         "specificity": lambda weights: rates(weights)[1],
-        "ppv": ppv, "npv": npv, "lr_positive": lr_positive, "lr_negative": lr_negative,
-    }  # fmt: skip
+        "ppv": ppv,
+        "npv": npv,
+        "lr_positive": lr_positive,
+        "lr_negative": lr_negative,
+    }
 
 
 def _per_1000(sensitivity: float, specificity: float, prevalence: float) -> dict[str, float | None]:
@@ -102,9 +114,12 @@ def _per_1000(sensitivity: float, specificity: float, prevalence: float) -> dict
     sick, healthy = 1000 * prevalence, 1000 * (1 - prevalence)
     found, alarms = sick * sensitivity, healthy * (1 - specificity)
     numbers = {
-        "flagged": found + alarms, "true_positives": found, "false_positives": alarms,
-        "false_negatives": sick - found, "true_negatives": healthy - alarms,
-    }  # fmt: skip
+        "flagged": found + alarms,
+        "true_positives": found,
+        "false_positives": alarms,
+        "false_negatives": sick - found,
+        "true_negatives": healthy - alarms,
+    }
     return {name: float(v) if np.isfinite(v) else None for name, v in numbers.items()}
 
 
@@ -127,10 +142,11 @@ def threshold_for(
     share = question.truth.mean() if prevalence is None else prevalence
     hits, false = sensitivity * share, alarms * (1 - share)
     values = {
-        "sensitivity": sensitivity, "specificity": 1 - alarms,
+        "sensitivity": sensitivity,
+        "specificity": 1 - alarms,
         "ppv": ratio(hits, hits + false),
         "npv": ratio((1 - alarms) * (1 - share), (1 - alarms) * (1 - share) + share - hits),
-    }[name]  # fmt: skip
+    }[name]
     reached = candidates[np.nan_to_num(values, nan=-1.0) >= target - 1e-12]
     if not len(reached):
         return None
@@ -152,8 +168,10 @@ def operating_points(
             point = None if threshold is None else at_threshold(judged, threshold, prevalence)
             points.append({"target": name, "asked": target} | (point or {"threshold": None}))
     return {
-        "n": len(judged), "positives": judged.positives,
+        "n": len(judged),
+        "positives": judged.positives,
         "chosen_on": "the same patients" if source is judged else "validation patients",
-        "n_chosen_on": len(source), "half": at_threshold(judged, 0.5, prevalence),
+        "n_chosen_on": len(source),
+        "half": at_threshold(judged, 0.5, prevalence),
         "points": points,
-    }  # fmt: skip
+    }

@@ -26,15 +26,21 @@ Gap = Callable[[np.ndarray], np.ndarray]
 
 
 def adjusted(
-    gaps: Mapping[str, Gap], free: frozenset[str], question: Question, members: np.ndarray,
-    tested: Mapping[str, np.ndarray], seed: int = 0,
-) -> dict[str, np.ndarray]:  # fmt: skip
+    gaps: Mapping[str, Gap],
+    free: frozenset[str],
+    question: Question,
+    members: np.ndarray,
+    tested: Mapping[str, np.ndarray],
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
     """P values (G) of each kind of gap, adjusted for all that are `tested` (G); NaN for others.
 
     `members` (G, n) says which cases each group has. Kinds in `free` are dealt among all patients.
     """
-    observed = {name: np.array([gap(m[None].astype(float))[0] for m in members])
-                for name, gap in gaps.items()}  # fmt: skip
+    observed = {
+        name: np.array([gap(m[None].astype(float))[0] for m in members])
+        for name, gap in gaps.items()
+    }
     dealt = _dealt(gaps, free, question, members, seed)
     largest = np.zeros(DEALS)
     standing: dict[str, np.ndarray] = {}
@@ -48,11 +54,12 @@ def adjusted(
         standing[name] = np.where(use, np.abs((observed[name] - centre) / spread), np.nan)
     return {
         name: np.where(
-            np.isnan(values), np.nan,
+            np.isnan(values),
+            np.nan,
             (1 + (largest[:, None] >= values[None] - 1e-9).sum(axis=0)) / (DEALS + 1),
         )
         for name, values in standing.items()
-    }  # fmt: skip
+    }
 
 
 def _dealt(

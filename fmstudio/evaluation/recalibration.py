@@ -66,8 +66,11 @@ def isotonic(chance: np.ndarray, truth: np.ndarray) -> Map:
 
 
 METHODS: Mapping[str, Callable[[np.ndarray, np.ndarray], Map]] = {
-    "as it is": as_it_is, "temperature": temperature, "Platt": platt, "isotonic": isotonic,
-}  # fmt: skip
+    "as it is": as_it_is,
+    "temperature": temperature,
+    "Platt": platt,
+    "isotonic": isotonic,
+}
 """From the simplest to the most free."""
 
 
@@ -84,10 +87,14 @@ def recalibration(
     usable = validation is not None and _enough(validation)
     if validation is None or not usable:
         rows += [_row("as it is", judged, judged.chance, None)]
-        return {"n": len(judged), "n_validation": 0 if validation is None else len(validation),
-                "chosen": "as it is", "methods": rows,
-                "reason": f"Fewer than {FEWEST} validation patients, or fewer than five of either "
-                "answer: nothing was fitted."}  # fmt: skip
+        return {
+            "n": len(judged),
+            "n_validation": 0 if validation is None else len(validation),
+            "chosen": "as it is",
+            "methods": rows,
+            "reason": f"Fewer than {FEWEST} validation patients, or fewer than five of either "
+            "answer: nothing was fitted.",
+        }
     losses = cross_validated(validation)
     chosen = choose(losses)
     for name, method in METHODS.items():
@@ -131,10 +138,14 @@ def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) ->
             "intercept": lambda weights: intercept(chance, truth, weights),
             "brier": lambda weights: weights @ (chance - truth) ** 2 / weights.sum(axis=1),
         },
-        len(judged), judged.patients,
-    )  # fmt: skip
-    return {"method": name, "validation_loss": loss,
-            **{key: figure.as_dict() for key, figure in found.items()}}  # fmt: skip
+        len(judged),
+        judged.patients,
+    )
+    return {
+        "method": name,
+        "validation_loss": loss,
+        **{key: figure.as_dict() for key, figure in found.items()},
+    }
 
 
 def _losses(chance: np.ndarray, truth: np.ndarray) -> np.ndarray:

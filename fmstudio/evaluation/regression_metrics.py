@@ -37,9 +37,10 @@ def calibration_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
     figures = {"slope": slope, "intercept": intercept, **_errors(answered)}
     found = intervals(figures, len(answered), answered.patients)
     return {
-        "n": len(answered), "bins": _bins(answered),
+        "n": len(answered),
+        "bins": _bins(answered),
         **{name: figure.as_dict() for name, figure in found.items()},
-    }  # fmt: skip
+    }
 
 
 def subgroups_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
@@ -79,6 +80,11 @@ def _bins(answered: LabelledPredictions) -> list[dict[str, Any]]:
         truth = answered.targets[rows]
         mean = {"mean": lambda w, truth=truth: ratio(w @ truth, w.sum(axis=1))}
         observed = intervals(mean, len(rows), answered.patients[rows])["mean"]
-        found.append({"n": len(rows), "predicted": float(answered.outputs[rows].mean()),
-                      "observed": observed.as_dict()})  # fmt: skip
+        found.append(
+            {
+                "n": len(rows),
+                "predicted": float(answered.outputs[rows].mean()),
+                "observed": observed.as_dict(),
+            }
+        )
     return found

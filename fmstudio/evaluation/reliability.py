@@ -41,15 +41,17 @@ def calibration(question: Question) -> dict[str, Any]:
             "intercept": lambda weights: intercept(chance, truth, weights),
             "in_the_large": lambda weights: ratio(weights @ (truth - chance), weights.sum(axis=1)),
         },
-        len(question), question.patients,
-    )  # fmt: skip
+        len(question),
+        question.patients,
+    )
     return {
-        "n": len(question), "positives": question.positives,
+        "n": len(question),
+        "positives": question.positives,
         **{name: figure.as_dict() for name, figure in found.items()},
         "ece_if_right": _if_right(chance),
         "bins": bins(question),
         "histogram": np.histogram(chance, bins=20, range=(0, 1))[0].tolist(),
-    }  # fmt: skip
+    }
 
 
 def _if_right(chance: np.ndarray) -> dict[str, float]:
@@ -65,11 +67,17 @@ def bins(question: Question) -> list[dict[str, Any]]:
     for rows in np.array_split(np.argsort(question.chance, kind="stable"), count) if count else ():
         happened = int(question.truth[rows].sum())
         exact = binomtest(happened, len(rows)).proportion_ci(0.95, "exact")
-        found.append({
-            "n": len(rows), "predicted": float(question.chance[rows].mean()),
-            "observed": {"value": happened / len(rows), "low": float(exact.low),
-                         "high": float(exact.high)},
-        })  # fmt: skip
+        found.append(
+            {
+                "n": len(rows),
+                "predicted": float(question.chance[rows].mean()),
+                "observed": {
+                    "value": happened / len(rows),
+                    "low": float(exact.low),
+                    "high": float(exact.high),
+                },
+            }
+        )
     return found
 
 
@@ -92,8 +100,10 @@ def logistic(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.n
         gradient = np.stack([left.sum(axis=1), left @ x], axis=1)
         a, b, c = w.sum(axis=1) + 1e-9, w @ x, w @ x**2 + 1e-9
         determinant = np.maximum(a * c - b * b, 1e-18)
-        step = np.stack([c * gradient[:, 0] - b * gradient[:, 1],
-                         a * gradient[:, 1] - b * gradient[:, 0]], axis=1)  # fmt: skip
+        step = np.stack(
+            [c * gradient[:, 0] - b * gradient[:, 1], a * gradient[:, 1] - b * gradient[:, 0]],
+            axis=1,
+        )
         found = found + np.clip(step / determinant[:, None], -2, 2)
     own = np.stack([found[:, 0] - found[:, 1] * centre / spread, found[:, 1] / spread], axis=1)
     positives, everyone = weights @ truth, weights.sum(axis=1)

@@ -58,9 +58,11 @@ def _draw(random: np.random.Generator, count: int, resamples: int) -> np.ndarray
 
 
 def drawn(
-    figures: Mapping[str, Figure], patients: Patients, seed: int = 0,
+    figures: Mapping[str, Figure],
+    patients: Patients,
+    seed: int = 0,
     resamples: int = RESAMPLES,
-) -> dict[str, np.ndarray]:  # fmt: skip
+) -> dict[str, np.ndarray]:
     """Each figure in every resample, (R,) or (R, T); nothing, (0,), for a single patient."""
     several = len(set(patients)) > 1
     found: dict[str, list[np.ndarray]] = {name: [] for name in figures}
@@ -71,9 +73,12 @@ def drawn(
 
 
 def intervals(
-    figures: Mapping[str, Figure], n: int, patients: Patients, seed: int = 0,
+    figures: Mapping[str, Figure],
+    n: int,
+    patients: Patients,
+    seed: int = 0,
     resamples: int = RESAMPLES,
-) -> dict[str, Interval]:  # fmt: skip
+) -> dict[str, Interval]:
     """Each figure of `n` cases with its 95 % percentile interval."""
     whole, several = np.ones((1, n)), drawn(figures, patients, seed, resamples)
     return {

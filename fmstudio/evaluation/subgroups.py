@@ -45,18 +45,24 @@ def subgroups(
     fits = [SMALLEST <= size <= len(question) - SMALLEST for size in sizes]
     compared = [one for one, fit in zip(every, fits, strict=True) if fit]
     figures = _figures(question, threshold)
-    found = [_entry(question, *one) | {"figures": _judged(question, one[1], figures)}
-             for one in compared]  # fmt: skip
+    found = [
+        _entry(question, *one) | {"figures": _judged(question, one[1], figures)} for one in compared
+    ]
     tests = _test(question, [members for _, members in compared], figures, found)
     return {
-        "n": len(question), "positives": question.positives, "threshold": threshold,
-        "groups": found, "tests": tests,
+        "n": len(question),
+        "positives": question.positives,
+        "threshold": threshold,
+        "groups": found,
+        "tests": tests,
         "small": [_entry(question, *one) for one, fit in zip(every, fits, strict=True) if not fit],
         "gaps": [
             {"group": entry["group"], "figure": name, "gap": own["gap"], "p": own["p"]}
-            for entry in found for name, own in entry["figures"].items() if own["different"]
+            for entry in found
+            for name, own in entry["figures"].items()
+            if own["different"]
         ],
-    }  # fmt: skip
+    }
 
 
 def _groups(
@@ -69,8 +75,9 @@ def _groups(
     }
     single = {
         (column, value): found == value
-        for column, found in columns.items() for value in sorted(set(found.tolist()) - {""})
-    }  # fmt: skip
+        for column, found in columns.items()
+        for value in sorted(set(found.tolist()) - {""})
+    }
     for (column, value), members in single.items():
         yield {column: value}, members
     for one, two in combinations(single, 2):
@@ -81,8 +88,11 @@ def _groups(
 
 
 def _entry(question: Question, group: Mapping[str, str], members: np.ndarray) -> dict[str, Any]:
-    return {"group": dict(group), "n": int(members.sum()),
-            "positives": int(question.truth[members].sum())}  # fmt: skip
+    return {
+        "group": dict(group),
+        "n": int(members.sum()),
+        "positives": int(question.truth[members].sum()),
+    }
 
 
 def _figures(question: Question, threshold: float) -> dict[str, Figure]:
@@ -118,8 +128,10 @@ def _judged(
             value = at_edges(value, round(own * of) if of else 0, of)
         found[name] = {
             **value.as_dict(),
-            "gap": interval(own - other, gap).as_dict(), "p": None, "different": False,
-        }  # fmt: skip
+            "gap": interval(own - other, gap).as_dict(),
+            "p": None,
+            "different": False,
+        }
     return found
 
 
@@ -132,17 +144,23 @@ def _gap(figure: Figure, members: np.ndarray) -> np.ndarray:
 
 
 def _test(
-    question: Question, members: list[np.ndarray], figures: Mapping[str, Figure],
+    question: Question,
+    members: list[np.ndarray],
+    figures: Mapping[str, Figure],
     found: list[dict[str, Any]],
-) -> int:  # fmt: skip
+) -> int:
     """Writes adjusted P values into `found`; how many gaps were tested."""
     if not members:
         return 0
     tested = {
-        name: np.array([min(_counted(question.truth[m], name) for m in (one, ~one)) >= FEWEST
-                        for one in members])
+        name: np.array(
+            [
+                min(_counted(question.truth[m], name) for m in (one, ~one)) >= FEWEST
+                for one in members
+            ]
+        )
         for name in figures
-    }  # fmt: skip
+    }
     gaps = {name: partial(_gap, figure) for name, figure in figures.items()}
     values = adjusted(gaps, BETWEEN_ALL, question, np.array(members), tested)
     for name, column in values.items():
@@ -155,5 +173,9 @@ def _test(
 def _counted(truth: np.ndarray, name: str) -> int:
     """How many cases a figure of these rests on."""
     positives, negatives = int(truth.sum()), int((~truth).sum())
-    return {"sensitivity": positives, "false_positive_rate": negatives,
-            "auroc": min(positives, negatives), "calibration": len(truth)}[name]  # fmt: skip
+    return {
+        "sensitivity": positives,
+        "false_positive_rate": negatives,
+        "auroc": min(positives, negatives),
+        "calibration": len(truth),
+    }[name]

@@ -62,12 +62,15 @@ class Trees:
     def check(self, columns: int) -> bool:
         """Whether all that the arrays point at is there, as in those that come from elsewhere."""
         trees, nodes = self.shape
-        shapes = {each.shape for each in (self.threshold, self.left, self.right, self.missing,
-                                          self.value)}  # fmt: skip
+        shapes = {
+            each.shape for each in (self.threshold, self.left, self.right, self.missing, self.value)
+        }
         inside = [
-            (self.column, columns), (self.left, nodes), (self.right, nodes),
+            (self.column, columns),
+            (self.left, nodes),
+            (self.right, nodes),
             (self.output, len(self.base)),
-        ]  # fmt: skip
+        ]
         fits = all(((each >= 0) & (each < limit)).all() for each, limit in inside)
         return shapes <= {(trees, nodes)} and self.output.shape == (trees,) and fits
 
@@ -82,7 +85,8 @@ def joined(parts: list[Trees], base: np.ndarray) -> Trees:
         empty = np.zeros((0, nodes), np.float64 if name in ("threshold", "value") else np.int64)
         return np.concatenate([*grown, empty.astype(grown[0].dtype if grown else empty.dtype)])
 
-    named = {name: padded(name) for name in ("column", "threshold", "left", "right", "missing",
-                                             "value")}  # fmt: skip
+    named = {
+        name: padded(name) for name in ("column", "threshold", "left", "right", "missing", "value")
+    }
     output = np.concatenate([*(part.output for part in parts), np.zeros(0, np.int64)])
     return Trees(**named, output=output.astype(np.int64), base=base)

@@ -58,10 +58,13 @@ def triage(
     lower["threshold"] = _between(ranked, n - lower["k"]) if 0 < lower["k"] < n else everybody
     deferred = n - upper["k"] - lower["k"]
     return {
-        "n": n, "positives": own.positives, "confidence": confidence,
-        "rule_in": _told(upper, n), "rule_out": _told(lower, n),
+        "n": n,
+        "positives": own.positives,
+        "confidence": confidence,
+        "rule_in": _told(upper, n),
+        "rule_out": _told(lower, n),
         "deferred": _share(deferred, n),
-    }  # fmt: skip
+    }
 
 
 def _one_each(question: Question) -> Question:
@@ -88,8 +91,10 @@ def _side(
     }
     cannot = f"Cannot promise a {name} of {target:.0%} with n = {n}: "
     if needed > n:
-        return side | {"reason": cannot + f"at least {needed} patients would have to be answered, "
-                       "all of them rightly."}  # fmt: skip
+        return side | {
+            "reason": cannot + f"at least {needed} patients would have to be answered, "
+            "all of them rightly."
+        }
     each = 1 - (1 - confidence) / CANDIDATES
     sizes = np.unique(np.geomspace(needed, n, CANDIDATES).round().astype(int))
     hits = np.cumsum(right)
@@ -117,9 +122,11 @@ def _between(ranked: np.ndarray, k: int) -> float | None:
 def _told(side: dict[str, Any], n: int) -> dict[str, Any]:
     answered, right = side.pop("k"), side.pop("right")
     return side | {
-        "answered": answered, "right": right, "share": _share(answered, n),
+        "answered": answered,
+        "right": right,
+        "share": _share(answered, n),
         "reached": right / answered if answered else None,
-    }  # fmt: skip
+    }
 
 
 def _share(count: int, n: int) -> dict[str, float | None]:

@@ -60,9 +60,16 @@ def _info(folder: Path) -> BaseInfo:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         return BaseInfo(
-            card["name"], card["title"], card["sha256"], card["parameters"], card["size_mb"],
-            card["licence"], card["description"], tuple(config["encoders"]), card,
-        )  # fmt: skip
+            card["name"],
+            card["title"],
+            card["sha256"],
+            card["parameters"],
+            card["size_mb"],
+            card["licence"],
+            card["description"],
+            tuple(config["encoders"]),
+            card,
+        )
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise BundleError(
             f"The base '{folder.name}' is damaged: its card.json or config.json cannot be read.",
@@ -75,10 +82,16 @@ def list_bases(settings: Settings) -> list[BaseInfo]:
     one, which `base_info` names."""
     embedded = _info(_SHIPPED)
     untrained = BaseInfo(
-        RANDOM, "Untrained weights", "", embedded.parameters, 0.0, embedded.licence,
+        RANDOM,
+        "Untrained weights",
+        "",
+        embedded.parameters,
+        0.0,
+        embedded.licence,
         "The embedded architecture with random weights: what a base must beat to be worth having.",
-        embedded.kinds, {},
-    )  # fmt: skip
+        embedded.kinds,
+        {},
+    )
     added = []
     for card in sorted((settings.home / "bases").glob("*/card.json")):
         try:
@@ -106,8 +119,9 @@ def base_files(name: str, settings: Settings) -> dict[str, str]:
     folder = base_folder(name, settings)
     return {
         file: _sha256_of(name, folder, file)
-        for file in FILES if not (name == RANDOM and file.endswith(".safetensors"))
-    }  # fmt: skip
+        for file in FILES
+        if not (name == RANDOM and file.endswith(".safetensors"))
+    }
 
 
 def check_base(name: str, files: Mapping[str, str], settings: Settings) -> None:

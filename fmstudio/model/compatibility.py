@@ -106,10 +106,22 @@ def of_offer(
         # Twice: as it is fetched, and as it is put in place once all of it was found in order.
         checks += [_disk(2 * size_mb, settings), _memory(memory_mb, offer.id)]
     return Verdict(
-        "hub", offer.id, offer.revision, str(config.get("model_type", "")), family, kind,
-        offer.licence, offer.gated, offer.trained_on, offer.description, parameters, size_mb,
-        memory_mb, files, tuple(checks),
-    )  # fmt: skip
+        "hub",
+        offer.id,
+        offer.revision,
+        str(config.get("model_type", "")),
+        family,
+        kind,
+        offer.licence,
+        offer.gated,
+        offer.trained_on,
+        offer.description,
+        parameters,
+        size_mb,
+        memory_mb,
+        files,
+        tuple(checks),
+    )
 
 
 def of_folder(found: Checkpoint, name: str, wanted: str | None, settings: Settings) -> Verdict:
@@ -124,15 +136,32 @@ def of_folder(found: Checkpoint, name: str, wanted: str | None, settings: Settin
         _memory(memory_mb, name),
     )
     return Verdict(
-        "folder", None, None, found.model_type, found.family, found.kind, "", False, "", "",
-        found.parameters, size_mb, memory_mb, tuple(found.files), checks,
-    )  # fmt: skip
+        "folder",
+        None,
+        None,
+        found.model_type,
+        found.family,
+        found.kind,
+        "",
+        False,
+        "",
+        "",
+        found.parameters,
+        size_mb,
+        memory_mb,
+        tuple(found.files),
+        checks,
+    )
 
 
 def _access(offer: Offer) -> Check:
     if offer.gated:
-        return Check(ACCESS, "gated by its owner; your token has access", NOTE,
-                     "A colleague who imports your adapter needs access of their own.")  # fmt: skip
+        return Check(
+            ACCESS,
+            "gated by its owner; your token has access",
+            NOTE,
+            "A colleague who imports your adapter needs access of their own.",
+        )
     return Check(ACCESS, "open to everybody")
 
 
@@ -155,8 +184,12 @@ def _read_by(model_type: str, family: str) -> Check:
 def _kind(name: str, kind: str, wanted: str | None) -> Check:
     if wanted in (None, kind):
         return Check(KIND, kind)
-    return Check(KIND, f"{name} reads {kind}, not {wanted}.", STOP,
-                 f"Add it for {kind}, or choose a checkpoint that reads {wanted}.")  # fmt: skip
+    return Check(
+        KIND,
+        f"{name} reads {kind}, not {wanted}.",
+        STOP,
+        f"Add it for {kind}, or choose a checkpoint that reads {wanted}.",
+    )
 
 
 def _files(offer: Offer, config: Mapping[str, Any]) -> tuple[tuple[str, ...], Check]:
@@ -193,9 +226,11 @@ def _disk(size_mb: float, settings: Settings) -> Check:
     free = shutil.disk_usage(settings.folder("temp")).free / 1e6
     if free < needed:
         return Check(
-            DISK, f"The disk has {free:,.0f} MB free, but {needed:,.0f} MB are needed.", STOP,
+            DISK,
+            f"The disk has {free:,.0f} MB free, but {needed:,.0f} MB are needed.",
+            STOP,
             "Free some space, or keep the studio's home folder on a larger disk.",
-        )  # fmt: skip
+        )
     return Check(DISK, f"{_size(size_mb)} needed while it is added, {_size(free)} free")
 
 

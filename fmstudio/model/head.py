@@ -68,9 +68,12 @@ class TaskHead(nn.Module):
     """
 
     def __init__(
-        self, modalities: int, features: int, outputs: int,
+        self,
+        modalities: int,
+        features: int,
+        outputs: int,
         trees: Mapping[int, Sequence[int]] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         self.trees = nn.ModuleDict()
         for place, (count, nodes) in (trees or {}).items():

@@ -66,11 +66,18 @@ def task_config(
         routes[modality] = kind
         used[kind] = stored["encoders"][kind]
     return SharedModelConfig(
-        width=stored["width"], heads=stored["heads"], depth=stored["depth"],
-        readings=stored.get("readings", 0), whole=stored.get("whole", 0),
-        encoders=used, routes=routes, outputs=outputs, sketches=_sketches(used, routes),
-        base=base, base_sha256=_known_weights(base, settings),
-    )  # fmt: skip
+        width=stored["width"],
+        heads=stored["heads"],
+        depth=stored["depth"],
+        readings=stored.get("readings", 0),
+        whole=stored.get("whole", 0),
+        encoders=used,
+        routes=routes,
+        outputs=outputs,
+        sketches=_sketches(used, routes),
+        base=base,
+        base_sha256=_known_weights(base, settings),
+    )
 
 
 def _known_weights(base: str, settings: Settings) -> str:
@@ -93,8 +100,9 @@ def _sketches(encoders: Mapping[str, Any], routes: Mapping[str, str]) -> dict[st
     families = discover("fmstudio.encoders", "ENCODER")
     sizes = {
         modality: families[encoders[key]["family"]].sketch
-        for modality, key in routes.items() if "checkpoint" in encoders[key]
-    }  # fmt: skip
+        for modality, key in routes.items()
+        if "checkpoint" in encoders[key]
+    }
     return {modality: size for modality, size in sizes.items() if size}
 
 

@@ -326,9 +326,13 @@ class SharedModel(PreTrainedModel):
         rank = order.argsort()
         packed = (rank[owner // count] * count + owner % count).argsort(stable=True)
         return Started(
-            torch.cat(items).index_select(0, packed), owner[packed], before, columns, present,
+            torch.cat(items).index_select(0, packed),
+            owner[packed],
+            before,
+            columns,
+            present,
             lengths[order].tolist(),
-        )  # fmt: skip
+        )
 
     def features(self, given: Batch | Started) -> Features:
         """All modalities through encoders and trunk: features (B, M, F)."""

@@ -38,9 +38,10 @@ def _synthetic_series(
     scale = np.array([[c["centre"], c["spread"]] for c in channels.values()]).T
     values = (scale[0] + scale[1] * draw.standard_normal((60, len(channels)))).astype(np.float32)
     facts = {
-        "channels": list(channels), "units": [""] * len(channels),
+        "channels": list(channels),
+        "units": [""] * len(channels),
         "seconds": [60.0 * step for step in range(60)],
-    }  # fmt: skip
+    }
     return ModalityInput("series", values, np.ones(values.shape, bool), facts)
 
 
@@ -50,9 +51,7 @@ def synthetic_tables(
     """Made-up tables that show every number at both ends and between, and every category's words
     (of the longest lists, the first MOST_TABLES)."""
     words = max((len(known.get("categories") or ()) for known in features.values()), default=0)
-    return [
-        _synthetic_table(features, draw, row) for row in range(min(max(3, words), MOST_TABLES))
-    ]  # fmt: skip
+    return [_synthetic_table(features, draw, row) for row in range(min(max(3, words), MOST_TABLES))]
 
 
 def _synthetic_table(
@@ -69,9 +68,11 @@ def _synthetic_table(
         else:
             categories.append(str(known["categories"][row % len(known["categories"])]))
     facts = {
-        "names": list(features), "units": [""] * len(features), "categories": categories,
+        "names": list(features),
+        "units": [""] * len(features),
+        "categories": categories,
         "seconds": [None] * len(features),
-    }  # fmt: skip
+    }
     return ModalityInput("table", values, np.ones(len(features), bool), facts)
 
 

@@ -20,8 +20,9 @@ def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
     was shown these modalities and no others, not a model made for one of them.
     """
     told = given(used)
-    entry = next((one for one in card.get("subsets") or () if set(one["modalities"]) == set(used)),
-                 None)  # fmt: skip
+    entry = next(
+        (one for one in card.get("subsets") or () if set(one["modalities"]) == set(used)), None
+    )
     figure = None if entry is None else own_figure(entry, metric)
     if entry is None or figure is None:
         return f"The adapter was never tested on {told}."

@@ -50,8 +50,9 @@ class Expected:
         if isinstance(pipeline, Measured):
             label, named = pipeline.called(name)
         categories = tuple(str(one) for one in learned.get("categories") or ())
-        ends = learned.get("quantiles") or [learned[end] for end in ("low", "high")
-                                            if end in learned]  # fmt: skip
+        ends = learned.get("quantiles") or [
+            learned[end] for end in ("low", "high") if end in learned
+        ]
         if categories or not ends:
             return cls(name, label, categories=categories)
         unit = str(learned.get("unit") or named)
@@ -77,8 +78,9 @@ class Expected:
             shown = ", ".join(self.categories[:most])
             if len(self.categories) > most:
                 return f"{shown} and {len(self.categories) - most} others"
-            return " or ".join([*filter(None, [", ".join(self.categories[:-1])]),
-                                self.categories[-1]])  # fmt: skip
+            return " or ".join(
+                [*filter(None, [", ".join(self.categories[:-1])]), self.categories[-1]]
+            )
         if self.low is None or self.high is None:
             return ""
         return f"{self.said(self.low)} to {self.said(self.high)}"

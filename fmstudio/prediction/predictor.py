@@ -39,9 +39,13 @@ class Predictor:
     """
 
     def __init__(
-        self, adapter_id: str, folder: Path, settings: Settings, reader: Reader,
+        self,
+        adapter_id: str,
+        folder: Path,
+        settings: Settings,
+        reader: Reader,
         sealed: str | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.adapter_id, self.settings, self.reader = adapter_id, settings, reader
         self._folder = folder
         self._contents = whole(folder, settings, sealed)
@@ -55,10 +59,11 @@ class Predictor:
                 hint="Try again once nothing else works on them.",
             )
         self.expected = {
-            name: expectations(pipeline(name), one.state.get("features") or one.state.get(
-                "channels") or {})
+            name: expectations(
+                pipeline(name), one.state.get("features") or one.state.get("channels") or {}
+            )
             for name, one in self.processors.items()
-        }  # fmt: skip
+        }
         base = self.model.config.base
         self.preparers = {
             name: processor.preparer(base, settings) for name, processor in self.processors.items()
@@ -117,8 +122,11 @@ class Predictor:
             if name in prepared and name in self.readout.guard
         }
         # An empty cell makes a table no stranger: each value is held against its own range.
-        guard |= {name: found.guard for name, found in values.items()
-                  if name in guard and pipeline(name).kind == "table"}  # fmt: skip
+        guard |= {
+            name: found.guard
+            for name, found in values.items()
+            if name in guard and pipeline(name).kind == "table"
+        }
         warnings += [
             f"{pipeline(name).label}: unlike the training data. Read this answer with care."
             for name, seen in guard.items()
@@ -126,11 +134,18 @@ class Predictor:
         ]
         answer = self._answer(parts, [self.modalities.index(name) for name in used])
         return Prediction(
-            adapter=self.adapter_id, case_id=case_id, task=self.task.kind, used=tuple(used),
+            adapter=self.adapter_id,
+            case_id=case_id,
+            task=self.task.kind,
+            used=tuple(used),
             missing=tuple(name for name in self.reads if name not in prepared),
-            remarks=tuple(remarks), warnings=tuple(warnings), guard=guard,
-            seconds=time.perf_counter() - started, unvalidated=bool(against), **answer,
-        )  # fmt: skip
+            remarks=tuple(remarks),
+            warnings=tuple(warnings),
+            guard=guard,
+            seconds=time.perf_counter() - started,
+            unvalidated=bool(against),
+            **answer,
+        )
 
     def _prepare(
         self, given: Mapping[str, Sequence[Source]], remarks: list[str]
@@ -182,16 +197,20 @@ class Predictor:
         moved, baseline = contributions(parts[rows], typical[rows], bias, self._shown(output))
         names = [self.modalities[row] for row in rows]
         common = {
-            "contributions": dict(zip(names, map(float, moved), strict=True)), "baseline": baseline
-        }  # fmt: skip
+            "contributions": dict(zip(names, map(float, moved), strict=True)),
+            "baseline": baseline,
+        }
         conformal = self.readout.conformal
         if self.task.kind == "regression":
             value = float(output[0])
             interval = conformal_interval(conformal, value)
             return common | {
-                "prediction": None, "probabilities": {}, "value": value, "interval": interval,
+                "prediction": None,
+                "probabilities": {},
+                "value": value,
+                "interval": interval,
                 "coverage": conformal.get("coverage"),
-            }  # fmt: skip
+            }
         chances = dict(zip(self.task.labels, map(float, self._chances(output)), strict=True))
         return common | {
             "prediction": self._prediction(chances),

@@ -144,8 +144,7 @@ def _of_size(known: Expected, value: float, offering: bool = True) -> Verdict:
         would = f"{_in(offer.unit)} it would be {offer.value} {known.unit}"
         outside, advice = f"{unusual}; {would}", f"If so, give it as '{offer.given}'."
         refusal = f"{unusual} and {beyond}; {would}" if beyond else ""
-    return Verdict(known.name, said, refusal, True, outside, advice, "", offer,
-                   known.excess(value))  # fmt: skip
+    return Verdict(known.name, said, refusal, True, outside, advice, "", offer, known.excess(value))
 
 
 def _beyond(known: Expected, value: float) -> str:

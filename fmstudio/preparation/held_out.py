@@ -53,8 +53,11 @@ class Asked:
             own = np.flatnonzero(has[:, inside].all(axis=1))
             if len(own) >= FEWEST:
                 rows[subset], more[subset] = own, has[own][:, ~inside].any(axis=1)
-        asked = {subset: [cases[row].case_id for row in own[more[subset]]]
-                 for subset, own in rows.items() if more[subset].any()}  # fmt: skip
+        asked = {
+            subset: [cases[row].case_id for row in own[more[subset]]]
+            for subset, own in rows.items()
+            if more[subset].any()
+        }
         found = {subset: whole[own].copy() for subset, own in rows.items()}
         for subset, logits in logits_of_subsets(self.model, self.prepared, asked).items():
             found[subset][more[subset]] = self.readout.outputs(self.task, logits)
@@ -84,9 +87,13 @@ def held_out(
     singles = [one for one in compared if len(one.modalities) == 1]
     names = asked.model.modalities
     return HeldOut(
-        asked.task, tuple(names), test, asked.answered(before) if before else None,
+        asked.task,
+        tuple(names),
+        test,
+        asked.answered(before) if before else None,
         asked.readout.temperature,
         tuple(subsets_json(judged, compared, names, shown)),
-        fusion_json(judged, singles), tuple(missing_json(judged, shown, names)),
+        fusion_json(judged, singles),
+        tuple(missing_json(judged, shown, names)),
         shift=asked.readout.shift,
-    )  # fmt: skip
+    )

@@ -114,12 +114,14 @@ class Preparation:
             made_by = [preparer.key, weights if frozen else "prepared"]
             wanted = {
                 case.case_id: content_key(
-                    "tokens", source_key(modality, case.sources[modality]), made_by,
+                    "tokens",
+                    source_key(modality, case.sources[modality]),
+                    made_by,
                     model.config.routes[modality],
                 )
                 for case in cases
                 if case.sources.get(modality)
-            }  # fmt: skip
+            }
             # One case for each key: what two cases share is prepared once.
             first = {wanted[c.case_id]: c for c in reversed(cases) if c.case_id in wanted}
             missing = [case for key, case in first.items() if key not in self.cache][::-1]

@@ -15,11 +15,13 @@ def source_key(modality: str, sources: Sequence[Source]) -> str:
     """Changes with the content of any source, its name or the pipeline's version."""
     content = [
         [
-            s.name, _sha256(s.path) if s.path else s.text,
-            *([] if s.until is None else [s.until]), *([s.answers] if s.answers else []),
+            s.name,
+            _sha256(s.path) if s.path else s.text,
+            *([] if s.until is None else [s.until]),
+            *([s.answers] if s.answers else []),
         ]
         for s in sources
-    ]  # fmt: skip
+    ]
     given = {source.path for source in sources}
     named = [_sha256(path) for path in files_of(modality, sources) if path not in given]
     return content_key(modality, pipeline(modality).version, content, named)

@@ -35,9 +35,12 @@ def autocast(device: torch.device) -> contextlib.AbstractContextManager[object]:
 
 
 def _batches(
-    model: SharedModel, cases: PreparedCases, ids: Sequence[str], only: str | None,
+    model: SharedModel,
+    cases: PreparedCases,
+    ids: Sequence[str],
+    only: str | None,
     made: Made | None = None,
-) -> Iterator[tuple[slice, Batch | Started]]:  # fmt: skip
+) -> Iterator[tuple[slice, Batch | Started]]:
     """Batches of prepared cases; with `only`, of that modality and no other."""
     model.eval()
     hidden = set(model.modalities) - {only} if only else set()
@@ -101,8 +104,11 @@ def logits_of_subsets(
     with side_by_side(model.device) as pool:
         for start in range(0, len(everyone), BATCH):
             loaded = {case: cases.load(case) for case in everyone[start : start + BATCH]}
-            chosen = {subset: own for subset, ids in place.items()
-                      if (own := [case for case in loaded if case in ids])}  # fmt: skip
+            chosen = {
+                subset: own
+                for subset, ids in place.items()
+                if (own := [case for case in loaded if case in ids])
+            }
             for subset, logits in asked(model, loaded, chosen, pool):
                 found[subset][[place[subset][case] for case in chosen[subset]]] = logits
     return found

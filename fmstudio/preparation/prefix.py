@@ -76,9 +76,12 @@ class Prefix:
         shown = shown.to(whole.items.device)
         rows = shown[whole.owner].nonzero().squeeze(1)
         return replace(
-            whole, items=whole.items[rows], owner=whole.owner[rows],
-            present=whole.present * shown, lengths=[len(rows)],
-        )  # fmt: skip
+            whole,
+            items=whole.items[rows],
+            owner=whole.owner[rows],
+            present=whole.present * shown,
+            lengths=[len(rows)],
+        )
 
     def _keep(self, place: tuple[str, frozenset[str]], started: Started, size: int) -> None:
         # What came first stays: epochs go through all cases in turn, and a place taken from the

@@ -43,5 +43,8 @@ def bounds(figure: Any, digits: int = 3) -> str:
 def beside(figure: Mapping[str, Any]) -> list[str]:
     """What a metric has to be held against: 'prevalence 0.340', 'by chance up to 0.120'."""
     known = {"prevalence": "prevalence", "by_chance": "by chance up to"}
-    return [f"{words} {number(figure[key])}" for key, words in known.items()
-            if figure.get(key) is not None]  # fmt: skip
+    return [
+        f"{words} {number(figure[key])}"
+        for key, words in known.items()
+        if figure.get(key) is not None
+    ]

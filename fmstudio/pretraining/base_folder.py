@@ -24,8 +24,11 @@ from fmstudio.pretraining.state import State
 from fmstudio.settings import Settings
 
 WEIGHTS, CARD, CONFIG, TOKENIZER = (
-    "model.safetensors", "card.json", "config.json", "tokenizer.json",
-)  # fmt: skip
+    "model.safetensors",
+    "card.json",
+    "config.json",
+    "tokenizer.json",
+)
 
 
 def write_weights(

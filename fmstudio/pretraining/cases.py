@@ -141,10 +141,13 @@ def _without_held_out(
     patients = {case.patient_id for case in held_out}
     files = {key for case in held_out for key in _files(case)}
     return {
-        name: [c for c in cases if c.patient_id not in patients and not files & _files(c)
-               and c.split in (None, "train")]
+        name: [
+            c
+            for c in cases
+            if c.patient_id not in patients and not files & _files(c) and c.split in (None, "train")
+        ]
         for name, cases in sets.items()
-    }  # fmt: skip
+    }
 
 
 def _files(case: PatientCase) -> set[str]:

@@ -41,9 +41,12 @@ class PretrainConfig:
     epochs: int = _shown(30, "Epochs", "Passes over the cases.", low=1, high=10_000)
     batch_size: int = _shown(32, "Batch size", "Cases per step.", low=2, high=1024)
     learning_rate: float = _shown(
-        2e-4, "Learning rate", "Largest step size; it warms up and then decays.",
-        low=1e-6, high=1e-1,
-    )  # fmt: skip
+        2e-4,
+        "Learning rate",
+        "Largest step size; it warms up and then decays.",
+        low=1e-6,
+        high=1e-1,
+    )
     seed: int = _shown(0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1)
     manifest: str = _shown("", "Table of further cases", "Cases beside those of the cohort.")
     fingerprint: str = _shown("", "Fingerprint", "Of the table and the files that it points to.")

@@ -92,8 +92,10 @@ class Corpora:
                     found += [str(given.values) for _, given in read]
         for modality, maker in MAKERS.items():
             if pipeline(modality).kind == "text":
-                found += [str(maker(np.random.default_rng([7, n])).given.values)
-                          for n in range(self.recipe["drawn"] // 4)]  # fmt: skip
+                found += [
+                    str(maker(np.random.default_rng([7, n])).given.values)
+                    for n in range(self.recipe["drawn"] // 4)
+                ]
         return found + (self.teacher.words() if self.teacher else [])
 
     def _stored(

@@ -110,10 +110,14 @@ def _series(given: ModalityInput, prepared: Prepared) -> dict[str, float]:
             continue
         read, at = values[there, index], (seconds[there] - seconds[0]) / duration
         numbers = {
-            "mean": read.mean(), "spread": read.std(), "lowest": read.min(),
-            "highest": read.max(), "first": read[0], "last": read[-1],
+            "mean": read.mean(),
+            "spread": read.std(),
+            "lowest": read.min(),
+            "highest": read.max(),
+            "first": read[0],
+            "last": read[-1],
             "median": np.median(read),
-        }  # fmt: skip
+        }
         if len(read) > 2:
             numbers["trend"] = np.polyfit(at, read, 1)[0] if np.ptp(at) > 0 else 0.0
             numbers["jumps"] = np.abs(np.diff(read)).mean()
@@ -146,5 +150,8 @@ def _table(given: ModalityInput, prepared: Prepared) -> dict[str, float]:
 
 
 MEASURES: Mapping[str, Callable[[ModalityInput, Prepared], dict[str, float]]] = {
-    "frames": _frames, "waveform": _waveform, "series": _series, "table": _table,
-}  # fmt: skip
+    "frames": _frames,
+    "waveform": _waveform,
+    "series": _series,
+    "table": _table,
+}

@@ -218,10 +218,13 @@ class Engine:
         self.reporter.points(points)
         self.reporter.progress(
             Progress(
-                LEARNING, state.step / self.plan.steps, state.step, self.plan.steps,
+                LEARNING,
+                state.step / self.plan.steps,
+                state.step,
+                self.plan.steps,
                 message=self.states.remark,
             )
-        )  # fmt: skip
+        )
 
 
 def _sampled(mixture: Mixture) -> list[Example]:

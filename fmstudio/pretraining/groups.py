@@ -47,19 +47,30 @@ class Groups:
     def as_dict(self, ids: Sequence[str]) -> dict[str, Any]:
         """As JSON, with the cases' ids."""
         points = [
-            {"case": ids[row], "group": int(self.labels[row]),
-             "x": round(float(self.places[row, 0]), 3), "y": round(float(self.places[row, 1]), 3)}
+            {
+                "case": ids[row],
+                "group": int(self.labels[row]),
+                "x": round(float(self.places[row, 0]), 3),
+                "y": round(float(self.places[row, 1]), 3),
+            }
             for row in range(len(ids))
-        ]  # fmt: skip
+        ]
         groups = [
-            {"group": index, "cases": int((self.labels == index).sum()),
-             "nearest": [ids[row] for row in rows]}
+            {
+                "group": index,
+                "cases": int((self.labels == index).sum()),
+                "nearest": [ids[row] for row in rows],
+            }
             for index, rows in enumerate(self.nearest)
-        ]  # fmt: skip
+        ]
         return {
-            "count": len(groups), "cases": len(ids), "silhouette": round(self.silhouette, 3),
-            "stability": round(self.stability, 3), "groups": groups, "points": points,
-        }  # fmt: skip
+            "count": len(groups),
+            "cases": len(ids),
+            "silhouette": round(self.silhouette, 3),
+            "stability": round(self.stability, 3),
+            "groups": groups,
+            "points": points,
+        }
 
 
 def find_groups(features: np.ndarray, seed: int = 0) -> Groups | None:

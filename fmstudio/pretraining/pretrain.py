@@ -119,15 +119,25 @@ def pretrain(
     groups = find_groups(_features(model, source), config.seed)
     ids = [source.ids[row] for row in _grouped(source)]
     result = {
-        "run": run.id, "status": "finished", "base": config.name, "base_sha256": facts["sha256"],
-        "parent": config.base, "modalities": list(modalities), "n": dict(gathered.counts),
-        "learned_from": len(source), "unreadable": _unreadable(preparation, gathered.cases),
-        "objectives": list(config.objectives), "steps": state.step, "epochs": config.epochs,
-        "curves": ends(state), "verdict": judged,
+        "run": run.id,
+        "status": "finished",
+        "base": config.name,
+        "base_sha256": facts["sha256"],
+        "parent": config.base,
+        "modalities": list(modalities),
+        "n": dict(gathered.counts),
+        "learned_from": len(source),
+        "unreadable": _unreadable(preparation, gathered.cases),
+        "objectives": list(config.objectives),
+        "steps": state.step,
+        "epochs": config.epochs,
+        "curves": ends(state),
+        "verdict": judged,
         "groups": None if groups is None else groups.as_dict(ids),
-        "seconds": {"train": round(state.seconds, 3)}, "peak_memory_mb": round(peak_memory_mb()),
+        "seconds": {"train": round(state.seconds, 3)},
+        "peak_memory_mb": round(peak_memory_mb()),
         "cases_per_second": round(_cases_per_second(state, per_epoch, len(source)), 2),
-    }  # fmt: skip
+    }
     card = _card(config, gathered, result, facts, settings, parent_sha256)
     write_json(folder / "base" / CARD, card)
     return Pretrained(result, folder / "base", card)
@@ -139,9 +149,11 @@ def _cases_per_second(state: State, steps_per_epoch: int, cases: int) -> float:
 
 
 def _source(
-    cases: Sequence[PatientCase], model: SharedModel, processors: Mapping[str, Processor],
+    cases: Sequence[PatientCase],
+    model: SharedModel,
+    processors: Mapping[str, Processor],
     preparation: Preparation,
-) -> StoredSource:  # fmt: skip
+) -> StoredSource:
     """The cases in the cache, with their tables written beside every other input."""
     preparers = {
         name: processor.preparer(model.config.base, preparation.settings)
@@ -175,9 +187,13 @@ def _tables(
 
 
 def _engine(
-    config: PretrainConfig, model: SharedModel, source: StoredSource, gathered: Gathered,
-    folder: Path, reporter: Reporter,
-) -> tuple[Engine, int]:  # fmt: skip
+    config: PretrainConfig,
+    model: SharedModel,
+    source: StoredSource,
+    gathered: Gathered,
+    folder: Path,
+    reporter: Reporter,
+) -> tuple[Engine, int]:
     """The loop, ready to run, and how many steps an epoch has."""
     windows = {m: model.encoders[model.config.routes[m]].window or 1 for m in model.modalities}
     mixture = Mixture([source], config.seed, config.batch_size, MOST_ITEMS, windows=windows)
@@ -221,9 +237,13 @@ def _parent(config: PretrainConfig, model: SharedModel, settings: Settings) -> S
 
 
 def _judged(
-    parent: SharedModel, model: SharedModel, processors: Mapping[str, Processor],
-    cohort: Cohort | None, preparation: Preparation, sha256: str,
-) -> dict[str, Any]:  # fmt: skip
+    parent: SharedModel,
+    model: SharedModel,
+    processors: Mapping[str, Processor],
+    cohort: Cohort | None,
+    preparation: Preparation,
+    sha256: str,
+) -> dict[str, Any]:
     """The verdict; {"verdict": None, "reason"} where there is nobody to judge on."""
     if cohort is None:
         return {"verdict": None, "reason": "The project has no labelled cohort to evaluate it on."}
@@ -264,9 +284,13 @@ def _unreadable(preparation: Preparation, cases: Sequence[PatientCase]) -> int:
 
 
 def _card(
-    config: PretrainConfig, gathered: Gathered, result: Mapping[str, Any],
-    facts: Mapping[str, Any], settings: Settings, parent_sha256: str,
-) -> dict[str, Any]:  # fmt: skip
+    config: PretrainConfig,
+    gathered: Gathered,
+    result: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    settings: Settings,
+    parent_sha256: str,
+) -> dict[str, Any]:
     """The data card: where the weights come from, and what they are worth. No case is named."""
     parent = base_info(config.base, settings)
     groups = result["groups"] or {}
@@ -277,17 +301,33 @@ def _card(
         "licence": parent.licence,
         "description": f"'{parent.name}' pretrained on {result['learned_from']} unlabelled cases.",
         "limits": LIMITS,
-        "lineage": [{"name": parent.name, "sha256": parent_sha256},
-                    *parent.card.get("lineage", [])],
-        "trained_on": [{
-            "name": "cases of one's own", "cases": result["learned_from"],
-            "counts": result["n"], "modalities": dict(gathered.modalities),
-            "fingerprints": list(gathered.fingerprints.values()),
-        }],
-        **{name: result[name] for name in (
-            "modalities", "objectives", "steps", "epochs", "curves", "verdict", "unreadable")},
+        "lineage": [
+            {"name": parent.name, "sha256": parent_sha256},
+            *parent.card.get("lineage", []),
+        ],
+        "trained_on": [
+            {
+                "name": "cases of one's own",
+                "cases": result["learned_from"],
+                "counts": result["n"],
+                "modalities": dict(gathered.modalities),
+                "fingerprints": list(gathered.fingerprints.values()),
+            }
+        ],
+        **{
+            name: result[name]
+            for name in (
+                "modalities",
+                "objectives",
+                "steps",
+                "epochs",
+                "curves",
+                "verdict",
+                "unreadable",
+            )
+        },
         "groups": {name: groups[name] for name in ("count", "silhouette", "stability") if groups},
         "config": {k: v for k, v in config.as_dict().items() if k != "manifest"},
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-    }  # fmt: skip
+    }

@@ -151,10 +151,13 @@ def set_up(
     model.config.routes = {name: pipeline(name).kind for name in modalities}
     model.config.modalities = modalities
     mixture = Mixture(
-        corpora.sources(modalities, whole=stage.get("whole", False)), recipe["seed"],
-        stage.get("most_cases", 64), stage.get("most_items", 2048), stage.get("longest", 128),
+        corpora.sources(modalities, whole=stage.get("whole", False)),
+        recipe["seed"],
+        stage.get("most_cases", 64),
+        stage.get("most_items", 2048),
+        stage.get("longest", 128),
         {m: model.encoders[pipeline(m).kind].window or 1 for m in modalities},
-    )  # fmt: skip
+    )
     for source in mixture.sources:
         say(f"{source.name}: {len(source)} cases, weight {source.weight}")
     return Bench(stage, model, mixture, work / stage["name"])
@@ -164,10 +167,12 @@ def train_stage(bench: Bench, corpora: Corpora, say: Say) -> None:
     """Trains one stage to its end and stores the parts that it trained."""
     stage, model, mixture = bench.stage, bench.model, bench.mixture
     plan = Plan(
-        objectives=tuple(stage["objectives"]), steps=stage["steps"],
-        learning_rate=stage.get("learning_rate", 1e-3), look_every=stage.get("look_every", 250),
+        objectives=tuple(stage["objectives"]),
+        steps=stage["steps"],
+        learning_rate=stage.get("learning_rate", 1e-3),
+        look_every=stage.get("look_every", 250),
         encoders=bench.trains_encoders,
-    )  # fmt: skip
+    )
     watches = corpora.watches(model.modalities) if plan.encoders else []
 
     def watch(model: SharedModel) -> dict[str, float]:
@@ -181,10 +186,12 @@ def train_stage(bench: Bench, corpora: Corpora, say: Say) -> None:
     trained = {k: v for k, v in model.state_dict().items() if k.startswith(parts)}
     save_file({k: v.contiguous() for k, v in trained.items()}, bench.folder / WEIGHTS)
     history = {
-        "steps": state.step, "seconds": round(state.seconds), "objectives": list(plan.objectives),
+        "steps": state.step,
+        "seconds": round(state.seconds),
+        "objectives": list(plan.objectives),
         "sources": {source.name: len(source) for source in mixture.sources},
         "curves": ends(state),
-    }  # fmt: skip
+    }
     (bench.folder / "history.json").write_text(json.dumps(history), encoding="utf-8")
 
 
@@ -287,9 +294,14 @@ def teacher_of(recipe: Mapping[str, Any], folder: Path | None) -> Teacher | None
 
 
 def make_base(
-    path: Path, data: Path, work: Path, out: Path = HOME, stages: Sequence[str] = (),
-    teacher: Path | None = None, say: Say = log.info,
-) -> dict[str, Any]:  # fmt: skip
+    path: Path,
+    data: Path,
+    work: Path,
+    out: Path = HOME,
+    stages: Sequence[str] = (),
+    teacher: Path | None = None,
+    say: Say = log.info,
+) -> dict[str, Any]:
     """Trains what is not done yet of the recipe at `path`, and writes the base to `out`.
 
     `data` holds the recipe's cohorts; `work` keeps stages and caches. With `stages` only those are

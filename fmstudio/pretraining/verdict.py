@@ -46,10 +46,12 @@ def before_and_after(
     }
     won = gain(task, true, outputs["after"], outputs["before"], patients)
     return {
-        "metric": headline(task), "n": {s: len(data.cases[s]) for s in SPLITS},
+        "metric": headline(task),
+        "n": {s: len(data.cases[s]) for s in SPLITS},
         **{name: figure.as_dict() for name, figure in figures.items()},
-        "gain": won.as_dict(), "verdict": verdict(won),
-    }  # fmt: skip
+        "gain": won.as_dict(),
+        "verdict": verdict(won),
+    }
 
 
 def verdict(won: Interval) -> str:

@@ -39,20 +39,26 @@ class Item:
 def _n(facts: Facts) -> str:
     counts = facts.card.get("n") or {}
     listed = ", ".join(f"{count} {split}" for split, count in counts.items())
-    return f"{listed or 'not known'} cases; evaluated on {facts.judgement['n']} of " \
-           f"{facts.judgement['patients']} patients."  # fmt: skip
+    return (
+        f"{listed or 'not known'} cases; evaluated on {facts.judgement['n']} of "
+        f"{facts.judgement['patients']} patients."
+    )
 
 
 def _outcome(facts: Facts) -> str:
     task = facts.project.task
-    return f"{task.kind}: {', '.join(task.labels)} (column {', '.join(task.columns)}). " \
-           f"{task.description or 'How it was assessed is for the author to say.'}"  # fmt: skip
+    return (
+        f"{task.kind}: {', '.join(task.labels)} (column {', '.join(task.columns)}). "
+        f"{task.description or 'How it was assessed is for the author to say.'}"
+    )
 
 
 def _inputs(facts: Facts) -> str:
     columns = facts.card.get("columns") or {}
-    parts = [f"{facts.modality(name)} ({', '.join(columns.get(name, ())) or 'columns not kept'})"
-             for name in facts.judgement["modalities"]]  # fmt: skip
+    parts = [
+        f"{facts.modality(name)} ({', '.join(columns.get(name, ())) or 'columns not kept'})"
+        for name in facts.judgement["modalities"]
+    ]
     return "; ".join(parts) + "."
 
 
@@ -109,8 +115,10 @@ def _imbalance(facts: Facts) -> str:
         return "Not kept."
     classes = (
         "Classes weighed the same in training, and the shares were put back afterwards (Elkan "
-        "2001)." if balanced else "Classes weighed as they came."
-    )  # fmt: skip
+        "2001)."
+        if balanced
+        else "Classes weighed as they came."
+    )
     return " ".join(filter(None, (classes, balanced_groups(facts))))
 
 
@@ -123,8 +131,12 @@ TRIPOD_AI: tuple[Item, ...] = (
     Item("3a", "Clinical context and why a model", OPEN),
     Item("3b", "Whom it is for, and where in care", OPEN),
     Item("3c", "Known inequalities between groups", OPEN),
-    Item("4", "Aims: development, evaluation or both", ANSWERED,
-         "Both, on patients held out of one cohort; other hospitals are not covered."),
+    Item(
+        "4",
+        "Aims: development, evaluation or both",
+        ANSWERED,
+        "Both, on patients held out of one cohort; other hospitals are not covered.",
+    ),
     Item("5a", "Sources of the data and whom they stand for", OPEN),
     Item("5b", "Dates of the data", OPEN),
     Item("6a", "Setting and places", OPEN),
@@ -149,9 +161,13 @@ TRIPOD_AI: tuple[Item, ...] = (
     Item("13", "What was done about uneven classes", ANSWERED, _imbalance),
     Item("14", "What was done for fairness", ANSWERED, _fairness),
     Item("15", "What the model gives out, and how classes follow from it", POINTED, RESULTS),
-    Item("16", "Differences between development and evaluation data", ANSWERED,
-         "Both come from one cohort, split by patient at random or as its table says; where it "
-         "splits by place or time, what differs is for the author."),
+    Item(
+        "16",
+        "Differences between development and evaluation data",
+        ANSWERED,
+        "Both come from one cohort, split by patient at random or as its table says; where it "
+        "splits by place or time, what differs is for the author.",
+    ),
     Item("17", "Ethical approval and consent", OPEN),
     Item("18a", "Funding", OPEN),
     Item("18b", "Conflicts of interest", OPEN),
@@ -164,19 +180,27 @@ TRIPOD_AI: tuple[Item, ...] = (
     Item("20b", "Characteristics of participants", OPEN),
     Item("20c", "Development against evaluation data", OPEN),
     Item("21", "Numbers of participants and outcomes in each analysis", POINTED, RESULTS),
-    Item("22", "The full model, so that it can be used", ANSWERED,
-         "The adapter as a bundle (`export`), with base, processors and stored answers."),
+    Item(
+        "22",
+        "The full model, so that it can be used",
+        ANSWERED,
+        "The adapter as a bundle (`export`), with base, processors and stored answers.",
+    ),
     Item("23a", "Performance with intervals, also by groups", ANSWERED, _performance),
     Item("23b", "Differences in performance between clusters", ANSWERED, _groups),
     Item("24", "Results of updating", POINTED, RESULTS),
     Item("25", "Interpretation, fairness included", OPEN),
     Item("26", "Limitations", OPEN),
-    Item("27a", "What to do with poor or missing inputs", ANSWERED,
-         "Unreadable inputs are refused with a reason; missing ones are named; unlike ones warned "
-         "of."),
+    Item(
+        "27a",
+        "What to do with poor or missing inputs",
+        ANSWERED,
+        "Unreadable inputs are refused with a reason; missing ones are named; unlike ones warned "
+        "of.",
+    ),
     Item("27b", "What users must do and know", POINTED, CARD),
     Item("27c", "Next steps", OPEN),
-)  # fmt: skip
+)
 
 CLAIM: tuple[Item, ...] = (
     Item("1", "The title or abstract names the AI method", OPEN),
@@ -189,9 +213,13 @@ CLAIM: tuple[Item, ...] = (
     Item("8", "Inclusion and exclusion", OPEN),
     Item("9", "Preprocessing", POINTED, METHODS),
     Item("10", "Choice of parts of the data", ANSWERED, _missing),
-    Item("11", "De-identification", OPEN,
-         "The studio keeps case ids, hashes, outcomes and groups; what was done before is for the "
-         "author."),
+    Item(
+        "11",
+        "De-identification",
+        OPEN,
+        "The studio keeps case ids, hashes, outcomes and groups; what was done before is for the "
+        "author.",
+    ),
     Item("12", "Missing data", ANSWERED, _missing),
     Item("13", "How images were acquired", OPEN),
     Item("14", "The reference standard", ANSWERED, _outcome),
@@ -206,17 +234,29 @@ CLAIM: tuple[Item, ...] = (
     Item("23", "Software and its versions", ANSWERED, _made),
     Item("24", "Where the weights came from", ANSWERED, _base),
     Item("25", "Training in detail", POINTED, METHODS),
-    Item("26", "How the final model was chosen", ANSWERED,
-         lambda facts: str(facts.card.get("reason") or "Not kept.")),
+    Item(
+        "26",
+        "How the final model was chosen",
+        ANSWERED,
+        lambda facts: str(facts.card.get("reason") or "Not kept."),
+    ),
     Item("27", "Ensembles", ANSWERED, _ensemble),
     Item("28", "Measures of performance", POINTED, METHODS),
     Item("29", "Uncertainty and significance", POINTED, METHODS),
     Item("30", "Robustness", POINTED, "Section Results: what missing modalities cost."),
-    Item("31", "Explanation of answers", ANSWERED,
-         "Each answer comes with the part of each modality (Aumann-Shapley)."),
+    Item(
+        "31",
+        "Explanation of answers",
+        ANSWERED,
+        "Each answer comes with the part of each modality (Aumann-Shapley).",
+    ),
     Item("32", "Evaluation on internal data", ANSWERED, _performance),
-    Item("33", "Evaluation on external data", OPEN,
-         "None here. `evaluate ADAPTER --manifest FILE` evaluates it on another hospital's cases."),
+    Item(
+        "33",
+        "Evaluation on external data",
+        OPEN,
+        "None here. `evaluate ADAPTER --manifest FILE` evaluates it on another hospital's cases.",
+    ),
     Item("34", "Registration of a trial", OPEN),
     Item("35", "Flow of patients", ANSWERED, _n),
     Item("36", "Characteristics of patients in each partition", OPEN),
@@ -228,7 +268,7 @@ CLAIM: tuple[Item, ...] = (
     Item("42", "The full protocol", OPEN),
     Item("43", "Availability of software, model and data", ANSWERED, _made),
     Item("44", "Funding", OPEN),
-)  # fmt: skip
+)
 
 
 def checklists(facts: Facts) -> dict[str, list[dict[str, str]]]:

@@ -9,8 +9,14 @@ from typing import Any
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.training.config import GROUP_CAP
 
-QUESTION_PARTS = ("discrimination", "calibration", "operating_points", "decision_curve", "triage",
-                  "subgroups")  # fmt: skip
+QUESTION_PARTS = (
+    "discrimination",
+    "calibration",
+    "operating_points",
+    "decision_curve",
+    "triage",
+    "subgroups",
+)
 
 
 @dataclass(frozen=True)

@@ -47,14 +47,30 @@ def _planned(facts: Facts) -> list[tuple[str, str, Mapping[str, Any], Draw]]:
         if parts["discrimination"]["roc"]:
             plan += [
                 (f"roc{end}", f"ROC curve{about}, 95 % band", parts["discrimination"], _roc),
-                (f"precision-recall{end}", f"Precision and recall{about} with the 95 % band",
-                 parts["discrimination"], _precision),
-            ]  # fmt: skip
-        plan += [(f"calibration{end}", f"Calibration{about}; bars are exact 95 % intervals",
-                  parts["calibration"], _calibration)]  # fmt: skip
+                (
+                    f"precision-recall{end}",
+                    f"Precision and recall{about} with the 95 % band",
+                    parts["discrimination"],
+                    _precision,
+                ),
+            ]
+        plan += [
+            (
+                f"calibration{end}",
+                f"Calibration{about}; bars are exact 95 % intervals",
+                parts["calibration"],
+                _calibration,
+            )
+        ]
         if parts["decision_curve"]["thresholds"]:
-            plan += [(f"decision{end}", f"Net benefit{about} with its 95 % band",
-                      parts["decision_curve"], _decision)]  # fmt: skip
+            plan += [
+                (
+                    f"decision{end}",
+                    f"Net benefit{about} with its 95 % band",
+                    parts["decision_curve"],
+                    _decision,
+                )
+            ]
     learned = facts.judgement["learning_curve"]
     if learned and learned["points"]:
         plan += [("learning", "Learning curve of the probe, and the forecast", learned, _learning)]
@@ -83,11 +99,20 @@ def _curve(axes: Axes, curve: Mapping[str, Any]) -> None:
 def _calibration(axes: Axes, found: Mapping[str, Any]) -> None:
     bins = found["bins"]
     y = [one["observed"]["value"] for one in bins]
-    errors = [[v - one["observed"]["low"] for one, v in zip(bins, y, strict=True)],
-              [one["observed"]["high"] - v for one, v in zip(bins, y, strict=True)]]  # fmt: skip
+    errors = [
+        [v - one["observed"]["low"] for one, v in zip(bins, y, strict=True)],
+        [one["observed"]["high"] - v for one, v in zip(bins, y, strict=True)],
+    ]
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":")
-    axes.errorbar([one["predicted"] for one in bins], y, yerr=errors, fmt="o-", color=COLOUR,
-                  capsize=3, linewidth=1.5)  # fmt: skip
+    axes.errorbar(
+        [one["predicted"] for one in bins],
+        y,
+        yerr=errors,
+        fmt="o-",
+        color=COLOUR,
+        capsize=3,
+        linewidth=1.5,
+    )
     axes.set(xlabel="Predicted probability", ylabel="Observed share", xlim=(0, 1), ylim=(0, 1.01))
 
 
@@ -109,12 +134,24 @@ def _learning(axes: Axes, found: Mapping[str, Any]) -> None:
     if curve:
         x = [one["cases"] for one in curve]
         if all(one["low"] is not None for one in curve):
-            axes.fill_between(x, [one["low"] for one in curve], [one["high"] for one in curve],
-                              color=COLOUR, alpha=0.18, lw=0)  # fmt: skip
-        axes.plot(x, [one["value"] for one in curve], color=COLOUR, linestyle="--",
-                  label="Forecast")  # fmt: skip
+            axes.fill_between(
+                x,
+                [one["low"] for one in curve],
+                [one["high"] for one in curve],
+                color=COLOUR,
+                alpha=0.18,
+                lw=0,
+            )
+        axes.plot(
+            x, [one["value"] for one in curve], color=COLOUR, linestyle="--", label="Forecast"
+        )
     points = found["points"]
-    axes.plot([one["cases"] for one in points], [one[name]["value"] for one in points], "o",
-              color=SECOND, label="Measured")  # fmt: skip
+    axes.plot(
+        [one["cases"] for one in points],
+        [one[name]["value"] for one in points],
+        "o",
+        color=SECOND,
+        label="Measured",
+    )
     axes.set(xlabel="Training cases", ylabel=name.replace("_", " "), xscale="log")
     axes.legend(frameon=False)

@@ -16,8 +16,10 @@ def _data(facts: Facts) -> list[Block]:
     cohort = facts.cohort
     known = (
         f"The cohort '{cohort.name}' has {cohort.summary.get('cases', '–')} cases of "
-        f"{cohort.summary.get('patients', '–')} patients. " if cohort else ""
-    )  # fmt: skip
+        f"{cohort.summary.get('patients', '–')} patients. "
+        if cohort
+        else ""
+    )
     splits = ", ".join(f"{count} {split}" for split, count in n.items())
     text = (
         f"{known}Cases were split by patient into {splits or 'parts that are not known'}, so that "

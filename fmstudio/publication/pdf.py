@@ -25,9 +25,15 @@ def pdf(title: str, blocks: Sequence[Block], figures: Path, target: Path) -> Non
         pdfmetrics.registerFont(TTFont(name, file))
     width = A4[0] - 2 * MARGIN
     document = SimpleDocTemplate(
-        str(target), pagesize=A4, title=title, author="", leftMargin=MARGIN, rightMargin=MARGIN,
-        topMargin=MARGIN, bottomMargin=MARGIN,
-    )  # fmt: skip
+        str(target),
+        pagesize=A4,
+        title=title,
+        author="",
+        leftMargin=MARGIN,
+        rightMargin=MARGIN,
+        topMargin=MARGIN,
+        bottomMargin=MARGIN,
+    )
     story = [part for block in blocks for part in _printed(block, figures, width)]
     document.build(story, onFirstPage=_numbered, onLaterPages=_numbered)
 
@@ -42,10 +48,15 @@ def _style(size: float, bold: bool = False, colour: str = INK, above: float = 0.
     from reportlab.lib.styles import ParagraphStyle
 
     return ParagraphStyle(
-        f"{size}{bold}{colour}{above}", fontName=f"{FONT}-Bold" if bold else FONT, fontSize=size,
-        leading=size * 1.35, textColor=HexColor(colour), spaceBefore=above, spaceAfter=size * 0.5,
+        f"{size}{bold}{colour}{above}",
+        fontName=f"{FONT}-Bold" if bold else FONT,
+        fontSize=size,
+        leading=size * 1.35,
+        textColor=HexColor(colour),
+        spaceBefore=above,
+        spaceAfter=size * 0.5,
         splitLongWords=True,
-    )  # fmt: skip
+    )
 
 
 def _words(text: str, style: Any) -> Any:
@@ -88,10 +99,17 @@ def _table(block: Table, width: float) -> list[Any]:
     ]
     widths = [width * length / sum(lengths) for length in lengths]
     grid = Grid(lines, colWidths=widths, repeatRows=1, hAlign="LEFT", spaceAfter=10)
-    grid.setStyle(TableStyle([
-        ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(LINE)), ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 6),
-        ("TOPPADDING", (0, 0), (-1, -1), 2), ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
-    ]))  # fmt: skip
+    grid.setStyle(
+        TableStyle(
+            [
+                ("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor(LINE)),
+                ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                ("LEFTPADDING", (0, 0), (-1, -1), 0),
+                ("RIGHTPADDING", (0, 0), (-1, -1), 6),
+                ("TOPPADDING", (0, 0), (-1, -1), 2),
+                ("BOTTOMPADDING", (0, 0), (-1, -1), 3),
+            ]
+        )
+    )
     top = [_words(block.caption, _style(8, colour=GREY))] if block.caption else []
     return [*top, grid]

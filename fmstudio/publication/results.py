@@ -31,10 +31,13 @@ def results(facts: Facts, drawn: Mapping[str, str]) -> list[Block]:
     rows = [[name_of(name), interval(one)] for name, one in found["metrics"].items()]
     blocks: list[Block] = [
         Heading("Results"),
-        Table(["Figure", "Value (95 % interval)"], rows,
-              f"On {found['n']} held-out cases of {found['patients']} patients"),
+        Table(
+            ["Figure", "Value (95 % interval)"],
+            rows,
+            f"On {found['n']} held-out cases of {found['patients']} patients",
+        ),
         *_ladder(facts),
-    ]  # fmt: skip
+    ]
     for label, parts in facts.questions():
         several = "by_label" in found["triage"]
         blocks += [Heading(f"About '{label}'", 3)] if several else []
@@ -52,33 +55,47 @@ def _ladder(facts: Facts) -> list[Block]:
         rows.append([LADDER.get(step["name"], step["name"]) + chosen, interval(figure)])
     if not rows:
         return []
-    return [Table(["Model", "Value (95 % interval)"], rows, "From simple to complex"),
-            Paragraph(str(facts.card.get("reason") or ""))]  # fmt: skip
+    return [
+        Table(["Model", "Value (95 % interval)"], rows, "From simple to complex"),
+        Paragraph(str(facts.card.get("reason") or "")),
+    ]
 
 
 def _question(parts: Mapping[str, Any]) -> list[Block]:
     calibration = parts["calibration"]
     points = [
-        [f"{WORDS[one['target']]} {one['asked']:.0%}", f"{one['threshold']:.3f}",
-         *(interval(one[name], 2) for name in (*WORDS, "lr_positive", "lr_negative"))]
-        for one in parts["operating_points"]["points"] if one["threshold"] is not None
-    ]  # fmt: skip
+        [
+            f"{WORDS[one['target']]} {one['asked']:.0%}",
+            f"{one['threshold']:.3f}",
+            *(interval(one[name], 2) for name in (*WORDS, "lr_positive", "lr_negative")),
+        ]
+        for one in parts["operating_points"]["points"]
+        if one["threshold"] is not None
+    ]
     maps = [
-        [one["method"], interval(one["ece"]), interval(one["slope"]), interval(one["intercept"]),
-         interval(one["brier"])]
+        [
+            one["method"],
+            interval(one["ece"]),
+            interval(one["slope"]),
+            interval(one["intercept"]),
+            interval(one["brier"]),
+        ]
         for one in calibration["recalibration"]["methods"]
-    ]  # fmt: skip
+    ]
     header = ["Asked for", "Threshold", *WORDS.values(), "LR+", "LR-"]
     chosen = calibration["recalibration"]["chosen"]
     return [
         Table(header, points, "Operating points"),
-        Table(["Chances", "Error", "Slope", "Intercept", "Brier"], maps,
-              f"Calibration before and after recalibration; validation patients choose: {chosen}"),
+        Table(
+            ["Chances", "Error", "Slope", "Intercept", "Brier"],
+            maps,
+            f"Calibration before and after recalibration; validation patients choose: {chosen}",
+        ),
         Paragraph(_by_chance(calibration)),
         Paragraph(_useful(parts["decision_curve"]["better"])),
         Paragraph(_triage(parts["triage"])),
         *_groups(parts["subgroups"]),
-    ]  # fmt: skip
+    ]
 
 
 def _by_chance(calibration: Mapping[str, Any]) -> str:
@@ -100,15 +117,17 @@ def _useful(better: list[list[float]]) -> str:
 def _triage(found: Mapping[str, Any]) -> str:
     parts = []
     for key, name, where, promise in (
-        ("rule_in", "Rule-in", "at or above", "PPV"), ("rule_out", "Rule-out", "below", "NPV")
-    ):  # fmt: skip
+        ("rule_in", "Rule-in", "at or above", "PPV"),
+        ("rule_out", "Rule-out", "below", "NPV"),
+    ):
         own = found[key]
         parts.append(
-            f"{name}: {own['reason']}" if own["threshold"] is None
+            f"{name}: {own['reason']}"
+            if own["threshold"] is None
             else f"{name} {where} {own['threshold']:.3f} promises {promise} of at least "
             f"{own['target']:.0%} for {interval(own['share'], 2)} of patients ({own['right']} of "
             f"{own['answered']} right)."
-        )  # fmt: skip
+        )
     return " ".join(parts) + f" Deferred: {interval(found['deferred'], 2)} of patients."
 
 
@@ -116,18 +135,26 @@ def _groups(found: Mapping[str, Any]) -> list[Block]:
     if not found["groups"]:
         return [Paragraph("The cohort has no group of 20 or more to compare by.")]
     rows = [
-        [named(one["group"]), str(one["n"]),
-         *(interval(figure, 2) + (" *" if figure["different"] else "")
-           for figure in one["figures"].values())]
+        [
+            named(one["group"]),
+            str(one["n"]),
+            *(
+                interval(figure, 2) + (" *" if figure["different"] else "")
+                for figure in one["figures"].values()
+            ),
+        ]
         for one in found["groups"]
-    ]  # fmt: skip
+    ]
     heads = [name.replace("_", " ").capitalize() for name in found["groups"][0]["figures"]]
     small = "; ".join(f"{named(one['group'])} (n = {one['n']})" for one in found["small"])
     blocks: list[Block] = [
-        Table(["Group", "n", *heads], rows,
-              f"Groups at a threshold of {found['threshold']:.2f}; * differs from all others after "
-              f"adjustment for {found['tests']} comparisons"),
-    ]  # fmt: skip
+        Table(
+            ["Group", "n", *heads],
+            rows,
+            f"Groups at a threshold of {found['threshold']:.2f}; * differs from all others after "
+            f"adjustment for {found['tests']} comparisons",
+        ),
+    ]
     return [*blocks, Paragraph(f"Too small to compare: {small}.")] if small else blocks
 
 
@@ -145,16 +172,20 @@ def _fusion(facts: Facts) -> list[Block]:
     if found["fusion"]:
         own = found["fusion"]
         best = facts.modality(own["best_single"])
-        blocks.append(Paragraph(
-            f"{VERDICTS[own['verdict']]} Gain over the best single one ({best}): "
-            f"{interval(own['gain'])}."
-        ))  # fmt: skip
+        blocks.append(
+            Paragraph(
+                f"{VERDICTS[own['verdict']]} Gain over the best single one ({best}): "
+                f"{interval(own['gain'])}."
+            )
+        )
     return blocks
 
 
 def _sets(found: Mapping[str, Any]) -> list[Block]:
-    rows = [[f"{one['asked']:.0%}", interval(one["reached"], 2), interval(one["mean_size"], 2)]
-            for one in [*found["conformal"]["levels"]] or [found["conformal"]]]  # fmt: skip
+    rows = [
+        [f"{one['asked']:.0%}", interval(one["reached"], 2), interval(one["mean_size"], 2)]
+        for one in [*found["conformal"]["levels"]] or [found["conformal"]]
+    ]
     return [Heading("Conformal sets", 3), Table(["Asked", "Reached", "Mean size"], rows)]
 
 
@@ -172,12 +203,17 @@ def _learning(found: Mapping[str, Any]) -> list[Block]:
     ]
     for one in own["forecast"]:
         more = one["more_positives"]
-        blocks.append(Paragraph(
-            f"{name_of(name)} {one['target']:.2f} would take "
-            + ("more than eight times these patients, if at all." if more["value"] is None
-               else f"about {more['value']} more positives (band {_bound(more['low'])} to "
-                    f"{_bound(more['high'])}).")
-        ))  # fmt: skip
+        blocks.append(
+            Paragraph(
+                f"{name_of(name)} {one['target']:.2f} would take "
+                + (
+                    "more than eight times these patients, if at all."
+                    if more["value"] is None
+                    else f"about {more['value']} more positives (band {_bound(more['low'])} to "
+                    f"{_bound(more['high'])})."
+                )
+            )
+        )
     return blocks
 
 
@@ -186,6 +222,7 @@ def _bound(value: int | None) -> str:
 
 
 def _cases(found: Mapping[str, Any]) -> list[Block]:
-    rows = [[kind, ", ".join(one["case_id"] for one in cases)]
-            for kind, cases in found["cases"].items()]  # fmt: skip
+    rows = [
+        [kind, ", ".join(one["case_id"] for one in cases)] for kind, cases in found["cases"].items()
+    ]
     return [Heading("Cases to look at", 3), Table(["Kind", "Case ids"], rows)]

@@ -36,17 +36,25 @@ def write_report(facts: Facts, folder: Path) -> list[Path]:
     title = f"{facts.project.name}: adapter {facts.adapter.id}"
     made = datetime.now(UTC).strftime("%Y-%m-%d")
     blocks: list[Block] = [
-        Heading(title, 1), Paragraph(f"Written on {made} from the registry. {CAUTION}"),
-        *methods(facts), *results(facts, drawn), *_checklists(lists), *_model_card(facts),
-    ]  # fmt: skip
+        Heading(title, 1),
+        Paragraph(f"Written on {made} from the registry. {CAUTION}"),
+        *methods(facts),
+        *results(facts, drawn),
+        *_checklists(lists),
+        *_model_card(facts),
+    ]
     (folder / "report.html").write_text(html(title, blocks, figures), encoding="utf-8")
     pdf(title, blocks, figures, folder / "report.pdf")
     (folder / "model_card.md").write_text(facts.model_card, encoding="utf-8")
     everything = {
-        "adapter": facts.adapter.id, "project": facts.project.name, "written": made,
-        "card": dict(facts.card), "judgement": dict(facts.judgement), "checklists": lists,
+        "adapter": facts.adapter.id,
+        "project": facts.project.name,
+        "written": made,
+        "card": dict(facts.card),
+        "judgement": dict(facts.judgement),
+        "checklists": lists,
         "figures": drawn,
-    }  # fmt: skip
+    }
     text = json.dumps(everything, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     (folder / "report.json").write_text(text, encoding="utf-8")
     names = ("report.html", "report.pdf", "report.json", "model_card.md")
@@ -60,9 +68,10 @@ def _checklists(lists: dict[str, list[dict[str, str]]]) -> list[Block]:
         counted = ", ".join(f"{states.count(s)} {s}" for s in ("answered", "pointed to", "open"))
         rows = [[item["number"], item["asks"], item["state"], item["answer"]] for item in items]
         blocks += [
-            Heading(f"Checklist: {name}"), Paragraph(f"{SOURCES[name]} {counted}."),
+            Heading(f"Checklist: {name}"),
+            Paragraph(f"{SOURCES[name]} {counted}."),
             Table(["Item", "What it asks", "State", "Answer"], rows),
-        ]  # fmt: skip
+        ]
     return blocks
 
 

@@ -40,9 +40,14 @@ class Adapters(Database):
             return chosen
 
     def add_adapter(
-        self, adapter_id: str, project_id: int, run_id: str | None, name: str,
-        card: Mapping[str, Any], sealed: str | None = None,
-    ) -> AdapterRecord:  # fmt: skip
+        self,
+        adapter_id: str,
+        project_id: int,
+        run_id: str | None,
+        name: str,
+        card: Mapping[str, Any],
+        sealed: str | None = None,
+    ) -> AdapterRecord:
         """Register an adapter whose files are in place; `sealed` is the SHA-256 of its manifest.
 
         Raises InputError if the id is taken.
@@ -58,9 +63,13 @@ class Adapters(Database):
             return _record(session, _find(session, reference))
 
     def adapters(
-        self, project_id: int | None = None, alias: str | None = None, sealed: str | None = None,
-        limit: int | None = None, skip: int = 0,
-    ) -> list[AdapterRecord]:  # fmt: skip
+        self,
+        project_id: int | None = None,
+        alias: str | None = None,
+        sealed: str | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+    ) -> list[AdapterRecord]:
         """Adapters, newest first: at most `limit` after `skip` of them; where given, those of one
         project, of an alias, of a seal."""
         few = _chosen(select(Adapter.id), project_id, alias, sealed)
@@ -92,19 +101,27 @@ class Adapters(Database):
         """What every adapter was made with, the newest first: what its card says of that alone."""
         card = Adapter.card
         query = select(
-            Adapter.id, Adapter.name, Adapter.project_id, card["base"].as_string(),
-            card["checkpoints"], card["metrics"],
-        )  # fmt: skip
+            Adapter.id,
+            Adapter.name,
+            Adapter.project_id,
+            card["base"].as_string(),
+            card["checkpoints"],
+            card["metrics"],
+        )
         with self.reading() as session:
             rows = session.execute(query.order_by(*_NEWEST)).all()
         return [
             MadeWith(
-                row.id, row.name, row.project_id, base or "",
-                tuple(one["sha256"] for one in checkpoints or ()), metrics or {},
+                row.id,
+                row.name,
+                row.project_id,
+                base or "",
+                tuple(one["sha256"] for one in checkpoints or ()),
+                metrics or {},
             )
             for row in rows
             for base, checkpoints, metrics in (row[3:],)
-        ]  # fmt: skip
+        ]
 
     def adapter_ids(self, project_id: int | None = None) -> list[str]:
         """The ids of all adapters; of one project if given."""
@@ -153,9 +170,12 @@ class Adapters(Database):
             log_event(session, "adapter deleted", row.id, {"project": row.project_id})
 
     def add_prediction(
-        self, adapter_id: str, case_id: str, inputs: Mapping[str, Sequence[str]],
+        self,
+        adapter_id: str,
+        case_id: str,
+        inputs: Mapping[str, Sequence[str]],
         output: Mapping[str, Any],
-    ) -> PredictionRecord:  # fmt: skip
+    ) -> PredictionRecord:
         """Keep an answer: the SHA-256 of every input by modality, and the output's figures.
 
         Remarks and warnings are left out, since they may name a file or quote a value.
@@ -196,9 +216,14 @@ def new_id(session: Session, noun: str) -> str:
 
 
 def place_adapter(
-    session: Session, adapter_id: str, project_id: int, run_id: str | None, name: str,
-    card: Mapping[str, Any], sealed: str | None = None,
-) -> None:  # fmt: skip
+    session: Session,
+    adapter_id: str,
+    project_id: int,
+    run_id: str | None,
+    name: str,
+    card: Mapping[str, Any],
+    sealed: str | None = None,
+) -> None:
     """Write an adapter's row in the session's transaction. Raises InputError if the id is taken."""
     assert _ID.fullmatch(adapter_id), f"'{adapter_id}' cannot be an adapter's id"
     if session.get(Adapter, adapter_id) is not None:
@@ -207,10 +232,14 @@ def place_adapter(
         )
     session.add(
         Adapter(
-            id=adapter_id, project_id=project_id, run_id=run_id, card=dict(card),
-            name=checked_name(name, "adapter"), sealed=sealed,
+            id=adapter_id,
+            project_id=project_id,
+            run_id=run_id,
+            card=dict(card),
+            name=checked_name(name, "adapter"),
+            sealed=sealed,
         )
-    )  # fmt: skip
+    )
     log_event(session, "adapter added", adapter_id, {"project": project_id, "run": run_id})
 
 

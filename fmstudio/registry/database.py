@@ -42,9 +42,12 @@ def open_file(path: Path, busy_seconds: float, options: str = "mode=rw") -> sqli
     are begun by hand.
     """
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}", timeout=busy_seconds, uri=True,
-        isolation_level=None, check_same_thread=False,
-    )  # fmt: skip
+        f"{path.absolute().as_uri()}?{options}",
+        timeout=busy_seconds,
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engine:
@@ -65,9 +68,12 @@ def engine_of(opened: Callable[[], sqlite3.Connection]) -> Engine:
     """An engine on connections that are opened so."""
     # The serializer keeps, unlike `to_json`, the order of columns and labels.
     engine = create_engine(
-        "sqlite://", creator=opened, poolclass=QueuePool, json_serializer=_json,
+        "sqlite://",
+        creator=opened,
+        poolclass=QueuePool,
+        json_serializer=_json,
         json_deserializer=_parsed,
-    )  # fmt: skip
+    )
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -85,9 +91,12 @@ class Database:
     """
 
     def __init__(
-        self, home: Path, engine: Engine, notice: StudioError | None = None,
+        self,
+        home: Path,
+        engine: Engine,
+        notice: StudioError | None = None,
         reopen: Callable[[], Engine] | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.home = home
         self.notice = notice
         self._reopen = reopen

@@ -32,10 +32,15 @@ def log_event(session: Session, kind: str, subject: str, details: Mapping[str, A
     at, kept = now(), json.loads(to_json(dict(details)))
     session.add(
         Event(
-            id=number, at=at, kind=kind, subject=subject, details=kept, previous=previous,
+            id=number,
+            at=at,
+            kind=kind,
+            subject=subject,
+            details=kept,
+            previous=previous,
             hash=_seal(number, at, kind, subject, kept, previous),
         )
-    )  # fmt: skip
+    )
     session.flush()
 
 

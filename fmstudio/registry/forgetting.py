@@ -21,8 +21,12 @@ from fmstudio.registry.faults import FILE, explained
 from fmstudio.registry.tables import Adapter, Cohort, Event, HeldOut, Prediction, Run
 
 DELETIONS = (
-    "project deleted", "cohort deleted", "adapter deleted", "run deleted", "patient removed",
-)  # fmt: skip
+    "project deleted",
+    "cohort deleted",
+    "adapter deleted",
+    "run deleted",
+    "patient removed",
+)
 SAID_NO_MORE = "It ended early. Why was removed with the data of patients that it may quote."
 
 
@@ -47,10 +51,12 @@ class Forgetting(Database):
             session.execute(delete(Cohort).where(Cohort.id.in_(cohorts)))
 
     def rewrite_cohorts(
-        self, project_id: int, changed: Mapping[int, Mapping[str, Any]],
+        self,
+        project_id: int,
+        changed: Mapping[int, Mapping[str, Any]],
         held_out: Mapping[str, Mapping[str, Any] | None],
         of_them: Callable[[PredictionRecord], bool],
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Put what is left of cohorts without a patient in their place, and of the answers to
         held-out cases by adapter; remove those of the project's predictions that are `of_them`.
 

@@ -121,9 +121,13 @@ class Projects(Database):
         with self.writing() as session:
             project = find_project(session, project_id)
             row = Cohort(
-                project_id=project.id, name=checked_name(name, "cohort"), manifest=str(where),
-                roles=dict(roles), fingerprint=fingerprint, summary=dict(summary),
-            )  # fmt: skip
+                project_id=project.id,
+                name=checked_name(name, "cohort"),
+                manifest=str(where),
+                roles=dict(roles),
+                fingerprint=fingerprint,
+                summary=dict(summary),
+            )
             session.add(row)
             session.flush()
             details = {"project": project.id, "fingerprint": fingerprint}

@@ -72,10 +72,15 @@ class Runs(Database):
                     if found.config == asked and found.base == base:
                         return found.record()
             row = Run(
-                id=new_id(session, "run"), project_id=project.id, cohort_id=cohort_id, kind=kind,
-                status="waiting", config=dict(config), base=base, 
+                id=new_id(session, "run"),
+                project_id=project.id,
+                cohort_id=cohort_id,
+                kind=kind,
+                status="waiting",
+                config=dict(config),
+                base=base,
                 progress=asdict(Progress(expected=dict(expected or {}))),
-            )  # fmt: skip
+            )
             session.add(row)
             details = {"project": project.id, "cohort": cohort_id, "kind": kind, "base": base}
             log_event(session, "run created", row.id, details)
@@ -87,9 +92,13 @@ class Runs(Database):
             return _find(session, run_id).record()
 
     def runs(
-        self, project_id: int | None = None, states: Sequence[str] = (), kind: str | None = None,
-        limit: int | None = None, skip: int = 0,
-    ) -> list[RunRecord]:  # fmt: skip
+        self,
+        project_id: int | None = None,
+        states: Sequence[str] = (),
+        kind: str | None = None,
+        limit: int | None = None,
+        skip: int = 0,
+    ) -> list[RunRecord]:
         """Runs, newest first: at most `limit` after `skip` of them; where given, those of one
         project, of some states, of a kind."""
         few = _chosen(select(Run.id), project_id, states, kind)
@@ -213,10 +222,15 @@ class Runs(Database):
             return row.record()
 
     def finish_run(
-        self, run_id: str, result: Mapping[str, Any], adapter_id: str, name: str,
-        card: Mapping[str, Any], held_out: Mapping[str, Any] | None = None,
+        self,
+        run_id: str,
+        result: Mapping[str, Any],
+        adapter_id: str,
+        name: str,
+        card: Mapping[str, Any],
+        held_out: Mapping[str, Any] | None = None,
         sealed: str | None = None,
-    ) -> RunRecord:  # fmt: skip
+    ) -> RunRecord:
         """Register the adapter whose files are in place, and finish its run, all or nothing.
 
         A project's first adapter becomes its champion, later ones its candidate. `held_out` are its

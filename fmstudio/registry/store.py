@@ -44,9 +44,11 @@ class Registry(Projects, Runs, Adapters, Events, Forgetting, Seals):
             if not (settings.home / FILE).is_file():
                 raise
             return cls(
-                settings.home, open_to_read(settings, busy_seconds), fault,
+                settings.home,
+                open_to_read(settings, busy_seconds),
+                fault,
                 lambda: open_database(settings, busy_seconds),
-            )  # fmt: skip
+            )
 
     def counts(self) -> dict[str, int]:
         """How many projects, cohorts, runs, adapters and predictions there are."""

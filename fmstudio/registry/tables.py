@@ -112,9 +112,15 @@ class Cohort(Sealed, Table):
 
     def record(self) -> CohortRecord:
         return CohortRecord(
-            self.id, self.project_id, self.name, self.manifest, self.roles, self.fingerprint,
-            self.summary, self.created_at,
-        )  # fmt: skip
+            self.id,
+            self.project_id,
+            self.name,
+            self.manifest,
+            self.roles,
+            self.fingerprint,
+            self.summary,
+            self.created_at,
+        )
 
 
 class Run(Sealed, Table):
@@ -152,11 +158,25 @@ class Run(Sealed, Table):
 
     def record(self) -> RunRecord:
         return RunRecord(
-            self.id, self.project_id, self.cohort_id, self.kind, self.status, self.config,
-            self.base, Progress(**self.progress), self.created_at, self.started_at, self.ended_at,
-            self.result, self.error, self.hint, self.adapter_id, self.heartbeat_at, self.pid,
+            self.id,
+            self.project_id,
+            self.cohort_id,
+            self.kind,
+            self.status,
+            self.config,
+            self.base,
+            Progress(**self.progress),
+            self.created_at,
+            self.started_at,
+            self.ended_at,
+            self.result,
+            self.error,
+            self.hint,
+            self.adapter_id,
+            self.heartbeat_at,
+            self.pid,
             self.pid_started,
-        )  # fmt: skip
+        )
 
 
 class RunPoint(Table):
@@ -194,9 +214,15 @@ class Adapter(Sealed, Table):
 
     def record(self, aliases: tuple[str, ...]) -> AdapterRecord:
         return AdapterRecord(
-            self.id, self.project_id, self.run_id, self.name, self.card, self.created_at, aliases,
+            self.id,
+            self.project_id,
+            self.run_id,
+            self.name,
+            self.card,
+            self.created_at,
+            aliases,
             self.sealed,
-        )  # fmt: skip
+        )
 
 
 class Alias(Sealed, Table):

@@ -49,14 +49,18 @@ class Digest:
         """The channels that do not change, where some do."""
         if self.kind != "series" or "part" not in self.flaws:
             return ()
-        return tuple(n for n, (_, low, high, _, count) in self.numbers.items()
-                     if low == high and count > ENOUGH_READINGS)  # fmt: skip
+        return tuple(
+            n
+            for n, (_, low, high, _, count) in self.numbers.items()
+            if low == high and count > ENOUGH_READINGS
+        )
 
 
 def digest_of(
-    given: ModalityInput, about: Mapping[str, Sequence[str]],
+    given: ModalityInput,
+    about: Mapping[str, Sequence[str]],
     left_open: Sequence[OpenQuestion] = (),
-) -> Digest:  # fmt: skip
+) -> Digest:
     """The digest of an input that was read, with what the headers of its files say."""
     return Digest(
         given.kind,
@@ -109,11 +113,16 @@ def _numbers(given: ModalityInput) -> dict[str, Reading]:
 def to_arrays(digest: Digest) -> dict[str, np.ndarray]:
     """A digest as arrays for the cache."""
     rest = {
-        "kind": digest.kind, "empty": digest.empty, "length": digest.length,
-        "flaws": dict(digest.flaws), "numbers": digest.numbers, "text": digest.text,
+        "kind": digest.kind,
+        "empty": digest.empty,
+        "length": digest.length,
+        "flaws": dict(digest.flaws),
+        "numbers": digest.numbers,
+        "text": digest.text,
         "about": {what: list(said) for what, said in digest.about.items()},
-        "late": digest.late, "left_open": [asdict(one) for one in digest.left_open],
-    }  # fmt: skip
+        "late": digest.late,
+        "left_open": [asdict(one) for one in digest.left_open],
+    }
     content = json.dumps(rest).encode()
     marks = {f"mark {name}": vectors for name, vectors in digest.marks.items()}
     return {"rest": np.frombuffer(content, np.uint8), "look": digest.look, **marks}
@@ -129,6 +138,15 @@ def from_arrays(arrays: Mapping[str, np.ndarray]) -> Digest:
         for one in rest["left_open"]
     )
     return Digest(
-        rest["kind"], rest["empty"], rest["length"], arrays["look"], marks, rest["flaws"],
-        numbers, rest["text"], rest["about"], rest["late"], left_open,
-    )  # fmt: skip
+        rest["kind"],
+        rest["empty"],
+        rest["length"],
+        arrays["look"],
+        marks,
+        rest["flaws"],
+        numbers,
+        rest["text"],
+        rest["about"],
+        rest["late"],
+        left_open,
+    )

@@ -100,8 +100,13 @@ class Evidence:
     def of_kind(self, kind: str) -> list[str]:
         """The columns whose cells hold values of a kind themselves, as inputs."""
         names = [name for name, pipeline in pipelines().items() if pipeline.kind == kind]
-        inline = {s.name for c in self.cases for n in names for s in c.sources.get(n, ())
-                  if s.path is None}  # fmt: skip
+        inline = {
+            s.name
+            for c in self.cases
+            for n in names
+            for s in c.sources.get(n, ())
+            if s.path is None
+        }
         return [column for column in self.manifest.columns if column in inline]
 
     def inputs(self) -> set[str]:

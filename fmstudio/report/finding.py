@@ -56,12 +56,16 @@ class Finding:
         if self.asks:
             more["asks"] = [{**asdict(one), "choices": list(likely)} for one, likely in self.asks]
         return {
-            "id": mark, "kind": self.kind, "severity": self.severity,
-            "columns": list(self.columns), "rows": list(self.rows),
-            "message": self.message, "fix": self.fix,
+            "id": mark,
+            "kind": self.kind,
+            "severity": self.severity,
+            "columns": list(self.columns),
+            "rows": list(self.rows),
+            "message": self.message,
+            "fix": self.fix,
             "mends": [{"label": m.label, "steps": [dict(s) for s in m.steps]} for m in self.mends],
             **more,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)

@@ -82,10 +82,13 @@ def _tables(
 
 
 def _crossed(
-    task: TaskSpec, values: np.ndarray, present: np.ndarray,
-    tables: Sequence[ModalityInput | None] | None, cases: Sequence[PatientCase],
+    task: TaskSpec,
+    values: np.ndarray,
+    present: np.ndarray,
+    tables: Sequence[ModalityInput | None] | None,
+    cases: Sequence[PatientCase],
     groups: Sequence[Sequence[slice]],
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:
     """Logits (models, n, K) of models that did not see the patient, and targets in their units."""
     targets = target_array(cases)
     if task.kind == "regression":

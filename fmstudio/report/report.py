@@ -76,8 +76,7 @@ def _key(finding: Finding) -> tuple[str, tuple[str, ...], str]:
 
 def _as_accepted(finding: Finding, who: str) -> Finding:
     said = f"Accepted: {finding.message}" + (f" Confirmed by {who}." if who else "")
-    return replace(finding, severity="note", message=said, mends=(), gate=False, places=(),
-                   asks=())  # fmt: skip
+    return replace(finding, severity="note", message=said, mends=(), gate=False, places=(), asks=())
 
 
 def as_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:

@@ -98,8 +98,9 @@ def told_by_notes(given: Mapping[int, str], evidence: Evidence) -> list[Told]:
         yes = asked.answers == 1
         if min(yes.sum(), (known & ~yes).sum()) < FEWEST:
             continue
-        words = _single(table[known], yes[known], [p for p, k in zip(patients, known, strict=True)
-                                                   if k], names)  # fmt: skip
+        words = _single(
+            table[known], yes[known], [p for p, k in zip(patients, known, strict=True) if k], names
+        )
         scores = _crossed(table, asked.answers, known, patients)
         separation = None if scores is None else of_numbers(scores, asked, patients)
         found.append(

@@ -27,7 +27,7 @@ import psutil
 from fmstudio import errors
 from fmstudio.errors import InputError, NotFound
 from fmstudio.model.compatibility import Verdict
-from fmstudio.model.importing import (  # fmt: skip
+from fmstudio.model.importing import (
     CHECKING,
     FAILED,
     FILES,
@@ -90,9 +90,13 @@ class Addition:
 
 
 def start(
-    settings: Settings, source: str, kind: str | None = None, name: str | None = None,
-    revision: str | None = None, only_check: bool = False,
-) -> Addition:  # fmt: skip
+    settings: Settings,
+    source: str,
+    kind: str | None = None,
+    name: str | None = None,
+    revision: str | None = None,
+    only_check: bool = False,
+) -> Addition:
     """Begin to check a checkpoint, and to add it if nothing speaks against it.
 
     `source` is an id of the hub or a folder. Raises InputError if another is being added.
@@ -106,9 +110,12 @@ def start(
     folder = settings.folder("temp") / f"{PREFIX}{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     request = {
-        "source": place, "kind": kind or None, "name": name or None, "revision": revision,
+        "source": place,
+        "kind": kind or None,
+        "name": name or None,
+        "revision": revision,
         "only_check": only_check,
-    }  # fmt: skip
+    }
     write_json(folder / REQUEST, request)
     write_json(folder / STATUS, {"state": CHECKING})
     _spawn(settings, folder, {} if local else ONLINE)
@@ -122,11 +129,15 @@ def _spawn(settings: Settings, folder: Path, more: dict[str, str]) -> None:
     log = os.open(folder / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:
         process = subprocess.Popen(
-            [*command, "--home", str(settings.home)], cwd=folder,
-            env=os.environ | worker_environment(settings) | more, stdin=subprocess.DEVNULL,
-            stdout=log, stderr=log, start_new_session=True,
- umask=0o077,
-        )  # fmt: skip
+            [*command, "--home", str(settings.home)],
+            cwd=folder,
+            env=os.environ | worker_environment(settings) | more,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            umask=0o077,
+        )
     finally:
         os.close(log)
     began = {"pid": process.pid, "pid_started": process_started(process.pid)}
@@ -153,22 +164,31 @@ def addition(settings: Settings, attempt: str) -> Addition:
     began = _read(folder / PROCESS) if (folder / PROCESS).is_file() else {}
     found = said.get("verdict")
     known = Addition(
-        id=attempt, source=request["source"], started=(folder / REQUEST).stat().st_mtime,
-        verdict=Verdict.from_dict(found) if found else None, done_mb=_size_mb(folder / FILES),
-        total_mb=found["size_mb"] if found else 0.0, **began,
+        id=attempt,
+        source=request["source"],
+        started=(folder / REQUEST).stat().st_mtime,
+        verdict=Verdict.from_dict(found) if found else None,
+        done_mb=_size_mb(folder / FILES),
+        total_mb=found["size_mb"] if found else 0.0,
+        **began,
         **{name: value for name, value in said.items() if name != "verdict"},
-    )  # fmt: skip
+    )
     young = time.time() - known.started < SILENT_SECONDS
     if not known.live or alive(known) or (known.pid is None and young):
         return known
     if _read(folder / STATUS) != said:
         return addition(settings, attempt)  # it ended between our two looks
-    return _ended(settings, attempt, FAILED, {
-        "fault": "RunFailed",
-        "error": "The checkpoint was not added: its process ended without a word, as when the "
-        "computer is switched off or memory runs out.",
-        "hint": "Close other programs and try again.",
-    })  # fmt: skip
+    return _ended(
+        settings,
+        attempt,
+        FAILED,
+        {
+            "fault": "RunFailed",
+            "error": "The checkpoint was not added: its process ended without a word, as when the "
+            "computer is switched off or memory runs out.",
+            "hint": "Close other programs and try again.",
+        },
+    )
 
 
 def wait(

@@ -30,8 +30,11 @@ SEARCH_PATH: tuple[Path, ...] = (Path(__file__).resolve().parents[2],)
 START_SECONDS = 300.0  # imports on a busy machine; not part of a file's time
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT", "HOME")
 THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
-)  # fmt: skip
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
 
 LARGE_TABLE = (
     "Save a large workbook as CSV UTF-8, which is read many times faster, or raise "

@@ -176,9 +176,12 @@ def source_to_json(source: Source) -> dict[str, Any]:
     """A Source as JSON, its path absolute, for the child works in another folder."""
     path = None if source.path is None else str(source.path.absolute())
     return {
-        "name": source.name, "path": path, "text": source.text, "until": source.until,
+        "name": source.name,
+        "path": path,
+        "text": source.text,
+        "until": source.until,
         "answers": [list(answer) for answer in source.answers],
-    }  # fmt: skip
+    }
 
 
 def source_from_json(given: Mapping[str, Any]) -> Source:
@@ -196,6 +199,8 @@ def question_to_json(question: OpenQuestion) -> dict[str, Any]:
 def question_from_json(given: Mapping[str, Any]) -> OpenQuestion:
     """What `question_to_json` was given."""
     return OpenQuestion(
-        tuple(map(str, given["keys"])), str(given["message"]), tuple(map(str, given["choices"])),
+        tuple(map(str, given["keys"])),
+        str(given["message"]),
+        tuple(map(str, given["choices"])),
         bool(given["needed"]),
-    )  # fmt: skip
+    )

@@ -17,9 +17,12 @@ class Adapters(Keys):
     """Adapters and bundles."""
 
     def adapters(
-        self, project: str | int | None = None, alias: str | None = None, limit: int = 100,
+        self,
+        project: str | int | None = None,
+        alias: str | None = None,
+        limit: int = 100,
         skip: int = 0,
-    ) -> list[AdapterRecord]:  # fmt: skip
+    ) -> list[AdapterRecord]:
         """The newest adapters, newest first, after `skip` of them; where given, those of one
         project, of an alias."""
         project_id = None if project is None else self.project(project).id

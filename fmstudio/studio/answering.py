@@ -29,9 +29,12 @@ def steps_of(answers: Mapping[str, str], by: str | None = None) -> list[Mapping[
 
 
 def answer_questions(
-    home: Home, project: ProjectRecord, record: CohortRecord, answers: Mapping[str, str],
+    home: Home,
+    project: ProjectRecord,
+    record: CohortRecord,
+    answers: Mapping[str, str],
     by: str | None = None,
-) -> CohortRecord:  # fmt: skip
+) -> CohortRecord:
     """A new cohort whose files are read as a person says; the one before it stays.
 
     Raises InputError for an answer that cannot be one, and where it settles nothing.

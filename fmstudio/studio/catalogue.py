@@ -111,9 +111,12 @@ class Catalogue(Adapters):
         return found.verdict
 
     def add_checkpoint(
-        self, source: str, kind: str | None = None, name: str | None = None,
+        self,
+        source: str,
+        kind: str | None = None,
+        name: str | None = None,
         revision: str | None = None,
-    ) -> Addition:  # fmt: skip
+    ) -> Addition:
         """Begin to check and add a checkpoint; it goes on if this process ends.
 
         `revision` pins what was checked before. Raises InputError if another is being added.
@@ -172,9 +175,10 @@ class Catalogue(Adapters):
                 hint="Delete these adapters first.",
             )
         waiting = [
-            run_id for run_id, config in self.registry.unfinished().items()
+            run_id
+            for run_id, config in self.registry.unfinished().items()
             if {entry.name, entry.id} & set((config.get("encoders") or {}).values())
-        ]  # fmt: skip
+        ]
         if waiting:
             raise InputError(
                 f"'{entry.name}' is needed by {', '.join(waiting)}, which may go on.",
@@ -188,19 +192,46 @@ def _of_base(base: BaseInfo, used_by: tuple[Use, ...]) -> Entry:
     card = base.card
     sources = [f"{part['name']} ({part['cases']} cases)" for part in card.get("trained_on", ())]
     return Entry(
-        base.name, BASE, base.title, base.kinds, base.parameters, base.size_mb, base.licence, False,
-        "shipped" if not sources or base.name == "embedded" else "pretrained here", None, None,
-        None, base.sha256, ", ".join(sources) or "nothing", base.description,
-        card.get("limits", ""), used_by,
-    )  # fmt: skip
+        base.name,
+        BASE,
+        base.title,
+        base.kinds,
+        base.parameters,
+        base.size_mb,
+        base.licence,
+        False,
+        "shipped" if not sources or base.name == "embedded" else "pretrained here",
+        None,
+        None,
+        None,
+        base.sha256,
+        ", ".join(sources) or "nothing",
+        base.description,
+        card.get("limits", ""),
+        used_by,
+    )
 
 
 def _of_checkpoint(kept: CheckpointInfo) -> Entry:
     return Entry(
-        kept.name, ENCODER, kept.id or kept.name, (kept.kind,), kept.parameters, kept.size_mb,
-        kept.licence, kept.gated, kept.source, kept.id, kept.revision, kept.model_type, kept.sha256,
-        kept.trained_on or "not stated", kept.description, "", (),
-    )  # fmt: skip
+        kept.name,
+        ENCODER,
+        kept.id or kept.name,
+        (kept.kind,),
+        kept.parameters,
+        kept.size_mb,
+        kept.licence,
+        kept.gated,
+        kept.source,
+        kept.id,
+        kept.revision,
+        kept.model_type,
+        kept.sha256,
+        kept.trained_on or "not stated",
+        kept.description,
+        "",
+        (),
+    )
 
 
 def _uses(made: Sequence[MadeWith], projects: Mapping[int, str]) -> tuple[Use, ...]:

@@ -132,10 +132,11 @@ class Judgements(Answers):
         found = {question.label: question for question in questions(held.task, held.test)}
         if not found or label not in {None, *found}:
             raise InputError(
-                f"The adapter {ref} has no question '{label}'." if found
+                f"The adapter {ref} has no question '{label}'."
+                if found
                 else f"The adapter {ref} answers with a number: it has no threshold.",
                 hint=f"Use one of: {', '.join(found)}." if found else "Choose another adapter.",
-            )  # fmt: skip
+            )
         chosen = label or next(iter(found))
         before = questions(held.task, held.validation) if held.validation else ()
         return found[chosen], next((one for one in before if one.label == chosen), None)
@@ -149,9 +150,13 @@ class Judgements(Answers):
         return at_threshold(self.question(ref, label)[0], threshold, prevalence)
 
     def threshold_for(
-        self, ref: str, target: str, value: float, prevalence: float | None = None,
+        self,
+        ref: str,
+        target: str,
+        value: float,
+        prevalence: float | None = None,
         label: str | None = None,
-    ) -> float | None:  # fmt: skip
+    ) -> float | None:
         """The threshold at which validation patients reach a target, or None.
 
         `target` is sensitivity, specificity, ppv or npv. Without validation patients the held-out
@@ -190,11 +195,14 @@ class Judgements(Answers):
         adapter = self.adapter(ref)
         project = self.project(adapter.project_id)
         facts = Facts(
-            self.evaluate(adapter.id), adapter, project, manifests.training_cohort(self, adapter),
+            self.evaluate(adapter.id),
+            adapter,
+            project,
+            manifests.training_cohort(self, adapter),
             None if adapter.run_id is None else self.run(adapter.run_id),
             model_card(adapter.card),  # not README.md, which may be a stranger's
             {pipeline.name: pipeline.label for pipeline in self.pipelines()},
-        )  # fmt: skip
+        )
         uploads.check_folder_of(folder)
         try:
             return write_report(facts, folder)

@@ -40,9 +40,14 @@ def choose_roles(manifest: Manifest, given: Mapping[str, str], task: TaskSpec) -
 
 
 def add(
-    home: Home, project: ProjectRecord, path: Path, given: Mapping[str, str],
-    name: str | None, copy: bool, steps: Sequence[Mapping[str, Any]] = (),
-) -> CohortRecord:  # fmt: skip
+    home: Home,
+    project: ProjectRecord,
+    path: Path,
+    given: Mapping[str, str],
+    name: str | None,
+    copy: bool,
+    steps: Sequence[Mapping[str, Any]] = (),
+) -> CohortRecord:
     """Read, check and register a manifest. Nothing is kept if anything is wrong with it.
 
     Steps (see cohort/mending.py) are kept beside the copy of the table, or in a folder below home.
@@ -95,9 +100,13 @@ def complete(home: Home, project: ProjectRecord, record: CohortRecord) -> Cohort
 
 
 def mend(
-    home: Home, project: ProjectRecord, record: CohortRecord, finding: str, way: int | None,
+    home: Home,
+    project: ProjectRecord,
+    record: CohortRecord,
+    finding: str,
+    way: int | None,
     by: str | None = None,
-) -> CohortRecord:  # fmt: skip
+) -> CohortRecord:
     """A new cohort in which a finding is mended; the old one stays, for the runs that used it.
 
     What is accepted is signed with `by` (default: the account on this computer) and the time.
@@ -116,19 +125,27 @@ def confirm_identifiers(
     The cohort itself if there is none. `by` is who says so.
     """
     steps = [
-        step for finding in unanswered(record.summary) for way in finding["mends"]
-        for step in way["steps"] if step["do"] == "accept"
-    ]  # fmt: skip
+        step
+        for finding in unanswered(record.summary)
+        for way in finding["mends"]
+        for step in way["steps"]
+        if step["do"] == "accept"
+    ]
     if not steps:
         return record
     return after(home, project, record, steps, "identifiers", "They identify nobody", by)
 
 
 def after(
-    home: Home, project: ProjectRecord, record: CohortRecord, steps: Sequence[Mapping[str, Any]],
-    kind: str, label: str, by: str | None,
+    home: Home,
+    project: ProjectRecord,
+    record: CohortRecord,
+    steps: Sequence[Mapping[str, Any]],
+    kind: str,
+    label: str,
+    by: str | None,
     check: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] = lambda *_: None,
-) -> CohortRecord:  # fmt: skip
+) -> CohortRecord:
     """The cohort after some steps, signed and registered as the newest.
 
     `check` sees the report before and after them, and may raise.
@@ -149,9 +166,16 @@ def after(
         if any(step["do"] in ("accept", "answer") for step in steps):
             how["by"] = who
         return _register(
-            home.registry, project, path, roles, project.task, cohort, report | {"mended": how},
-            "cohort mended", how,
-        )  # fmt: skip
+            home.registry,
+            project,
+            path,
+            roles,
+            project.task,
+            cohort,
+            report | {"mended": how},
+            "cohort mended",
+            how,
+        )
 
 
 def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
@@ -168,9 +192,15 @@ def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortReco
     before = home.registry.cohort(how["from"])
     load(home.settings, project, before)
     return home.registry.add_cohort(
-        project.id, before.name, before.manifest, before.roles, before.fingerprint,
-        before.summary, "mending undone", {**how, "from": record.id, "again": before.id},
-    )  # fmt: skip
+        project.id,
+        before.name,
+        before.manifest,
+        before.roles,
+        before.fingerprint,
+        before.summary,
+        "mending undone",
+        {**how, "from": record.id, "again": before.id},
+    )
 
 
 def concerned(
@@ -198,10 +228,16 @@ def concerned(
 
 
 def _register(
-    registry: Registry, project: ProjectRecord, path: Path, roles: Mapping[str, str],
-    task: TaskSpec, cohort: Cohort, report: Mapping[str, Any], event: str = "cohort added",
+    registry: Registry,
+    project: ProjectRecord,
+    path: Path,
+    roles: Mapping[str, str],
+    task: TaskSpec,
+    cohort: Cohort,
+    report: Mapping[str, Any],
+    event: str = "cohort added",
     how: Mapping[str, Any] | None = None,
-) -> CohortRecord:  # fmt: skip
+) -> CohortRecord:
     if path.is_relative_to(registry.home / "cohorts"):
         sync_all(path.parent)  # before the row that names it, or a power cut could take it
     if task != project.task:
@@ -367,6 +403,11 @@ def trained_patients(
 def _names_patients(roles: Mapping[str, str]) -> str | None:
     """The column that tells patients apart; None where rows have only their numbers."""
     return next(
-        (column for role in ("patient_id", "case_id") for column, given in roles.items()
-         if role in given.split(",")), None,
-    )  # fmt: skip
+        (
+            column
+            for role in ("patient_id", "case_id")
+            for column, given in roles.items()
+            if role in given.split(",")
+        ),
+        None,
+    )

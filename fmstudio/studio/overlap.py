@@ -36,9 +36,13 @@ class Overlap:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {
-            "patients": self.patients, "files": self.files, "rows": self.rows,
-            "cases": self.cases, "plain_rows": self.plain_rows, "ids_known": self.ids_known,
-        }  # fmt: skip
+            "patients": self.patients,
+            "files": self.files,
+            "rows": self.rows,
+            "cases": self.cases,
+            "plain_rows": self.plain_rows,
+            "ids_known": self.ids_known,
+        }
 
 
 def overlap(
@@ -56,15 +60,19 @@ def overlap(
     seen = trained_on.seen(stored, contents(cases, card["columns"])) if stored else []
     files, rows = [one.files for one in seen], [one.row for one in seen]
     known = {case.patient_id for case in cases if patients and case.patient_id in patients}
-    known |= {case.patient_id for case, one in zip(cases, seen, strict=False)
-              if one.files or one.row}  # fmt: skip
+    known |= {
+        case.patient_id for case, one in zip(cases, seen, strict=False) if one.files or one.row
+    }
     new = tuple(case for case in cases if case.patient_id not in known)
     return Overlap(
-        new, len(cases) - len(new), len(known),
+        new,
+        len(cases) - len(new),
+        len(known),
         sum(files) if stored and stored["files"] is not None else None,
         sum(rows) if stored and stored["rows"] is not None else None,
-        stored["plain_rows"] if stored else 0, patients is not None,
-    )  # fmt: skip
+        stored["plain_rows"] if stored else 0,
+        patients is not None,
+    )
 
 
 def stored_in(folder: Path) -> Mapping[str, Any] | None:

@@ -81,14 +81,21 @@ class Pretraining(Training):
         gathered = self._gathered(record, cohort, config)
         cost = estimate(config, gathered.modalities)
         return Planned(
-            config, gathered.counts, gathered.modalities, len(gathered.cases), cohort is not None,
+            config,
+            gathered.counts,
+            gathered.modalities,
+            len(gathered.cases),
+            cohort is not None,
             cost,
-        )  # fmt: skip
+        )
 
     def start_pretrain(
-        self, project: str | int, config: PretrainConfig, manifest: Path | None = None,
+        self,
+        project: str | int,
+        config: PretrainConfig,
+        manifest: Path | None = None,
         copy: bool = False,
-    ) -> RunRecord:  # fmt: skip
+    ) -> RunRecord:
         """Start a run; it goes on if this process ends.
 
         With `copy` the folder of the table is kept below home, for uploads that will be swept
@@ -111,16 +118,26 @@ class Pretraining(Training):
                 config = self._with_table(planned.config, record, cohort, kept)
                 planned = replace(planned, config=config)
             run = self.registry.create_run(
-                record.id, cohort.id if cohort else None, KIND, planned.config.as_dict(),
-                config.base, planned.estimate.stages,
-            )  # fmt: skip
+                record.id,
+                cohort.id if cohort else None,
+                KIND,
+                planned.config.as_dict(),
+                config.base,
+                planned.estimate.stages,
+            )
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
 
     def make_base(
-        self, recipe: Path, data: Path, work: Path, out: Path, stages: Sequence[str] = (),
-        teacher: Path | None = None, say: Callable[[str], object] = log.info,
-    ) -> dict[str, Any]:  # fmt: skip
+        self,
+        recipe: Path,
+        data: Path,
+        work: Path,
+        out: Path,
+        stages: Sequence[str] = (),
+        teacher: Path | None = None,
+        say: Callable[[str], object] = log.info,
+    ) -> dict[str, Any]:
         """Make a base from its recipe in this process, stage by stage; `say` is told lines.
 
         Gives its card, or with `stages` those that are done. Raises InputError.
@@ -139,8 +156,9 @@ class Pretraining(Training):
 
     def free_base_name(self, project: str | int) -> str:
         """A name for a new base that is not taken: from the project's, with a number behind it."""
-        words = "".join(c if c.isalnum() and c.isascii() else "-"
-                        for c in self.project(project).name.lower())  # fmt: skip
+        words = "".join(
+            c if c.isalnum() and c.isascii() else "-" for c in self.project(project).name.lower()
+        )
         stem = words.strip("-")[:30] or "base"
         taken = self._taken_names()
         return next(
@@ -155,9 +173,12 @@ class Pretraining(Training):
         return gather(self.settings, project, cohort, config)
 
     def _with_table(
-        self, config: PretrainConfig, project: ProjectRecord, cohort: CohortRecord | None,
+        self,
+        config: PretrainConfig,
+        project: ProjectRecord,
+        cohort: CohortRecord | None,
         manifest: Path | None,
-    ) -> PretrainConfig:  # fmt: skip
+    ) -> PretrainConfig:
         """The config with the table's place, relative to home where it lies below, and its hash."""
         if manifest is None:
             if cohort is None:

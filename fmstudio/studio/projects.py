@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import NotFound
-from fmstudio.records import (  # fmt: skip
+from fmstudio.records import (
     AdapterName,
     AdapterRecord,
     CohortRecord,
@@ -28,10 +28,15 @@ class Projects(Home):
     """Projects and cohorts."""
 
     def create_project(
-        self, name: str, task: str, label: str | Sequence[str] | None = None,
-        positive: str | None = None, describe: str = "", sample: bool = False,
+        self,
+        name: str,
+        task: str,
+        label: str | Sequence[str] | None = None,
+        positive: str | None = None,
+        describe: str = "",
+        sample: bool = False,
         moment: float | None = None,
-    ) -> ProjectRecord:  # fmt: skip
+    ) -> ProjectRecord:
         """A new project. Labels are fixed when its first cohort is added.
 
         `label` names the manifest's label column, for multilabel several; `moment` is that of the
@@ -84,9 +89,14 @@ class Projects(Home):
         return propose_roles(read_manifest(Path(manifest)), label, kind)
 
     def add_cohort(
-        self, project: str | int, manifest: Path, roles: Mapping[str, str] | None = None,
-        name: str | None = None, copy: bool = False, answers: Mapping[str, str] | None = None,
-    ) -> CohortRecord:  # fmt: skip
+        self,
+        project: str | int,
+        manifest: Path,
+        roles: Mapping[str, str] | None = None,
+        name: str | None = None,
+        copy: bool = False,
+        answers: Mapping[str, str] | None = None,
+    ) -> CohortRecord:
         """Read, check and register a manifest; the project's labels are fixed by its first one.
 
         `roles` override what is proposed. With `copy` the folder of the manifest is kept below

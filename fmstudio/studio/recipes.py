@@ -87,9 +87,12 @@ def read(path: Path) -> Recipe:
 
 
 def plan(
-    recipe: Recipe, changes: Mapping[str, Any], project: ProjectRecord, cohort: CohortRecord,
+    recipe: Recipe,
+    changes: Mapping[str, Any],
+    project: ProjectRecord,
+    cohort: CohortRecord,
     settings: Settings,
-) -> Planned:  # fmt: skip
+) -> Planned:
     """The settings of a recipe for a run here, with `changes` on top; None means no change.
 
     A changed preset brings its own values along. Raises InputError where base, an encoder, a

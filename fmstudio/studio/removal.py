@@ -114,9 +114,12 @@ def _trained_on(home: Home, members: Sequence[Member]) -> list[tuple[AdapterReco
 
 
 def _doomed(
-    home: Home, project: ProjectRecord, members: Sequence[Member], whole: Manifest,
+    home: Home,
+    project: ProjectRecord,
+    members: Sequence[Member],
+    whole: Manifest,
     rows: Collection[int],
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """What goes of our own: the manifests as they were, and of a copied cohort all files that no
     row of anybody else names."""
     ours = home.settings.home / "cohorts"
@@ -182,9 +185,13 @@ def _free(name: str, whole: Manifest) -> str:
 
 
 def _rewritten(
-    home: Home, project: ProjectRecord, member: Member, table: Path, rows: Sequence[int],
+    home: Home,
+    project: ProjectRecord,
+    member: Member,
+    table: Path,
+    rows: Sequence[int],
     made: ExitStack,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A cohort on the new table, with the steps and splits that it had: what its row keeps."""
     from fmstudio.cohort import build_cohort, mending, read_manifest
     from fmstudio.cohort.roles import columns_of
@@ -211,8 +218,11 @@ def _rewritten(
     if "mended" in record.summary:
         report["mended"] = record.summary["mended"]
     return {
-        "manifest": str(path), "roles": roles, "fingerprint": cohort.fingerprint, "summary": report,
-    }  # fmt: skip
+        "manifest": str(path),
+        "roles": roles,
+        "fingerprint": cohort.fingerprint,
+        "summary": report,
+    }
 
 
 def _held_out(

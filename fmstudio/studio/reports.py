@@ -38,9 +38,12 @@ def report_on(
 
 
 def probed(
-    home: Home, report: Mapping[str, Any], manifest: Manifest, roles: Mapping[str, str],
+    home: Home,
+    report: Mapping[str, Any],
+    manifest: Manifest,
+    roles: Mapping[str, str],
     cohort: Cohort,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A report completed by the labels that the frozen base's probe contradicts."""
     load_libraries()
     from fmstudio.report.evidence import Evidence

@@ -10,9 +10,12 @@ from fmstudio.types import TASK_KINDS, TaskSpec
 
 
 def new_task(
-    kind: str, label: str | Sequence[str] | None, positive: str | None, description: str,
+    kind: str,
+    label: str | Sequence[str] | None,
+    positive: str | None,
+    description: str,
     moment: float | None = None,
-) -> TaskSpec:  # fmt: skip
+) -> TaskSpec:
     """A task whose labels are not known yet. Raises InputError if its parts do not fit."""
     if kind not in TASK_KINDS:
         raise InputError(

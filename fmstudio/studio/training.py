@@ -80,9 +80,14 @@ class Training(Projects):
         uploads.check_free_disk(self.settings)
         config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(
-            record.id, cohort.id, "finetune", config.as_dict(), config.base,
-            self.estimate(record.id, config).stages, once=True,
-        )  # fmt: skip
+            record.id,
+            cohort.id,
+            "finetune",
+            config.as_dict(),
+            config.base,
+            self.estimate(record.id, config).stages,
+            once=True,
+        )
         runs.start(self.settings, self.registry, run.id)
         return self.registry.run(run.id)
 
@@ -135,9 +140,13 @@ class Training(Projects):
         return wait(self, run if isinstance(run, str) else run.id, watch)
 
     def runs(
-        self, project: str | int | None = None, states: Sequence[str] = (),
-        kind: str | None = None, limit: int = 100, skip: int = 0,
-    ) -> list[RunRecord]:  # fmt: skip
+        self,
+        project: str | int | None = None,
+        states: Sequence[str] = (),
+        kind: str | None = None,
+        limit: int = 100,
+        skip: int = 0,
+    ) -> list[RunRecord]:
         """The newest runs as they stand now, newest first, after `skip` of them; where given,
         those of one project, of some states, of a kind."""
         self.reconcile()

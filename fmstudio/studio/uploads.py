@@ -123,8 +123,15 @@ def unpack(archive: Path, settings: Settings) -> Path:
             for entry in entries:
                 _write_entry(opened, entry, folder, archive.name)
         return _find_manifest(folder, archive.name)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError,
-            RuntimeError, OSError) as fault:  # fmt: skip
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+    ) as fault:
         remove([folder])
         raise UnreadableFile(
             f"{archive.name} cannot be unpacked: {fault}.", hint="Make the ZIP anew, unencrypted."

@@ -67,8 +67,11 @@ def _span(record: Sequence[str]) -> tuple[int, int]:
 def _extent(records: Sequence[Sequence[str]]) -> tuple[int, int]:
     """The columns of those records that are at least half as full as the fullest."""
     counts = [sum(bool(cell.strip()) for cell in record) for record in records]
-    spans = [_span(record) for record, count in zip(records, counts, strict=True)
-             if count > max(counts) / 2]  # fmt: skip
+    spans = [
+        _span(record)
+        for record, count in zip(records, counts, strict=True)
+        if count > max(counts) / 2
+    ]
     return min(start for start, _ in spans), max(end for _, end in spans)
 
 

@@ -143,9 +143,8 @@ def _checked(name: str, table: Table) -> Table:
     """The table without columns that have neither name nor content; every other column is named,
     and once."""
     kept = [
-        i for i, column in enumerate(table.header)
-        if column or bytes(table.columns[i].text).strip()
-    ]  # fmt: skip
+        i for i, column in enumerate(table.header) if column or bytes(table.columns[i].text).strip()
+    ]
     blank = [str(i + 1) for i in kept if not table.header[i]]
     if blank:
         raise InputError(

@@ -47,9 +47,22 @@ def read_workbook(name: str, data: bytes) -> Records:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _Book(name, archive).records()
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, expat.ExpatError,
-            ElementTree.ParseError, LookupError, ValueError, ArithmeticError, StopIteration,
-            NotImplementedError, RuntimeError, EOFError, OSError) as fault:  # fmt: skip
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        expat.ExpatError,
+        ElementTree.ParseError,
+        LookupError,
+        ValueError,
+        ArithmeticError,
+        StopIteration,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+        OSError,
+    ) as fault:
         raise InputError(
             f"{name} cannot be opened as the Excel workbook that its ending says.",
             hint="Save it again, or save it as CSV UTF-8.",

@@ -167,9 +167,11 @@ def cross_validation_json(
     true = targets * data.spread + data.centre
     figure = evaluate(task, true, answers, patients)[headline(task)]
     return {
-        "model": "probe", "folds": chosen.get_n_splits(), "n": len(patients),
+        "model": "probe",
+        "folds": chosen.get_n_splits(),
+        "n": len(patients),
         headline(task): figure.as_dict(),
-    }  # fmt: skip
+    }
 
 
 def ladder_json(

@@ -45,10 +45,13 @@ def save_checkpoint(
         for name, value in optimizer.state[parameter].items():
             tensors[f"optimizer/{index}/{name}"] = value
     facts = {
-        "epoch": state.epoch, "best_epoch": state.best_epoch, "best_loss": state.best_loss,
-        "waited": state.waited, "seconds": state.seconds,
+        "epoch": state.epoch,
+        "best_epoch": state.best_epoch,
+        "best_loss": state.best_loss,
+        "waited": state.waited,
+        "seconds": state.seconds,
         "points": [[p.name, p.step, p.value] for p in state.points],
-    }  # fmt: skip
+    }
     states.write(step, tensors, facts)
 
 

@@ -19,18 +19,33 @@ BOOSTING, PROBE, LORA = "baseline: gradient boosting on table", "probe", "lora"
 SCOPES = ("upper trunk", "trunk", "trunk and encoders")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "quick": {
-        "scope": "trunk", "rank": 8, "epochs": 12, "patience": 4,
-        "folds": 1, "seeds": 1, "search_minutes": 0.0,
+        "scope": "trunk",
+        "rank": 8,
+        "epochs": 12,
+        "patience": 4,
+        "folds": 1,
+        "seeds": 1,
+        "search_minutes": 0.0,
     },
     "balanced": {
-        "scope": "trunk", "rank": 8, "epochs": 40, "patience": 8,
-        "folds": 5, "seeds": 1, "search_minutes": 0.0,
+        "scope": "trunk",
+        "rank": 8,
+        "epochs": 40,
+        "patience": 8,
+        "folds": 5,
+        "seeds": 1,
+        "search_minutes": 0.0,
     },
     "thorough": {
-        "scope": "trunk and encoders", "rank": 16, "epochs": 40, "patience": 8,
-        "folds": 5, "seeds": 3, "search_minutes": 15.0,
+        "scope": "trunk and encoders",
+        "rank": 16,
+        "epochs": 40,
+        "patience": 8,
+        "folds": 5,
+        "seeds": 3,
+        "search_minutes": 15.0,
     },
-}  # fmt: skip
+}
 # As many times as it would without its group a case may count where groups are balanced. Without a
 # bound three patients among a thousand would count 160-fold, and the model would learn them by
 # heart. Weights are commonly trimmed at three to five times the mean (Potter 1990, "A study of
@@ -132,9 +147,14 @@ class RunConfig:
         searched=True,
     )
     alpha: float = _shown(
-        16.0, "LoRA alpha", "How strongly the adapter acts: its scale is alpha / rank.",
-        low=1.0, high=512.0, group=ADAPTER, idle=(_needs_lora,),
-    )  # fmt: skip
+        16.0,
+        "LoRA alpha",
+        "How strongly the adapter acts: its scale is alpha / rank.",
+        low=1.0,
+        high=512.0,
+        group=ADAPTER,
+        idle=(_needs_lora,),
+    )
     lora_dropout: float = _shown(
         0.0,
         "LoRA dropout",
@@ -146,26 +166,41 @@ class RunConfig:
         idle=(_needs_lora,),
     )
     scope: str = _shown(
-        "upper trunk", "How deep LoRA goes",
+        "upper trunk",
+        "How deep LoRA goes",
         "The trunk alone is fast, for the encoders run once; its upper half faster still. "
         "Adapting the encoders too costs several times as much and pays on larger cohorts.",
-        choices=SCOPES, group=ADAPTER, idle=(_needs_lora,), searched=True,
-    )  # fmt: skip
+        choices=SCOPES,
+        group=ADAPTER,
+        idle=(_needs_lora,),
+        searched=True,
+    )
     ladder: bool = _shown(
-        True, "Climb to that depth",
+        True,
+        "Climb to that depth",
         "Trains at every lesser depth first, so that a deeper adapter has to beat a simpler one.",
-        group=ADAPTER, idle=(_needs_lora, _needs_depth),
-    )  # fmt: skip
+        group=ADAPTER,
+        idle=(_needs_lora, _needs_depth),
+    )
     keep: str = _shown(
-        "simplest", "Which model is kept",
+        "simplest",
+        "Which model is kept",
         "The simplest within one standard error of the best on validation patients; or boosting on "
         "the table, the probe or LoRA, whatever the figures say.",
-        choices=("simplest", "boosting", "probe", "lora"), group=JUDGING,
-    )  # fmt: skip
+        choices=("simplest", "boosting", "probe", "lora"),
+        group=JUDGING,
+    )
     learning_rate: float = _shown(
-        3e-4, "Learning rate", "Largest step size; it warms up and then decays.",
-        low=1e-6, high=1e-1, step=1e-4, group=TRAINING, idle=(_needs_lora,), searched=True,
-    )  # fmt: skip
+        3e-4,
+        "Learning rate",
+        "Largest step size; it warms up and then decays.",
+        low=1e-6,
+        high=1e-1,
+        step=1e-4,
+        group=TRAINING,
+        idle=(_needs_lora,),
+        searched=True,
+    )
     weight_decay: float = _shown(
         0.01,
         "Weight decay",
@@ -186,21 +221,35 @@ class RunConfig:
         idle=(_needs_lora,),
     )
     batch_size: int = _shown(
-        0, "Batch size",
+        0,
+        "Batch size",
         f"Cases per step. 0 stands for {BATCH}, or for as many as free memory has room for.",
-        low=0, high=512, group=TRAINING, idle=(_needs_lora,),
-    )  # fmt: skip
+        low=0,
+        high=512,
+        group=TRAINING,
+        idle=(_needs_lora,),
+    )
     patience: int = _shown(
-        4, "Patience", "Stop after so many epochs without a better validation score.",
-        low=1, high=1000, group=TRAINING, idle=(_needs_lora,),
-    )  # fmt: skip
+        4,
+        "Patience",
+        "Stop after so many epochs without a better validation score.",
+        low=1,
+        high=1000,
+        group=TRAINING,
+        idle=(_needs_lora,),
+    )
     modality_dropout: float = _shown(
-        0.2, "Modality dropout",
+        0.2,
+        "Modality dropout",
         "Probability that a modality is hidden from a training case, so that the model learns to "
         "do without it.",
-        low=0.0, high=0.9, step=0.05, group=TRAINING, searched=True,
+        low=0.0,
+        high=0.9,
+        step=0.05,
+        group=TRAINING,
+        searched=True,
         idle=(_needs_lora, _needs_several),
-    )  # fmt: skip
+    )
     balance: bool = _shown(
         True,
         "Balance classes",
@@ -209,35 +258,54 @@ class RunConfig:
         idle=(_needs_classes,),
     )
     balance_by: str = _shown(
-        "", "Balance groups of",
+        "",
+        "Balance groups of",
         "Weigh cases so that within each class every group of this column, such as sex or site, "
         f"counts as much as the others; no case counts more than {GROUP_CAP:g}-fold for it.",
-        off="", group=TRAINING, idle=(_needs_groups,),
-    )  # fmt: skip
+        off="",
+        group=TRAINING,
+        idle=(_needs_groups,),
+    )
     folds: int = _shown(
-        1, "Folds",
+        1,
+        "Folds",
         "With 2 or more, the probe is also evaluated by cross-validation over all patients: a "
         "steadier figure than one held-out split of a small cohort.",
-        low=1, high=20, off=1, group=JUDGING,
-    )  # fmt: skip
+        low=1,
+        high=20,
+        off=1,
+        group=JUDGING,
+    )
     seeds: int = _shown(
-        1, "Seeds",
+        1,
+        "Seeds",
         "With 2 or more, LoRA is trained from so many seeds and the trained weights are averaged; "
         "the average is kept only where it is no worse on validation patients than the best one.",
-        low=1, high=10, group=JUDGING, idle=(_needs_lora,),
-    )  # fmt: skip
+        low=1,
+        high=10,
+        group=JUDGING,
+        idle=(_needs_lora,),
+    )
     fold_ensemble: bool = _shown(
-        False, "Ensemble of folds",
+        False,
+        "Ensemble of folds",
         "Each seed learns without another fold of the training patients, as many folds as seeds, "
         "so that the averaged models differ more.",
-        group=JUDGING, idle=(_needs_lora, _needs_seeds),
-    )  # fmt: skip
+        group=JUDGING,
+        idle=(_needs_lora, _needs_seeds),
+    )
     search_minutes: float = _shown(
-        0.0, "Minutes of search",
+        0.0,
+        "Minutes of search",
         "Tries other ranks, learning rates, modality dropouts and depths for so long, compared on "
         "validation patients; the best is trained. 0 means none.",
-        low=0.0, high=1440.0, off=0.0, step=5, group=JUDGING, idle=(_needs_lora,),
-    )  # fmt: skip
+        low=0.0,
+        high=1440.0,
+        off=0.0,
+        step=5,
+        group=JUDGING,
+        idle=(_needs_lora,),
+    )
     seed: int = _shown(
         0, "Seed", "Same seed, same data: same result.", low=0, high=2**31 - 1, group=JUDGING
     )

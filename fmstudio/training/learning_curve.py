@@ -26,9 +26,13 @@ Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
 
 def refits_on_fewer(
-    task: TaskSpec, data: TrainingData, features: Features, head: Head,
-    sample_weights: SampleWeights, groups: Groups,
-) -> dict[str, Any]:  # fmt: skip
+    task: TaskSpec,
+    data: TrainingData,
+    features: Features,
+    head: Head,
+    sample_weights: SampleWeights,
+    groups: Groups,
+) -> dict[str, Any]:
     """The learning curve of the probe on test patients, see `learning_curve`.
 
     `features` are values (n, M, F + C) and presence (n, M) by split; `head` is the probe of all

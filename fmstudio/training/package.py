@@ -118,8 +118,20 @@ def _checkpoints(config: RunConfig, settings: Settings) -> list[dict[str, Any]]:
     modalities: dict[str, list[str]] = {}
     for modality, name in config.encoders.items():
         modalities.setdefault(find_checkpoint(name, settings).name, []).append(modality)
-    known = ("name", "source", "id", "revision", "sha256", "model_type", "kind", "parameters",
-             "licence", "gated", "trained_on", "description")  # fmt: skip
+    known = (
+        "name",
+        "source",
+        "id",
+        "revision",
+        "sha256",
+        "model_type",
+        "kind",
+        "parameters",
+        "licence",
+        "gated",
+        "trained_on",
+        "description",
+    )
     infos = [find_checkpoint(name, settings) for name in modalities]
     return [
         {name: getattr(info, name) for name in known} | {"modalities": modalities[info.name]}

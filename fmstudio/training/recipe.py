@@ -22,14 +22,25 @@ MOST_BYTES = 1_000_000
 ANOTHER_FILE = "Choose a file that 'Save recipe' or `run recipe` has written."
 
 _PARTS: Mapping[str, type] = {
-    "schema": str, "studio": str, "task": str, "cohort": str, "settings": dict, "base": dict,
-    "modalities": list, "encoders": dict, "answers": dict,
-}  # fmt: skip
+    "schema": str,
+    "studio": str,
+    "task": str,
+    "cohort": str,
+    "settings": dict,
+    "base": dict,
+    "modalities": list,
+    "encoders": dict,
+    "answers": dict,
+}
 _OPTIONAL = ("answers",)
 _KINDS = {
-    bool: "yes or no (true or false)", int: "a whole number", float: "a number", str: "a text",
-    list: "a list of texts", dict: "an object",
-}  # fmt: skip
+    bool: "yes or no (true or false)",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list of texts",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True)
@@ -99,18 +110,26 @@ def read_recipe(text: str, name: str) -> Recipe:
     base = _named(name, "base", given["base"])
     encoders = {m: _named(name, f"encoders.{m}", one) for m, one in given["encoders"].items()}
     config = RunConfig(
-        base=base["name"], modalities=tuple(given["modalities"]),
-        encoders={modality: one["name"] for modality, one in encoders.items()}, **settings,
-    )  # fmt: skip
+        base=base["name"],
+        modalities=tuple(given["modalities"]),
+        encoders={modality: one["name"] for modality, one in encoders.items()},
+        **settings,
+    )
     return Recipe(
-        config, base["sha256"], {m: one["sha256"] for m, one in encoders.items()},
-        given["task"], given["cohort"], given["studio"], answers,
+        config,
+        base["sha256"],
+        {m: one["sha256"] for m, one in encoders.items()},
+        given["task"],
+        given["cohort"],
+        given["studio"],
+        answers,
         tuple(
             f"The recipe of version {given['studio']} does not say '{key}': it is taken as "
             f"{json.dumps(item.default)}."
-            for key, item in known.items() if key not in settings
+            for key, item in known.items()
+            if key not in settings
         ),
-    )  # fmt: skip
+    )
 
 
 def _parsed(text: str, name: str) -> dict[str, Any]:
@@ -152,9 +171,10 @@ def _refuse_unknown(name: str, at: str, given: Mapping[str, Any], known: Sequenc
             close = get_close_matches(key, known, 1)
             raise InputError(
                 f"{name}: there is no key '{at}{key}'.",
-                hint=f"Did you mean '{close[0]}'?" if close
+                hint=f"Did you mean '{close[0]}'?"
+                if close
                 else f"Remove it, or use one of: {', '.join(known)}.",
-            )  # fmt: skip
+            )
 
 
 def _check_type(name: str, key: str, value: Any, kind: type) -> None:

@@ -85,9 +85,10 @@ def prepare(
         preparation = Preparation(reader, settings, report)
         processors = preparation.fit(model, cohort.split("train"))
         model.config.columns = {
-            name: len(one.state[COLUMNS]) for name, one in processors.items()
+            name: len(one.state[COLUMNS])
+            for name, one in processors.items()
             if one.state.get(COLUMNS)
-        }  # fmt: skip
+        }
         prepared = preparation.run(model, processors, cohort.cases, frozen=True)
     data = training_data_of(cohort, prepared)
     fit_bridges(model, prepared, data.ids("train"))
@@ -95,9 +96,12 @@ def prepare(
 
 
 def unfrozen(
-    config: RunConfig, model: SharedModel, processors: Mapping[str, Processor], data: TrainingData,
+    config: RunConfig,
+    model: SharedModel,
+    processors: Mapping[str, Processor],
+    data: TrainingData,
     settings: Settings,
-) -> TrainingData:  # fmt: skip
+) -> TrainingData:
     """The same cases as they were before any encoder, for a candidate that adapts encoders too.
 
     Raises ResourceError if memory will not do for a step of it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError, StudioError
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -77,13 +77,20 @@ def progress(one: Addition) -> Html:
     right = ""
     if one.state == "fetching":
         right = f"{megabytes(one.done_mb)} of {megabytes(one.total_mb)}"
-    line = join([tag("div", text(f"{STAGES[one.state]}: {one.source}")),
-                 tag("span", text(right))])  # fmt: skip
-    bar = tag("div", tag("i", NOTHING, style=f"width:{percent}%"), "fm-progress",
-              role="progressbar", aria_valuenow=percent, aria_valuemin=0, aria_valuemax=100,
-              aria_label="Progress of the download")  # fmt: skip
-    note = notice("You may close this page.", "Adding goes on by itself; come back at any time.",
-                  "accent")  # fmt: skip
+    line = join([tag("div", text(f"{STAGES[one.state]}: {one.source}")), tag("span", text(right))])
+    bar = tag(
+        "div",
+        tag("i", NOTHING, style=f"width:{percent}%"),
+        "fm-progress",
+        role="progressbar",
+        aria_valuenow=percent,
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_label="Progress of the download",
+    )
+    note = notice(
+        "You may close this page.", "Adding goes on by itself; come back at any time.", "accent"
+    )
     return join([tag("div", line, "fm-line"), bar, note])
 
 
@@ -92,22 +99,28 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
 
     `kinds`: each kind of data in words.
     """
-    area(section(
-        "Add an encoder",
-        "A checkpoint of the model hub by its id, which needs the internet for this one step, or a "
-        "folder with its files on this computer. It is checked before any weights are fetched. "
-        "Nothing of your patients is sent.",
-    ))  # fmt: skip
+    area(
+        section(
+            "Add an encoder",
+            "A checkpoint of the model hub by its id, which needs the internet for this one step, "
+            "or a folder with its files on this computer. It is checked before any weights are "
+            "fetched. Nothing of your patients is sent.",
+        )
+    )
     added, attempt, revision = hidden(), hidden("attempt"), gr.State(None)
     with gr.Row(equal_height=True):
         source = gr.Textbox(
-            label="Id on the hub, or folder", placeholder="OWNER/NAME or /path/to/folder", scale=3,
+            label="Id on the hub, or folder",
+            placeholder="OWNER/NAME or /path/to/folder",
+            scale=3,
             elem_id="source",
-        )  # fmt: skip
+        )
         kind = gr.Dropdown(
             [("What it was made for", ANY), *((words, kind) for kind, words in kinds.items())],
-            value=ANY, label="It should read", scale=1,
-        )  # fmt: skip
+            value=ANY,
+            label="It should read",
+            scale=1,
+        )
     check = gr.Button("Check", variant="primary", elem_classes="fm-narrow")
     told = area(elem_id="checked")
     with gr.Column(visible=False) as confirm:
@@ -157,8 +170,9 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
     checked = [told, confirm, revision, attempt]
     gr.on([check.click, source.submit], verdict, [source, kind], checked, api_visibility="private")
     for changed in (source, kind):
-        changed.change(lambda: (NOTHING, gr.update(visible=False)), outputs=[told, confirm],
-                       **OPTIONS)  # fmt: skip
+        changed.change(
+            lambda: (NOTHING, gr.update(visible=False)), outputs=[told, confirm], **OPTIONS
+        )
     add.click(begin, [source, kind, name, revision], [attempt, told, confirm], **OPTIONS)
     gr.on([attempt.change, timer.tick], follow, attempt, outputs, **OPTIONS)
     stop.click(end, attempt, **OPTIONS).then(follow, attempt, outputs, **OPTIONS)

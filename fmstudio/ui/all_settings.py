@@ -53,25 +53,48 @@ def build() -> AllSettings:
     with gr.Row(elem_id="settings-standing"):
         values = forms.of_preset(FIRST)
         shown = area(told(stand(values, FIRST, (), "", "", ()), FIRST))
-        reset = gr.Button("Back to the preset", size="sm", elem_classes="fm-narrow",
-                          elem_id="settings-reset")  # fmt: skip
-        load = gr.UploadButton("Load recipe", file_types=[".json"], size="sm",
-                               elem_classes="fm-narrow", elem_id="load-recipe")  # fmt: skip
+        reset = gr.Button(
+            "Back to the preset", size="sm", elem_classes="fm-narrow", elem_id="settings-reset"
+        )
+        load = gr.UploadButton(
+            "Load recipe",
+            file_types=[".json"],
+            size="sm",
+            elem_classes="fm-narrow",
+            elem_id="load-recipe",
+        )
     with gr.Accordion("All settings", open=False, elem_id="all-settings"):
         search = gr.Textbox(
-            label="Search", show_label=False, elem_id="settings-search", max_lines=1, value="",
+            label="Search",
+            show_label=False,
+            elem_id="settings-search",
+            max_lines=1,
+            value="",
             container=False,
             placeholder="Search by name, purpose or key, such as rank or --learning-rate",
-        )  # fmt: skip
-        area(tag("p", join([
-            text("Keys are as in a recipe's file; the option of "),
-            tag("code", text("lora_dropout")), text(" is "), tag("code", text("--lora-dropout")),
-            text("."),
-        ]), "fm-note"))  # fmt: skip
+        )
+        area(
+            tag(
+                "p",
+                join(
+                    [
+                        text("Keys are as in a recipe's file; the option of "),
+                        tag("code", text("lora_dropout")),
+                        text(" is "),
+                        tag("code", text("--lora-dropout")),
+                        text("."),
+                    ]
+                ),
+                "fm-note",
+            )
+        )
         area(tag("div", join(tag("span", text(head)) for head in HEADS), "fm-setting fm-heads"))
         for place, group in enumerate(GROUPS):
-            area(tag("h3", text(group)), elem_id=f"settings-group-{place}",
-                 elem_classes="fm-setting-group")  # fmt: skip
+            area(
+                tag("h3", text(group)),
+                elem_id=f"settings-group-{place}",
+                elem_classes="fm-setting-group",
+            )
             for item in forms.shown_fields():
                 if item.metadata["group"] == group:
                     widgets[item.name] = _row(item, getattr(start, item.name))
@@ -92,10 +115,13 @@ def _row(item: Field[Any], value: Any) -> gr.components.Component:
         area(join(about, " "))
         field = forms.widget(item, value)
         of = [
-            tag("span", text(forms.said(getattr(RunConfig.from_preset(preset), item.name))),
-                f"fm-of fm-of-{preset}")
+            tag(
+                "span",
+                text(forms.said(getattr(RunConfig.from_preset(preset), item.name))),
+                f"fm-of fm-of-{preset}",
+            )
             for preset in PRESETS
-        ]  # fmt: skip
+        ]
         area(tag("span", text(forms.range_in_words(item)), data_head="Range"))
         area(tag("span", join(of), data_head="Preset"))
         area(tag("code", text(item.name), title=f"On the command line: {option}"))
@@ -103,9 +129,13 @@ def _row(item: Field[Any], value: Any) -> gr.components.Component:
 
 
 def stand(
-    values: Sequence[Any], preset: str, modalities: Sequence[str], task: str, wanted: str,
+    values: Sequence[Any],
+    preset: str,
+    modalities: Sequence[str],
+    task: str,
+    wanted: str,
     columns: Sequence[str],
-) -> Standing:  # fmt: skip
+) -> Standing:
     """How the form's `values` stand for a preset, a choice of modalities, a kind of task and the
     group `columns` of a cohort."""
     items = forms.shown_fields()
@@ -140,8 +170,9 @@ def told(standing: Standing, preset: str, wanted: str = "") -> Html:
     first = (
         f"{plural(len(labels), 'setting')} {'differs' if len(labels) == 1 else 'differ'} from "
         f"{preset.capitalize()}: {listed(labels)}."
-        if labels else f"All settings are those of {preset.capitalize()}."
-    )  # fmt: skip
+        if labels
+        else f"All settings are those of {preset.capitalize()}."
+    )
     lines = [notice(" ".join(standing.wrong.values()), tone="stop")] if standing.wrong else []
     lines.append(tag("p", text(first), "fm-note"))
     if standing.idle:
@@ -150,10 +181,16 @@ def told(standing: Standing, preset: str, wanted: str = "") -> Html:
         for name, why in standing.idle.items():
             of.setdefault(why, []).append(items[name]["label"])
         which = "; ".join(f"{why}: {listed(labels)}" for why, labels in of.items())
-        lines.append(tag("p", text(
-            f"{plural(count, 'setting')} that {'does' if count == 1 else 'do'} not act here "
-            f"{'is' if count == 1 else 'are'} hidden ({which})."
-        ), "fm-note"))  # fmt: skip
+        lines.append(
+            tag(
+                "p",
+                text(
+                    f"{plural(count, 'setting')} that {'does' if count == 1 else 'do'} not act "
+                    f"here {'is' if count == 1 else 'are'} hidden ({which})."
+                ),
+                "fm-note",
+            )
+        )
     if not matching:
         lines.append(tag("p", text(f"No setting matches '{wanted}'."), "fm-note"))
     return join([tag("style", _rules(standing, preset, seen, bool(changed))), *lines])

@@ -8,7 +8,7 @@ from typing import Any
 from fmstudio.contracts import Pipeline
 from fmstudio.present.values import number
 from fmstudio.types import Prediction
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     badge,
@@ -32,9 +32,11 @@ NARROWEST = 0.1  # a contribution of 10 points fills at least this axis: small o
 
 
 def answer(
-    prediction: Prediction, task: Mapping[str, Any], pipelines: Sequence[Pipeline],
+    prediction: Prediction,
+    task: Mapping[str, Any],
+    pipelines: Sequence[Pipeline],
     card: Mapping[str, Any],
-) -> Html:  # fmt: skip
+) -> Html:
     """The whole answer, the question and the figure first.
 
     `card` is the adapter's, `task` its task with a question in words.
@@ -55,9 +57,11 @@ def answer(
 def not_answered(refused: Sequence[str]) -> Html:
     """In place of an answer: what has to be corrected first, a sentence for each value."""
     what = "One value has" if len(refused) == 1 else f"{len(refused)} values have"
-    first = notice(f"{what} to be corrected before there is an answer.",
-                   "Each is marked at its field. Empty a field if its value is not known.",
-                   "stop")  # fmt: skip
+    first = notice(
+        f"{what} to be corrected before there is an answer.",
+        "Each is marked at its field. Empty a field if its value is not known.",
+        "stop",
+    )
     return tag("div", join([first, bullets(refused)]), "fm-answer", aria_live="polite")
 
 
@@ -171,10 +175,13 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
         f"From {start} for a typical training patient: towards the answer to the right, away to "
         f"the left{unit}."
     )
-    return join([
-        tag("h3", text("What moved the answer")), tag("p", text(lead), "fm-note"),
-        tag("div", join(rows), "fm-signed"),
-    ])  # fmt: skip
+    return join(
+        [
+            tag("h3", text("What moved the answer")),
+            tag("p", text(lead), "fm-note"),
+            tag("div", join(rows), "fm-signed"),
+        ]
+    )
 
 
 def figure_of(figure: str) -> Html:

@@ -48,17 +48,19 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
 
 def _slow() -> Refused:
     return Refused(
-        408, "The request came too slowly. Check the connection and try again.",
+        408,
+        "The request came too slowly. Check the connection and try again.",
         (b"connection", b"close"),
-    )  # fmt: skip
+    )
 
 
 async def whole(scope: Scope, receive: Receive, most: float) -> bytes:
     """The body of a request of at most `most` bytes. Raises Gone, or Refused (408, 413)."""
     too_large = Refused(
-        413, f"The request holds more than {most / 1e6:,.4g} MB. Give large things as files.",
+        413,
+        f"The request holds more than {most / 1e6:,.4g} MB. Give large things as files.",
         (b"connection", b"close"),
-    )  # fmt: skip
+    )
     if declared(scope) > most:
         raise too_large
     parts, size = [], 0

@@ -61,23 +61,25 @@ def _has_form(pipeline: Pipeline) -> bool:
 def _box(studio: Studio, pipeline: Pipeline, adapter: gr.Dropdown) -> Box:
     """What may be typed, upload, and a preview as soon as a file is there."""
     wide = " fm-wide-box" if _has_form(pipeline) else ""
-    with gr.Column(
-        min_width=240, elem_classes=f"fm-panel{wide}", elem_id=f"box-{pipeline.name}"
-    ):  # fmt: skip
+    with gr.Column(min_width=240, elem_classes=f"fm-panel{wide}", elem_id=f"box-{pipeline.name}"):
         area(tag("h3", text(pipeline.label), "fm-box-title"))
         words = fields = None
         if _has_form(pipeline):
             fields = area()
         elif pipeline.inline:
             words = gr.Textbox(
-                label=f"{pipeline.label}, typed", show_label=False, lines=4, max_lines=10,
-                placeholder="Type or paste here, or give a file below.", max_length=100_000,
-            )  # fmt: skip
+                label=f"{pipeline.label}, typed",
+                show_label=False,
+                lines=4,
+                max_lines=10,
+                placeholder="Type or paste here, or give a file below.",
+                max_length=100_000,
+            )
         files = gr.File(
             label=f"Files: {', '.join(pipeline.suffixes[:3])}"
             + (" …" if len(pipeline.suffixes) > 3 else ""),
             file_count="multiple",
-        )  # fmt: skip
+        )
         names = gr.State({})
         view = area()
     box = Box(pipeline, files, words, fields, names, view)
@@ -101,8 +103,9 @@ def _box(studio: Studio, pipeline: Pipeline, adapter: gr.Dropdown) -> Box:
 
 def empty_form(studio: Studio, adapter_id: str | None, box: Box) -> Html:
     """The fields that an adapter knows, for the browser to put back what was typed."""
-    return form(box.pipeline.name, studio.expected(adapter_id, box.pipeline.name)
-                if adapter_id else ())  # fmt: skip
+    return form(
+        box.pipeline.name, studio.expected(adapter_id, box.pipeline.name) if adapter_id else ()
+    )
 
 
 def filled_in(
@@ -140,7 +143,10 @@ def folded(studio: Studio, adapter_id: str | None) -> Html:
     if not others or not read:
         return NOTHING
     words = in_words([one.name for one in others], "or")
-    line = tag("p", text(f"This adapter does not look at {words}: these boxes are folded away."),
-               "fm-note fm-folded")  # fmt: skip
+    line = tag(
+        "p",
+        text(f"This adapter does not look at {words}: these boxes are folded away."),
+        "fm-note fm-folded",
+    )
     hide = ", ".join(f"#box-{one.name}" for one in others)
     return join([line, tag("style", Html(hide + "{display: none !important}"))])

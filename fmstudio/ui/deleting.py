@@ -50,8 +50,16 @@ def deletion(studio: Studio, project: gr.Dropdown) -> tuple[gr.Accordion, gr.Tex
                 sure_of_one = gr.Checkbox(label="I want to remove this patient for good")
                 remove = gr.Button("Remove patient", variant="stop", interactive=False)
             with gr.Column(min_width=300):
-                area(tag("p", text("The newest cohort goes as it was added and with all that it "
-                                   "was cleaned to."), "fm-note"))  # fmt: skip
+                area(
+                    tag(
+                        "p",
+                        text(
+                            "The newest cohort goes as it was added and with all that it "
+                            "was cleaned to."
+                        ),
+                        "fm-note",
+                    )
+                )
                 sure_of_all = gr.Checkbox(label="I want to delete this cohort for good")
                 delete = gr.Button("Delete cohort", variant="stop", interactive=False)
     said = area(elem_id="deleted")
@@ -74,13 +82,19 @@ def deletion(studio: Studio, project: gr.Dropdown) -> tuple[gr.Accordion, gr.Tex
     for sure, button in ((sure_of_one, remove), (sure_of_all, delete)):
         sure.change(lambda on: gr.update(interactive=on), sure, button, **QUIET)
     remove.click(
-        remove_patient, [project, patient, sure_of_one], [said, done, patient, sure_of_one],
-        api_visibility="private", show_progress_on=[said],
-    )  # fmt: skip
-    delete.click(
-        delete_cohort, [project, sure_of_all], [said, done, sure_of_all], api_visibility="private",
+        remove_patient,
+        [project, patient, sure_of_one],
+        [said, done, patient, sure_of_one],
+        api_visibility="private",
         show_progress_on=[said],
-    )  # fmt: skip
+    )
+    delete.click(
+        delete_cohort,
+        [project, sure_of_all],
+        [said, done, sure_of_all],
+        api_visibility="private",
+        show_progress_on=[said],
+    )
     project.change(lambda: NOTHING, outputs=said, **QUIET)
     return form, done
 

@@ -44,9 +44,13 @@ def encoder_choice(
         with gr.Row():
             for one in pipelines[place : place + 3]:
                 lists[one.name] = gr.Dropdown(
-                    [("The base's own encoder", OWN)], value=OWN, visible=False,
-                    label=f"{one.label}: read by", elem_id=f"encoder-{one.name}", min_width=280,
-                )  # fmt: skip
+                    [("The base's own encoder", OWN)],
+                    value=OWN,
+                    visible=False,
+                    label=f"{one.label}: read by",
+                    elem_id=f"encoder-{one.name}",
+                    min_width=280,
+                )
 
     @shown
     def offer(names: list[str], *now: str) -> tuple[Any, ...]:

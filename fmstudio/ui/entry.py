@@ -54,9 +54,14 @@ class Entry:
     """
 
     def __init__(
-        self, gate: Gate, sessions: Sessions, health: Callable[[], str], port: int = 7860,
-        password: Password | None = None, https: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        gate: Gate,
+        sessions: Sessions,
+        health: Callable[[], str],
+        port: int = 7860,
+        password: Password | None = None,
+        https: bool = False,
+    ) -> None:
         self.inner: App = gate
         self.gate = gate
         self.sessions = sessions
@@ -151,9 +156,15 @@ class Entry:
         return (b"set-cookie", (words + ("; Secure" if self.https else "")).encode())
 
     async def _show(
-        self, scope: Scope, send: Send, status: int, target: str, problem: str = "",
-        hint: str = "", wait: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        scope: Scope,
+        send: Send,
+        status: int,
+        target: str,
+        problem: str = "",
+        hint: str = "",
+        wait: int = 0,
+    ) -> None:
         """The sign-in page."""
         here = (scope.get("client") or ("",))[0] in ("127.0.0.1", "::1")
         content = entry_page(own_address(target), problem, hint, encrypted=self.https or here)
@@ -162,7 +173,7 @@ class Entry:
 
     async def _sign_in(
         self, scope: Scope, receive: Receive, send: Send, password: Password
-    ) -> None:  # fmt: skip
+    ) -> None:
         """A try to sign in: on to the page that was asked for, or the form with the reason."""
         body = await whole(scope, receive, FORM_BYTES)
         try:
@@ -174,15 +185,28 @@ class Entry:
         wait = math.ceil(self.tries.begin(address))
         if wait:
             log.warning("A try to sign in came too early after wrong ones.")
-            await self._show(scope, send, 429, target, "Too many wrong passwords.",
-                             f"Try again in {in_words(wait)}.", wait)  # fmt: skip
+            await self._show(
+                scope,
+                send,
+                429,
+                target,
+                "Too many wrong passwords.",
+                f"Try again in {in_words(wait)}.",
+                wait,
+            )
             return
         async with self._hashing:
             right = await anyio.to_thread.run_sync(password.matches, given)
         if not right:
             log.warning("A wrong password was given.")
-            await self._show(scope, send, 401, target, "That is not the password.",
-                             "Check the keyboard's capitals and language.")  # fmt: skip
+            await self._show(
+                scope,
+                send,
+                401,
+                target,
+                "That is not the password.",
+                "Check the keyboard's capitals and language.",
+            )
             return
         self.tries.right(address)
         before = self._session(scope)

@@ -16,27 +16,40 @@ def entry_page(target: str, problem: str = "", hint: str = "", encrypted: bool =
     logo = Html((ASSETS / "logo.svg").read_text(encoding="utf-8"))
     form = tag(
         "form",
-        join([
-            Html(f'<input type="hidden" name="next" value="{text(target)}">'),
-            Html('<label for="password">Password</label>'),
-            Html('<input id="password" name="password" type="password" required autofocus '
-                 'autocomplete="current-password" maxlength="1024"'
-                 f'{" aria-invalid=true aria-describedby=problem" if problem else ""}>'),
-            tag("button", text("Sign in"), type="submit"),
-        ]),
-        method="post", action="/login",
-    )  # fmt: skip
+        join(
+            [
+                Html(f'<input type="hidden" name="next" value="{text(target)}">'),
+                Html('<label for="password">Password</label>'),
+                Html(
+                    '<input id="password" name="password" type="password" required autofocus '
+                    'autocomplete="current-password" maxlength="1024"'
+                    f"{' aria-invalid=true aria-describedby=problem' if problem else ''}>"
+                ),
+                tag("button", text("Sign in"), type="submit"),
+            ]
+        ),
+        method="post",
+        action="/login",
+    )
     open_line = tag(
-        "p", text("This connection is not encrypted: others on the network can read what is sent "
-                  "over it."), "unsafe",
-    )  # fmt: skip
-    body = tag("main", join([
-        tag("div", join([logo, tag("h1", text(TITLE))]), "brand"),
-        tag("div", told, id="problem") if problem else NOTHING,
-        form,
-        NOTHING if encrypted else open_line,
-        tag("p", text("For research and teaching. Not a medical device."), "foot"),
-    ]))  # fmt: skip
+        "p",
+        text(
+            "This connection is not encrypted: others on the network can read what is sent over it."
+        ),
+        "unsafe",
+    )
+    body = tag(
+        "main",
+        join(
+            [
+                tag("div", join([logo, tag("h1", text(TITLE))]), "brand"),
+                tag("div", told, id="problem") if problem else NOTHING,
+                form,
+                NOTHING if encrypted else open_line,
+                tag("p", text("For research and teaching. Not a medical device."), "foot"),
+            ]
+        ),
+    )
     style = (ASSETS / "entry.css").read_text(encoding="utf-8")
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -21,8 +21,10 @@ def _figure(x: str, y: str, height: int = HEIGHT) -> Figure:
     import plotly.graph_objects as graph
 
     figure = graph.Figure()
-    figure.update_layout(**layout() | {"height": height, "hovermode": "closest",
-                                       "margin": {"l": 58, "r": 16, "t": 16, "b": 56}})  # fmt: skip
+    figure.update_layout(
+        **layout()
+        | {"height": height, "hovermode": "closest", "margin": {"l": 58, "r": 16, "t": 16, "b": 56}}
+    )
     for axis, title in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
         axis(title_text=title, gridcolor=QUIET, zeroline=False, linecolor=QUIET)
     return figure
@@ -36,24 +38,37 @@ def _line(figure: Figure, x: Sequence[float], y: Sequence[float], **options: Any
 
 
 def _band(
-    figure: Figure, x: Sequence[float], low: Sequence[float], high: Sequence[float],
+    figure: Figure,
+    x: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
     name: str = "95 % interval",
-) -> None:  # fmt: skip
+) -> None:
     """A filled area between two lines."""
-    _line(figure, [*x, *list(x)[::-1]], [*high, *list(low)[::-1]], fill="toself", fillcolor=BAND,
-          line={"width": 0}, name=name, hoverinfo="skip")  # fmt: skip
+    _line(
+        figure,
+        [*x, *list(x)[::-1]],
+        [*high, *list(low)[::-1]],
+        fill="toself",
+        fillcolor=BAND,
+        line={"width": 0},
+        name=name,
+        hoverinfo="skip",
+    )
 
 
 def _guess(figure: Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
-    _line(figure, x, y, line={"color": GREY, "width": 1.5, "dash": "dot"}, name=name,
-          hoverinfo="skip")  # fmt: skip
+    _line(
+        figure, x, y, line={"color": GREY, "width": 1.5, "dash": "dot"}, name=name, hoverinfo="skip"
+    )
 
 
 def _with_legend(figure: Figure) -> Figure:
     figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
+        showlegend=True,
+        legend={"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0},
         height=HEIGHT + 50,
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -66,8 +81,14 @@ def roc(found: Mapping[str, Any], at: Mapping[str, Any] | None = None) -> Figure
     if curve["band"]:
         _band(figure, curve["band"]["x"], curve["band"]["low"], curve["band"]["high"])
     _guess(figure, [0, 1], [0, 1], "Guessing")
-    _line(figure, curve["x"], curve["y"], name="Model", line_shape="hv",
-          hovertemplate="%{x:.2f} false alarms<br>%{y:.2f} sensitivity<extra></extra>")  # fmt: skip
+    _line(
+        figure,
+        curve["x"],
+        curve["y"],
+        name="Model",
+        line_shape="hv",
+        hovertemplate="%{x:.2f} false alarms<br>%{y:.2f} sensitivity<extra></extra>",
+    )
     if at and at["sensitivity"]["value"] is not None and at["specificity"]["value"] is not None:
         _mark(figure, 1 - at["specificity"]["value"], at["sensitivity"]["value"])
     _unit_square(figure)
@@ -85,8 +106,14 @@ def precision_recall(
     if curve["band"]:
         _band(figure, curve["band"]["x"], curve["band"]["low"], curve["band"]["high"])
     _guess(figure, [0, 1], [share, share], "Guessing")
-    _line(figure, curve["x"], curve["y"], name="Model", line_shape="hv",
-          hovertemplate="%{x:.2f} sensitivity<br>%{y:.2f} PPV<extra></extra>")  # fmt: skip
+    _line(
+        figure,
+        curve["x"],
+        curve["y"],
+        name="Model",
+        line_shape="hv",
+        hovertemplate="%{x:.2f} sensitivity<br>%{y:.2f} PPV<extra></extra>",
+    )
     if at:
         counts = at["counts"]
         flagged = counts["true_positives"] + counts["false_positives"]
@@ -97,9 +124,15 @@ def precision_recall(
 
 
 def _mark(figure: Figure, x: float, y: float) -> None:
-    _line(figure, [x], [y], mode="markers", name="Your threshold",
-          marker={"size": 13, "color": SECOND, "line": {"width": 2, "color": "white"}},
-          hovertemplate="Your threshold<extra></extra>")  # fmt: skip
+    _line(
+        figure,
+        [x],
+        [y],
+        mode="markers",
+        name="Your threshold",
+        marker={"size": 13, "color": SECOND, "line": {"width": 2, "color": "white"}},
+        hovertemplate="Your threshold<extra></extra>",
+    )
 
 
 def _unit_square(figure: Figure) -> None:
@@ -113,23 +146,38 @@ def reliability(found: Mapping[str, Any]) -> Figure | None:
     if not bins:
         return None
     chances = "in_the_large" in found and "ece" in found
-    figure = _figure("Predicted" + (" chance" if chances else ""),
-                     "Share that it came true for" if chances else "Mean of the truth")  # fmt: skip
-    ends = [0, 1] if chances else [min(b["predicted"] for b in bins),
-                                   max(b["predicted"] for b in bins)]  # fmt: skip
+    figure = _figure(
+        "Predicted" + (" chance" if chances else ""),
+        "Share that it came true for" if chances else "Mean of the truth",
+    )
+    ends = (
+        [0, 1]
+        if chances
+        else [min(b["predicted"] for b in bins), max(b["predicted"] for b in bins)]
+    )
     _guess(figure, ends, ends, "As it should be")
     y = [one["observed"]["value"] for one in bins]
     up = [(one["observed"]["high"] or v) - v for one, v in zip(bins, y, strict=True)]
     down = [v - (one["observed"]["low"] or 0) for one, v in zip(bins, y, strict=True)]
     _line(
-        figure, [one["predicted"] for one in bins], y, mode="lines+markers", name="Model",
+        figure,
+        [one["predicted"] for one in bins],
+        y,
+        mode="lines+markers",
+        name="Model",
         marker={"size": 9},
-        error_y={"type": "data", "array": up, "arrayminus": down, "color": BAND.replace("16", "6"),
-                 "thickness": 1.5, "width": 4},
+        error_y={
+            "type": "data",
+            "array": up,
+            "arrayminus": down,
+            "color": BAND.replace("16", "6"),
+            "thickness": 1.5,
+            "width": 4,
+        },
         customdata=[one["n"] for one in bins],
         hovertemplate="predicted %{x:.2f}<br>came true %{y:.2f}<br>%{customdata} cases"
         "<extra></extra>",
-    )  # fmt: skip
+    )
     if chances:
         _unit_square(figure)
     return figure
@@ -145,12 +193,29 @@ def decision(found: Mapping[str, Any]) -> Figure | None:
     known = [one for one in found["model"] if one["low"] is not None]
     if len(known) == len(x):
         _band(figure, x, [one["low"] for one in known], [one["high"] for one in known])
-    _line(figure, x, found["all"], name="Treat all", line={"color": SECOND, "width": 2},
-          hovertemplate="%{x:.0%}: %{y:.3f}<extra>all</extra>")  # fmt: skip
-    _line(figure, [0, 1], [0, 0], name="Treat none", line={"color": GREY, "width": 2},
-          hoverinfo="skip")  # fmt: skip
-    _line(figure, x, values, name="Use the model",
-          hovertemplate="%{x:.0%}: %{y:.3f}<extra>model</extra>")  # fmt: skip
+    _line(
+        figure,
+        x,
+        found["all"],
+        name="Treat all",
+        line={"color": SECOND, "width": 2},
+        hovertemplate="%{x:.0%}: %{y:.3f}<extra>all</extra>",
+    )
+    _line(
+        figure,
+        [0, 1],
+        [0, 0],
+        name="Treat none",
+        line={"color": GREY, "width": 2},
+        hoverinfo="skip",
+    )
+    _line(
+        figure,
+        x,
+        values,
+        name="Use the model",
+        hovertemplate="%{x:.0%}: %{y:.3f}<extra>model</extra>",
+    )
     top = max(found["prevalence"], *values, 0.01)
     figure.update_yaxes(range=[-0.35 * top, 1.1 * top])
     figure.update_xaxes(range=[0, 0.96], tickformat=".0%")
@@ -165,16 +230,23 @@ def by_missing(found: Sequence[Mapping[str, Any]], name: str) -> Figure | None:
     figure = _figure("Modalities that are missing", name_of(name), 300)
     y = [one[name]["value"] for one in known]
     _line(
-        figure, [one["missing"] for one in known], y, mode="lines+markers", marker={"size": 9},
+        figure,
+        [one["missing"] for one in known],
+        y,
+        mode="lines+markers",
+        marker={"size": 9},
         error_y={
-            "type": "data", "width": 4, "thickness": 1.5, "color": BAND.replace("16", "6"),
+            "type": "data",
+            "width": 4,
+            "thickness": 1.5,
+            "color": BAND.replace("16", "6"),
             "array": [(one[name]["high"] or v) - v for one, v in zip(known, y, strict=True)],
             "arrayminus": [v - (one[name]["low"] or v) for one, v in zip(known, y, strict=True)],
         },
         customdata=[[one["n"], one["subsets"]] for one in known],
         hovertemplate="%{x} missing: %{y:.3f}<br>%{customdata[1]} combinations, "
         "%{customdata[0]} cases<extra></extra>",
-    )  # fmt: skip
+    )
     figure.update_xaxes(dtick=1)
     return figure
 
@@ -192,12 +264,23 @@ def learning(found: Mapping[str, Any]) -> Figure | None:
         bounds = [(one["low"], one["high"]) for one in curve]
         if all(low is not None for low, _ in bounds):
             _band(figure, x, [low for low, _ in bounds], [high for _, high in bounds])
-        _line(figure, x, [one["value"] for one in curve], name="Forecast",
-              line={"color": ACCENT, "width": 2, "dash": "dash"},
-              hovertemplate="%{x:.0f} cases: %{y:.3f}<extra>forecast</extra>")  # fmt: skip
-    _line(figure, [one["cases"] for one in points], [one[name]["value"] for one in points],
-          mode="markers", name="Measured", marker={"size": 10, "color": SECOND},
-          hovertemplate="%{x} cases: %{y:.3f}<extra>measured</extra>")  # fmt: skip
+        _line(
+            figure,
+            x,
+            [one["value"] for one in curve],
+            name="Forecast",
+            line={"color": ACCENT, "width": 2, "dash": "dash"},
+            hovertemplate="%{x:.0f} cases: %{y:.3f}<extra>forecast</extra>",
+        )
+    _line(
+        figure,
+        [one["cases"] for one in points],
+        [one[name]["value"] for one in points],
+        mode="markers",
+        name="Measured",
+        marker={"size": 10, "color": SECOND},
+        hovertemplate="%{x} cases: %{y:.3f}<extra>measured</extra>",
+    )
     figure.update_xaxes(type="log", dtick="D2")
     figure.add_vline(x=points[-1]["cases"], line={"color": WORDS, "width": 1, "dash": "dot"})
     return _with_legend(figure)

@@ -8,7 +8,7 @@ from typing import Any
 from fmstudio.contracts import Pipeline
 from fmstudio.present.values import bounds, interval, number
 from fmstudio.results.metrics import beats_guessing, name_of
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     badge,
@@ -51,10 +51,12 @@ def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping
     if question.get("subgroups"):
         lines.append(_alike(question["subgroups"]))
     rows = [
-        [badge({"good": "Good", "warning": "Look", "stop": "Poor"}.get(tone, "Open"), tone),
-         join([tag("strong", text(words)), Html(" "), tag("small", text(more))])]
+        [
+            badge({"good": "Good", "warning": "Look", "stop": "Poor"}.get(tone, "Open"), tone),
+            join([tag("strong", text(words)), Html(" "), tag("small", text(more))]),
+        ]
         for words, more, tone in lines
-    ]  # fmt: skip
+    ]
     return table(["", "In short"], rows)
 
 
@@ -93,33 +95,45 @@ def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
     if not better:
         return (
             "No evidence that acting on it beats treating all or none.",
-            "See the decision curve.", "warning",
-        )  # fmt: skip
+            "See the decision curve.",
+            "warning",
+        )
     spans = listed([f"{low:.0%} to {high:.0%}" for low, high in better])
     return (
         f"Acting on it is better than treating all or none for thresholds of {spans}.",
-        "By the 95 % interval of net benefit.", "good",
-    )  # fmt: skip
+        "By the 95 % interval of net benefit.",
+        "good",
+    )
 
 
 def _alike(found: Mapping[str, Any]) -> tuple[str, str, str]:
     if not found["groups"]:
-        return ("Groups of patients were not compared.",
-                "The cohort has no group column with groups of 20 or more.", "plain")  # fmt: skip
+        return (
+            "Groups of patients were not compared.",
+            "The cohort has no group column with groups of 20 or more.",
+            "plain",
+        )
     if found["gaps"]:
-        return (f"{plural(len(found['gaps']), 'gap')} between groups of patients.",
-                "See the table of groups.", "warning")  # fmt: skip
-    return (f"No evidence that it treats {plural(len(found['groups']), 'group')} differently.",
-            f"{plural(found['tests'], 'comparison')}, taken together.", "plain")  # fmt: skip
+        return (
+            f"{plural(len(found['gaps']), 'gap')} between groups of patients.",
+            "See the table of groups.",
+            "warning",
+        )
+    return (
+        f"No evidence that it treats {plural(len(found['groups']), 'group')} differently.",
+        f"{plural(found['tests'], 'comparison')}, taken together.",
+        "plain",
+    )
 
 
 def calibration(found: Mapping[str, Any]) -> Html:
     """Slope and intercept, and what recalibration would do."""
     if "recalibration" not in found:
         labels = {
-            "slope": "Slope (1 is right)", "intercept": "Intercept (0 is right)",
+            "slope": "Slope (1 is right)",
+            "intercept": "Intercept (0 is right)",
             **{name: name_of(name) for name in ("mae", "in_the_large")},
-        }  # fmt: skip
+        }
         rows = [[text(label), text(interval(found[key]))] for key, label in labels.items()]
         return table(["", "#95 % interval"], rows, f"{number(found['n'])} held-out cases")
     own = found["recalibration"]
@@ -128,10 +142,12 @@ def calibration(found: Mapping[str, Any]) -> Html:
         is_chosen = one["method"] == own["chosen"]
         chosen = badge("chosen on validation", "good") if is_chosen else NOTHING
         first = MAPS.get(one["method"], one["method"].capitalize())
-        rows.append([
-            join([text(first), Html(" "), chosen]),
-            *(_stacked(one[key]) for key in ("ece", "slope", "intercept")),
-        ])  # fmt: skip
+        rows.append(
+            [
+                join([text(first), Html(" "), chosen]),
+                *(_stacked(one[key]) for key in ("ece", "slope", "intercept")),
+            ]
+        )
     header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept"]
     told = own.get("reason") or (
         f"Each map was fitted on {number(own['n_validation'])} validation cases and looked at on "
@@ -152,17 +168,24 @@ def conformal(found: Mapping[str, Any], regression: bool) -> Html:
     """Coverage asked and reached at each level, and by group."""
     size = "Mean width" if regression else "Mean size"
     rows = [
-        [text(f"{100 * one['asked']:.0f} %"), text(share(one["reached"])),
-         text(interval(one["mean_size"])), text(_sizes(one))]
+        [
+            text(f"{100 * one['asked']:.0f} %"),
+            text(share(one["reached"])),
+            text(interval(one["mean_size"])),
+            text(_sizes(one)),
+        ]
         for one in [*found["levels"]] or [found]
-    ]  # fmt: skip
+    ]
     parts = [table(["Asked", "#Reached", f"#{size}", "Answers by number of labels"], rows)]
     if found["groups"]:
         own = [
-            [text(_named(one["group"])), text(number(one["n"])),
-             text("too few to say" if one["reached"] is None else share(one["reached"]))]
+            [
+                text(_named(one["group"])),
+                text(number(one["n"])),
+                text("too few to say" if one["reached"] is None else share(one["reached"])),
+            ]
             for one in found["groups"]
-        ]  # fmt: skip
+        ]
         asked = f"Reached by group where {found['asked']:.0%} were asked"
         parts.append(table(["Group", "#Cases", "#Reached"], own, asked))
     return tag("div", join([*parts, bullets(found["remarks"])]), "fm-answer")
@@ -182,20 +205,28 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     told, rest = [], []
     for one in found["subsets"]:
         size = len(one["modalities"])
-        label = "All together" if size == most > 1 else " + ".join(
-            names.get(key, key) for key in one["modalities"]
-        )  # fmt: skip
+        label = (
+            "All together"
+            if size == most > 1
+            else " + ".join(names.get(key, key) for key in one["modalities"])
+        )
         gain = text(interval(one["gain"])) if one.get("gain") else NOTHING
-        row = [text(label), on_axis(one[name], name), text(interval(one[name])),
-               text(number(one["n"])), gain]  # fmt: skip
+        row = [
+            text(label),
+            on_axis(one[name], name),
+            text(interval(one[name])),
+            text(number(one["n"])),
+            gain,
+        ]
         (told if size in (1, most) else rest).append(row)
     header = ["Given", name_of(name), "#95 % interval", "#Cases", "#Gain of everything"]
     parts = [table(header, told)]
     if found["fusion"]:
         parts.append(_fusion(found["fusion"], names))
     if rest:
-        inside = join([tag("summary", text(f"The other {len(rest)} combinations")),
-                       table(header, rest)])  # fmt: skip
+        inside = join(
+            [tag("summary", text(f"The other {len(rest)} combinations")), table(header, rest)]
+        )
         parts.append(tag("details", inside, "fm-details"))
     return join(parts)
 
@@ -211,9 +242,10 @@ def _fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
 def groups(found: Mapping[str, Any]) -> Html:
     """Figures of each group; real gaps marked; small groups named."""
     if not found["groups"] and not found["small"]:
-        return notice("The cohort has no group column.",
-                      "Give a column such as sex, age band or site the role 'group' on the page "
-                      "Data.")  # fmt: skip
+        return notice(
+            "The cohort has no group column.",
+            "Give a column such as sex, age band or site the role 'group' on the page Data.",
+        )
     parts = []
     if found["groups"]:
         keys = [key for key in OF_GROUPS if key in found["groups"][0]["figures"]]
@@ -266,8 +298,10 @@ def budget(found: Mapping[str, Any]) -> Html:
     for one in found["forecast"]:
         more = one["more_positives"]
         if more["value"] is None:
-            lines.append(f"{name_of(found['metric'])} {one['target']:.2f}: not within eight times "
-                         "these patients.")  # fmt: skip
+            lines.append(
+                f"{name_of(found['metric'])} {one['target']:.2f}: not within eight times "
+                "these patients."
+            )
             continue
         low, high = (
             "far more" if value is None else f"{value:,}" for value in (more["low"], more["high"])
@@ -284,11 +318,14 @@ def case_list(
 ) -> Html:
     """Cases to look at, each with the way to its prediction."""
     rows = [
-        [text(one["case_id"]), text(_told(one["answer"], labels, task)),
-         text(_true(one["truth"], labels, task)),
-         link("Open", f"/predict?adapter={adapter}&case={_address(one['case_id'])}")]
+        [
+            text(one["case_id"]),
+            text(_told(one["answer"], labels, task)),
+            text(_true(one["truth"], labels, task)),
+            link("Open", f"/predict?adapter={adapter}&case={_address(one['case_id'])}"),
+        ]
         for one in found["cases"].get(kind, ())
-    ]  # fmt: skip
+    ]
     if not rows:
         return NOTHING
     title, lead = KINDS[kind]
@@ -337,12 +374,22 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
         if "differences" in one:
             tone = {"better": "good", "worse": "warning"}.get(one["verdict"], "plain")
             against = join([_stacked(one["differences"][name]), badge(one["verdict"], tone)])
-        rows.append([
-            text(_which(one, titles)), on_axis(figure, name), _stacked(figure), against,
-            *[_stacked(one["metrics"][key]) for key in others],
-        ])  # fmt: skip
-    header = ["Model", name_of(name), "#95 % interval", "#Difference to the first, paired",
-              *(f"#{name_of(key)}" for key in others)]  # fmt: skip
+        rows.append(
+            [
+                text(_which(one, titles)),
+                on_axis(figure, name),
+                _stacked(figure),
+                against,
+                *[_stacked(one["metrics"][key]) for key in others],
+            ]
+        )
+    header = [
+        "Model",
+        name_of(name),
+        "#95 % interval",
+        "#Difference to the first, paired",
+        *(f"#{name_of(key)}" for key in others),
+    ]
     caption = f"The {number(found['n'])} held-out cases that all of them were evaluated on, paired"
     return table(header, rows, caption)
 

@@ -74,9 +74,11 @@ def in_words(summary: Mapping[str, Any]) -> str:
 
 
 def findings(
-    summary: Mapping[str, Any], rows: Rows = lambda finding: [], mending: bool = True,
+    summary: Mapping[str, Any],
+    rows: Rows = lambda finding: [],
+    mending: bool = True,
     pictures: Pictures = lambda finding: [],
-) -> Html:  # fmt: skip
+) -> Html:
     """One card a finding; with `mending` its ways to be mended are buttons."""
     order = list(SEVERITIES)
     found = sorted(
@@ -91,9 +93,11 @@ def findings(
 
 
 def _card(
-    finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]], cuts: Sequence[Cut],
+    finding: Mapping[str, Any],
+    rows: Sequence[Mapping[str, str]],
+    cuts: Sequence[Cut],
     mending: bool,
-) -> Html:  # fmt: skip
+) -> Html:
     label, tone = ANSWER if finding.get("must_answer") else SEVERITIES[finding["severity"]]
     kind = KINDS.get(finding["kind"], finding["kind"].replace("_", " "))
     head = [badge(label, tone), tag("h3", text(kind)), tag("small", text(_where(finding)))]
@@ -117,9 +121,13 @@ def _button(finding: Mapping[str, Any], place: int, way: Mapping[str, Any]) -> H
     accepts = all(step["do"] == "accept" for step in way["steps"])
     classes = "fm-button fm-quiet" if place or accepts else "fm-button"
     return tag(
-        "button", text(way["label"]), classes, type="button", data_mend=finding["id"],
+        "button",
+        text(way["label"]),
+        classes,
+        type="button",
+        data_mend=finding["id"],
         data_way=place + 1,
-    )  # fmt: skip
+    )
 
 
 def undoing(summary: Mapping[str, Any]) -> Html:
@@ -128,10 +136,12 @@ def undoing(summary: Mapping[str, Any]) -> Html:
     if how is None:
         return NOTHING
     kind = KINDS.get(how["finding"], how["finding"].replace("_", " "))
-    said = tag("span", join([text("Mended last: "), tag("strong", text(how["way"])),
-                             text(f" ({kind}).")]))  # fmt: skip
-    button = tag("button", text("Undo"), "fm-button fm-quiet", type="button", data_mend=UNDO,
-                 data_way=0)  # fmt: skip
+    said = tag(
+        "span", join([text("Mended last: "), tag("strong", text(how["way"])), text(f" ({kind}).")])
+    )
+    button = tag(
+        "button", text("Undo"), "fm-button fm-quiet", type="button", data_mend=UNDO, data_way=0
+    )
     return tag("div", join([said, button]), "fm-undo")
 
 

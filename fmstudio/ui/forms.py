@@ -39,8 +39,9 @@ def widget(item: Field[Any], value: Any) -> gr.components.Component:
     if isinstance(value, bool):
         return gr.Checkbox(value=value, **shared)
     whole = isinstance(value, int)
-    return gr.Number(value=value, precision=0 if whole else None, step=known.get("step", 1),
-                     **shared)  # fmt: skip
+    return gr.Number(
+        value=value, precision=0 if whole else None, step=known.get("step", 1), **shared
+    )
 
 
 def range_in_words(item: Field[Any]) -> str:
@@ -79,9 +80,12 @@ def complaint(item: Field[Any], value: Any) -> str:
 
 
 def config(
-    base: str, modalities: list[str], preset: str, values: list[Any],
+    base: str,
+    modalities: list[str],
+    preset: str,
+    values: list[Any],
     encoders: Mapping[str, str] | None = None,
-) -> RunConfig:  # fmt: skip
+) -> RunConfig:
     """The RunConfig of what was filled in; `encoders` names a kept checkpoint by modality.
 
     Raises InputError for a value out of its range.

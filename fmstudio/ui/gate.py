@@ -249,8 +249,9 @@ class Gate:
             raise Refused(403, FOREIGN)
         self.sessions.touch(session)
         kept = {"Cache-Control": "private, no-store"}
-        response = FileResponse(path, headers=kept, media_type="application/octet-stream",
-                                filename=path.name)  # fmt: skip
+        response = FileResponse(
+            path, headers=kept, media_type="application/octet-stream", filename=path.name
+        )
         await response(scope, receive, send)
 
 

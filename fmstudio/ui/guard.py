@@ -100,8 +100,10 @@ class Guard:
             LONGEST_ADDRESS
         ):
             return 414, "its address is too long"
-        headers = {name.lower().decode("latin-1"): value.decode("latin-1")
-                   for name, value in scope["headers"]}  # fmt: skip
+        headers = {
+            name.lower().decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"]
+        }
         if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
             return 400, "it names more than one host"
         if _name(headers.get("host", "")) not in self.known:

@@ -83,9 +83,11 @@ class OnlyOne:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None,
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
         trace: TracebackType | None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         with contextlib.suppress(OSError):
             (self.settings.home / WHERE).unlink(missing_ok=True)
         os.close(self._held)  # gives the lock back; its file stays, or two could hold "the" lock

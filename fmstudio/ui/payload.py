@@ -111,9 +111,14 @@ def _known_file(value: dict[str, Any], session: Session) -> dict[str, Any]:
     if path is None or path.is_symlink() or not path.is_file():
         raise Refused(403, FOREIGN)
     return {
-        "path": str(path), "url": None, "size": path.stat().st_size, "orig_name": path.name,
-        "mime_type": None, "is_stream": False, "meta": {"_type": FILE_TYPE},
-    }  # fmt: skip
+        "path": str(path),
+        "url": None,
+        "size": path.stat().st_size,
+        "orig_name": path.name,
+        "mime_type": None,
+        "is_stream": False,
+        "meta": {"_type": FILE_TYPE},
+    }
 
 
 def files_in(value: Any) -> list[str]:

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 500
 PANELS = TRAINING, LOSS, SCORE, OBJECTIVES, USEFULNESS, DIRECTIONS = (
-    "Training loss", "Validation loss", "Validation score",
-    "Loss of each objective", "Probe on training patients", "Effective directions of the features",
-)  # fmt: skip
+    "Training loss",
+    "Validation loss",
+    "Validation score",
+    "Loss of each objective",
+    "Probe on training patients",
+    "Effective directions of the features",
+)
 BY_PREFIX = {"loss: ": OBJECTIVES, "probe ": USEFULNESS, "directions: ": DIRECTIONS}
 BY_STEP = (TRAINING, *BY_PREFIX.values())
 # Told apart by lightness as well as hue, on white and on near-black alike.

@@ -35,10 +35,12 @@ def side_by_side(costs: Mapping[str, Estimate]) -> Html:
     names = [name for name in known if any(name in values for values in PRESETS.values())]
     configs = {preset: RunConfig.from_preset(preset) for preset in PRESETS}
     rows = [
-        [text(known[name].metadata["label"]), *(_cell(p, _said(known[name], getattr(c, name)))
-                                                for p, c in configs.items())]
+        [
+            text(known[name].metadata["label"]),
+            *(_cell(p, _said(known[name], getattr(c, name))) for p, c in configs.items()),
+        ]
         for name in names
-    ]  # fmt: skip
+    ]
     if costs:
         times = [_cell(p, estimated(costs[p])) for p in PRESETS]
         memory = [_cell(p, f"{number(round(costs[p].memory_mb))} MB") for p in PRESETS]

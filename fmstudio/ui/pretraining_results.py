@@ -8,7 +8,7 @@ from typing import Any
 from fmstudio.present.values import interval, number
 from fmstudio.records import RunRecord
 from fmstudio.results.metrics import name_of
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     facts,
@@ -49,9 +49,12 @@ def learned(run: RunRecord) -> Html:
         f"page Fine-tune it is in the list of base models as '{found['base']}'."
     )
     parts = [
-        section(f"New base: {found['base']}", lead), ways, _judged(found["verdict"]),
-        _cases(found), _groups(found.get("groups")),
-    ]  # fmt: skip
+        section(f"New base: {found['base']}", lead),
+        ways,
+        _judged(found["verdict"]),
+        _cases(found),
+        _groups(found.get("groups")),
+    ]
     return tag("div", join(parts), "fm-answer")
 
 
@@ -92,15 +95,24 @@ def _groups(groups: Mapping[str, Any] | None) -> Html:
     again = groups["stability"] >= STABLE
     lead = (
         "What the new base groups together, without knowing any outcome. "
-        + ("The groups come again with other seeds" if again
-           else "With other seeds other groups come: do not read much into them")
+        + (
+            "The groups come again with other seeds"
+            if again
+            else "With other seeds other groups come: do not read much into them"
+        )
         + f" (agreement {number(groups['stability'], 2)} of 1)."
-    )  # fmt: skip
+    )
     rows = [
-        [text(f"Group {entry['group'] + 1}"), text(number(entry["cases"])),
-         text(listed(entry["nearest"][:4]))]
+        [
+            text(f"Group {entry['group'] + 1}"),
+            text(number(entry["cases"])),
+            text(listed(entry["nearest"][:4])),
+        ]
         for entry in groups["groups"]
-    ]  # fmt: skip
-    return join([
-        section("Groups that it found", lead), table(["Group", "#Cases", "Most typical"], rows),
-    ])  # fmt: skip
+    ]
+    return join(
+        [
+            section("Groups that it found", lead),
+            table(["Group", "#Cases", "Most typical"], rows),
+        ]
+    )

@@ -62,13 +62,26 @@ def _windows(windows: Mapping[str, np.ndarray]) -> Html:
     """One film in several window presets, of which the reader chooses one."""
     group = f"window-{uuid.uuid4().hex}"
     labels = [
-        tag("label", join([
-            Html(tag("input", NOTHING, type="radio", name=group, value=place,
-                     checked=place == 0).removesuffix("</input>")),
-            text(name),
-        ]))
+        tag(
+            "label",
+            join(
+                [
+                    Html(
+                        tag(
+                            "input",
+                            NOTHING,
+                            type="radio",
+                            name=group,
+                            value=place,
+                            checked=place == 0,
+                        ).removesuffix("</input>")
+                    ),
+                    text(name),
+                ]
+            ),
+        )
         for place, name in enumerate(windows)
-    ]  # fmt: skip
+    ]
     figures = [
         tag("div", _figure(picture, ""), hidden=place > 0, data_window=place)
         for place, picture in enumerate(windows.values())
@@ -81,9 +94,14 @@ def _figure(picture: np.ndarray, caption: str) -> Html:
     """A picture that a click or Enter enlarges."""
     image = Html(f'<img src="{picture_address(picture)}" alt="{text(caption or "Preview")}">')
     button = tag(
-        "button", image, "fm-picture", type="button", aria_expanded="false",
-        title=caption or "Enlarge", aria_label=f"Enlarge {caption}".strip(),
-    )  # fmt: skip
+        "button",
+        image,
+        "fm-picture",
+        type="button",
+        aria_expanded="false",
+        title=caption or "Enlarge",
+        aria_label=f"Enlarge {caption}".strip(),
+    )
     below = tag("figcaption", text(caption)) if caption else NOTHING
     return tag("figure", join([button, below]))
 

@@ -42,7 +42,7 @@ class QuestionForm:
             "Asked once for all files",
             " ".join(one["message"] for one in open_ones) + " One answer settles it: it is kept "
             "with the cohort, and every run, evaluation and prediction reads files so.",
-        )  # fmt: skip
+        )
         return [gr.update(visible=bool(asked)), lead if asked else NOTHING, *fields]
 
     def answers(self, said: Sequence[str | None]) -> dict[str, str]:

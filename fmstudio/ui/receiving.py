@@ -55,8 +55,16 @@ class Upload:
                 raise Refused(413, reason)
             self.sessions.give_back(self.session, size - AROUND_BYTES)
         self._look_at_disk(size)
-        names = ("part_begin", "part_data", "part_end", "header_field", "header_value",
-                 "header_end", "headers_finished", "end")  # fmt: skip
+        names = (
+            "part_begin",
+            "part_data",
+            "part_end",
+            "header_field",
+            "header_value",
+            "header_end",
+            "headers_finished",
+            "end",
+        )
         callbacks = {f"on_{name}": getattr(self, f"_on_{name}") for name in names}
         self._parser = MultipartParser(options[b"boundary"], callbacks)  # type: ignore[arg-type]
 

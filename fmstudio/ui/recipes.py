@@ -32,10 +32,18 @@ def ways(studio: Studio, run: RunRecord) -> Html:
     except StudioError as fault:
         return notice(f"This run has no recipe any more: {fault.message}", fault.hint)
     content = base64.b64encode(recipe.encode()).decode()
-    save = tag("a", text("Save recipe"), "fm-button fm-quiet", download=f"recipe-{run.id}.json",
-               href=f"data:application/json;base64,{content}")  # fmt: skip
-    again = link("Run again with changes", f"/finetune?project={run.project_id}&again={run.id}",
-                 "fm-button fm-quiet")  # fmt: skip
+    save = tag(
+        "a",
+        text("Save recipe"),
+        "fm-button fm-quiet",
+        download=f"recipe-{run.id}.json",
+        href=f"data:application/json;base64,{content}",
+    )
+    again = link(
+        "Run again with changes",
+        f"/finetune?project={run.project_id}&again={run.id}",
+        "fm-button fm-quiet",
+    )
     return tag("p", join([save, again]), "fm-ways")
 
 
@@ -75,5 +83,13 @@ def origin(what: str, remarks: Sequence[str]) -> Html:
     """Where the settings on the page come from, and what is different here."""
     below = bullets(remarks) if remarks else NOTHING
     tone = "warning" if remarks else "accent"
-    return join([notice(f"All settings are those of {what}.", "Change what you like, then go on "
-                        "to the review.", tone), below])  # fmt: skip
+    return join(
+        [
+            notice(
+                f"All settings are those of {what}.",
+                "Change what you like, then go on to the review.",
+                tone,
+            ),
+            below,
+        ]
+    )

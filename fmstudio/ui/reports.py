@@ -8,7 +8,7 @@ from typing import Any
 from fmstudio.contracts import Pipeline
 from fmstudio.present.values import number
 from fmstudio.ui.findings import Pictures, Rows, findings, in_words
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     bar,
@@ -30,9 +30,11 @@ SPLITS: Mapping[str, str] = {
 
 
 def cohort_report(
-    summary: Mapping[str, Any], pipelines: Sequence[Pipeline], rows: Rows = lambda finding: [],
+    summary: Mapping[str, Any],
+    pipelines: Sequence[Pipeline],
+    rows: Rows = lambda finding: [],
     pictures: Pictures = lambda finding: [],
-) -> Html:  # fmt: skip
+) -> Html:
     """The JSON of `cohort report`, for people.
 
     `rows` gives the cells that a finding is about, `pictures` what it points to in pictures.
@@ -79,9 +81,13 @@ def modalities(summary: Mapping[str, Any], pipelines: Sequence[Pipeline]) -> Htm
         count = _count(summary.get("modalities", {}).get(pipeline.name, 0))
         missing = f"{cases - count:,} without" if 0 < count < cases else ""
         missing = "in no case" if count == 0 else missing
-        rows.append([
-            text(pipeline.label), bar(count / cases, number(count)), tag("small", text(missing)),
-        ])  # fmt: skip
+        rows.append(
+            [
+                text(pipeline.label),
+                bar(count / cases, number(count)),
+                tag("small", text(missing)),
+            ]
+        )
     return table(["Modality", "Cases", ""], rows)
 
 
@@ -100,9 +106,10 @@ def _labels(summary: Mapping[str, Any], cases: int) -> Html:
 def stops(summary: Mapping[str, Any]) -> list[str]:
     """The findings that keep a cohort from being learned from until they are mended or answered."""
     return [
-        one["message"] for one in summary.get("findings", [])
+        one["message"]
+        for one in summary.get("findings", [])
         if one["severity"] == "stop" or one.get("must_answer")
-    ]  # fmt: skip
+    ]
 
 
 def in_brief(summary: Mapping[str, Any]) -> str:

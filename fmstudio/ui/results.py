@@ -9,7 +9,7 @@ from fmstudio.contracts import Pipeline
 from fmstudio.present.values import beside, bounds, interval, number
 from fmstudio.publication.results import LADDER
 from fmstudio.results.metrics import METRICS, beats_guessing, headline_in, name_of
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     badge,
@@ -116,10 +116,14 @@ def ladder(found: Mapping[str, Any]) -> Html:
         label = STAGES.get(step["name"], step["name"][:1].upper() + step["name"][1:])
         mark = badge("chosen", "good") if step["name"] == chosen else NOTHING
         figure = step.get(name) if name else None
-        rows.append([
-            join([text(label), Html(" "), mark]), on_axis(figure, name),
-            text(interval(figure)), text(duration(step.get("seconds"))),
-        ])  # fmt: skip
+        rows.append(
+            [
+                join([text(label), Html(" "), mark]),
+                on_axis(figure, name),
+                text(interval(figure)),
+                text(duration(step.get("seconds"))),
+            ]
+        )
     header = ["Model", _axis(name), "#Value (95 % interval)", "#Time"]
     why = tag("p", text(found.get("reason") or ""), "fm-note")
     return join([section("From simple to complex"), table(header, rows), why])
@@ -140,8 +144,12 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         whole = len(labels) > 1
         label = _together(labels) if whole else labels[0]
         figure = subset.get(name) if name else None
-        cells = [tag("strong", text(label)) if whole else text(label), on_axis(figure, name),
-                 text(interval(figure)), text(number(subset.get("n")))]  # fmt: skip
+        cells = [
+            tag("strong", text(label)) if whole else text(label),
+            on_axis(figure, name),
+            text(interval(figure)),
+            text(number(subset.get("n"))),
+        ]
         rows.append(cells)
     header = ["Given", _axis(name), "#Value (95 % interval)", "#Cases"]
     return join([section("What each modality carries"), table(header, rows)])

@@ -28,19 +28,28 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     cost = studio.estimate(project, config)
     pairs = [
-        ("Project", record.name), ("Question", record.task.description or "–"),
+        ("Project", record.name),
+        ("Question", record.task.description or "–"),
         ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
         ("Base model", config.base),
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
         *encoder_facts(studio, config, names),
         ("Preset", forms.preset_in_words(config)),
-    ]  # fmt: skip
-    return join([
-        figures([("estimated time", estimated(cost)),
-                 ("estimated memory", f"{number(round(cost.memory_mb))} MB")]),
-        facts(pairs), section("What will happen"), bullets(steps_of(config)),
-        forms.settings_table(config),
-    ])  # fmt: skip
+    ]
+    return join(
+        [
+            figures(
+                [
+                    ("estimated time", estimated(cost)),
+                    ("estimated memory", f"{number(round(cost.memory_mb))} MB"),
+                ]
+            ),
+            facts(pairs),
+            section("What will happen"),
+            bullets(steps_of(config)),
+            forms.settings_table(config),
+        ]
+    )
 
 
 def steps_of(config: RunConfig) -> list[str]:

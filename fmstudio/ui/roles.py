@@ -43,13 +43,15 @@ def role_table(proposed: Sequence[ColumnRole], rows: int, pipelines: Sequence[Pi
     lines = []
     for column in proposed:
         examples = " · ".join(_short(example) for example in column.examples[:3])
-        lines.append([
-            tag("strong", text(column.column)),
-            _select(column, names),
-            tag("small", text(column.reason)),
-            tag("small", text(examples)),
-            text(f"{100 * column.filled / max(1, rows):.0f} %"),
-        ])  # fmt: skip
+        lines.append(
+            [
+                tag("strong", text(column.column)),
+                _select(column, names),
+                tag("small", text(column.reason)),
+                tag("small", text(examples)),
+                text(f"{100 * column.filled / max(1, rows):.0f} %"),
+            ]
+        )
     return table(["Column", "Taken for", "Why", "Examples", "#Filled"], lines)
 
 
@@ -59,9 +61,11 @@ def _select(column: ColumnRole, names: Mapping[str, str]) -> Html:
         for role, label in names.items()
     ]
     return tag(
-        "select", join(options), data_column=column.column,
+        "select",
+        join(options),
+        data_column=column.column,
         aria_label=f"What column {column.column} is",
-    )  # fmt: skip
+    )
 
 
 def _short(example: str) -> str:

@@ -47,13 +47,23 @@ def progress(run: RunRecord) -> Html:
         if now.expected:
             right += f", estimated {duration(sum(now.expected.values()))}"
         stage = stage if run.status != "finished" else "Done"
-    line = join([
-        tag("div", join([state_badge(run), Html(" "), text(stage + epoch)])),
-        tag("span", text(right)),
-    ])  # fmt: skip
+    line = join(
+        [
+            tag("div", join([state_badge(run), Html(" "), text(stage + epoch)])),
+            tag("span", text(right)),
+        ]
+    )
     fill = tag("i", NOTHING, style=f"width:{100 if run.status == 'finished' else percent}%")
-    bar = tag("div", fill, "fm-progress", role="progressbar", aria_valuenow=percent,
-              aria_valuemin=0, aria_valuemax=100, aria_label="Progress of the run")  # fmt: skip
+    bar = tag(
+        "div",
+        fill,
+        "fm-progress",
+        role="progressbar",
+        aria_valuenow=percent,
+        aria_valuemin=0,
+        aria_valuemax=100,
+        aria_label="Progress of the run",
+    )
     note = tag("p", text(now.message), "fm-note") if now.message else NOTHING
     return join([tag("div", line, "fm-line"), bar, _stages(run), note, _ending(run)])
 
@@ -78,8 +88,9 @@ def _ending(run: RunRecord) -> Html:
     if run.status in LIVE_STATES:
         return notice(
             "You may close this page.",
-            "The run goes on by itself; come back to this page at any time.", "accent",
-        )  # fmt: skip
+            "The run goes on by itself; come back to this page at any time.",
+            "accent",
+        )
     if run.status == "failed":
         return notice(run.error or "The run ended without a result.", run.hint or "", "stop")
     if run.status == "interrupted":
@@ -87,7 +98,7 @@ def _ending(run: RunRecord) -> Html:
             "The run was cut off.",
             "Its last checkpoint is kept: 'Resume' takes it up from there to the same end.",
             "warning",
-        )  # fmt: skip
+        )
     if run.status == "stopped":
         return notice("The run was stopped.", "'Resume' takes it up from its last checkpoint.")
     return NOTHING
@@ -135,9 +146,14 @@ def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
             picture = curves(points)
             figure = gr.update(value=picture, visible=picture is not None)
         return (
-            progress(run), gr.update(visible=live), gr.update(visible=run.status in RESUMABLE),
-            figure, outcome_of(studio, run), (run_id, len(points)), gr.Timer(active=live),
-        )  # fmt: skip
+            progress(run),
+            gr.update(visible=live),
+            gr.update(visible=run.status in RESUMABLE),
+            figure,
+            outcome_of(studio, run),
+            (run_id, len(points)),
+            gr.Timer(active=live),
+        )
 
     outputs = [head, stop, resume, plot, outcome, drawn, timer]
     options = {"api_visibility": "private", "show_progress": "hidden"}

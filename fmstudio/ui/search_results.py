@@ -28,12 +28,14 @@ def _search(found: Mapping[str, Any] | None) -> Html:
     names = list(trials[0]["settings"])
     rows = [
         [
-            text(trial["number"]), *(text(_short(trial["settings"][name])) for name in names),
-            text(number(trial["loss"])), text(duration(trial["seconds"])),
+            text(trial["number"]),
+            *(text(_short(trial["settings"][name])) for name in names),
+            text(number(trial["loss"])),
+            text(duration(trial["seconds"])),
             badge("Used", "accent") if trial["number"] == found["best"] else NOTHING,
         ]
         for trial in trials
-    ]  # fmt: skip
+    ]
     header = ["#Trial", *(known[name] for name in names), "#Validation loss", "#Time", ""]
     took = duration(sum(trial["seconds"] for trial in trials))
     lead = (
@@ -54,13 +56,14 @@ def _seeds(soups: Mapping[str, Any] | None) -> Html:
         return NOTHING
     rows = [
         [
-            text(STAGES.get(name, name)), text(len(soup["losses"])),
+            text(STAGES.get(name, name)),
+            text(len(soup["losses"])),
             text(f"{number(min(soup['losses']))} to {number(max(soup['losses']))}"),
             text(number(soup["averaged_loss"])),
             text("the average" if soup["averaged"] else "the best seed"),
         ]
         for name, soup in soups.items()
-    ]  # fmt: skip
+    ]
     header = ["Model", "#Seeds", "#Validation loss of each", "#Of their average", "Kept"]
     lead = (
         "The same adapter trained from several seeds, and the average of what they learned, which "

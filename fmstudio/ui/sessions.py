@@ -212,9 +212,12 @@ class Sessions:
         session.kept = 0
         session.files.clear()
         threading.Thread(
-            target=shutil.rmtree, args=(session.folder,), kwargs={"ignore_errors": True},
-            name="uploads-of-an-ended-session", daemon=True,
-        ).start()  # fmt: skip
+            target=shutil.rmtree,
+            args=(session.folder,),
+            kwargs={"ignore_errors": True},
+            name="uploads-of-an-ended-session",
+            daemon=True,
+        ).start()
 
 
 def block_size(size: int) -> int:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from fmstudio.training.estimate import Estimate
 
 OPTIONS: dict[str, Any] = {
-    "api_visibility": "private", "show_progress": "hidden", "trigger_mode": "always_last"
-}  # fmt: skip
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "trigger_mode": "always_last",
+}
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,25 @@ class SettingsStep:
 def build() -> SettingsStep:
     """The widgets."""
     origin = area(elem_id="settings-origin")
-    preset = gr.Radio(presets.choices(), value=all_settings.FIRST, label="How much effort",
-                      elem_classes="fm-stack")  # fmt: skip
+    preset = gr.Radio(
+        presets.choices(),
+        value=all_settings.FIRST,
+        label="How much effort",
+        elem_classes="fm-stack",
+    )
     costs = area(elem_id="presets")
     table = all_settings.build()
     return SettingsStep(preset, origin, costs, table)
 
 
 def follow(
-    studio: Studio, step: SettingsStep, project: gr.Dropdown, base: gr.Dropdown,
-    chosen: gr.CheckboxGroup, encoders: Mapping[str, gr.Dropdown],
-) -> None:  # fmt: skip
+    studio: Studio,
+    step: SettingsStep,
+    project: gr.Dropdown,
+    base: gr.Dropdown,
+    chosen: gr.CheckboxGroup,
+    encoders: Mapping[str, gr.Dropdown],
+) -> None:
     """The step follows what was chosen before it: what presets cost, which settings act."""
     table, preset = step.table, step.preset
 
@@ -82,9 +92,12 @@ def follow(
 
 
 def costs_of(
-    studio: Studio, project: str | None, base: str | None, names: list[str],
+    studio: Studio,
+    project: str | None,
+    base: str | None,
+    names: list[str],
     encoders: Mapping[str, str],
-) -> dict[str, Estimate]:  # fmt: skip
+) -> dict[str, Estimate]:
     """What each preset would take; nothing where there is no cohort or nothing to look at."""
     if not project or not base or not names or studio.cohort(int(project)) is None:
         return {}

@@ -92,16 +92,31 @@ def _head(pages: list[Page], current: Page, behind_password: bool) -> Html:
     """Logo, links to all pages, the switch between light and dark, and the way out if any."""
     logo = Html((ASSETS / "logo.svg").read_text(encoding="utf-8"))
     links = join(
-        tag("a", text(page.title), href=f"/{page.path}",
-            aria_current="page" if page is current else None)
+        tag(
+            "a",
+            text(page.title),
+            href=f"/{page.path}",
+            aria_current="page" if page is current else None,
+        )
         for page in pages
-    )  # fmt: skip
+    )
     brand = tag("a", join([logo, tag("span", text(TITLE))]), "fm-brand", href="/")
     switch = tag("button", text("Light / dark"), "fm-scheme", type="button", data_scheme=True)
-    leave = tag("form", tag("button", text("Sign out"), "fm-scheme", type="submit"),
-                method="post", action="/logout") if behind_password else NOTHING  # fmt: skip
-    return tag("div", join([brand, tag("nav", links, "fm-nav", aria_label="Pages"), switch, leave]),
-               "fm-head")  # fmt: skip
+    leave = (
+        tag(
+            "form",
+            tag("button", text("Sign out"), "fm-scheme", type="submit"),
+            method="post",
+            action="/logout",
+        )
+        if behind_password
+        else NOTHING
+    )
+    return tag(
+        "div",
+        join([brand, tag("nav", links, "fm-nav", aria_label="Pages"), switch, leave]),
+        "fm-head",
+    )
 
 
 def launch_options(studio: Studio) -> dict[str, Any]:
@@ -166,10 +181,16 @@ def serve(
         app = application(studio, host, port, Path(temp), password, https)
         guard = Guard(app, host, {*names, *names_of(host)}, https)
         config = uvicorn.Config(
-            guard, log_level="warning", timeout_graceful_shutdown=2, server_header=False,
-            http=Wire, ws="none", proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            guard,
+            log_level="warning",
+            timeout_graceful_shutdown=2,
+            server_header=False,
+            http=Wire,
+            ws="none",
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=LARGEST_HEAD,
-        )  # fmt: skip
+        )
         server = uvicorn.Server(config)
 
         def opened() -> None:
@@ -191,9 +212,13 @@ def serve(
 
 
 def application(
-    studio: Studio, host: str = "127.0.0.1", port: int = 7860, folder: Path | None = None,
-    password: Password | None = None, https: bool = False,
-) -> Entry:  # fmt: skip
+    studio: Studio,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    folder: Path | None = None,
+    password: Password | None = None,
+    https: bool = False,
+) -> Entry:
     """The pages as an ASGI app, without the guard.
 
     `folder` is where uploads and downloads lie while it runs; without one, a new one in home/temp.
@@ -226,8 +251,11 @@ def names_of(host: str) -> set[str]:
 
     own = {socket.gethostname(), socket.getfqdn()}
     for addresses in psutil.net_if_addrs().values():
-        own |= {one.address.split("%")[0] for one in addresses
-                if one.family in (socket.AF_INET, socket.AF_INET6)}  # fmt: skip
+        own |= {
+            one.address.split("%")[0]
+            for one in addresses
+            if one.family in (socket.AF_INET, socket.AF_INET6)
+        }
     return own
 
 

@@ -6,14 +6,32 @@ import gradio as gr
 
 ACCENT = gr.themes.Color(
     name="petrol",
-    c50="#eef7f9", c100="#d6ecf1", c200="#b0dae4", c300="#7cc0d0", c400="#459fb5",
-    c500="#27829a", c600="#1a6a80", c700="#185668", c800="#194856", c900="#173b46", c950="#0a252e",
-)  # fmt: skip
+    c50="#eef7f9",
+    c100="#d6ecf1",
+    c200="#b0dae4",
+    c300="#7cc0d0",
+    c400="#459fb5",
+    c500="#27829a",
+    c600="#1a6a80",
+    c700="#185668",
+    c800="#194856",
+    c900="#173b46",
+    c950="#0a252e",
+)
 NEUTRAL = gr.themes.Color(
     name="slate",
-    c50="#f6f8f9", c100="#edf0f3", c200="#dfe4e9", c300="#c8d0d8", c400="#97a2af",
-    c500="#66727f", c600="#4b5663", c700="#36404b", c800="#232b34", c900="#161c23", c950="#0d1217",
-)  # fmt: skip
+    c50="#f6f8f9",
+    c100="#edf0f3",
+    c200="#dfe4e9",
+    c300="#c8d0d8",
+    c400="#97a2af",
+    c500="#66727f",
+    c600="#4b5663",
+    c700="#36404b",
+    c800="#232b34",
+    c900="#161c23",
+    c950="#0d1217",
+)
 
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Ubuntu", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")

@@ -41,28 +41,37 @@ def share(figure: Any, ratio: bool = False) -> str:
 def at_threshold(found: Mapping[str, Any], label: str) -> Html:
     """Everything about one threshold."""
     halves = [tag("div", _confusion(found, label)), tag("div", _rates(found))]
-    return tag("div", join([tag("div", join(halves), "fm-halves"), per_1000(found, label)]),
-               "fm-answer")  # fmt: skip
+    return tag(
+        "div", join([tag("div", join(halves), "fm-halves"), per_1000(found, label)]), "fm-answer"
+    )
 
 
 def _confusion(found: Mapping[str, Any], label: str) -> Html:
     counts = found["counts"]
     rows = [
-        [text(f"{label}: yes"), text(number(counts["true_positives"])),
-         text(number(counts["false_negatives"]))],
-        [text(f"{label}: no"), text(number(counts["false_positives"])),
-         text(number(counts["true_negatives"]))],
-    ]  # fmt: skip
+        [
+            text(f"{label}: yes"),
+            text(number(counts["true_positives"])),
+            text(number(counts["false_negatives"])),
+        ],
+        [
+            text(f"{label}: no"),
+            text(number(counts["false_positives"])),
+            text(number(counts["true_negatives"])),
+        ],
+    ]
     caption = f"The {number(found['n'])} held-out cases at this threshold"
     return table(["", "#Flagged", "#Not flagged"], rows, caption)
 
 
 def _rates(found: Mapping[str, Any]) -> Html:
     rows = [
-        [join([tag("strong", text(name)), Html(" "), tag("small", text(words))]),
-         text(share(found[key], key.startswith("lr")))]
+        [
+            join([tag("strong", text(name)), Html(" "), tag("small", text(words))]),
+            text(share(found[key], key.startswith("lr"))),
+        ]
         for key, (name, words) in RATES.items()
-    ]  # fmt: skip
+    ]
     prevalence = percent(found["prevalence"])
     return table(["", "#95 % interval"], rows, f"PPV and NPV at a prevalence of {prevalence}")
 
@@ -75,15 +84,22 @@ def per_1000(found: Mapping[str, Any], label: str) -> Html:
             "There are no cases of one kind, so nothing can be projected to 1 000 patients."
         )
     parts = [
-        tag("i", Html(""), f"fm-part fm-{tone}", style=f"flex:{max(numbers[key], 0):.2f} 0 0",
-            title=f"{numbers[key]:.0f} {words}")
+        tag(
+            "i",
+            Html(""),
+            f"fm-part fm-{tone}",
+            style=f"flex:{max(numbers[key], 0):.2f} 0 0",
+            title=f"{numbers[key]:.0f} {words}",
+        )
         for key, (words, tone) in CELLS.items()
-    ]  # fmt: skip
+    ]
     keys = [
-        tag("span", join([tag("i", Html(""), f"fm-dot fm-{tone}"),
-                          text(f"{numbers[key]:.0f} {words}")]))
+        tag(
+            "span",
+            join([tag("i", Html(""), f"fm-dot fm-{tone}"), text(f"{numbers[key]:.0f} {words}")]),
+        )
         for key, (words, tone) in CELLS.items()
-    ]  # fmt: skip
+    ]
     sick = numbers["true_positives"] + numbers["false_negatives"]
     sentence = (
         f"Of 1,000 patients {sick:.0f} have the outcome ({label}). The model flags "
@@ -98,25 +114,27 @@ def per_1000(found: Mapping[str, Any], label: str) -> Html:
 def triage(found: Mapping[str, Any]) -> Html:
     """What can be promised, and for how many."""
     sides = []
-    for key, name, words in (
-        ("rule_in", "Ruled in", "PPV"), ("rule_out", "Ruled out", "NPV")
-    ):  # fmt: skip
+    for key, name, words in (("rule_in", "Ruled in", "PPV"), ("rule_out", "Ruled out", "NPV")):
         own = found[key]
         if own["threshold"] is None:
             sides.append(notice(f"{name}: nobody", own["reason"], "warning"))
             continue
         where = "at or above" if key == "rule_in" else "below"
-        sides.append(notice(
-            f"{name}: {share(own['share'])} of patients, those {where} {own['threshold']:.2f}",
-            f"{words} of at least {own['target']:.0%}: with {found['confidence']:.0%} confidence "
-            f"this holds for new patients like these. Here {own['right']} of {own['answered']} "
-            "were right.", "good",
-        ))  # fmt: skip
+        sides.append(
+            notice(
+                f"{name}: {share(own['share'])} of patients, those {where} {own['threshold']:.2f}",
+                f"{words} of at least {own['target']:.0%}: with {found['confidence']:.0%} "
+                f"confidence this holds for new patients like these. Here {own['right']} of "
+                f"{own['answered']} were right.",
+                "good",
+            )
+        )
     deferred = f"Deferred to a person: {share(found['deferred'])} of patients."
     told = (
         f"From {number(found['n'])} held-out patients, one case of each, that were used for "
         "nothing else. The promise is exact for any model, but only for patients like these, with "
         "as many who are ill."
     )
-    return tag("div", join([*sides, bullets([deferred]), tag("p", text(told), "fm-note")]),
-               "fm-answer")  # fmt: skip
+    return tag(
+        "div", join([*sides, bullets([deferred]), tag("p", text(told), "fm-note")]), "fm-answer"
+    )

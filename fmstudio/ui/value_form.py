@@ -45,9 +45,14 @@ def form(
     else:
         parts += [_search(modality, len(fields)), *_groups(expected, fields)]
     return tag(
-        "div", join(parts), "fm-values", role="group", aria_label="Values",
-        data_modality=modality, data_filled=filled is not None,
-    )  # fmt: skip
+        "div",
+        join(parts),
+        "fm-values",
+        role="group",
+        aria_label="Values",
+        data_modality=modality,
+        data_filled=filled is not None,
+    )
 
 
 def _grid(fields: Sequence[Html] | object) -> Html:
@@ -58,8 +63,14 @@ def _search(modality: str, count: int) -> Html:
     """A box that narrows a long form down."""
     name = f"find-{modality}"
     label = tag("label", text(f"Find one of {count} values"), "sr-only", **{"for": name})
-    box = _void("input", id=name, type="search", autocomplete="off", data_find=True,
-                placeholder=f"Find one of {count} values")  # fmt: skip
+    box = _void(
+        "input",
+        id=name,
+        type="search",
+        autocomplete="off",
+        data_find=True,
+        placeholder=f"Find one of {count} values",
+    )
     none = tag("p", text("No value is called so."), "fm-note fm-none", hidden=True)
     return tag("div", join([label, box, none]), "fm-find")
 
@@ -87,9 +98,12 @@ def _field(modality: str, place: int, one: Expected, value: str) -> Html:
     label = tag("label", text(one.label or one.name), title=one.name, **{"for": name})
     seen = tag("small", text("" if _is_listed(one) else one.seen), id=f"{name}-seen")
     told = {
-        "id": name, "data_of": modality, "data_value": one.name, "autocomplete": "off",
+        "id": name,
+        "data_of": modality,
+        "data_value": one.name,
+        "autocomplete": "off",
         "aria_describedby": f"{name}-seen {name}-said",
-    }  # fmt: skip
+    }
     unit = NOTHING if one.is_date or not one.unit else tag("span", text(one.unit), "fm-unit")
     control = tag("div", join([_control(one, value, told), unit]), "fm-control")
     said = tag("div", NOTHING, "fm-said", id=f"{name}-said", aria_live="polite")
@@ -121,8 +135,15 @@ def _control(one: Expected, value: str, told: Mapping[str, str]) -> Html:
         timed = any(end is not None and not float(end).is_integer() for end in (one.low, one.high))
         kind = "datetime-local" if timed else "date"
         return _void("input", type=kind, value=value.replace(" ", "T"), **told)
-    return _void("input", type="text", inputmode="decimal", value=value, spellcheck="false",
-                 placeholder=UNKNOWN, **told)  # fmt: skip
+    return _void(
+        "input",
+        type="text",
+        inputmode="decimal",
+        value=value,
+        spellcheck="false",
+        placeholder=UNKNOWN,
+        **told,
+    )
 
 
 def _void(element: str, **attributes: object) -> Html:
@@ -148,8 +169,9 @@ def as_filled(
     return found
 
 
-def marks(verdicts: Mapping[str, Mapping[str, Verdict]], typed: Mapping[str, Mapping[str, str]]
-          ) -> str:  # fmt: skip
+def marks(
+    verdicts: Mapping[str, Mapping[str, Verdict]], typed: Mapping[str, Mapping[str, str]]
+) -> str:
     """What is to be said at each field, as JSON for the browser: of which text, in which tone, and
     what to put in its place."""
     told = []
@@ -161,8 +183,13 @@ def marks(verdicts: Mapping[str, Mapping[str, Verdict]], typed: Mapping[str, Map
             said = verdict.refusal or verdict.outside or verdict.remark
             if verdict.strange and verdict.remark and verdict.read not in said:
                 said += f"; {verdict.remark}"
-            one = {"of": modality, "name": name, "text": typed[modality][name], "tone": tone,
-                   "said": sentence(said)}  # fmt: skip
+            one = {
+                "of": modality,
+                "name": name,
+                "text": typed[modality][name],
+                "tone": tone,
+                "said": sentence(said),
+            }
             if verdict.offer is not None:
                 one |= {"offer": verdict.offer.value, "unit": verdict.offer.into}
             told.append(one)

@@ -17,20 +17,41 @@ from pipelines.tags import documents, films, ogg, pictures, recordings, riff, so
 from pipelines.tags.cleared import Cleared
 
 _CLEAR: Mapping[str, Callable[[bytearray], Cleared]] = {
-    "wav": riff.wave, "avi": riff.film, "webp": riff.picture,
-    "aiff": sounds.aiff, "caf": sounds.caf, "au": sounds.au, "flac": sounds.flac,
-    "mp3": sounds.mpeg, "aac": sounds.mpeg, "ogg": ogg.clear,
-    "mp4": films.quicktime, "matroska": films.matroska, "asf": films.windows_media,
-    "png": pictures.png, "jpeg": pictures.jpeg, "gif": pictures.gif, "tiff": pictures.tiff,
-    "bmp": pictures.bmp, "nifti": volumes.nifti, "nifti.gz": volumes.packed_nifti,
-    "edf": recordings.edf, "bdf": recordings.edf, "hea": recordings.wfdb,
-    "docx": documents.office, "xlsx": documents.office, "rtf": documents.rtf,
-    "pdf": documents.pdf, "parquet": documents.parquet,
-}  # fmt: skip
+    "wav": riff.wave,
+    "avi": riff.film,
+    "webp": riff.picture,
+    "aiff": sounds.aiff,
+    "caf": sounds.caf,
+    "au": sounds.au,
+    "flac": sounds.flac,
+    "mp3": sounds.mpeg,
+    "aac": sounds.mpeg,
+    "ogg": ogg.clear,
+    "mp4": films.quicktime,
+    "matroska": films.matroska,
+    "asf": films.windows_media,
+    "png": pictures.png,
+    "jpeg": pictures.jpeg,
+    "gif": pictures.gif,
+    "tiff": pictures.tiff,
+    "bmp": pictures.bmp,
+    "nifti": volumes.nifti,
+    "nifti.gz": volumes.packed_nifti,
+    "edf": recordings.edf,
+    "bdf": recordings.edf,
+    "hea": recordings.wfdb,
+    "docx": documents.office,
+    "xlsx": documents.office,
+    "rtf": documents.rtf,
+    "pdf": documents.pdf,
+    "parquet": documents.parquet,
+}
 _OF_CONTENT = {
-    content.NIFTI: "nifti", content.NIFTI_GZ: "nifti.gz", content.WEBP: "webp",
+    content.NIFTI: "nifti",
+    content.NIFTI_GZ: "nifti.gz",
+    content.WEBP: "webp",
     content.MP4: "mp4",
-}  # fmt: skip
+}
 
 
 def tags_of(path: Path) -> Cleared | None:

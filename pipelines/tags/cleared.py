@@ -9,11 +9,27 @@ from dataclasses import dataclass, field
 from fmstudio.identity import kinds_in
 
 # Programs write these into every file that they make.
-SOFTWARE = frozenset((
-    "isft", "encoder", "encoded_by", "tool", "software", "writing application",
-    "muxing application", "handler name", "vendor", "producer", "creator tool", "make", "model",
-    "major_brand", "padding", "colour profile", "processing software",
-))  # fmt: skip
+SOFTWARE = frozenset(
+    (
+        "isft",
+        "encoder",
+        "encoded_by",
+        "tool",
+        "software",
+        "writing application",
+        "muxing application",
+        "handler name",
+        "vendor",
+        "producer",
+        "creator tool",
+        "make",
+        "model",
+        "major_brand",
+        "padding",
+        "colour profile",
+        "processing software",
+    )
+)
 _MADE_BY = re.compile(
     rb"\s*(?:CREATOR: gd-jpeg|LEAD Technologies|Lav[cf]\d|libvpx|File written by Adobe|Intel\(R\)|"
     rb"Created with|Made with|GStreamer|HandBrake|ImageMagick|https?://imagemagick|matplotlib|"

@@ -13,8 +13,26 @@ from collections.abc import Iterator
 from pipelines.tags.cleared import Cleared, printable
 
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"moof", b"traf", b"edts", b"dinf", b"mvex")
-_TAGS = (b"udta", b"meta", b"uuid", b"free", b"skip", b"wide", b"pnot", b"ID32", b"loci", b"prft",
-         b"emsg", b"titl", b"dscp", b"cprt", b"perf", b"auth", b"gnre", b"PICT")  # fmt: skip
+_TAGS = (
+    b"udta",
+    b"meta",
+    b"uuid",
+    b"free",
+    b"skip",
+    b"wide",
+    b"pnot",
+    b"ID32",
+    b"loci",
+    b"prft",
+    b"emsg",
+    b"titl",
+    b"dscp",
+    b"cprt",
+    b"perf",
+    b"auth",
+    b"gnre",
+    b"PICT",
+)
 _DATED = (b"mvhd", b"tkhd", b"mdhd")
 _PADDING = (b"free", b"skip", b"wide")
 _COPYRIGHT = 0xA9
@@ -23,11 +41,23 @@ _COPYRIGHT = 0xA9
 _SEGMENT, _CLUSTER, _VOID = 0x18538067, 0x1F43B675, 0xEC
 _HOLD = {_SEGMENT, 0x1549A966, 0x1654AE6B, 0xAE}  # Segment, Info, Tracks, TrackEntry
 _GO = {
-    0x1254C367: "tags", 0x1043A770: "chapters", 0x1941A469: "attachments", 0x7BA9: "title",
-    0x4461: "date", 0x7384: "file name", 0x536E: "track name", 0x4D80: "muxing application",
-    0x5741: "writing application", 0xBF: "padding", 0xEC: "padding", 0x3C83AB: "file name",
-    0x3E83BB: "file name", 0x73A4: "segment id", 0x3CB923: "segment id", 0x3EB923: "segment id",
-}  # fmt: skip
+    0x1254C367: "tags",
+    0x1043A770: "chapters",
+    0x1941A469: "attachments",
+    0x7BA9: "title",
+    0x4461: "date",
+    0x7384: "file name",
+    0x536E: "track name",
+    0x4D80: "muxing application",
+    0x5741: "writing application",
+    0xBF: "padding",
+    0xEC: "padding",
+    0x3C83AB: "file name",
+    0x3E83BB: "file name",
+    0x73A4: "segment id",
+    0x3CB923: "segment id",
+    0x3EB923: "segment id",
+}
 _LONGEST_ID, _LONGEST_SIZE = 4, 8
 _LASTING = {0x4D80, 0x5741}  # a valid file has them: kept, and emptied
 
@@ -74,9 +104,23 @@ def _note_box(name: bytes, inside: bytearray, done: Cleared) -> None:
     if name in _PADDING:
         return
     named = False
-    for field in (b"\xa9nam", b"\xa9ART", b"\xa9cmt", b"\xa9day", b"\xa9alb", b"\xa9xyz",
-                  b"\xa9des", b"desc", b"\xa9swr", b"\xa9wrt", b"loci", b"auth", b"titl",
-                  b"cprt", b"mdta"):  # fmt: skip
+    for field in (
+        b"\xa9nam",
+        b"\xa9ART",
+        b"\xa9cmt",
+        b"\xa9day",
+        b"\xa9alb",
+        b"\xa9xyz",
+        b"\xa9des",
+        b"desc",
+        b"\xa9swr",
+        b"\xa9wrt",
+        b"loci",
+        b"auth",
+        b"titl",
+        b"cprt",
+        b"mdta",
+    ):
         if field in inside:
             done.note(_FIELDS.get(field, printable(field)), b"x")
             named = True
@@ -86,11 +130,22 @@ def _note_box(name: bytes, inside: bytearray, done: Cleared) -> None:
 
 
 _FIELDS = {
-    b"\xa9nam": "title", b"\xa9ART": "artist", b"\xa9cmt": "comment", b"\xa9day": "date",
-    b"\xa9alb": "album", b"\xa9xyz": "location", b"\xa9des": "description", b"desc": "description",
-    b"\xa9swr": "software", b"\xa9wrt": "writer", b"loci": "location", b"auth": "author",
-    b"titl": "title", b"cprt": "copyright", b"mdta": "QuickTime metadata",
-}  # fmt: skip
+    b"\xa9nam": "title",
+    b"\xa9ART": "artist",
+    b"\xa9cmt": "comment",
+    b"\xa9day": "date",
+    b"\xa9alb": "album",
+    b"\xa9xyz": "location",
+    b"\xa9des": "description",
+    b"desc": "description",
+    b"\xa9swr": "software",
+    b"\xa9wrt": "writer",
+    b"loci": "location",
+    b"auth": "author",
+    b"titl": "title",
+    b"cprt": "copyright",
+    b"mdta": "QuickTime metadata",
+}
 
 
 def _boxes(data: bytearray, at: int, end: int) -> Iterator[tuple[bytes, int, int, int]]:

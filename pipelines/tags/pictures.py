@@ -13,38 +13,147 @@ from collections.abc import Iterator
 from pipelines.tags.cleared import Cleared, printable
 
 _ORIENTATION = 274
-_PNG = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"sBIT", b"pHYs",
-        b"bKGD", b"acTL", b"fcTL", b"fdAT", b"cICP", b"mDCV", b"cLLI")  # fmt: skip
+_PNG = (
+    b"IHDR",
+    b"PLTE",
+    b"IDAT",
+    b"IEND",
+    b"tRNS",
+    b"gAMA",
+    b"cHRM",
+    b"sRGB",
+    b"sBIT",
+    b"pHYs",
+    b"bKGD",
+    b"acTL",
+    b"fcTL",
+    b"fdAT",
+    b"cICP",
+    b"mDCV",
+    b"cLLI",
+)
 _PNG_NAMES = {
-    b"tEXt": "text", b"zTXt": "text", b"iTXt": "text", b"eXIf": "EXIF", b"tIME": "time",
+    b"tEXt": "text",
+    b"zTXt": "text",
+    b"iTXt": "text",
+    b"eXIf": "EXIF",
+    b"tIME": "time",
     b"iCCP": "colour profile",
-}  # fmt: skip
+}
 _SCAN, _END, _COMMENT, _APP0, _APP14 = 0xDA, 0xD9, 0xFE, 0xE0, 0xEE
 _STANDING = (0x01, *range(0xD0, 0xDA))  # JPEG markers without a length
 # TIFF 6.0 and its supplements: tags that say how the pixels are stored and shown.
-_TIFF = frozenset((
-    254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 274, 277, 278, 279, 280, 281, 282,
-    283, 284, 288, 289, 290, 291, 292, 293, 296, 297, 301, 317, 318, 319, 320, 321, 322, 323, 324,
-    325, 330, 332, 334, 336, 338, 339, 340, 341, 347, 512, 513, 514, 515, 517, 518, 519, 520, 521,
-    529, 530, 531, 532, 34675,
-))  # fmt: skip
+_TIFF = frozenset(
+    (
+        254,
+        255,
+        256,
+        257,
+        258,
+        259,
+        262,
+        263,
+        264,
+        265,
+        266,
+        273,
+        274,
+        277,
+        278,
+        279,
+        280,
+        281,
+        282,
+        283,
+        284,
+        288,
+        289,
+        290,
+        291,
+        292,
+        293,
+        296,
+        297,
+        301,
+        317,
+        318,
+        319,
+        320,
+        321,
+        322,
+        323,
+        324,
+        325,
+        330,
+        332,
+        334,
+        336,
+        338,
+        339,
+        340,
+        341,
+        347,
+        512,
+        513,
+        514,
+        515,
+        517,
+        518,
+        519,
+        520,
+        521,
+        529,
+        530,
+        531,
+        532,
+        34675,
+    )
+)
 _TIFF_NAMES = {
-    269: "document name", 270: "description", 271: "make", 272: "model", 285: "page name",
-    305: "software", 306: "date and time", 315: "artist", 316: "host computer", 700: "XMP",
-    33432: "copyright", 33723: "IPTC", 34377: "Photoshop", 34665: "EXIF", 34853: "GPS",
-}  # fmt: skip
+    269: "document name",
+    270: "description",
+    271: "make",
+    272: "model",
+    285: "page name",
+    305: "software",
+    306: "date and time",
+    315: "artist",
+    316: "host computer",
+    700: "XMP",
+    33432: "copyright",
+    33723: "IPTC",
+    34377: "Photoshop",
+    34665: "EXIF",
+    34853: "GPS",
+}
 _ASCII, _XMP, _IPTC = 2, 700, 33723
 _FOLDERS = (34665, 34853, 40965)  # tags that lead to further tags
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MOST_PAGES = 10_000
 # Fields of EXIF that people and cameras fill with words, places and days (CIPA DC-008).
 _EXIF_NAMES = {
-    270: "description", 306: "date and time", 315: "artist", 316: "host computer",
-    33432: "copyright", 34853: "GPS", 36867: "date and time", 36868: "date and time",
-    37510: "user comment", 37500: "maker note", 40091: "title", 40092: "comment", 40093: "author",
-    40094: "keywords", 40095: "subject", 42016: "image id", 42032: "owner", 42033: "serial number",
-    42037: "lens serial number", 269: "document name", 285: "page name",
-}  # fmt: skip
+    270: "description",
+    306: "date and time",
+    315: "artist",
+    316: "host computer",
+    33432: "copyright",
+    34853: "GPS",
+    36867: "date and time",
+    36868: "date and time",
+    37510: "user comment",
+    37500: "maker note",
+    40091: "title",
+    40092: "comment",
+    40093: "author",
+    40094: "keywords",
+    40095: "subject",
+    42016: "image id",
+    42032: "owner",
+    42033: "serial number",
+    42037: "lens serial number",
+    269: "document name",
+    285: "page name",
+}
 _GPS, _MAKER_NOTE = 34853, 37500
 _XMP_CHUNK = b"XML:com.adobe.xmp"
 _XMP_TOLD = re.compile(
@@ -74,9 +183,12 @@ def png(data: bytearray) -> Cleared:
 
 
 def _png_chunk(name: bytes, inside: bytes) -> bytes:
-    return struct.pack(">I", len(inside)) + name + inside + struct.pack(
-        ">I", zlib.crc32(name + inside)
-    )  # fmt: skip
+    return (
+        struct.pack(">I", len(inside))
+        + name
+        + inside
+        + struct.pack(">I", zlib.crc32(name + inside))
+    )
 
 
 def _note(name: str, inside: bytes, done: Cleared) -> None:
@@ -247,7 +359,7 @@ def _folder(data: bytearray | bytes, start: int, order: str) -> tuple[int, range
     count = struct.unpack_from(f"{order}H", data, at)[0]
     return min(at + 6 + 12 * count, len(data)), range(
         at + 2, min(at + 2 + 12 * count, len(data) - 11), 12
-    )  # fmt: skip
+    )
 
 
 def _values(

@@ -22,8 +22,9 @@ def edf(data: bytearray) -> Cleared:
     """An EDF, EDF+ or BDF file: patient, recording, transducers, and the words of annotations."""
     done = Cleared(data)
     for name, place, empty in (
-        ("patient", _PATIENT, _NOBODY), ("recording", _RECORDING, _NOWHERE),
-    ):  # fmt: skip
+        ("patient", _PATIENT, _NOBODY),
+        ("recording", _RECORDING, _NOWHERE),
+    ):
         said = bytes(data[place])
         if said.strip() not in (empty, b"", b"X", b"X X X X X"):
             _note_subfields(name, said, done)

@@ -19,12 +19,29 @@ _LISTS = (b"hdrl", b"strl", b"odml", b"movi", b"rec ")
 _PICTURE = (b"VP8 ", b"VP8L", b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"ICCP")
 _UNKNOWN = (0, 0xFFFFFFFF)  # lengths of a recording that was never closed, or of RF64
 _NAMES = {
-    b"INAM": "title", b"IART": "artist", b"ICMT": "comment", b"ICRD": "date", b"ISFT": "ISFT",
-    b"ISBJ": "subject", b"IKEY": "keywords", b"ICOP": "copyright", b"IENG": "engineer",
-    b"bext": "broadcast description", b"iXML": "iXML", b"id3 ": "ID3", b"ID3 ": "ID3",
-    b"_PMX": "XMP", b"XMP ": "XMP", b"EXIF": "EXIF", b"IDIT": "date", b"strn": "stream name",
-    b"JUNK": "padding", b"PAD ": "padding", b"FLLR": "padding", b"junk": "padding",
-}  # fmt: skip
+    b"INAM": "title",
+    b"IART": "artist",
+    b"ICMT": "comment",
+    b"ICRD": "date",
+    b"ISFT": "ISFT",
+    b"ISBJ": "subject",
+    b"IKEY": "keywords",
+    b"ICOP": "copyright",
+    b"IENG": "engineer",
+    b"bext": "broadcast description",
+    b"iXML": "iXML",
+    b"id3 ": "ID3",
+    b"ID3 ": "ID3",
+    b"_PMX": "XMP",
+    b"XMP ": "XMP",
+    b"EXIF": "EXIF",
+    b"IDIT": "date",
+    b"strn": "stream name",
+    b"JUNK": "padding",
+    b"PAD ": "padding",
+    b"FLLR": "padding",
+    b"junk": "padding",
+}
 _XMP_FLAG, _EXIF_FLAG = 0x04, 0x08
 
 

@@ -38,8 +38,9 @@ def caf(data: bytearray) -> Cleared:
         if length < 0:  # sound to the end of the file
             break
         if name not in _CAF:
-            done.note("padding" if name == b"free" else printable(name),
-                      data[at + 12 : at + 12 + length])  # fmt: skip
+            done.note(
+                "padding" if name == b"free" else printable(name), data[at + 12 : at + 12 + length]
+            )
             data[at : at + 4] = b"free"
             data[at + 12 : at + 12 + length] = bytes(len(data[at + 12 : at + 12 + length]))
         at += 12 + length

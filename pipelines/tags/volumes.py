@@ -8,9 +8,12 @@ from pipelines.tags.cleared import Cleared
 
 # (name, first byte, length) by https://nifti.nimh.nih.gov/nifti-1 and nifti-2.
 _NIFTI1 = (
-    ("data type", 4, 10), ("database name", 14, 18), ("description", 148, 80),
-    ("auxiliary file", 228, 24), ("intent name", 328, 16),
-)  # fmt: skip
+    ("data type", 4, 10),
+    ("database name", 14, 18),
+    ("description", 148, 80),
+    ("auxiliary file", 228, 24),
+    ("intent name", 328, 16),
+)
 _NIFTI2 = (("description", 240, 80), ("auxiliary file", 320, 24), ("intent name", 508, 16))
 _LARGEST = 1_100_000_000
 

@@ -25,63 +25,139 @@ CONFIG = "adapter/adapter_config.json"
 
 # As peft 0.21 writes it, the empty keys cut to a few.
 PEFT_CONFIG = {
-    "alpha_pattern": {}, "auto_mapping": None, "base_model_name_or_path": "embedded",
-    "bias": "none", "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True,
-    "loftq_config": {}, "lora_alpha": 16.0, "lora_dropout": 0.05, "megatron_config": None,
-    "megatron_core": "megatron.core", "modules_to_save": ["task_head", "classifier", "score"],
-    "peft_type": "LORA", "peft_version": "0.21.2", "qalora_group_size": 16, "r": 2,
-    "rank_pattern": {}, "target_modules": r"trunk\.blocks\.\d+\.(q_proj|v_proj|fc1|fc2)",
-    "task_type": "SEQ_CLS", "use_dora": False, "use_rslora": False,
-}  # fmt: skip
+    "alpha_pattern": {},
+    "auto_mapping": None,
+    "base_model_name_or_path": "embedded",
+    "bias": "none",
+    "fan_in_fan_out": False,
+    "inference_mode": True,
+    "init_lora_weights": True,
+    "loftq_config": {},
+    "lora_alpha": 16.0,
+    "lora_dropout": 0.05,
+    "megatron_config": None,
+    "megatron_core": "megatron.core",
+    "modules_to_save": ["task_head", "classifier", "score"],
+    "peft_type": "LORA",
+    "peft_version": "0.21.2",
+    "qalora_group_size": 16,
+    "r": 2,
+    "rank_pattern": {},
+    "target_modules": r"trunk\.blocks\.\d+\.(q_proj|v_proj|fc1|fc2)",
+    "task_type": "SEQ_CLS",
+    "use_dora": False,
+    "use_rslora": False,
+}
 MODEL_CONFIG = {
-    "model_type": "fmstudio", "width": 8, "heads": 2, "depth": 1, "outputs": 1,
-    "encoders": {"table": {"family": "cells", "config": {}}}, "routes": {"ehr": "table"},
-    "modalities": ["ehr"], "columns": {"ehr": 3}, "base": "embedded", "base_sha256": BASE_SHA256,
-}  # fmt: skip
+    "model_type": "fmstudio",
+    "width": 8,
+    "heads": 2,
+    "depth": 1,
+    "outputs": 1,
+    "encoders": {"table": {"family": "cells", "config": {}}},
+    "routes": {"ehr": "table"},
+    "modalities": ["ehr"],
+    "columns": {"ehr": 3},
+    "base": "embedded",
+    "base_sha256": BASE_SHA256,
+}
 FEATURES = {
     "age": {"quantiles": [20.0, 30.0, 40.0, 50.0, 60.0, 65.0, 70.0, 80.0, 90.0]},
     "sex": {"categories": ["F", "M"]},
-}  # fmt: skip
+}
 CARD = {
-    "name": "Pneumonia | quick", "project": "Pneumonia", "base": "embedded",
-    "base_sha256": BASE_SHA256, "licence": "Apache-2.0", "modalities": ["ehr"],
-    "columns": {"ehr": ["age", "sex"]}, "table_columns": {"ehr": FEATURES}, "checkpoints": [],
+    "name": "Pneumonia | quick",
+    "project": "Pneumonia",
+    "base": "embedded",
+    "base_sha256": BASE_SHA256,
+    "licence": "Apache-2.0",
+    "modalities": ["ehr"],
+    "columns": {"ehr": ["age", "sex"]},
+    "table_columns": {"ehr": FEATURES},
+    "checkpoints": [],
     "config": RunConfig(modalities=("ehr",)).as_dict(),
-    "task": {"kind": "binary", "columns": ["outcome"], "labels": ["no", "yes"],
-             "positive": "yes", "description": "Pneumonia at admission."},
-    "metrics": {"auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
-                "brier": {"value": 0.1, "low": None, "high": None}},
-    "n": {"train": 60, "validation": 20, "test": 20}, "chosen": "lora",
-    "ladder": [{"name": "probe", "auroc": {"value": 0.85, "low": 0.78, "high": 0.9},
-                "validation": 0.84, "seconds": 1.0},
-               {"name": "lora", "auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
-                "validation": 0.86, "seconds": 20.5}],
-    "reason": "LoRA was kept.", "fusion": None, "missing": [], "learning_curve": None,
-    "subsets": [{"modalities": ["ehr"], "n": 20, "model": "adapter",
-                 "auroc": {"value": 0.87, "low": 0.8, "high": 0.93}}],
-    "cross_validation": None, "seconds": {"train": 20.5}, "set_aside": 0,
-    "intended_use": "Research.", "created_at": "2026-12-01T04:30:00+00:00",
-    "fingerprint": "cd" * 32, "versions": {"fmstudio": "0.1.0"},
-}  # fmt: skip
+    "task": {
+        "kind": "binary",
+        "columns": ["outcome"],
+        "labels": ["no", "yes"],
+        "positive": "yes",
+        "description": "Pneumonia at admission.",
+    },
+    "metrics": {
+        "auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
+        "brier": {"value": 0.1, "low": None, "high": None},
+    },
+    "n": {"train": 60, "validation": 20, "test": 20},
+    "chosen": "lora",
+    "ladder": [
+        {
+            "name": "probe",
+            "auroc": {"value": 0.85, "low": 0.78, "high": 0.9},
+            "validation": 0.84,
+            "seconds": 1.0,
+        },
+        {
+            "name": "lora",
+            "auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
+            "validation": 0.86,
+            "seconds": 20.5,
+        },
+    ],
+    "reason": "LoRA was kept.",
+    "fusion": None,
+    "missing": [],
+    "learning_curve": None,
+    "subsets": [
+        {
+            "modalities": ["ehr"],
+            "n": 20,
+            "model": "adapter",
+            "auroc": {"value": 0.87, "low": 0.8, "high": 0.93},
+        }
+    ],
+    "cross_validation": None,
+    "seconds": {"train": 20.5},
+    "set_aside": 0,
+    "intended_use": "Research.",
+    "created_at": "2026-12-01T04:30:00+00:00",
+    "fingerprint": "cd" * 32,
+    "versions": {"fmstudio": "0.1.0"},
+}
 CALIBRATION = {
-    "temperature": 1.2, "shift": 0.1, "centre": 0.0, "spread": 1.0, "typical": [[0.3]],
-    "conformal": {"method": "split conformal, LAC", "coverage": 0.9, "n": [20],
-                  "thresholds": [0.7], "notes": []},
+    "temperature": 1.2,
+    "shift": 0.1,
+    "centre": 0.0,
+    "spread": 1.0,
+    "typical": [[0.3]],
+    "conformal": {
+        "method": "split conformal, LAC",
+        "coverage": 0.9,
+        "n": [20],
+        "thresholds": [0.7],
+        "notes": [],
+    },
     "guard": {"ehr": 1.5},
-}  # fmt: skip
+}
 PROCESSOR = {
-    "modality": "ehr", "family": "cells", "config": {},
-    "state": {"features": FEATURES,
-              "columns": [["age", "last", ""], ["sex", "is", "F"], ["sex", "is", "M"]]},
-}  # fmt: skip
+    "modality": "ehr",
+    "family": "cells",
+    "config": {},
+    "state": {
+        "features": FEATURES,
+        "columns": [["age", "last", ""], ["sex", "is", "F"], ["sex", "is", "M"]],
+    },
+}
 PROBES = {
     "inputs": [{"modality": "ehr", "kind": "table", "facts": {"names": ["age"]}, "remarks": []}],
     "answers": [{"inputs": [0], "answer": {"no": 0.25, "yes": 0.75}}],
-}  # fmt: skip
+}
 FACTS = {
-    "base": "embedded", "base_sha256": BASE_SHA256, "licence": "Apache-2.0",
-    "base_files": {"tokenizer.json": "ef" * 32}, "versions": {"fmstudio": "0.1.0"},
-}  # fmt: skip
+    "base": "embedded",
+    "base_sha256": BASE_SHA256,
+    "licence": "Apache-2.0",
+    "base_files": {"tokenizer.json": "ef" * 32},
+    "versions": {"fmstudio": "0.1.0"},
+}
 
 
 def tensors(**changes: np.ndarray | None) -> dict[str, np.ndarray]:
@@ -109,9 +185,13 @@ def folder(tmp_path: Path) -> Path:
     (place / "adapter").mkdir(parents=True)
     (place / "processors").mkdir()
     for name, value in {
-        CONFIG: PEFT_CONFIG, "config.json": MODEL_CONFIG, "card.json": CARD,
-        "calibration.json": CALIBRATION, "probes.json": PROBES, "processors/ehr.json": PROCESSOR,
-    }.items():  # fmt: skip
+        CONFIG: PEFT_CONFIG,
+        "config.json": MODEL_CONFIG,
+        "card.json": CARD,
+        "calibration.json": CALIBRATION,
+        "probes.json": PROBES,
+        "processors/ehr.json": PROCESSOR,
+    }.items():
         (place / name).write_text(json.dumps(value), encoding="utf-8")
     (place / WEIGHTS).write_bytes(save(tensors()))
     (place / "probes.safetensors").write_bytes(save({"0.values": np.arange(3, dtype=np.int64)}))
@@ -135,9 +215,10 @@ def forged(bundle: Path, tmp_path: Path) -> Callable[..., Path]:
     """
 
     def make(
-        changes: dict[str, bytes | None], manifest: dict[str, object] | None = None,
+        changes: dict[str, bytes | None],
+        manifest: dict[str, object] | None = None,
         bound: bool = True,
-    ) -> Path:  # fmt: skip
+    ) -> Path:
         with zipfile.ZipFile(bundle) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
         files |= changes

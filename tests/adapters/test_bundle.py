@@ -13,9 +13,12 @@ from fmstudio.errors import BundleError, InputError, ResourceError
 
 BASE_SHA256 = "ab" * 32
 FACTS = {
-    "base": "embedded", "base_sha256": BASE_SHA256, "licence": "Apache-2.0",
-    "base_files": {"tokenizer.json": "ef" * 32}, "versions": {"fmstudio": "0.1.0"},
-}  # fmt: skip
+    "base": "embedded",
+    "base_sha256": BASE_SHA256,
+    "licence": "Apache-2.0",
+    "base_files": {"tokenizer.json": "ef" * 32},
+    "versions": {"fmstudio": "0.1.0"},
+}
 
 
 def contents(place: Path) -> dict[str, bytes]:

@@ -78,8 +78,9 @@ def test_an_adapter_of_any_architecture_passes_the_checks_and_answers_the_same_a
     merged = lora.load(tmp_path, settings)
 
     assert set(config["modules_to_save"]) - {"classifier", "score"} == {
-        "task_head", f"bridges.{info.key}",
-    }  # fmt: skip
+        "task_head",
+        f"bridges.{info.key}",
+    }
     assert any(
         f"encoders.{info.key}" in name and "lora_A" in name
         for name, _ in adapted.named_parameters()

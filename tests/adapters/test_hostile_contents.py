@@ -115,9 +115,12 @@ def test_the_config_that_the_shared_model_writes_is_allowed(forged):
     from fmstudio.model.shared import SharedModelConfig
 
     model = SharedModelConfig(
-        encoders={"table": {"family": "cells", "config": {}}}, routes={"ehr": "table"},
-        base="embedded", base_sha256=BASE_SHA256, columns={"ehr": 3},
-    )  # fmt: skip
+        encoders={"table": {"family": "cells", "config": {}}},
+        routes={"ehr": "table"},
+        base="embedded",
+        base_sha256=BASE_SHA256,
+        columns={"ehr": 3},
+    )
     verify(forged({"config.json": json.dumps(model.to_dict()).encode()}))
 
 
@@ -185,7 +188,7 @@ TAMPERED = {
         "unexpected tensor",
     ),
     "integers": ({"task_head.bias": np.array([1])}, "type I64"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("changes", "match"), TAMPERED.values(), ids=TAMPERED.keys())

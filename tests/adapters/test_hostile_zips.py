@@ -24,12 +24,26 @@ def rewritten(bundle, target, change):
 @pytest.mark.parametrize(
     "name",
     [
-        "../../evil.json", "/etc/evil.json", "C:\\evil.json", "adapter/../../evil.json",
-        "processors/../evil.json", "adapter\\adapter_config.json", "processors/UPPER.json",
-        "processors/a/b.json", "adapter/adapter_model.bin", "weights.pkl", "head.pt", "run.py",
-        "inner.zip", "adapter/", "x" * 300, "a\nb.json", "cafe\u202egnp.json", "probes.npy",
+        "../../evil.json",
+        "/etc/evil.json",
+        "C:\\evil.json",
+        "adapter/../../evil.json",
+        "processors/../evil.json",
+        "adapter\\adapter_config.json",
+        "processors/UPPER.json",
+        "processors/a/b.json",
+        "adapter/adapter_model.bin",
+        "weights.pkl",
+        "head.pt",
+        "run.py",
+        "inner.zip",
+        "adapter/",
+        "x" * 300,
+        "a\nb.json",
+        "cafe\u202egnp.json",
+        "probes.npy",
     ],
-)  # fmt: skip
+)
 def test_106_107_a_file_that_is_no_part_of_a_bundle_is_refused(bundle, tmp_path, name, refused):
     path = rewritten(bundle, tmp_path / "b.zip", lambda z: z.writestr(name, b"x"))
     refused(path, "no part of a bundle")

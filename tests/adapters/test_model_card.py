@@ -40,10 +40,19 @@ print(config["base_sha256"])
 
 def run(code, place, *words):
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], cwd=place, capture_output=True, text=True,
-        check=False, env={"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1",
-                          "HOME": str(place), "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+        [sys.executable, "-c", code, *map(str, words)],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "PYTHONPATH": str(ROOT),
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+            "HOME": str(place),
+            "PATH": "/usr/bin:/bin",
+        },
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.strip()
 
@@ -74,11 +83,20 @@ def test_what_a_person_called_things_is_shown_and_not_obeyed(card):
     named = {"labels": [signs, *lines], "columns": [signs], "description": signs, "kind": signs}
     page = model_card(
         card
-        | dict.fromkeys(("name", "licence", "base", "base_sha256", "fingerprint", "created_at"), signs)
-        | {"task": card["task"] | named, "modalities": lines, "intended_use": "- k",
-           "metrics": {signs: {"value": 0.5, "low": 0.4, "high": 0.6}}, "versions": {signs: signs},
-           "ladder": [{"name": signs}], "chosen": signs, "n": {"test": signs}}
-    )  # fmt: skip
+        | dict.fromkeys(
+            ("name", "licence", "base", "base_sha256", "fingerprint", "created_at"), signs
+        )
+        | {
+            "task": card["task"] | named,
+            "modalities": lines,
+            "intended_use": "- k",
+            "metrics": {signs: {"value": 0.5, "low": 0.4, "high": 0.6}},
+            "versions": {signs: signs},
+            "ladder": [{"name": signs}],
+            "chosen": signs,
+            "n": {"test": signs},
+        }
+    )
 
     viewer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     shown = viewer.render(page)

@@ -17,27 +17,48 @@ __all__ = ["settings", "tuned"]  # fixtures
 
 # Keys of the config that peft wrote at some time beside those of a plain adapter.
 EVERY = {
-    "auto_mapping", "base_model_name_or_path", "bias", "fan_in_fan_out", "inference_mode",
-    "lora_alpha", "lora_dropout", "modules_to_save", "peft_type", "r", "target_modules",
+    "auto_mapping",
+    "base_model_name_or_path",
+    "bias",
+    "fan_in_fan_out",
+    "inference_mode",
+    "lora_alpha",
+    "lora_dropout",
+    "modules_to_save",
+    "peft_type",
+    "r",
+    "target_modules",
     "task_type",
-}  # fmt: skip
+}
 OLDER = {
     "0.3": {"enable_lora": None, "merge_weights": False, "init_lora_weights": True},
     "0.6": {
-        "layers_pattern": None, "layers_to_transform": None, "revision": None,
-        "init_lora_weights": True, "alpha_pattern": {}, "rank_pattern": {},
+        "layers_pattern": None,
+        "layers_to_transform": None,
+        "revision": None,
+        "init_lora_weights": True,
+        "alpha_pattern": {},
+        "rank_pattern": {},
     },
     "0.12": {
-        "megatron_config": None, "megatron_core": "megatron.core", "loftq_config": {},
-        "layer_replication": None, "use_dora": False, "use_rslora": False,
+        "megatron_config": None,
+        "megatron_core": "megatron.core",
+        "loftq_config": {},
+        "layer_replication": None,
+        "use_dora": False,
+        "use_rslora": False,
         "init_lora_weights": True,
     },
     "0.16": {
-        "eva_config": None, "exclude_modules": None, "lora_bias": False, "corda_config": None,
-        "trainable_token_indices": None, "init_lora_weights": True,
+        "eva_config": None,
+        "exclude_modules": None,
+        "lora_bias": False,
+        "corda_config": None,
+        "trainable_token_indices": None,
+        "init_lora_weights": True,
     },
     "later": {"peft_version": "0.99.0", "something_of_later": None, "init_lora_weights": True},
-}  # fmt: skip
+}
 
 
 @pytest.mark.filterwarnings("ignore:Unexpected keyword arguments")
@@ -83,10 +104,13 @@ def test_layers_under_the_names_of_transformers_4_are_refused_by_one_of_them(
     path = tmp_path / "adapter" / WEIGHTS
     held = load_file(path)
     older = {
-        name.replace(".layers.", ".encoder.layer.").replace("q_proj", "attention.query")
-        .replace("v_proj", "attention.value") if ".encoders." in name else name: value
+        name.replace(".layers.", ".encoder.layer.")
+        .replace("q_proj", "attention.query")
+        .replace("v_proj", "attention.value")
+        if ".encoders." in name
+        else name: value
         for name, value in held.items()
-    }  # fmt: skip
+    }
     assert older.keys() != held.keys()
     save_file(older, path, metadata={"format": "pt"})
 

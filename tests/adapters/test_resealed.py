@@ -128,9 +128,11 @@ def test_a_tensor_that_does_not_fit_the_model_is_named(files, replay, change):
     name = "base_model.model.task_head.offset"
     value = held.pop(name)
     held |= {
-        "dropped": {}, "renamed": {f"{name}_": value}, "reshaped": {name: value[None]},
+        "dropped": {},
+        "renamed": {f"{name}_": value},
+        "reshaped": {name: value[None]},
         "another one's": {name: value, "base_model.model.task_head.trees.5.base": value},
-    }[change]  # fmt: skip
+    }[change]
 
     changed = sealed_again(files, {WEIGHTS: save(held)}, bound=True)
 

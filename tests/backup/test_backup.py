@@ -37,9 +37,7 @@ def test_a_restored_home_equals_the_one_that_was_backed_up(settings, registry, t
     assert rows(new.home) == rows(settings.home)
     assert files(new.home) == files(settings.home)
     assert len(files(new.home)) == len(listing.files) - 1 == 6
-    assert listing.rows == {
-        "projects": 1, "cohorts": 2, "runs": 1, "adapters": 1, "predictions": 1
-    }  # fmt: skip
+    assert listing.rows == {"projects": 1, "cohorts": 2, "runs": 1, "adapters": 1, "predictions": 1}
     assert (listing.outside, listing.missing, old) == ((2,), (), None)
     with Registry.open(new) as restored:
         assert restored.adapter("Sepsis/champion").id == "adapter-00000a"
@@ -160,9 +158,17 @@ def test_a_changed_byte_is_refused_or_changes_nothing(registry, settings, archiv
 
 @pytest.mark.parametrize(
     "name",
-    ["../out.txt", "/out.txt", "runs/../../out.txt", "runs/a/./b", "runs//b", "out.txt", "logs/x",
-     "registry.sqlite/x"],
-)  # fmt: skip
+    [
+        "../out.txt",
+        "/out.txt",
+        "runs/../../out.txt",
+        "runs/a/./b",
+        "runs//b",
+        "out.txt",
+        "logs/x",
+        "registry.sqlite/x",
+    ],
+)
 def test_no_name_leads_out_of_the_home(archive, tmp_path, name):
     with zipfile.ZipFile(archive) as whole:
         content = {entry.filename: whole.read(entry) for entry in whole.infolist()}

@@ -83,11 +83,12 @@ def test_each_cell_becomes_a_source_and_an_empty_one_none(build, tmp_path):
         (tmp_path / name).write_bytes(b"x")
     blank = [""] * (ROWS - 2)
     cohort = build(
-        heart_sound=["a.flac; b.flac", "", *blank], lung_sound=["b.flac", "NA", *blank],
+        heart_sound=["a.flac; b.flac", "", *blank],
+        lung_sound=["b.flac", "NA", *blank],
         note=["Coughs at night.", "None", *["No complaint since."] * (ROWS - 2)],
         sex=["M", "", *["F"] * (ROWS - 2)],
         roles={"heart_sound": "audio", "lung_sound": "audio", "note": "notes"},
-    )  # fmt: skip
+    )
     first, second = cohort.cases[:2]
 
     assert first.sources["audio"] == (
@@ -151,18 +152,24 @@ def test_groups_are_kept_beside_the_inputs(build):
         ({"label": ["0", "1", *[""] * 28]}, "has 2 cases with a label"),
         ({"case_id": ["c1", *people(29)[:28], "c1"]}, r"The case 'c1' is in lines 2, 31"),
         ({"case_id": ["", *people(29)]}, r"Column 'case_id' is empty in line 2"),
-        ({"film": ["a.dcm", "b.dcm"] * 15}, r"30 files named in manifest\.csv do not exist: a\.dcm"),
+        (
+            {"film": ["a.dcm", "b.dcm"] * 15},
+            r"30 files named in manifest\.csv do not exist: a\.dcm",
+        ),
         ({"film": ["../secret.dcm"] * ROWS}, r"'\.\./secret\.dcm' \(line 2\), which is outside"),
         ({"film": ["x/../../y.dcm"] * ROWS}, "outside the manifest's folder"),
         ({"film": ["/etc/film.dcm"] * ROWS}, "outside the manifest's folder"),
         ({"film": ["C:\\scans\\a.dcm"] * ROWS}, "outside the manifest's folder"),
         ({"film": ["http://host/a.dcm"] * ROWS}, "outside the manifest's folder"),
-        ({"age": [*["50", "61.5"] * 14, "sixty", "70"]}, r"Column 'age' holds numbers, but text in line 30: 'sixty'"),
+        (
+            {"age": [*["50", "61.5"] * 14, "sixty", "70"]},
+            r"Column 'age' holds numbers, but text in line 30: 'sixty'",
+        ),
         ({"label": ["1", "1", *["0"] * 28]}, "Only 2 patients have 'label' = '1'"),
         ({"split": ["train", "tset", *["test"] * 28]}, r"holds 'tset' \(line 3\)"),
         ({"split": ["test"] * ROWS}, "no case in train"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_learned_from_is_refused_naming_the_place(build, columns, message):
     forced = {name: "split" for name in columns if name == "split"}
     with pytest.raises(InputError, match=message) as caught:
@@ -206,9 +213,10 @@ def test_a_missing_part_is_taken_from_train_and_said(build, given, lacking):  # 
 def test_a_patient_in_two_given_splits_is_refused_by_name(build):
     with pytest.raises(InputError, match=r"1 patients are in more than one split.*: P000"):
         build(
-            patient_id=["P000", "P000", *people()[2:]], split=["train", "validation", "test"] * 10,
+            patient_id=["P000", "P000", *people()[2:]],
+            split=["train", "validation", "test"] * 10,
             roles={"split": "split"},
-        )  # fmt: skip
+        )
 
 
 def test_all_cases_of_a_patient_share_a_split_whatever_the_seed(build):

@@ -24,9 +24,16 @@ def test_cells_are_text_exactly_as_typed(write):
 
 @pytest.mark.parametrize(
     ("encoding", "remarked"),
-    [("utf-8", False), ("utf-8-sig", False), ("utf-16", True), ("utf-16-le", True),
-     ("utf-16-be", True), ("cp1252", True), ("latin-1", True)],
-)  # fmt: skip
+    [
+        ("utf-8", False),
+        ("utf-8-sig", False),
+        ("utf-16", True),
+        ("utf-16-le", True),
+        ("utf-16-be", True),
+        ("cp1252", True),
+        ("latin-1", True),
+    ],
+)
 def test_encodings_that_can_be_told_are_read_and_remarked(write, encoding, remarked):
     got = read_manifest(write(PLAIN.encode(encoding)))
 
@@ -37,9 +44,15 @@ def test_encodings_that_can_be_told_are_read_and_remarked(write, encoding, remar
 
 @pytest.mark.parametrize("encoding", ["cp1251", "gb18030", "shift_jis"])
 def test_an_encoding_that_could_be_any_is_refused_with_a_way_forward(write, encoding):
-    text = "case_id,note\nc1,Кашель и температура\n" if encoding == "cp1251" else (
-        "case_id,note\nc1," + ("咳嗽发热三天" if encoding == "gb18030" else "せきとねつがあります") + "\n"
-    )  # fmt: skip
+    text = (
+        "case_id,note\nc1,Кашель и температура\n"
+        if encoding == "cp1251"
+        else (
+            "case_id,note\nc1,"
+            + ("咳嗽发热三天" if encoding == "gb18030" else "せきとねつがあります")
+            + "\n"
+        )
+    )
     with pytest.raises(InputError, match=r"not UTF-8 \(line 2\)") as caught:
         read_manifest(write(text.encode(encoding)))
 
@@ -145,8 +158,12 @@ def test_a_workbook_gives_the_text_that_its_cells_show(workbook):
     got = read_manifest(path)
 
     assert got.rows[0] == {
-        "case_id": "c1", "age": "61.5", "seen": "2021-04-03", "ok": "True", "code": "007",
-    }  # fmt: skip
+        "case_id": "c1",
+        "age": "61.5",
+        "seen": "2021-04-03",
+        "ok": "True",
+        "code": "007",
+    }
     assert got.rows[1] == {"case_id": "c2", "age": "3", "seen": "", "ok": "", "code": ""}
     assert got.lines == [2, 4]
 

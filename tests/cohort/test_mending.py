@@ -33,9 +33,10 @@ def mended(write, tmp_path):
 
 def test_steps_change_what_is_read_and_not_the_table(mended, write):
     path = mended(
-        convert("temp", [2], 5 / 9, -160 / 9), rewrite("sex", {"Female": "female"}),
+        convert("temp", [2], 5 / 9, -160 / 9),
+        rewrite("sex", {"Female": "female"}),
         empty("temp", [4]),
-    )  # fmt: skip
+    )
     got = read_manifest(path)
 
     assert [got.rows[n]["temp"] for n in (1, 2, 4)] == ["37", "37.5", ""]

@@ -48,8 +48,13 @@ def test_notes_written_after_the_moment_are_left_out_and_counted(manifest):
         age=[str(n) for n in range(ROWS)],
         label=[str(n % 2) for n in range(ROWS)],
     )
-    roles = {"case_time": "time", "note": "notes", "note_time": "ignore", "age": "ehr",
-             "label": "label"}  # fmt: skip
+    roles = {
+        "case_time": "time",
+        "note": "notes",
+        "note_time": "ignore",
+        "age": "ehr",
+        "label": "label",
+    }
     task = replace(make_task(got, roles, "binary"), moment=48.0)
     cohort = build_cohort(got, roles, task, "test")
 

@@ -26,8 +26,10 @@ def noted(tmp_path):
         (study / "notes" / f"n{number}.txt").write_text(f"patient {number} is well")
 
     def make(cell, check_files=True):
-        rows = [f"{patient},{number % 2},{cell if number == 5 else f'notes/n{number}.txt'}"
-                for number, patient in enumerate(patients(ROWS))]  # fmt: skip
+        rows = [
+            f"{patient},{number % 2},{cell if number == 5 else f'notes/n{number}.txt'}"
+            for number, patient in enumerate(patients(ROWS))
+        ]
         path = study / "manifest.csv"
         path.write_text("patient_id,label,note\n" + "\n".join(rows) + "\n")
         manifest = read_manifest(path)
@@ -64,9 +66,18 @@ def test_a_link_that_leads_out_of_the_manifests_folder_is_refused(noted, link, c
 
 
 @pytest.mark.parametrize(
-    "cell", ["../elsewhere/secret.txt", "notes/../../elsewhere/secret.txt", "NOTES/../../x.txt",
-             "/etc/passwd.txt", "~/x.txt", "file:///etc/x.txt", "C:\\x.txt", "..\\x.txt"],
-)  # fmt: skip
+    "cell",
+    [
+        "../elsewhere/secret.txt",
+        "notes/../../elsewhere/secret.txt",
+        "NOTES/../../x.txt",
+        "/etc/passwd.txt",
+        "~/x.txt",
+        "file:///etc/x.txt",
+        "C:\\x.txt",
+        "..\\x.txt",
+    ],
+)
 def test_a_path_that_is_written_to_lead_out_is_refused(noted, cell):
     with pytest.raises(InputError, match="outside"):
         noted[0](cell)

@@ -115,8 +115,16 @@ def test_a_name_that_can_mean_two_files_is_refused_with_both(cohort, tmp_path):
     assert "'Img3.png'" in refused.value.message
 
 
-@pytest.mark.parametrize("name", ["..%2Fsecret.png", "%2e%2e/secret.png", "a/%2E%2E/%2E%2E/x.png",
-                                  "%2Fetc%2Fpasswd", "..\\secret.png"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2Fsecret.png",
+        "%2e%2e/secret.png",
+        "a/%2E%2E/%2E%2E/x.png",
+        "%2Fetc%2Fpasswd",
+        "..\\secret.png",
+    ],
+)
 def test_no_spelling_leads_out_of_the_folder(tmp_path, name):
     # abuse row 48
     picture(tmp_path / "secret.png")
@@ -193,9 +201,10 @@ def test_one_letter_in_a_file_among_typed_ones_is_read_from_it(cohort, tmp_path)
 def test_a_table_of_letters_that_are_not_there_is_refused(cohort):
     with pytest.raises(InputError, match=r"24 files named in .* do not exist"):
         cohort(
-            letter=[f"letters/c{n}.odt" for n in range(ROWS)], roles={"letter": "notes"},
+            letter=[f"letters/c{n}.odt" for n in range(ROWS)],
+            roles={"letter": "notes"},
             age=AGES,
-        )  # fmt: skip
+        )
 
 
 def test_paths_that_lead_to_nothing_are_no_input_and_say_why(cohort):
@@ -218,13 +227,26 @@ def test_files_that_no_modality_reads_are_named_by_their_ending(cohort, tmp_path
 @pytest.mark.parametrize(
     ("cell", "is_one"),
     [
-        ("scans/p1.xyz", True), ("scans\\p 1.dcm", True), ("scan_07.nii.gz", True),
-        ("IMG-2.heic", True), ("a/b/c.mp4", True), ("mg/dl", False), ("N/A", False),
-        ("b.i.d.", False), ("120/80", False), ("12/06/2018", False), ("S52.5X1A", False),
-        ("T40.X1A", False), ("J18.9", False), ("Cough.Fever since 3 days.", False), ("e.g.", False),
-        ("https://a.org/b.dcm", False), ("Cough for three days, see film.", False), ("3.5mg", False),
+        ("scans/p1.xyz", True),
+        ("scans\\p 1.dcm", True),
+        ("scan_07.nii.gz", True),
+        ("IMG-2.heic", True),
+        ("a/b/c.mp4", True),
+        ("mg/dl", False),
+        ("N/A", False),
+        ("b.i.d.", False),
+        ("120/80", False),
+        ("12/06/2018", False),
+        ("S52.5X1A", False),
+        ("T40.X1A", False),
+        ("J18.9", False),
+        ("Cough.Fever since 3 days.", False),
+        ("e.g.", False),
+        ("https://a.org/b.dcm", False),
+        ("Cough for three days, see film.", False),
+        ("3.5mg", False),
     ],
-)  # fmt: skip
+)
 def test_only_what_nobody_writes_otherwise_looks_like_a_path(cell, is_one):
     assert looks_like_path(cell) == is_one
 
@@ -232,10 +254,20 @@ def test_only_what_nobody_writes_otherwise_looks_like_a_path(cell, is_one):
 @pytest.mark.parametrize(
     "name",
     [
-        "<img src=x onerror=alert(1)>", "\u202egnp.film", "\U0001f601", "-rf film", "CON", "a" * 200,
-        "ﬁlm", "film\u200b", "it's \"100%\" & more", "=HYPERLINK(1)", "{{7*7}}", "CO²",
+        "<img src=x onerror=alert(1)>",
+        "\u202egnp.film",
+        "\U0001f601",
+        "-rf film",
+        "CON",
+        "a" * 200,
+        "ﬁlm",
+        "film\u200b",
+        'it\'s "100%" & more',
+        "=HYPERLINK(1)",
+        "{{7*7}}",
+        "CO²",
     ],
-)  # fmt: skip
+)
 def test_a_file_of_a_strange_name_is_its_cases_film(cohort, tmp_path, name):
     # abuse row 48
     try:

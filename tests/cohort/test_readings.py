@@ -31,15 +31,19 @@ def read(cells, name="x"):
         (["3.4.2021", "4.5.2021"], ["2021-04-03", "2021-05-04"]),
         (["2021/4/3", "2021.04.03", "2021-04-03"], ["2021-04-03"] * 3),
         (["3-4-2021 14:30", "13-4-2021 9:05"], ["2021-04-03 14:30", "2021-04-13 9:05"]),
-        (["3 Mai 2021", "4. März 2021", "April 3, 2021", "3-Apr-2021"],
-         ["2021-05-03", "2021-03-04", "2021-04-03", "2021-04-03"]),
-        (["3 août 2021", "3 de abril de 2021", "3 dez 2021"],
-         ["2021-08-03", "2021-04-03", "2021-12-03"]),
+        (
+            ["3 Mai 2021", "4. März 2021", "April 3, 2021", "3-Apr-2021"],
+            ["2021-05-03", "2021-03-04", "2021-04-03", "2021-04-03"],
+        ),
+        (
+            ["3 août 2021", "3 de abril de 2021", "3 dez 2021"],
+            ["2021-08-03", "2021-04-03", "2021-12-03"],
+        ),
         (["5/5/2021", "6/6/2021"], ["2021-05-05", "2021-06-06"]),
         (["3/4/2021", "4/5/2021"], ["3/4/2021", "4/5/2021"]),  # nobody can tell
         (["3/4/2021", "13/4/2021", "4/13/2021"], ["3/4/2021", "2021-04-13", "2021-04-13"]),
     ],
-)  # fmt: skip
+)
 def test_the_order_of_day_and_month_is_that_of_the_whole_column(cells, iso):
     assert read(cells) == iso
 
@@ -139,9 +143,15 @@ def test_what_was_decided_reaches_the_inputs_and_the_remarks(manifest, roles):
     values = dict(zip(got.facts["names"], got.values.tolist(), strict=True))
     assert got.mask.all()
     assert values == pytest.approx(
-        {"began": (date(2016, 9, 4) - date(1970, 1, 1)).days, "crp": 1.003, "potassium": 4.3,
-         "bp systolic": 113, "bp diastolic": 63, "fit": 10}
-    )  # fmt: skip
+        {
+            "began": (date(2016, 9, 4) - date(1970, 1, 1)).days,
+            "crp": 1.003,
+            "potassium": 4.3,
+            "bp systolic": 113,
+            "bp diastolic": 63,
+            "fit": 10,
+        }
+    )
     told = " ".join(cohort.remarks)
     assert "day/month/year" in told
     assert "decimal commas" in told

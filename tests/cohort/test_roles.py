@@ -13,40 +13,83 @@ from fmstudio.errors import InputError
 
 # What a person would choose; every column that is not named here is a table value.
 EXPECTED = {
-    "circor_heart_sounds": ("label_murmur", {
-        "audio": ["audio_AV", "audio_PV", "audio_TV", "audio_MV"],
-        "ignore": ["META_murmur_locations_LEAKY", "META_systolic_grading_LEAKY"],
-    }),
-    "covid_cxr": ("label_covid", {
-        "radiology": ["image"], "notes": ["note_masked"],
-        "ignore": ["leukocytes", "neutrophils", "finding", "survival", "license"],
-    }),
-    "depresjon_actigraphy": ("label_depressed", {
-        "device_logs": ["device_log"],
-        "ignore": ["n_minutes", "REC_days_LEAKY", "MADRS_start_LEAKY", "MADRS_end_LEAKY",
-                   "afftype_LEAKY", "inpatient_LEAKY", "marriage_LEAKY", "work_LEAKY",
-                   "source_id_LEAKY"],
-    }),
+    "circor_heart_sounds": (
+        "label_murmur",
+        {
+            "audio": ["audio_AV", "audio_PV", "audio_TV", "audio_MV"],
+            "ignore": ["META_murmur_locations_LEAKY", "META_systolic_grading_LEAKY"],
+        },
+    ),
+    "covid_cxr": (
+        "label_covid",
+        {
+            "radiology": ["image"],
+            "notes": ["note_masked"],
+            "ignore": ["leukocytes", "neutrophils", "finding", "survival", "license"],
+        },
+    ),
+    "depresjon_actigraphy": (
+        "label_depressed",
+        {
+            "device_logs": ["device_log"],
+            "ignore": [
+                "n_minutes",
+                "REC_days_LEAKY",
+                "MADRS_start_LEAKY",
+                "MADRS_end_LEAKY",
+                "afftype_LEAKY",
+                "inpatient_LEAKY",
+                "marriage_LEAKY",
+                "work_LEAKY",
+                "source_id_LEAKY",
+            ],
+        },
+    ),
     "donateacry_negative_control": ("label_hungry", {"audio": ["audio"], "ignore": ["reason"]}),
-    "mts_dialog_notes": ("label_section", {
-        "notes": ["dialogue", "note"], "ignore": ["orig_split"],
-    }),
-    "physionet2012_icu": ("label_in_hospital_death", {
-        "device_logs": ["device_log"],
-        "ignore": ["SCORE_saps1", "SCORE_sofa", "OUTCOME_los_days_LEAKY",
-                   "OUTCOME_survival_days_LEAKY"],
-    }),
+    "mts_dialog_notes": (
+        "label_section",
+        {
+            "notes": ["dialogue", "note"],
+            "ignore": ["orig_split"],
+        },
+    ),
+    "physionet2012_icu": (
+        "label_in_hospital_death",
+        {
+            "device_logs": ["device_log"],
+            "ignore": [
+                "SCORE_saps1",
+                "SCORE_sofa",
+                "OUTCOME_los_days_LEAKY",
+                "OUTCOME_survival_days_LEAKY",
+            ],
+        },
+    ),
     "pneumoniamnist_28": ("label_pneumonia", {"radiology": ["image"], "split": ["orig_split"]}),
-    "pocus_lung_ultrasound": ("label_pathological", {
-        "video": ["video"], "notes": ["note_masked"],
-        "ignore": ["label", "license", "source_filename_LEAKY", "source_url"],
-    }),
-    "shanghai_diabetes_cgm": ("label_any_complication", {
-        "device_logs": ["device_log"], "notes": ["note"],
-        "ignore": ["label_macrovascular", "label_microvascular", "label_type1",
-                   "label_hypoglycemia", "COMPL_text_LEAKY", "REC_n_readings_LEAKY"],
-    }),
-}  # fmt: skip
+    "pocus_lung_ultrasound": (
+        "label_pathological",
+        {
+            "video": ["video"],
+            "notes": ["note_masked"],
+            "ignore": ["label", "license", "source_filename_LEAKY", "source_url"],
+        },
+    ),
+    "shanghai_diabetes_cgm": (
+        "label_any_complication",
+        {
+            "device_logs": ["device_log"],
+            "notes": ["note"],
+            "ignore": [
+                "label_macrovascular",
+                "label_microvascular",
+                "label_type1",
+                "label_hypoglycemia",
+                "COMPL_text_LEAKY",
+                "REC_n_readings_LEAKY",
+            ],
+        },
+    ),
+}
 
 
 def assert_each_column_is(manifest, label, named):
@@ -65,10 +108,18 @@ def assert_each_column_is(manifest, label, named):
 def test_every_column_of_the_sample_cohort_is_taken_for_what_it_is():
     folder = Path(__file__).parents[2] / "data_samples" / "cohort"
 
-    assert_each_column_is(read_manifest(folder / "manifest.csv"), "label_deterioration", {
-        "radiology": ["film"], "device_logs": ["device_log"], "audio": ["breath_sound"],
-        "video": ["echo_clip"], "notes": ["note_file"], "group": ["site", "age_band"],
-    })  # fmt: skip
+    assert_each_column_is(
+        read_manifest(folder / "manifest.csv"),
+        "label_deterioration",
+        {
+            "radiology": ["film"],
+            "device_logs": ["device_log"],
+            "audio": ["breath_sound"],
+            "video": ["echo_clip"],
+            "notes": ["note_file"],
+            "group": ["site", "age_band"],
+        },
+    )
 
 
 def test_columns_as_studies_name_them_are_taken_for_what_they_are(manifest):
@@ -94,11 +145,19 @@ def test_columns_as_studies_name_them_are_taken_for_what_they_are(manifest):
         "label_readmitted": [str(one) for one in rng.integers(0, 2, count)],
     }
 
-    assert_each_column_is(manifest(**columns), "label_death", {
-        "radiology": ["image"], "audio": ["audio_AV"], "video": ["video"], "notes": ["note"],
-        "device_logs": ["cgm_log"], "split": ["orig_split"],
-        "ignore": ["license", "OUTCOME_los_days_LEAKY", "label_readmitted"],
-    })  # fmt: skip
+    assert_each_column_is(
+        manifest(**columns),
+        "label_death",
+        {
+            "radiology": ["image"],
+            "audio": ["audio_AV"],
+            "video": ["video"],
+            "notes": ["note"],
+            "device_logs": ["cgm_log"],
+            "split": ["orig_split"],
+            "ignore": ["license", "OUTCOME_los_days_LEAKY", "label_readmitted"],
+        },
+    )
 
 
 @pytest.mark.parametrize("folder", EXPECTED)
@@ -120,9 +179,12 @@ def test_a_proposal_shows_examples_and_how_much_is_filled(manifest):
 
 def test_an_ending_that_several_pipelines_read_goes_by_the_columns_name(manifest):
     shots = manifest(
-        cine=["a.dcm", "b.dcm"], chest_film=["c.dcm", "d.dcm"], monitor=["e.csv", "f.csv"],
-        labs=["g.csv", "h.csv"], label=["0", "1"],
-    )  # fmt: skip
+        cine=["a.dcm", "b.dcm"],
+        chest_film=["c.dcm", "d.dcm"],
+        monitor=["e.csv", "f.csv"],
+        labs=["g.csv", "h.csv"],
+        label=["0", "1"],
+    )
 
     assert role_of(shots, "cine").role == "video"
     assert role_of(shots, "chest_film").role == "radiology"
@@ -140,10 +202,12 @@ def test_a_column_of_paths_is_never_taken_for_text(manifest):
 def test_identifiers_and_names_of_people_are_never_inputs(manifest):
     rows = 30
     got = manifest(
-        accession=[f"A-{n * 7919}" for n in range(rows)], row=[str(n) for n in range(rows)],
-        patient_name=["Jane Doe", "John Roe"] * 15, phone=["123"] * rows,
+        accession=[f"A-{n * 7919}" for n in range(rows)],
+        row=[str(n) for n in range(rows)],
+        patient_name=["Jane Doe", "John Roe"] * 15,
+        phone=["123"] * rows,
         label=["0", "1"] * 15,
-    )  # fmt: skip
+    )
 
     for column in ("accession", "row", "patient_name", "phone"):
         assert role_of(got, column).role == "ignore"
@@ -180,10 +244,12 @@ def test_a_column_that_tells_the_outcome_in_other_words_is_left_out(manifest):
 
 def test_places_and_bands_of_a_number_are_groups_to_compare_and_no_inputs(manifest):
     got = manifest(
-        label=["0", "1"] * 10, age=[str(40 + n) for n in range(20)],
-        age_band=(["under 50"] * 10 + ["over"] * 10), site=["north", "north", "east", "east"] * 5,
+        label=["0", "1"] * 10,
+        age=[str(40 + n) for n in range(20)],
+        age_band=(["under 50"] * 10 + ["over"] * 10),
+        site=["north", "north", "east", "east"] * 5,
         dose_band=["low", "low", "high", "high"] * 5,
-    )  # fmt: skip
+    )
 
     assert role_of(got, "site").role == "group"
     assert role_of(got, "age_band").role == "group"

@@ -20,9 +20,12 @@ from fmstudio.types import Source
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data_samples"
 FILES = {
-    "film": "radiology", "device_log": "device_logs", "breath_sound": "audio",
-    "echo_clip": "video", "note_file": "notes",
-}  # fmt: skip
+    "film": "radiology",
+    "device_log": "device_logs",
+    "breath_sound": "audio",
+    "echo_clip": "video",
+    "note_file": "notes",
+}
 
 
 def rows(manifest: Path) -> list[dict[str, str]]:

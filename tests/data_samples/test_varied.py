@@ -24,12 +24,17 @@ from fmstudio.types import COLUMNS
 
 BASE = Path(__file__).resolve().parents[2] / "assets" / "base"
 ENCODERS = {
-    "frames": patches, "waveform": spectrogram, "series": spans, "table": cells, "text": subwords,
-}  # fmt: skip
+    "frames": patches,
+    "waveform": spectrogram,
+    "series": spans,
+    "table": cells,
+    "text": subwords,
+}
 LENGTHS = {
-    "frames": ("names",), "series": ("channels", "units"),
+    "frames": ("names",),
+    "series": ("channels", "units"),
     "table": ("names", "units", "categories", "seconds"),
-}  # fmt: skip
+}
 
 
 @cache
@@ -69,8 +74,9 @@ def test_inputs_have_the_form_of_their_kind(modality):
         if given.kind == "waveform":
             segments = given.facts["segments"]
             assert [0, *(s["stop"] for s in segments)] == [
-                *(s["start"] for s in segments), len(values)
-            ]  # fmt: skip
+                *(s["start"] for s in segments),
+                len(values),
+            ]
             assert np.abs(values).max() <= 1
         if given.kind == "series":
             seconds = given.facts["seconds"]
@@ -203,10 +209,19 @@ def small(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def test_findings_of_films_are_readable():
-    check("radiology", 600, lambda given: small(given.values[0].mean(0), 16).ravel(), {
-        "effusion_left": 0.25, "effusion_right": 0.25, "heart_size": 0.25, "congestion": 0.2,
-        "consolidation_zone": 0.1, "age_film": 0.3,
-    })  # fmt: skip
+    check(
+        "radiology",
+        600,
+        lambda given: small(given.values[0].mean(0), 16).ravel(),
+        {
+            "effusion_left": 0.25,
+            "effusion_right": 0.25,
+            "heart_size": 0.25,
+            "congestion": 0.2,
+            "consolidation_zone": 0.1,
+            "age_film": 0.3,
+        },
+    )
 
 
 def test_findings_of_clips_are_readable():
@@ -225,9 +240,18 @@ def test_findings_of_sounds_are_readable():
         changes = np.abs(np.diff(picture, axis=0)).mean(0)
         return np.concatenate([picture.mean(0), picture.std(0), changes, beats])
 
-    check("audio", 400, statistics, {
-        "heart_rate": 0.5, "murmur": 0.25, "wheeze": 0.25, "breath_rate": 0.4, "cough_wet": 0.3,
-    })  # fmt: skip
+    check(
+        "audio",
+        400,
+        statistics,
+        {
+            "heart_rate": 0.5,
+            "murmur": 0.25,
+            "wheeze": 0.25,
+            "breath_rate": 0.4,
+            "cough_wet": 0.3,
+        },
+    )
 
 
 FORMS = {form.name: (parameter, form) for parameter in PARAMETERS for form in parameter.forms}
@@ -297,9 +321,17 @@ def test_findings_of_notes_are_readable():
         there = _words(given.values)
         return np.array([float(word in there) for word in common])
 
-    check("notes", 500, statistics, {
-        "topic_allergy": 0.5, "topic_social": 0.5, "topic_family": 0.5, "topic_affirmed": 0.4,
-    })  # fmt: skip
+    check(
+        "notes",
+        500,
+        statistics,
+        {
+            "topic_allergy": 0.5,
+            "topic_social": 0.5,
+            "topic_family": 0.5,
+            "topic_affirmed": 0.4,
+        },
+    )
 
 
 def _words(text: str) -> set[str]:

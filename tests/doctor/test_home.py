@@ -71,11 +71,14 @@ def test_rows_without_files_and_files_without_rows_are_named(registry, project, 
     os.utime(old, (time.time() - 2 * HOUR,) * 2)
 
     assert found() == [
-        ("row without files", "The files of the adapter adapter-00000a are gone: adapters/adapter-00000a."),
+        (
+            "row without files",
+            "The files of the adapter adapter-00000a are gone: adapters/adapter-00000a.",
+        ),
         ("row without files", "The files of the cohort 1 are gone: cohorts/01."),
         ("row without files", "The table of the cohort 2 is not where it was when it was added."),
         ("files without a row", "No row of the registry names cohorts/02."),
-    ]  # fmt: skip
+    ]
     assert new.is_dir()
 
 

@@ -13,12 +13,18 @@ AT = "2026-12-01 11:00:00"
 @pytest.mark.parametrize(
     ("line", "kept"),
     [
-        (f"{AT},123Z INFO fmstudio.runs.worker: run-0a1b2c is finished.",
-         f"{AT} INFO fmstudio.runs.worker: run-0a1b2c is …."),
-        (f"{AT},123 WARNING fmstudio.registry.opening: The daily copy of the registry was not made: Baker",
-         f"{AT} WARNING fmstudio.registry.opening: The daily copy of the registry was not made: …"),
-        (f"{AT},123 WARNING fmstudio.registry.opening: Baker was here",
-         f"{AT} WARNING fmstudio.registry.opening: …"),
+        (
+            f"{AT},123Z INFO fmstudio.runs.worker: run-0a1b2c is finished.",
+            f"{AT} INFO fmstudio.runs.worker: run-0a1b2c is ….",
+        ),
+        (
+            f"{AT},123 WARNING fmstudio.registry.opening: The daily copy of the registry was not made: Baker",
+            f"{AT} WARNING fmstudio.registry.opening: The daily copy of the registry was not made: …",
+        ),
+        (
+            f"{AT},123 WARNING fmstudio.registry.opening: Baker was here",
+            f"{AT} WARNING fmstudio.registry.opening: …",
+        ),
         (f"{AT},123 WARNING Baker.Anna: could not remove x", f"{AT} WARNING another module: …"),
         (f"{AT},123 WARNING fmstudio.Baker: could not remove x", f"{AT} WARNING another module: …"),
         (f'  File "{ROOT}/fmstudio/errors.py", line 7, in Baker', "  fmstudio/errors.py, line 7"),
@@ -30,7 +36,7 @@ AT = "2026-12-01 11:00:00"
         ("BakerError: no", "  (1 lines left out)"),
         ("    note = 'Baker'", "  (1 lines left out)"),
     ],
-)  # fmt: skip
+)
 def test_only_the_words_of_our_source_are_kept(line, kept):
     assert list(in_our_words([line])) == [kept]
 

@@ -103,9 +103,10 @@ def test_an_adapter_trains_saves_and_reloads_bit_by_bit(
     torch.manual_seed(0)
     adapted = peft.get_peft_model(_Classifier(network), lora)
     frozen = {
-        name: value.clone() for name, value in adapted.state_dict().items()
+        name: value.clone()
+        for name, value in adapted.state_dict().items()
         if "lora" not in name and "task_head" not in name
-    }  # fmt: skip
+    }
     before = adapted.eval()(cases).detach()
 
     adapted.train()

@@ -85,11 +85,17 @@ def test_the_middle_is_cropped_where_the_checkpoint_crops(model_type, preparer):
     assert np.allclose(brightness, ramp[0, 0, 0, 2:34], atol=1 / 255)
 
 
-@pytest.mark.parametrize(("model_type", "class_name"), [
-    ("vit", "ViTImageProcessorPil"), ("clip", "CLIPImageProcessorPil"),
-    ("dinov2", "BitImageProcessorPil"), ("siglip", "SiglipImageProcessorPil"),
-    ("convnext", "ConvNextImageProcessorPil"), ("videomae", "VideoMAEImageProcessorPil"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model_type", "class_name"),
+    [
+        ("vit", "ViTImageProcessorPil"),
+        ("clip", "CLIPImageProcessorPil"),
+        ("dinov2", "BitImageProcessorPil"),
+        ("siglip", "SiglipImageProcessorPil"),
+        ("convnext", "ConvNextImageProcessorPil"),
+        ("videomae", "VideoMAEImageProcessorPil"),
+    ],
+)
 def test_a_film_is_prepared_as_by_the_processor_that_the_checkpoint_names(
     model_type, class_name, preparer, checkpoint, inputs
 ):
@@ -203,9 +209,13 @@ def test_raw_sound_is_normalised_before_silence_is_put_behind(preparer):
     assert not arrays["values"][0, real:].any()
 
 
-@pytest.mark.parametrize(("model_type", "shape", "real"), [
-    ("audio-spectrogram-transformer", (128, 32), 98), ("whisper", (20, 200), 100),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model_type", "shape", "real"),
+    [
+        ("audio-spectrogram-transformer", (128, 32), 98),
+        ("whisper", (20, 200), 100),
+    ],
+)
 def test_mel_frames_that_only_fill_up_count_as_not_real(model_type, shape, real, preparer):
     arrays = preparer(model_type).prepare(_sound(1.0)).arrays
 

@@ -86,9 +86,11 @@ def test_a_word_where_training_had_numbers_is_refused_with_column_and_value():
 def test_an_empty_cell_gives_no_token():
     preparer = FAMILIES["cells"].preparer({}, None, STATES["table"])
     facts = {
-        "names": ["age", "sex"], "units": ["", ""], "categories": [None, "F"],
+        "names": ["age", "sex"],
+        "units": ["", ""],
+        "categories": [None, "F"],
         "seconds": [None, None],
-    }  # fmt: skip
+    }
     given = ModalityInput("table", np.zeros(2, np.float32), np.array([False, True]), facts)
 
     assert preparer.prepare(given).length == 1
@@ -135,8 +137,12 @@ def test_the_row_of_a_series_is_last_mean_lowest_and_highest_of_each_channel_of_
 def test_of_many_channels_those_that_most_patients_have_get_columns():
     def series(*channels):
         facts = {"channels": list(channels), "seconds": [0.0, 1.0]}
-        return ModalityInput("series", np.ones((2, len(channels)), np.float32),
-                             np.ones((2, len(channels)), bool), facts)  # fmt: skip
+        return ModalityInput(
+            "series",
+            np.ones((2, len(channels)), np.float32),
+            np.ones((2, len(channels)), bool),
+            facts,
+        )
 
     seldom = [f"channel {number:03}" for number in range(200)]
     state = FAMILIES["spans"].fit([series(*seldom), series("spo2", "zz"), series("spo2", "zz")])

@@ -25,9 +25,16 @@ TIED = {
     "qwen2": ("model.embed_tokens.weight", "lm_head.weight"),
 }
 WRAPPERS = [
-    "module.", "_orig_mod.", "base_model.model.", "model.", "encoder.", "net.model.",
-    "_orig_mod.module.", "module.base_model.model.", "lit.backbone.",
-]  # fmt: skip
+    "module.",
+    "_orig_mod.",
+    "base_model.model.",
+    "model.",
+    "encoder.",
+    "net.model.",
+    "_orig_mod.module.",
+    "module.base_model.model.",
+    "lit.backbone.",
+]
 
 
 @pytest.fixture
@@ -35,9 +42,10 @@ def rewritten(checkpoint, tmp_path) -> Callable[..., Path]:
     """rewritten(model_type, change, **config) -> a copy with other weights and settings."""
 
     def made(
-        model_type: str, change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]],
+        model_type: str,
+        change: Callable[[dict[str, Tensor]], Mapping[str, Tensor]],
         **config: object,
-    ) -> Path:  # fmt: skip
+    ) -> Path:
         folder = Path(shutil.copytree(checkpoint(model_type), tmp_path / model_type))
         held = change(load_file(folder / "model.safetensors"))
         save_file(dict(held), folder / "model.safetensors", metadata={"format": "pt"})
@@ -132,8 +140,11 @@ def test_a_wrapper_and_a_head_of_ones_own_and_the_tied_name_together(rewritten, 
 
 def test_of_two_models_in_one_file_none_is_chosen(rewritten):
     def change(held: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {f"{who}.{n}": v + (who == "teacher") for n, v in held.items()
-                for who in ("student", "teacher")}  # fmt: skip
+        return {
+            f"{who}.{n}": v + (who == "teacher")
+            for n, v in held.items()
+            for who in ("student", "teacher")
+        }
 
     with pytest.raises(InputError, match="lack"):
         inspect(rewritten("vit", change))

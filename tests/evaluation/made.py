@@ -28,8 +28,14 @@ def drawn(seed: int, n: int, steep: float = 1.0, shift: float = 0.0) -> Question
 def answered(given: Question, groups=None, modalities: int = 2) -> LabelledPredictions:
     """The same as answered cases."""
     n = len(given)
-    return LabelledPredictions(tuple(f"c{i}" for i in range(n)), given.patients, given.truth.astype(float),
-                    given.chance, np.ones((n, modalities), bool), groups or {})  # fmt: skip
+    return LabelledPredictions(
+        tuple(f"c{i}" for i in range(n)),
+        given.patients,
+        given.truth.astype(float),
+        given.chance,
+        np.ones((n, modalities), bool),
+        groups or {},
+    )
 
 
 def held_out(test: Question, validation: Question | None = None, groups=None) -> HeldOut:

@@ -51,8 +51,10 @@ def test_good_chances_of_thirty_patients_stay_nearly_as_they_were():
         truth = (random.random(5030) < expit(score)).astype(float)
         found = fit_calibration(BINARY, score[:30], truth[:30])
         read = found.calibrated(score[30:])
-        lost.append((np.logaddexp(0, read) - truth[30:] * read).mean()
-                    - (np.logaddexp(0, score[30:]) - truth[30:] * score[30:]).mean())  # fmt: skip
+        lost.append(
+            (np.logaddexp(0, read) - truth[30:] * read).mean()
+            - (np.logaddexp(0, score[30:]) - truth[30:] * score[30:]).mean()
+        )
     assert 0 < np.mean(lost) < 0.01
 
 

@@ -48,8 +48,9 @@ def test_more_coverage_asked_is_more_coverage_and_larger_sets():
 def test_intervals_of_a_number_are_as_wide_as_they_say():
     random = np.random.default_rng(0)
     truth = random.normal(size=500)
-    cases = LabelledPredictions(tuple(map(str, range(500))), np.arange(500), truth, np.zeros(500),
-                     np.ones((500, 1), bool))  # fmt: skip
+    cases = LabelledPredictions(
+        tuple(map(str, range(500))), np.arange(500), truth, np.zeros(500), np.ones((500, 1), bool)
+    )
     fitted = fit_conformal(NUMBER, np.zeros(300), random.normal(size=300))
     found = coverage(NUMBER, cases, fitted)
 

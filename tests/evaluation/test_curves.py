@@ -15,8 +15,12 @@ def test_curves_and_bands_hold_scikit_learns_points_and_the_areas_their_interval
     assert found["roc"]["x"] == pytest.approx(false)
     assert found["roc"]["y"] == pytest.approx(true)
     inside = np.interp(band["x"], false, true)
-    assert np.mean((np.array(band["low"]) - 0.02 <= inside)
-                   & (inside <= np.array(band["high"]) + 0.02)) > 0.95  # fmt: skip
+    assert (
+        np.mean(
+            (np.array(band["low"]) - 0.02 <= inside) & (inside <= np.array(band["high"]) + 0.02)
+        )
+        > 0.95
+    )
     assert found["auroc"]["low"] < found["auroc"]["value"] < found["auroc"]["high"]
 
 

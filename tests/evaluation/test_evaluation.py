@@ -32,8 +32,14 @@ def made(task, seed, n=80):
         outputs = score[:, 0]
         targets = outputs + random.normal(size=n)
     groups = {"sex": tuple(random.choice(["F", "M"], n).tolist())}
-    return LabelledPredictions(tuple(f"c{i}" for i in range(n)), np.arange(n), targets, outputs,
-                    np.ones((n, 2), bool), groups)  # fmt: skip
+    return LabelledPredictions(
+        tuple(f"c{i}" for i in range(n)),
+        np.arange(n),
+        targets,
+        outputs,
+        np.ones((n, 2), bool),
+        groups,
+    )
 
 
 def judged(task, seed=0):
@@ -113,8 +119,13 @@ def test_what_is_kept_comes_back_from_json_as_it_was():
 
 
 def test_cases_to_look_at_are_the_surest_right_and_wrong_and_the_undecided():
-    test = LabelledPredictions(("right", "wrong", "open"), np.arange(3), np.array([1.0, 0.0, 1.0]),
-                    np.array([0.95, 0.9, 0.52]), np.ones((3, 1), bool))  # fmt: skip
+    test = LabelledPredictions(
+        ("right", "wrong", "open"),
+        np.arange(3),
+        np.array([1.0, 0.0, 1.0]),
+        np.array([0.95, 0.9, 0.52]),
+        np.ones((3, 1), bool),
+    )
     found = cases(BINARY, test)
 
     assert found["best"][0]["case_id"] == "right"

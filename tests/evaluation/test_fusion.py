@@ -29,8 +29,11 @@ def made(seed=0, n=300):
     truth = random.random(n) < expit(2 * (one + two))
     fused = expit(2 * (one + two * has))
     rows = np.flatnonzero(has)
-    shown = [Shown(("a",), np.arange(n), expit(2 * one)), Shown(("b",), rows, expit(2 * two[has])),
-             Shown(("a", "b"), rows, expit(2 * (one + two))[has])]  # fmt: skip
+    shown = [
+        Shown(("a",), np.arange(n), expit(2 * one)),
+        Shown(("b",), rows, expit(2 * two[has])),
+        Shown(("a", "b"), rows, expit(2 * (one + two))[has]),
+    ]
     return Judged(BINARY, truth.astype(float), np.arange(n), fused), shown
 
 

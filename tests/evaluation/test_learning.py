@@ -28,10 +28,13 @@ def refits(seed, sizes=SIZES, n=400):
     score = random.normal(size=n) * 2
     truth = random.random(n) < expit(score)
     made = [
-        Refit(size, size / 4, [expit(score + random.normal(size=n) * 15 / np.sqrt(size))
-                               for _ in range(4)])
+        Refit(
+            size,
+            size / 4,
+            [expit(score + random.normal(size=n) * 15 / np.sqrt(size)) for _ in range(4)],
+        )
         for size in sizes
-    ]  # fmt: skip
+    ]
     return truth.astype(float), made
 
 

@@ -15,8 +15,12 @@ def worked():
 def test_a_worked_example_gives_its_published_figures():
     found = at_threshold(worked(), 0.5)
 
-    assert found["counts"] == {"true_positives": 231, "false_positives": 32,
-                               "false_negatives": 27, "true_negatives": 54}  # fmt: skip
+    assert found["counts"] == {
+        "true_positives": 231,
+        "false_positives": 32,
+        "false_negatives": 27,
+        "true_negatives": 54,
+    }
     assert found["sensitivity"]["value"] == pytest.approx(231 / 258)  # 0.90
     assert found["specificity"]["value"] == pytest.approx(54 / 86)  # 0.63
     assert found["ppv"]["value"] == pytest.approx(231 / 263)  # 0.88
@@ -97,7 +101,9 @@ def test_operating_points_are_chosen_on_validation_patients_and_judged_on_others
 def test_several_cases_of_a_patient_make_intervals_no_narrower():
     one = drawn(4, 100)
     five = question(np.tile(one.truth, 5), np.tile(one.chance, 5), np.tile(one.patients, 5))
-    width = [f["sensitivity"]["high"] - f["sensitivity"]["low"]
-             for f in (at_threshold(one, 0.3), at_threshold(five, 0.3))]  # fmt: skip
+    width = [
+        f["sensitivity"]["high"] - f["sensitivity"]["low"]
+        for f in (at_threshold(one, 0.3), at_threshold(five, 0.3))
+    ]
 
     assert width[1] == pytest.approx(width[0], rel=1e-9)

@@ -22,8 +22,9 @@ def test_weights_count_like_copies():
     found = logistic(cases.chance, cases.truth.astype(float), weights.astype(float))
     for own, times in zip(found, weights, strict=True):
         rows = np.repeat(np.arange(60), times)
-        copied = logistic(cases.chance[rows], cases.truth[rows].astype(float),
-                          np.ones((1, len(rows))))[0]  # fmt: skip
+        copied = logistic(
+            cases.chance[rows], cases.truth[rows].astype(float), np.ones((1, len(rows)))
+        )[0]
         assert own == pytest.approx(copied, abs=1e-6)
 
 

@@ -111,7 +111,7 @@ class _Answers(BaseHTTPRequestHandler):
 
     def _send(
         self, body: bytes, with_body: bool, status: int = 200, more: Mapping[str, str] = {}
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.send_response(status)
         headers = {"Content-Length": str(len(body)), "X-Repo-Commit": REVISION}
         headers |= {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', **more}
@@ -137,8 +137,13 @@ def _described(model_id: str, model: Model) -> dict[str, Any]:
         files.append(about)
     counted = {"parameters": {"F32": model.parameters}, "total": model.parameters}
     return {
-        "id": model_id, "sha": REVISION, "siblings": files, "cardData": dict(model.card),
-        "gated": "manual" if model.gated else False, "private": False, "tags": [],
+        "id": model_id,
+        "sha": REVISION,
+        "siblings": files,
+        "cardData": dict(model.card),
+        "gated": "manual" if model.gated else False,
+        "private": False,
+        "tags": [],
         "pipeline_tag": "image-feature-extraction",
         **({"safetensors": counted} if model.parameters else {}),
-    }  # fmt: skip
+    }

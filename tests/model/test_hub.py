@@ -43,9 +43,11 @@ def ask(hub: FakeHub, tmp_path: Path):
             (folders[source] / REQUEST).write_text(json.dumps(asked | request | {"source": source}))
         given = os.environ | worker_environment(settings) | ONLINE | environment
         done = subprocess.run(
-            [sys.executable, "-P", "-c", RUN, *map(str, folders.values())], capture_output=True,
-            env=given | {"FMSTUDIO_HOME": str(settings.home)}, text=True,
-        )  # fmt: skip
+            [sys.executable, "-P", "-c", RUN, *map(str, folders.values())],
+            capture_output=True,
+            env=given | {"FMSTUDIO_HOME": str(settings.home)},
+            text=True,
+        )
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
         assert not any((folder / FILES).exists() for folder in folders.values())
         return {source: json.loads((f / STATUS).read_text()) for source, f in folders.items()}
@@ -85,9 +87,12 @@ def test_every_reason_against_a_model_is_said_before_its_weights_are_fetched(hub
         "lab/torn": Model(good | {"config.json": b"{"}),
         "lab/busy": Model(good, status=503),
     }
-    said = ask({name: {} for name in (*hub.models, "lab/none", "two words")} | {
-        "lab/text": {"kind": "text"},
-    })  # fmt: skip
+    said = ask(
+        {name: {} for name in (*hub.models, "lab/none", "two words")}
+        | {
+            "lab/text": {"kind": "text"},
+        }
+    )
 
     expected = {
         "lab/none": ("no model 'lab/none'", "OWNER/NAME"),
@@ -131,8 +136,15 @@ def test_a_model_that_fits_is_described_by_facts(hub, ask, vit):
     assert found.size_mb == pytest.approx(sum((vit / name).stat().st_size for name in sent) / 1e6)
     tones = {check.what: check.tone for check in found.checks}
     assert tones[compatibility.LICENCE] == compatibility.NOTE  # its terms limit what one may do
-    assert set(tones) == {"Access", "Architecture", "Kind of data", "Files", "Licence",
-                          "Room on the disk", "Memory"}  # fmt: skip
+    assert set(tones) == {
+        "Access",
+        "Architecture",
+        "Kind of data",
+        "Files",
+        "Licence",
+        "Room on the disk",
+        "Memory",
+    }
     own = compatibility.Verdict.from_dict(said["lab/own"]["verdict"])
     assert own.licence == "lab-terms"
     # Not counted by the hub: from the size of the float32 weights, which hold the head too.

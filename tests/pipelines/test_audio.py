@@ -59,11 +59,19 @@ def read(*paths: Path, names: tuple[str, ...] = ()) -> ModalityInput:
 @pytest.mark.parametrize(
     ("name", "subtype"),
     [
-        ("a.wav", "PCM_16"), ("a.wav", "PCM_24"), ("a.wav", "PCM_U8"), ("a.wav", "FLOAT"),
-        ("a.wav", "ULAW"), ("a.flac", "PCM_16"), ("a.ogg", "VORBIS"), ("a.mp3", "MPEG_LAYER_III"),
-        ("a.aiff", "PCM_16"), ("a.caf", "PCM_16"), ("a.au", "PCM_16"),
+        ("a.wav", "PCM_16"),
+        ("a.wav", "PCM_24"),
+        ("a.wav", "PCM_U8"),
+        ("a.wav", "FLOAT"),
+        ("a.wav", "ULAW"),
+        ("a.flac", "PCM_16"),
+        ("a.ogg", "VORBIS"),
+        ("a.mp3", "MPEG_LAYER_III"),
+        ("a.aiff", "PCM_16"),
+        ("a.caf", "PCM_16"),
+        ("a.au", "PCM_16"),
     ],
-)  # fmt: skip
+)
 def test_what_libsndfile_writes_is_read_as_the_same_sound(
     tmp_path: Path, name: str, subtype: str
 ) -> None:
@@ -78,10 +86,14 @@ def test_what_libsndfile_writes_is_read_as_the_same_sound(
 @pytest.mark.parametrize(
     ("name", "codec", "rate"),
     [
-        ("a.m4a", "aac", 16_000), ("a.opus", "libopus", 16_000), ("a.wma", "wmav2", 16_000),
-        ("a.caf", "adpcm_ima_wav", 16_000), ("a.aac", "aac", 16_000), ("a.mka", "aac", 16_000),
+        ("a.m4a", "aac", 16_000),
+        ("a.opus", "libopus", 16_000),
+        ("a.wma", "wmav2", 16_000),
+        ("a.caf", "adpcm_ima_wav", 16_000),
+        ("a.aac", "aac", 16_000),
+        ("a.mka", "aac", 16_000),
     ],
-)  # fmt: skip
+)
 def test_what_phones_and_recorders_write_is_read_as_the_same_sound(
     tmp_path: Path, name: str, codec: str, rate: int
 ) -> None:

@@ -42,8 +42,9 @@ def test_a_name_on_a_film_is_found_where_it_stands(size, fill, at):
     lines = lines_of_text(np.asarray(written(picture, "ZEBRAFINCH, JANE 1950", at, size, fill)))
 
     assert lines
-    assert any(abs(line.left - at[0]) < 3 * size and abs(line.top - at[1]) < 2 * size
-               for line in lines)  # fmt: skip
+    assert any(
+        abs(line.left - at[0]) < 3 * size and abs(line.top - at[1]) < 2 * size for line in lines
+    )
 
 
 @pytest.mark.parametrize("seed", range(8))

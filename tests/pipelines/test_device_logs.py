@@ -47,9 +47,14 @@ def record(tmp_path: Path) -> Path:
     folder = tmp_path / "of the monitor"
     folder.mkdir()
     wfdb.wrsamp(
-        "ward7", fs=250, units=["mV", "mV", "NU"], sig_name=["II", "V", "PLETH"], p_signal=waves,
-        fmt=["16"] * 3, write_dir=str(folder),
-    )  # fmt: skip
+        "ward7",
+        fs=250,
+        units=["mV", "mV", "NU"],
+        sig_name=["II", "V", "PLETH"],
+        p_signal=waves,
+        fmt=["16"] * 3,
+        write_dir=str(folder),
+    )
     return folder / "ward7.hea"
 
 

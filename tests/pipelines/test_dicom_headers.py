@@ -119,17 +119,27 @@ def assert_shows_the_same_after_stripping(path, target):
 RAMP = np.tile(np.arange(64, dtype=np.uint16) * 50, (64, 1))
 WHO = {"PatientName": "Doe^Jane", "PatientID": "4711", "InstitutionName": "Mercy"}
 FILES = {
-    "a slice with padding": (RAMP.astype(np.int16) - 1000, {
-        "Modality": "CT", "RescaleSlope": 2, "RescaleIntercept": -24, "PixelPaddingValue": -1000,
-        "WindowCenter": 40, "WindowWidth": 400,
-    }),
+    "a slice with padding": (
+        RAMP.astype(np.int16) - 1000,
+        {
+            "Modality": "CT",
+            "RescaleSlope": 2,
+            "RescaleIntercept": -24,
+            "PixelPaddingValue": -1000,
+            "WindowCenter": 40,
+            "WindowWidth": 400,
+        },
+    ),
     "a film with white as zero": (RAMP, {"PhotometricInterpretation": "MONOCHROME1"}),
     "implicit": (RAMP, {"syntax": ImplicitVRLittleEndian}),
     "frames": (np.stack([RAMP + n for n in range(5)]), {"Modality": "US", "FrameTime": 40}),
-    "colour": (np.dstack([RAMP // 16] * 2 + [RAMP // 30]).astype(np.uint8), {
-        "PhotometricInterpretation": "RGB",
-    }),
-}  # fmt: skip
+    "colour": (
+        np.dstack([RAMP // 16] * 2 + [RAMP // 30]).astype(np.uint8),
+        {
+            "PhotometricInterpretation": "RGB",
+        },
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", FILES)

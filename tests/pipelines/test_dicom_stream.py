@@ -108,9 +108,12 @@ def test_what_follows_the_pixels_does_not_pass_the_stripping(write_dicom, tmp_pa
     stored.add_new((0xFFFC, 0xFFFC), "OB", b"Doe^Jane")
     path, kept = tmp_path / "film.dcm", tmp_path / "kept.dcm"
     pydicom.dcmwrite(
-        path, stored, implicit_vr=syntax == ImplicitVRLittleEndian,
-        little_endian=syntax != ExplicitVRBigEndian, force_encoding=True,
-    )  # fmt: skip
+        path,
+        stored,
+        implicit_vr=syntax == ImplicitVRLittleEndian,
+        little_endian=syntax != ExplicitVRBigEndian,
+        force_encoding=True,
+    )
     content = path.read_bytes()
     stored.file_meta.TransferSyntaxUID = syntax
     buffer = io.BytesIO()

@@ -38,9 +38,13 @@ def units(path, index: int = 0) -> np.ndarray:
 def compressed(path, syntax):
     """The same file with its words in another transfer syntax, every bit of them kept."""
     stored = pydicom.dcmread(path)
-    words = stored.pixel_array if stored.BitsStored == 16 else np.frombuffer(
-        stored.PixelData, np.int16 if stored.PixelRepresentation else np.uint16
-    ).reshape(stored.Rows, stored.Columns)  # fmt: skip
+    words = (
+        stored.pixel_array
+        if stored.BitsStored == 16
+        else np.frombuffer(
+            stored.PixelData, np.int16 if stored.PixelRepresentation else np.uint16
+        ).reshape(stored.Rows, stored.Columns)
+    )
     if syntax == RLELossless:
         bits, stored.BitsStored, stored.HighBit = stored.BitsStored, 16, 15
         stored.compress(syntax, words, generate_instance_uid=False)
@@ -60,8 +64,12 @@ def compressed(path, syntax):
 
 
 SYNTAXES = (
-    ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless, JPEGLosslessSV1,
-)  # fmt: skip
+    ExplicitVRLittleEndian,
+    RLELossless,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    JPEGLosslessSV1,
+)
 
 
 @pytest.mark.parametrize("syntax", SYNTAXES, ids=lambda each: each.name)

@@ -77,48 +77,146 @@ INNER = f"<w:tbl><w:tr><w:tc>{paragraph(run('Na'))}</w:tc><w:tc>{paragraph(run('
 @pytest.mark.parametrize(
     ("block", "text", "said"),
     [
-        (paragraph(run("A "), "<w:sdt><w:sdtContent>", run("field"), "</w:sdtContent></w:sdt>"),
-         "A field", ""),
+        (
+            paragraph(run("A "), "<w:sdt><w:sdtContent>", run("field"), "</w:sdtContent></w:sdt>"),
+            "A field",
+            "",
+        ),
         (f"<w:sdt><w:sdtContent>{paragraph(run('block'))}</w:sdtContent></w:sdt>", "block", ""),
-        (f"<w:tbl><w:tr><w:sdt><w:sdtContent><w:tc>{paragraph(run('cell'))}</w:tc></w:sdtContent>"
-         f"</w:sdt><w:tc>{paragraph(run('b'))}</w:tc></w:tr></w:tbl>", "cell | b", ""),
-        ("<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>"
-         f"{paragraph(run('Click here to enter text.'))}</w:sdtContent></w:sdt>", "",
-         "1 empty form field"),
+        (
+            f"<w:tbl><w:tr><w:sdt><w:sdtContent><w:tc>{paragraph(run('cell'))}</w:tc></w:sdtContent>"
+            f"</w:sdt><w:tc>{paragraph(run('b'))}</w:tc></w:tr></w:tbl>",
+            "cell | b",
+            "",
+        ),
+        (
+            "<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>"
+            f"{paragraph(run('Click here to enter text.'))}</w:sdtContent></w:sdt>",
+            "",
+            "1 empty form field",
+        ),
         (paragraph("<w:fldSimple w:instr='DATE'>", run("3 May"), "</w:fldSimple>"), "3 May", ""),
-        (paragraph(run("Dose: "), BEGIN.format(""), CODE, SEPARATE, run("5 mg"), END), "Dose: 5 mg", ""),
-        (paragraph(BEGIN.format(""), CODE, BEGIN.format(""), CODE, SEPARATE, run("inner"), END, SEPARATE,
-                   run("outer"), END), "outer", ""),
+        (
+            paragraph(run("Dose: "), BEGIN.format(""), CODE, SEPARATE, run("5 mg"), END),
+            "Dose: 5 mg",
+            "",
+        ),
+        (
+            paragraph(
+                BEGIN.format(""),
+                CODE,
+                BEGIN.format(""),
+                CODE,
+                SEPARATE,
+                run("inner"),
+                END,
+                SEPARATE,
+                run("outer"),
+                END,
+            ),
+            "outer",
+            "",
+        ),
         (paragraph(BEGIN.format(""), CODE, run("never ends")), "never ends", ""),
-        (paragraph(BEGIN.format("<w:ffData><w:checkBox><w:checked/></w:checkBox></w:ffData>"), END,
-                   run(" fever")), "☒ fever", ""),
-        (paragraph(BEGIN.format("<w:ffData><w:ddList><w:result w:val='1'/><w:listEntry w:val='left'/>"
-                                "<w:listEntry w:val='right'/></w:ddList></w:ffData>"), END), "right", ""),
-        (paragraph(run("kept "), "<w:ins w:id='1' w:author='a'>", run("added"), "</w:ins>",
-                   "<w:del w:id='2' w:author='a'><w:r><w:delText>gone</w:delText></w:r></w:del>"),
-         "kept added", "1 tracked deletion"),
-        (paragraph("<w:moveTo w:id='1' w:author='a'>", run("moved"), "</w:moveTo>",
-                   "<w:moveFrom w:id='2' w:author='a'>", run("moved"), "</w:moveFrom>"), "moved", ""),
-        (f"<w:tbl><w:tr><w:trPr><w:del w:id='1' w:author='a'/></w:trPr><w:tc>{paragraph(run('x'))}"
-         f"</w:tc></w:tr><w:tr><w:tc>{paragraph(run('y'))}</w:tc></w:tr></w:tbl>", "y",
-         "1 tracked deletion"),
+        (
+            paragraph(
+                BEGIN.format("<w:ffData><w:checkBox><w:checked/></w:checkBox></w:ffData>"),
+                END,
+                run(" fever"),
+            ),
+            "☒ fever",
+            "",
+        ),
+        (
+            paragraph(
+                BEGIN.format(
+                    "<w:ffData><w:ddList><w:result w:val='1'/><w:listEntry w:val='left'/>"
+                    "<w:listEntry w:val='right'/></w:ddList></w:ffData>"
+                ),
+                END,
+            ),
+            "right",
+            "",
+        ),
+        (
+            paragraph(
+                run("kept "),
+                "<w:ins w:id='1' w:author='a'>",
+                run("added"),
+                "</w:ins>",
+                "<w:del w:id='2' w:author='a'><w:r><w:delText>gone</w:delText></w:r></w:del>",
+            ),
+            "kept added",
+            "1 tracked deletion",
+        ),
+        (
+            paragraph(
+                "<w:moveTo w:id='1' w:author='a'>",
+                run("moved"),
+                "</w:moveTo>",
+                "<w:moveFrom w:id='2' w:author='a'>",
+                run("moved"),
+                "</w:moveFrom>",
+            ),
+            "moved",
+            "",
+        ),
+        (
+            f"<w:tbl><w:tr><w:trPr><w:del w:id='1' w:author='a'/></w:trPr><w:tc>{paragraph(run('x'))}"
+            f"</w:tc></w:tr><w:tr><w:tc>{paragraph(run('y'))}</w:tc></w:tr></w:tbl>",
+            "y",
+            "1 tracked deletion",
+        ),
         (paragraph(run("before"), ALTERNATIVES), "before\nin a box", ""),
-        (f"<w:tbl><w:tr><w:tc>{paragraph(run('labs'))}{INNER}{paragraph()}</w:tc></w:tr></w:tbl>",
-         "labs\nNa | 140", ""),
+        (
+            f"<w:tbl><w:tr><w:tc>{paragraph(run('labs'))}{INNER}{paragraph()}</w:tc></w:tr></w:tbl>",
+            "labs\nNa | 140",
+            "",
+        ),
         (paragraph("<w:hyperlink w:anchor='x'>", run("a link"), "</w:hyperlink>"), "a link", ""),
         (paragraph("<w:smartTag w:element='place'>", run("Oslo"), "</w:smartTag>"), "Oslo", ""),
-        (paragraph("<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/>"
-                   "<w:t>d</w:t><w:softHyphen/><w:t>e</w:t></w:r>"), "a\tb\nc-de", ""),
-        (paragraph("<w:r><w:sym w:font='Symbol' w:char='F061'/><w:sym w:font='Symbol' w:char='F0B3'/>"
-                   "<w:sym w:font='Wingdings' w:char='F0FE'/></w:r>"), "α≥☑", ""),
-        (paragraph(run("x"), "<w:r><w:sym w:font='Webdings' w:char='F0AA'/></w:r>"), "x", "1 symbol"),
-        (paragraph(run("seen"), run(" unseen", "<w:vanish/>"), run(" on", "<w:vanish w:val='0'/>")),
-         "seen on", "1 hidden text"),
+        (
+            paragraph(
+                "<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/>"
+                "<w:t>d</w:t><w:softHyphen/><w:t>e</w:t></w:r>"
+            ),
+            "a\tb\nc-de",
+            "",
+        ),
+        (
+            paragraph(
+                "<w:r><w:sym w:font='Symbol' w:char='F061'/><w:sym w:font='Symbol' w:char='F0B3'/>"
+                "<w:sym w:font='Wingdings' w:char='F0FE'/></w:r>"
+            ),
+            "α≥☑",
+            "",
+        ),
+        (
+            paragraph(run("x"), "<w:r><w:sym w:font='Webdings' w:char='F0AA'/></w:r>"),
+            "x",
+            "1 symbol",
+        ),
+        (
+            paragraph(
+                run("seen"), run(" unseen", "<w:vanish/>"), run(" on", "<w:vanish w:val='0'/>")
+            ),
+            "seen on",
+            "1 hidden text",
+        ),
         (paragraph(run("film:"), "<w:r><w:drawing/></w:r>"), "film:", "1 picture"),
-        (paragraph("<w:ruby><w:rt>", run("x"), "</w:rt><w:rubyBase>", run("base"), "</w:rubyBase></w:ruby>"),
-         "base", ""),
+        (
+            paragraph(
+                "<w:ruby><w:rt>",
+                run("x"),
+                "</w:rt><w:rubyBase>",
+                run("base"),
+                "</w:rubyBase></w:ruby>",
+            ),
+            "base",
+            "",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrappers_of_a_word_document_are_looked_into(word, block, text, said):
     got, remarks = read(word(paragraph(run("Letter.")), block, paragraph(run("End."))))
 
@@ -175,11 +273,15 @@ def test_the_strict_form_of_word_documents_is_read(word, tmp_path):
         for name in old.namelist():
             content = old.read(name)
             for ours, strict in (
-                (b"http://schemas.openxmlformats.org/wordprocessingml/2006/main",
-                 b"http://purl.oclc.org/ooxml/wordprocessingml/main"),
-                (b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
-                 b"http://purl.oclc.org/ooxml/officeDocument/relationships"),
-            ):  # fmt: skip
+                (
+                    b"http://schemas.openxmlformats.org/wordprocessingml/2006/main",
+                    b"http://purl.oclc.org/ooxml/wordprocessingml/main",
+                ),
+                (
+                    b"http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+                    b"http://purl.oclc.org/ooxml/officeDocument/relationships",
+                ),
+            ):
                 content = content.replace(ours, strict)
             new.writestr(name, content)
 
@@ -189,15 +291,22 @@ def test_the_strict_form_of_word_documents_is_read(word, tmp_path):
 @pytest.mark.parametrize(
     ("body", "text", "said"),
     [
-        (r"Cough {\deleted never }{\v unseen }for days.", "Cough for days.",
-         ["1 tracked deletion", "1 hidden text"]),
+        (
+            r"Cough {\deleted never }{\v unseen }for days.",
+            "Cough for days.",
+            ["1 tracked deletion", "1 hidden text"],
+        ),
         (r"a\v b\v0 c{\deleted\b d}\deleted e\plain f", "acf", ["hidden text", "tracked deletion"]),
-        (r"{\header Clinic\par}Fever{\footnote at night}.", "Fever.", ["1 page header", "1 footnote"]),
+        (
+            r"{\header Clinic\par}Fever{\footnote at night}.",
+            "Fever.",
+            ["1 page header", "1 footnote"],
+        ),
         (r"x{\pict\pngblip 8950}{\*\annotation sure?}", "x", ["1 picture", "1 comment"]),
         (r"{\field{\*\fldinst DATE}{\fldrslt 3 May}}", "3 May", []),
         (r"\'e4 {\deleted \'e4\'e4}\u228?", "ä ä", ["1 tracked deletion"]),
     ],
-)  # fmt: skip
+)
 def test_rich_text_leaves_out_what_is_deleted_or_hidden_and_counts_the_rest(
     tmp_path, body, text, said
 ):
@@ -211,8 +320,10 @@ def test_rich_text_leaves_out_what_is_deleted_or_hidden_and_counts_the_rest(
 
 
 def annotation(**items) -> DictionaryObject:
-    made = {NameObject("/Type"): NameObject("/Annot"),
-            NameObject("/Rect"): ArrayObject([FloatObject(0)] * 4)}  # fmt: skip
+    made = {
+        NameObject("/Type"): NameObject("/Annot"),
+        NameObject("/Rect"): ArrayObject([FloatObject(0)] * 4),
+    }
     return DictionaryObject(made | {NameObject(f"/{k}"): v for k, v in items.items()})
 
 
@@ -222,11 +333,23 @@ def test_what_is_filled_into_a_pdf_is_read_and_remarks_are_counted(tmp_path):
     name, text = NameObject, TextStringObject
     notes = [
         annotation(Subtype=name("/Widget"), FT=name("/Tx"), T=text("Diagnosis"), V=text("asthma")),
-        annotation(Subtype=name("/Widget"), FT=name("/Btn"), T=text("fever"), V=name("/Yes"), AS=name("/Yes")),
-        annotation(Subtype=name("/Widget"), FT=name("/Btn"), T=text("rash"), V=name("/Off"), AS=name("/Off")),
+        annotation(
+            Subtype=name("/Widget"),
+            FT=name("/Btn"),
+            T=text("fever"),
+            V=name("/Yes"),
+            AS=name("/Yes"),
+        ),
+        annotation(
+            Subtype=name("/Widget"),
+            FT=name("/Btn"),
+            T=text("rash"),
+            V=name("/Off"),
+            AS=name("/Off"),
+        ),
         annotation(Subtype=name("/FreeText"), Contents=text("typed on the page")),
         annotation(Subtype=name("/Text"), Contents=text("a remark")),
-    ]  # fmt: skip
+    ]
     page[NameObject("/Annots")] = ArrayObject([writer._add_object(each) for each in notes])
     writer.add_attachment("x.txt", b"hello")
     writer.write(tmp_path / "form.pdf")

@@ -76,8 +76,10 @@ PAGE = """<!DOCTYPE html><html><head><meta charset="{0}"><title>x</title><style>
 <option selected>b</select></form></body></html>"""
 
 
-@pytest.mark.parametrize(("name", "encoding"), [("a.html", "utf-8"), ("a.htm", "iso-8859-1"),
-                                                ("a.doc", "utf-8"), ("a.txt", "windows-1252")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [("a.html", "utf-8"), ("a.htm", "iso-8859-1"), ("a.doc", "utf-8"), ("a.txt", "windows-1252")],
+)
 def test_a_page_is_read_without_its_tags(tmp_path, name, encoding):
     content = PAGE.format(encoding).replace("Befund", "Befund für").encode(encoding)
     (tmp_path / name).write_bytes(content)
@@ -85,9 +87,14 @@ def test_a_page_is_read_without_its_tags(tmp_path, name, encoding):
     text, remarks = read(tmp_path / name)
 
     assert text.split("\n") == [
-        "Befund für", "Husten & Fieber > 38 °C, größer", "seit 3 Tagen.", "Na | 140", "eins", "zwei",
+        "Befund für",
+        "Husten & Fieber > 38 °C, größer",
+        "seit 3 Tagen.",
+        "Na | 140",
+        "eins",
+        "zwei",
         "☒ rechts 5 mg b",
-    ]  # fmt: skip
+    ]
     for left_out in ("1 hidden text", "1 tracked deletion", "1 picture"):
         assert left_out in remarks
     assert ("ending" in remarks) == (name in ("a.doc", "a.txt"))
@@ -110,8 +117,15 @@ def test_a_clinical_document_gives_its_narrative_and_not_its_header(tmp_path):
     text, remarks = read(tmp_path / "letter.xml")
 
     assert text.split("\n") == [
-        "Discharge", "Findings", "Cough for three days.", "fever", "rash", "Na | 140", "Plan", "Drain.",
-    ]  # fmt: skip
+        "Discharge",
+        "Findings",
+        "Cough for three days.",
+        "fever",
+        "rash",
+        "Na | 140",
+        "Plan",
+        "Drain.",
+    ]
     assert "Doe" not in text
     assert "not its header" in remarks
     assert "1 tracked deletion" in remarks

@@ -95,9 +95,12 @@ def test_colour_is_the_same_however_it_is_stored(write_dicom, syntax):
 def test_colour_in_planes_is_the_colour_in_pixels(write_dicom):
     path = write_dicom(COLOUR, PhotometricInterpretation="RGB")
     planes = write_dicom(
-        COLOUR, "planes.dcm", PhotometricInterpretation="RGB", PlanarConfiguration=1,
+        COLOUR,
+        "planes.dcm",
+        PhotometricInterpretation="RGB",
+        PlanarConfiguration=1,
         PixelData=np.moveaxis(COLOUR, -1, 0).tobytes(),
-    )  # fmt: skip
+    )
 
     np.testing.assert_array_equal(read(planes), read(path))
 

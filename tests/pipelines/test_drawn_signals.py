@@ -37,9 +37,14 @@ def test_a_wfdb_record_holds_what_the_wfdb_package_reads(tmp_path: Path, form: s
     waves = WAVES.copy()
     waves[100:200, 1] = np.nan
     wfdb.wrsamp(
-        "ward", fs=250, units=["mV", "mmHg", "%"], sig_name=["II", "ABP", "SpO2"], p_signal=waves,
-        fmt=[form] * 3, write_dir=str(tmp_path),
-    )  # fmt: skip
+        "ward",
+        fs=250,
+        units=["mV", "mmHg", "%"],
+        sig_name=["II", "ABP", "SpO2"],
+        p_signal=waves,
+        fmt=[form] * 3,
+        write_dir=str(tmp_path),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         want = wfdb.rdrecord(str(tmp_path / "ward")).p_signal
@@ -55,10 +60,12 @@ def test_a_wfdb_record_holds_what_the_wfdb_package_reads(tmp_path: Path, form: s
 
 
 def test_an_edf_recording_holds_what_the_edfio_package_reads(tmp_path: Path) -> None:
-    made = edfio.Edf([
-        edfio.EdfSignal(200 * WAVES[:, 0], 250, label="EEG Fpz", physical_dimension="uV"),
-        edfio.EdfSignal(WAVES[::10, 2], 25, label="SpO2", physical_dimension="%"),
-    ])  # fmt: skip
+    made = edfio.Edf(
+        [
+            edfio.EdfSignal(200 * WAVES[:, 0], 250, label="EEG Fpz", physical_dimension="uV"),
+            edfio.EdfSignal(WAVES[::10, 2], 25, label="SpO2", physical_dimension="%"),
+        ]
+    )
     made.write(tmp_path / "night.edf")
 
     got, want = read(tmp_path / "night.edf"), edfio.read_edf(tmp_path / "night.edf")
@@ -98,11 +105,17 @@ def write_edf(path: Path, width: int, kind: bytes, onsets: list[float]) -> None:
     head = version + b"X".ljust(80) + b"X".ljust(80) + b"04.03.2110.00.00" + b"768".ljust(8)
     head += kind.ljust(44) + str(len(onsets)).encode().ljust(8) + b"1".ljust(8) + b"2".ljust(4)
     columns = [
-        (16, b"SpO2", label + b" Annotations"), (80, b"", b""), (8, b"%", b""),
-        (8, b"-100", b"-1"), (8, b"100", b"1"), (8, b"%d" % -top, b"%d" % -top),
-        (8, b"%d" % (top - 1), b"%d" % (top - 1)), (80, b"", b""), (8, b"2", b"8"),
+        (16, b"SpO2", label + b" Annotations"),
+        (80, b"", b""),
+        (8, b"%", b""),
+        (8, b"-100", b"-1"),
+        (8, b"100", b"1"),
+        (8, b"%d" % -top, b"%d" % -top),
+        (8, b"%d" % (top - 1), b"%d" % (top - 1)),
+        (80, b"", b""),
+        (8, b"2", b"8"),
         (32, b"", b""),
-    ]  # fmt: skip
+    ]
     head += b"".join(first.ljust(size) + second.ljust(size) for size, first, second in columns)
     body = b""
     for onset in onsets:
@@ -129,9 +142,14 @@ def test_gaps_of_a_discontinuous_edf_recording_are_kept(tmp_path: Path) -> None:
 def test_segments_of_a_wfdb_record_follow_each_other(tmp_path: Path) -> None:
     for part in ("one", "two"):
         wfdb.wrsamp(
-            part, fs=500, units=["mV"], sig_name=["II"], p_signal=WAVES[:, :1], fmt=["16"],
+            part,
+            fs=500,
+            units=["mV"],
+            sig_name=["II"],
+            p_signal=WAVES[:, :1],
+            fmt=["16"],
             write_dir=str(tmp_path),
-        )  # fmt: skip
+        )
     (tmp_path / "whole.hea").write_text("whole/2 1 500 8000\none 4000\ntwo 4000\n")
     got, single = read(tmp_path / "whole.hea"), read(tmp_path / "one.hea")
     assert np.allclose(got.values, np.concatenate([single.values] * 2))

@@ -102,19 +102,28 @@ def test_grey_values_are_pydicoms_pixels_after_rescale(row: dict[str, str]):
 
 
 SAME = [
-    ("MR_small", "MR_small_RLE MR_small_bigendian MR_small_expb MR_small_implicit MR_small_padded "
-     "MR_small_jp2klossless MR_small_jpeg_ls_lossless"),
-    ("emri_small", "emri_small_RLE emri_small_big_endian emri_small_jpeg_2k_lossless "
-     "emri_small_jpeg_ls_lossless emri_small_jpeg_2k_lossless_too_short"),
-    ("SC_rgb", "SC_rgb_expb SC_rgb_rle SC_rgb_16bit SC_rgb_32bit SC_rgb_rle_32bit SC_rgb_jpeg_gdcm "
-     "SC_rgb_expb_32bit SC_rgb_gdcm2k_uncompressed"),
+    (
+        "MR_small",
+        "MR_small_RLE MR_small_bigendian MR_small_expb MR_small_implicit MR_small_padded "
+        "MR_small_jp2klossless MR_small_jpeg_ls_lossless",
+    ),
+    (
+        "emri_small",
+        "emri_small_RLE emri_small_big_endian emri_small_jpeg_2k_lossless "
+        "emri_small_jpeg_ls_lossless emri_small_jpeg_2k_lossless_too_short",
+    ),
+    (
+        "SC_rgb",
+        "SC_rgb_expb SC_rgb_rle SC_rgb_16bit SC_rgb_32bit SC_rgb_rle_32bit SC_rgb_jpeg_gdcm "
+        "SC_rgb_expb_32bit SC_rgb_gdcm2k_uncompressed",
+    ),
     ("OBXXXX1A", "OBXXXX1A_expb OBXXXX1A_rle"),
     ("gdcm-US-ALOKA-16", "gdcm-US-ALOKA-16_big"),
     ("rtdose", "rtdose_expb rtdose_rle"),
     ("US1_UNCR", "US1_J2KR"),
     ("693_UNCR", "693_J2KR"),
     ("JPGExtended", "JPEG-lossy"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("original", "others"), SAME, ids=[each[0] for each in SAME])

@@ -174,9 +174,14 @@ def test_rows_without_any_time_are_read_at_a_rate_that_is_said(tmp_path: Path) -
 
 @pytest.mark.parametrize(
     ("answer", "rate", "step"),
-    [("ticks:ms", "", 0.004), ("TICKS:us", "", 4e-6), ("ticks:samples", "8", 0.5),
-     ("ticks", "", 4), ("ticks", "8", 0.5)],
-)  # fmt: skip
+    [
+        ("ticks:ms", "", 0.004),
+        ("TICKS:us", "", 4e-6),
+        ("ticks:samples", "8", 0.5),
+        ("ticks", "", 4),
+        ("ticks", "8", 0.5),
+    ],
+)
 def test_a_column_that_is_said_is_time_in_the_unit_that_is_said(
     tmp_path: Path, answer: str, rate: str, step: float
 ) -> None:

@@ -104,11 +104,14 @@ def test_voxels_of_unknown_size_have_no_spacing(tmp_path, size):
     assert "how large its voxels are" in remarks(tmp_path / "v.nii")
 
 
-@pytest.mark.parametrize("affine", [
-    [[0, 0, 4, 0], [2, 0, 0, 0], [0, 2, 0, 0]],
-    [[-2, 0, 0, 0], [0, -2, 0, 0], [0, 0, -4, 0]],
-    [[0, -2, 0.5, 0], [0, 0.5, 4, 0], [2, 0, 0, 0]],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "affine",
+    [
+        [[0, 0, 4, 0], [2, 0, 0, 0], [0, 2, 0, 0]],
+        [[-2, 0, 0, 0], [0, -2, 0, 0], [0, 0, -4, 0]],
+        [[0, -2, 0.5, 0], [0, 0.5, 4, 0], [2, 0, 0, 0]],
+    ],
+)
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_every_layout_is_shown_as_nibabel_orients_it(tmp_path, affine, order):
     whole = np.vstack([affine, [0, 0, 0, 1]]).astype(float)

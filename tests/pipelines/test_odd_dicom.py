@@ -86,11 +86,13 @@ def test_a_file_without_its_head_or_with_a_wrong_one_shows_the_same(write_dicom,
     # abuse row 62
     path = write_dicom(FILM)
     content, want = path.read_bytes(), read(path).values
-    path.write_bytes({
-        "no preamble": content[132:],
-        "no meta information": content[data_set(path) :],
-        "another syntax": content.replace(EXPLICIT, IMPLICIT),
-    }[damage])  # fmt: skip
+    path.write_bytes(
+        {
+            "no preamble": content[132:],
+            "no meta information": content[data_set(path) :],
+            "another syntax": content.replace(EXPLICIT, IMPLICIT),
+        }[damage]
+    )
 
     np.testing.assert_array_equal(read(path).values, want)
     stripped = PIPELINE.stripped(Source("view", path))
@@ -135,10 +137,11 @@ def test_halved_colour_of_ultrasound_is_read(write_dicom):  # abuse row 63
 @pytest.mark.parametrize(
     ("charset", "name"),
     [
-        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"), ("GB18030", "王^小东"),
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎"),
+        ("GB18030", "王^小东"),
         ("ISO_IR 192", "Ünal^Ögün"),
     ],
-)  # fmt: skip
+)
 def test_names_in_every_alphabet_are_named_as_such_and_never_shown(write_dicom, charset, name):
     # abuse row 69
     path = write_dicom(FILM, SpecificCharacterSet=charset, PatientName=name)
@@ -160,9 +163,13 @@ def test_a_charset_that_there_is_not_does_no_harm(write_dicom):  # abuse row 69
 def test_dates_and_ages_that_nobody_has_change_no_picture(write_dicom):  # abuse row 70
     want = read(write_dicom(FILM)).values
     path = write_dicom(
-        FILM, StudyDate="00010101", PatientBirthDate="19010229", AcquisitionDate="20230229",
-        PatientAge="130Y", PatientSex="O",
-    )  # fmt: skip
+        FILM,
+        StudyDate="00010101",
+        PatientBirthDate="19010229",
+        AcquisitionDate="20230229",
+        PatientAge="130Y",
+        PatientSex="O",
+    )
 
     np.testing.assert_array_equal(read(path).values, want)
     assert "PatientBirthDate" in PIPELINE.about([Source("view", path)])["identifiers"]

@@ -91,9 +91,15 @@ def test_every_rotation_of_a_camera_is_undone(tmp_path, orientation):  # abuse r
     upright[:10, :10] = 255  # a mark in the upper left corner
     # How the sensor saw the upright picture, by the value of the tag (EXIF 2.3, 4.6.4).
     seen = {
-        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
-        5: upright.T, 6: np.rot90(upright), 7: upright[::-1, ::-1].T, 8: np.rot90(upright, -1),
-    }[orientation]  # fmt: skip
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.T,
+        6: np.rot90(upright),
+        7: upright[::-1, ::-1].T,
+        8: np.rot90(upright, -1),
+    }[orientation]
     exif = Image.Exif()
     exif[274] = orientation
     Image.fromarray(np.ascontiguousarray(seen)).save(tmp_path / "a.png", exif=exif)
@@ -108,9 +114,11 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 BOMBS = {
-    "iTXt": b"Comment\0\1\0\0\0", "zTXt": b"Comment\0\0", "iCCP": b"profile\0\0",
+    "iTXt": b"Comment\0\1\0\0\0",
+    "zTXt": b"Comment\0\0",
+    "iCCP": b"profile\0\0",
     "XMP": b"XML:com.adobe.xmp\0\1\0\0\0",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", BOMBS)

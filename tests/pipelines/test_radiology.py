@@ -64,9 +64,13 @@ def test_rescale_and_window_follow_the_standard(write_dicom):
     values = np.array([[-1000, -160, 40], [238, 239, 1000]])
     stored = np.repeat(np.repeat(((values + 1024) * 2).astype(np.uint16), 80, 0), 80, 1)
     path = write_dicom(
-        stored, Modality="CT", RescaleSlope=0.5, RescaleIntercept=-1024, WindowCenter=40,
+        stored,
+        Modality="CT",
+        RescaleSlope=0.5,
+        RescaleIntercept=-1024,
+        WindowCenter=40,
         WindowWidth=400,
-    )  # fmt: skip
+    )
 
     picture = read(path).values[0, 0]
 
@@ -154,8 +158,9 @@ def test_colour_stays_colour_and_grey_stored_as_colour_becomes_grey(write_dicom)
 
 
 def test_colour_of_16_bits_is_read_as_8_bits_and_it_is_said(write_dicom):
-    path = write_dicom(np.full((32, 32, 3), (0xC000, 0x8000, 0x4000), np.uint16),
-                       PhotometricInterpretation="RGB")  # fmt: skip
+    path = write_dicom(
+        np.full((32, 32, 3), (0xC000, 0x8000, 0x4000), np.uint16), PhotometricInterpretation="RGB"
+    )
     got = PIPELINE.read([Source("view", path)])
 
     assert got.values[0, :, 16, 16] * 255 == pytest.approx([0xC0, 0x80, 0x40])
@@ -191,9 +196,12 @@ def test_slices_given_in_any_order_are_ordered_by_where_they_lie(write_dicom):
         pixels = FILM.copy()
         pixels[:8] = 500 * place
         return write_dicom(
-            pixels, f"{place}.dcm", SeriesInstanceUID="1.2.3", ImagePositionPatient=[0, 0, place],
+            pixels,
+            f"{place}.dcm",
+            SeriesInstanceUID="1.2.3",
+            ImagePositionPatient=[0, 0, place],
             ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-        )  # fmt: skip
+        )
 
     got = read(*[piece(place) for place in (3, 0, 4, 1, 2)])
 
@@ -220,9 +228,15 @@ def test_a_picture_of_one_grey_value_is_read_and_said(write_dicom):
 
 def test_no_caption_or_remark_tells_who_the_patient_is(write_dicom):
     path = write_dicom(
-        FILM, PatientName="Doe^Jane", PatientID="4711", PatientBirthDate="19700101",
-        InstitutionName="Mercy", StudyDescription="Doe follow-up", Modality="CR", ViewPosition="PA",
-    )  # fmt: skip
+        FILM,
+        PatientName="Doe^Jane",
+        PatientID="4711",
+        PatientBirthDate="19700101",
+        InstitutionName="Mercy",
+        StudyDescription="Doe follow-up",
+        Modality="CR",
+        ViewPosition="PA",
+    )
 
     preview, got = PIPELINE.preview([Source("chest", path)]), read(path)
 

@@ -64,7 +64,7 @@ def test_a_file_is_told_by_its_content_not_by_its_ending(write_dicom, tmp_path):
         ("preamble.dcm", bytes(128) + b"DICM", "holds no pixels"),
         ("volume.nii", bytes(344) + b"n+1\0", "not a grey volume"),
     ],
-)  # fmt: skip
+)
 def test_what_is_no_image_is_refused_by_what_it_is(tmp_path, name, content, what):
     (tmp_path / name).write_bytes(content)
 
@@ -99,11 +99,15 @@ def test_a_file_that_was_cut_short_is_refused(write_dicom, tmp_path, name, share
 @pytest.mark.parametrize(
     "elements",
     [
-        {"Rows": 0}, {"Columns": 65535, "Rows": 65535}, {"NumberOfFrames": -1},
-        {"NumberOfFrames": 1_000_000_000}, {"SamplesPerPixel": 7}, {"BitsAllocated": 13},
+        {"Rows": 0},
+        {"Columns": 65535, "Rows": 65535},
+        {"NumberOfFrames": -1},
+        {"NumberOfFrames": 1_000_000_000},
+        {"SamplesPerPixel": 7},
+        {"BitsAllocated": 13},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_56_57_58_a_header_that_does_not_fit_the_pixels_is_refused(write_dicom, elements):
     refusal(write_dicom(FILM, **elements))
 
@@ -120,9 +124,13 @@ def test_56_compressed_pixels_that_declare_another_size_are_not_decoded(write_di
 
 def test_56_frames_that_are_only_declared_are_refused_before_decoding(write_dicom):
     path = write_dicom(
-        FILM, syntax=RLELossless, PixelData=encapsulate([bytes(100)]), Rows=8192, Columns=8192,
+        FILM,
+        syntax=RLELossless,
+        PixelData=encapsulate([bytes(100)]),
+        Rows=8192,
+        Columns=8192,
         NumberOfFrames=2000,
-    )  # fmt: skip
+    )
 
     assert "declares 2000 frames" in refusal(path).message
 

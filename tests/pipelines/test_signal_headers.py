@@ -19,9 +19,14 @@ MILLIVOLTS = DIGITAL / 200
 
 
 def record(
-    folder: Path, line: str, scale: str = "200/mV 16 0 0 0 0 ", form: str = "16",
-    data: str = "r.dat", lead: bytes = b"", comment: bytes = b"",
-) -> Path:  # fmt: skip
+    folder: Path,
+    line: str,
+    scale: str = "200/mV 16 0 0 0 0 ",
+    form: str = "16",
+    data: str = "r.dat",
+    lead: bytes = b"",
+    comment: bytes = b"",
+) -> Path:
     (folder / data).write_bytes(lead + DIGITAL.tobytes())
     lines = [line, *(f"{data} {form} {scale}{name}" for name in ("I", "II"))]
     (folder / "r.hea").write_bytes("\n".join(lines).encode() + b"\n" + comment)
@@ -68,8 +73,9 @@ def test_a_record_line_is_read_in_all_its_forms(
 def test_two_records_of_a_case_keep_the_distance_of_their_dates(tmp_path: Path) -> None:
     paths = []
     for name, line in (
-        ("a", "r 2 250 500 05-May-2020 10:00:00"), ("b", "r 2 250 500 10:01:00 05/05/2020")
-    ):  # fmt: skip
+        ("a", "r 2 250 500 05-May-2020 10:00:00"),
+        ("b", "r 2 250 500 10:01:00 05/05/2020"),
+    ):
         (tmp_path / name).mkdir()
         paths.append(record(tmp_path / name, line))
     got = LOGS.read([Source("ecg", path=path) for path in paths])
@@ -106,8 +112,12 @@ def test_signals_in_a_matlab_file_begin_behind_its_header(tmp_path: Path, form: 
 
 
 def test_odd_letters_in_comments_and_names_do_no_harm(tmp_path: Path) -> None:
-    path = record(tmp_path, "r 2 250 500", "200/µV 16 0 0 0 0 Kanal, é ",
-                  comment="# Gerät: Prüfstand".encode("latin-1"))  # fmt: skip
+    path = record(
+        tmp_path,
+        "r 2 250 500",
+        "200/µV 16 0 0 0 0 Kanal, é ",
+        comment="# Gerät: Prüfstand".encode("latin-1"),
+    )
     got = read(path)
     assert got.facts["channels"] == ["Kanal, é I", "Kanal, é II"]
     assert got.facts["units"] == ["µV", "µV"]
@@ -139,20 +149,42 @@ PHYSICAL = (STORED + 2048.0) * (1600 / 4095) - 800
 
 
 def edf(
-    path: Path, extra: dict[str, str] | None = None, records: str = "4", seconds: str = "1",
-    start: bytes = b"01.02.2113.14.15", size: str | None = None, tail: bytes = b"",
-    good: dict[str, str] | None = None, recording: bytes = b"Startdate X X X X",
-) -> Path:  # fmt: skip
+    path: Path,
+    extra: dict[str, str] | None = None,
+    records: str = "4",
+    seconds: str = "1",
+    start: bytes = b"01.02.2113.14.15",
+    size: str | None = None,
+    tail: bytes = b"",
+    good: dict[str, str] | None = None,
+    recording: bytes = b"Startdate X X X X",
+) -> Path:
     """Two signals of 100 samples a record, and `extra` between them if given."""
-    plain = {"label": "ECG", "unit": "uV", "low": "-800", "high": "800", "dlow": "-2048",
-             "dhigh": "2047"} | (good or {})  # fmt: skip
+    plain = {
+        "label": "ECG",
+        "unit": "uV",
+        "low": "-800",
+        "high": "800",
+        "dlow": "-2048",
+        "dhigh": "2047",
+    } | (good or {})
     signals = [plain, *([extra] if extra else []), plain | {"label": "EMG"}]
     said = size or str(256 * (len(signals) + 1))
     head = b"0".ljust(8) + "Ärztin".encode("latin-1").ljust(80) + recording.ljust(80) + start
     head += said.encode().ljust(8) + b"".ljust(44) + records.encode().ljust(8)
     head += seconds.encode().ljust(8) + str(len(signals)).encode().ljust(4)
-    for key, width in (("label", 16), ("", 80), ("unit", 8), ("low", 8), ("high", 8), ("dlow", 8),
-                       ("dhigh", 8), ("", 80), ("samples", 8), ("", 32)):  # fmt: skip
+    for key, width in (
+        ("label", 16),
+        ("", 80),
+        ("unit", 8),
+        ("low", 8),
+        ("high", 8),
+        ("dlow", 8),
+        ("dhigh", 8),
+        ("", 80),
+        ("samples", 8),
+        ("", 32),
+    ):
         for signal in signals:
             value = signal.get(key, "100" if key == "samples" else "")
             head += value.encode("latin-1").ljust(width)[:width]
@@ -281,7 +313,7 @@ UNKNOWN = "does not say how long it is"
         (riff(FMT, b"data\0\0\0\0", data()), ""),
         (riff(FMT, data(), b"\1" * 500), "500 bytes behind"),
     ],
-)  # fmt: skip
+)
 def test_a_wav_is_read_as_far_as_its_samples_go(
     tmp_path: Path, content: bytes, remark: str
 ) -> None:

@@ -113,11 +113,16 @@ def test_slices_of_a_series_keep_each_its_own_window(write_dicom):
     series = generate_uid()
     paths = [
         write_dicom(
-            ramp, f"{z}.dcm", SeriesInstanceUID=series, ImageOrientationPatient=TRANSVERSE,
-            ImagePositionPatient=[0, 0, z], WindowCenter=centre, WindowWidth=1000,
+            ramp,
+            f"{z}.dcm",
+            SeriesInstanceUID=series,
+            ImageOrientationPatient=TRANSVERSE,
+            ImagePositionPatient=[0, 0, z],
+            WindowCenter=centre,
+            WindowWidth=1000,
         )
         for z, centre in ((1, 500.0), (0, 800.0))
-    ]  # fmt: skip
+    ]
 
     got = radiology.PIPELINE.read([Source("ct", path) for path in paths]).values[:, 0]
 
@@ -148,9 +153,11 @@ def test_moments_of_one_place_are_read_volume_by_volume(write_dicom, how):
     dimensions = [item(DimensionIndexPointer=0x00209057), item(DimensionIndexPointer=0x00209128)]
 
     path = enhanced(
-        write_dicom, [(0, 0, z) for z, _ in layout], per_frame=per_frame,
+        write_dicom,
+        [(0, 0, z) for z, _ in layout],
+        per_frame=per_frame,
         DimensionIndexSequence=Sequence(dimensions),
-    )  # fmt: skip
+    )
 
     expected = [layout.index((z, t)) for t in range(3) for z in range(3)]
     assert shades(path) == expected
@@ -160,8 +167,14 @@ def test_moments_of_one_place_are_read_volume_by_volume(write_dicom, how):
 def test_frames_of_one_place_stay_in_time(write_dicom, pipeline):
     ramp = np.linspace(0, 1, 32 * 32).reshape(32, 32)
     stack = np.stack([np.round(ramp * (200 + 10 * t)) for t in range(6)]).astype(np.uint16)
-    path = write_dicom(stack, FrameTime=40, ImagePositionPatient=[0, 0, 7],
-                       ImageOrientationPatient=TRANSVERSE, WindowCenter=128, WindowWidth=256)  # fmt: skip
+    path = write_dicom(
+        stack,
+        FrameTime=40,
+        ImagePositionPatient=[0, 0, 7],
+        ImageOrientationPatient=TRANSVERSE,
+        WindowCenter=128,
+        WindowWidth=256,
+    )
 
     got = pipeline.read([Source("cine", path)])
 
@@ -174,9 +187,13 @@ def test_frames_of_one_place_stay_in_time(write_dicom, pipeline):
 def test_planes_of_several_orientations_are_read_plane_by_plane(write_dicom):
     coronal, sagittal = [1, 0, 0, 0, 0, -1], [0, 1, 0, 0, 0, -1]
     layout = [
-        (TRANSVERSE, (0, 0, 9)), (coronal, (0, 9, 0)), (sagittal, (0, 0, 0)),
-        (TRANSVERSE, (0, 0, 2)), (coronal, (0, 3, 0)), (sagittal, (9, 0, 0)),
-    ]  # fmt: skip
+        (TRANSVERSE, (0, 0, 9)),
+        (coronal, (0, 9, 0)),
+        (sagittal, (0, 0, 0)),
+        (TRANSVERSE, (0, 0, 2)),
+        (coronal, (0, 3, 0)),
+        (sagittal, (9, 0, 0)),
+    ]
     per_frame = [
         {"PlaneOrientationSequence": [item(ImageOrientationPatient=cosines)]}
         for cosines, _ in layout
@@ -190,9 +207,13 @@ def test_planes_of_several_orientations_are_read_plane_by_plane(write_dicom):
 @pytest.mark.parametrize("offsets", [[0, -3, -6, -9], [109, 106, 103, 100]])
 def test_a_dose_grid_is_ordered_by_its_offsets(write_dicom, offsets):
     path = write_dicom(
-        frames(range(4)), Modality="RTDOSE", DoseGridScaling=0.5, GridFrameOffsetVector=offsets,
-        ImagePositionPatient=[0, 0, 109], ImageOrientationPatient=TRANSVERSE,
-    )  # fmt: skip
+        frames(range(4)),
+        Modality="RTDOSE",
+        DoseGridScaling=0.5,
+        GridFrameOffsetVector=offsets,
+        ImagePositionPatient=[0, 0, 109],
+        ImageOrientationPatient=TRANSVERSE,
+    )
 
     assert shades(path) == [1.5, 1.0, 0.5, 0.0]
 
@@ -200,9 +221,12 @@ def test_a_dose_grid_is_ordered_by_its_offsets(write_dicom, offsets):
 def test_slices_of_nuclear_medicine_are_ordered_by_their_spacing(write_dicom):
     detector = item(ImagePositionPatient=[0, 0, 50], ImageOrientationPatient=TRANSVERSE)
     path = write_dicom(
-        frames(range(4)), Modality="NM", SliceVector=[1, 2, 3, 4], SpacingBetweenSlices=-4,
+        frames(range(4)),
+        Modality="NM",
+        SliceVector=[1, 2, 3, 4],
+        SpacingBetweenSlices=-4,
         DetectorInformationSequence=Sequence([detector]),
-    )  # fmt: skip
+    )
 
     assert shades(path) == [3, 2, 1, 0]
 
@@ -212,11 +236,14 @@ def series(write_dicom, slices, **elements):
     uid, sources = generate_uid(), []
     for number, (shade, z, more) in enumerate(slices):
         path = write_dicom(
-            frames([shade])[0] + np.arange(8, dtype=np.uint16), f"{number}.dcm",
+            frames([shade])[0] + np.arange(8, dtype=np.uint16),
+            f"{number}.dcm",
             ImageOrientationPatient=TRANSVERSE,
-            ImagePositionPatient=[0, 0.3 * z, z], WindowCenter=50, WindowWidth=100,
+            ImagePositionPatient=[0, 0.3 * z, z],
+            WindowCenter=50,
+            WindowWidth=100,
             **{"SeriesInstanceUID": uid, **elements, **more},
-        )  # fmt: skip
+        )
         sources.append(Source("ct", path))
     return sources
 
@@ -229,8 +256,14 @@ def read_series(sources):
 # abuse row 66
 def test_a_series_with_a_gap_and_a_slice_given_twice_says_both(write_dicom):
     same = generate_uid()
-    slices = [(60, 18, {}), (10, 0, {"SOPInstanceUID": same}), (20, 3, {}), (30, 6, {}),
-              (50, 15, {}), (10, 0, {"SOPInstanceUID": same})]  # fmt: skip
+    slices = [
+        (60, 18, {}),
+        (10, 0, {"SOPInstanceUID": same}),
+        (20, 3, {}),
+        (30, 6, {}),
+        (50, 15, {}),
+        (10, 0, {"SOPInstanceUID": same}),
+    ]
 
     values, remarks = read_series(series(write_dicom, slices))
 
@@ -241,10 +274,15 @@ def test_a_series_with_a_gap_and_a_slice_given_twice_says_both(write_dicom):
 
 # abuse row 66
 def test_two_series_are_never_mixed_and_moments_of_one_are_kept_apart(write_dicom, tmp_path):
-    first = series(write_dicom, [
-        (40, 3, {"TemporalPositionIdentifier": 2}), (20, 3, {"TemporalPositionIdentifier": 1}),
-        (30, 0, {"TemporalPositionIdentifier": 2}), (10, 0, {"TemporalPositionIdentifier": 1}),
-    ])  # fmt: skip
+    first = series(
+        write_dicom,
+        [
+            (40, 3, {"TemporalPositionIdentifier": 2}),
+            (20, 3, {"TemporalPositionIdentifier": 1}),
+            (30, 0, {"TemporalPositionIdentifier": 2}),
+            (10, 0, {"TemporalPositionIdentifier": 1}),
+        ],
+    )
     values, remarks = read_series(first)
     assert values == [10, 20, 30, 40]
     assert any("volume by volume" in each for each in remarks)

@@ -64,9 +64,14 @@ def test_names_may_stand_in_a_comment(tmp_path: Path) -> None:
     assert len(rows) == len(ROWS)
 
 
-@pytest.mark.parametrize(("header", "names"), [
-    (",0,1", ("column 1", "0", "1")), ("0,1,2", ("0", "1", "2")), ("HR,SpO2", ("column 1", "HR", "SpO2")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        (",0,1", ("column 1", "0", "1")),
+        ("0,1,2", ("0", "1", "2")),
+        ("HR,SpO2", ("column 1", "HR", "SpO2")),
+    ],
+)
 def test_columns_that_software_numbered_or_did_not_name(
     tmp_path: Path, header: str, names: tuple[str, ...]
 ) -> None:

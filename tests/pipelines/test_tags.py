@@ -41,8 +41,9 @@ def wav(path):
         file.setframerate(8000)
         file.writeframes((NOISE * 20000).astype("<i2").tobytes())
     sound = out.getvalue()
-    info = riff_chunk(b"LIST", b"INFO" + riff_chunk(b"INAM", WHO.encode()) +
-                      riff_chunk(b"ICMT", WHO.encode()))  # fmt: skip
+    info = riff_chunk(
+        b"LIST", b"INFO" + riff_chunk(b"INAM", WHO.encode()) + riff_chunk(b"ICMT", WHO.encode())
+    )
     more = riff_chunk(b"bext", WHO.encode().ljust(602, b"\0")) + riff_chunk(
         b"iXML", f"<NOTE>{WHO}</NOTE>".encode()
     )
@@ -223,8 +224,11 @@ def parquet(path):
 
 
 FILES = [
-    ("audio", "cough.wav", wav), ("audio", "cough.aiff", aiff), ("audio", "cough.au", au),
-    ("audio", "cough.mp3", mp3), ("audio", "cough.flac", sound_by_av("flac", "flac")),
+    ("audio", "cough.wav", wav),
+    ("audio", "cough.aiff", aiff),
+    ("audio", "cough.au", au),
+    ("audio", "cough.mp3", mp3),
+    ("audio", "cough.flac", sound_by_av("flac", "flac")),
     ("audio", "cough.ogg", vorbis),
     ("audio", "cough.opus", sound_by_av("libopus", "ogg", 48000)),
     ("audio", "cough.m4a", sound_by_av("aac", "ipod")),
@@ -234,13 +238,20 @@ FILES = [
     ("video", "clip.avi", film_by_av("mjpeg", "avi", "yuvj420p")),
     ("video", "clip.mkv", film_by_av("mpeg4", "matroska")),
     ("video", "clip.gif", gif),
-    ("radiology", "film.png", png), ("radiology", "film.jpg", jpeg),
-    ("radiology", "film.tif", tiff), ("radiology", "film.webp", webp),
-    ("radiology", "film.nii", nifti), ("radiology", "film.nii.gz", nifti),
-    ("device_logs", "record.edf", edf), ("device_logs", "record.hea", header_of_wfdb),
-    ("device_logs", "log.xlsx", workbook), ("device_logs", "log.parquet", parquet),
-    ("notes", "letter.docx", word), ("notes", "letter.pdf", pdf), ("notes", "letter.rtf", rtf),
-]  # fmt: skip
+    ("radiology", "film.png", png),
+    ("radiology", "film.jpg", jpeg),
+    ("radiology", "film.tif", tiff),
+    ("radiology", "film.webp", webp),
+    ("radiology", "film.nii", nifti),
+    ("radiology", "film.nii.gz", nifti),
+    ("device_logs", "record.edf", edf),
+    ("device_logs", "record.hea", header_of_wfdb),
+    ("device_logs", "log.xlsx", workbook),
+    ("device_logs", "log.parquet", parquet),
+    ("notes", "letter.docx", word),
+    ("notes", "letter.pdf", pdf),
+    ("notes", "letter.rtf", rtf),
+]
 
 
 def every_byte(content):

@@ -24,9 +24,15 @@ from pipelines.video import PIPELINE, SIDE
 
 WriteFilm = Callable[..., Path]
 CODINGS = {
-    ".mp4": "libx264", ".mov": "libx264", ".mkv": "libx264", ".ts": "libx264", ".avi": "mpeg4",
-    ".mpeg": "mpeg2video", ".webm": "libvpx-vp9", ".m2v": "mpeg2video",
-}  # fmt: skip
+    ".mp4": "libx264",
+    ".mov": "libx264",
+    ".mkv": "libx264",
+    ".ts": "libx264",
+    ".avi": "mpeg4",
+    ".mpeg": "mpeg2video",
+    ".webm": "libvpx-vp9",
+    ".m2v": "mpeg2video",
+}
 
 
 def brightness(count: int) -> np.ndarray:
@@ -39,9 +45,17 @@ def write_film(tmp_path: Path) -> WriteFilm:
     """Write a film of `count` frames, each evenly grey and brighter than the one before."""
 
     def write(
-        name: str = "film.mp4", count: int = 32, size=(64, 48), rate: int = 25, tint=(1, 1, 1),
-        group: int = 12, bitrate: int = 2_000_000, dark_below: bool = False, grain: bool = False, **options: str,
-    ) -> Path:  # fmt: skip
+        name: str = "film.mp4",
+        count: int = 32,
+        size=(64, 48),
+        rate: int = 25,
+        tint=(1, 1, 1),
+        group: int = 12,
+        bitrate: int = 2_000_000,
+        dark_below: bool = False,
+        grain: bool = False,
+        **options: str,
+    ) -> Path:
         path = tmp_path / name
         form = {".mkv": "matroska", ".ts": "mpegts", ".m2v": "mpeg2video"}.get(path.suffix)
         with av.open(path, "w", format=form, options=options) as film:
@@ -211,10 +225,13 @@ def test_a_multi_frame_dicom_file_is_a_film(write_dicom):
 def test_a_film_wrapped_in_dicom_is_the_film(write_dicom, write_film):
     path = write_film()
     wrapped = write_dicom(
-        np.zeros((32, 48, 64, 3), np.uint8), "wrapped.dcm", UID("1.2.840.10008.1.2.4.102"),
-        Modality="US", PhotometricInterpretation="YBR_PARTIAL_420",
+        np.zeros((32, 48, 64, 3), np.uint8),
+        "wrapped.dcm",
+        UID("1.2.840.10008.1.2.4.102"),
+        Modality="US",
+        PhotometricInterpretation="YBR_PARTIAL_420",
         PixelData=encapsulate([path.read_bytes()]),
-    )  # fmt: skip
+    )
 
     np.testing.assert_array_equal(read(wrapped).values, read(path).values)
 
@@ -318,7 +335,7 @@ def test_a_file_with_only_sound_is_refused(tmp_path):
         ("head.avi", b"RIFF\0\1\0\0AVI LIST", "is cut short"),
         ("head.mkv", b"\x1aE\xdf\xa3\x81", "damaged or cut short"),
     ],
-)  # fmt: skip
+)
 def test_104_what_is_no_film_is_refused_by_what_it_is(tmp_path, name, content, what):
     (tmp_path / name).write_bytes(content)
 

@@ -23,8 +23,9 @@ def table(**cells: str) -> ModalityInput:
 
 def learned(**columns: list[str]) -> dict[str, Expected]:
     """What the table encoder learns from cases with these columns."""
-    cases = [table(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(),
-                                                                          strict=True)]  # fmt: skip
+    cases = [
+        table(**dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True)
+    ]
     return expectations(TABLE, TABLES.fit(cases)["features"])
 
 

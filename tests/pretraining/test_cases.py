@@ -28,8 +28,14 @@ def write(folder: Path, rows: list[dict[str, object]]) -> Path:
 
 
 def row(number: int, label: object, patient: str | None = None) -> dict[str, object]:
-    return {"case_id": f"c{number}", "patient_id": patient or f"p{number}", "age": 30 + number % 40,
-            "crp": number * 1.5, "note_file": f"n{number}.txt", "label_ill": label}  # fmt: skip
+    return {
+        "case_id": f"c{number}",
+        "patient_id": patient or f"p{number}",
+        "age": 30 + number % 40,
+        "crp": number * 1.5,
+        "note_file": f"n{number}.txt",
+        "label_ill": label,
+    }
 
 
 @pytest.fixture

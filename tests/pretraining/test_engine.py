@@ -24,8 +24,14 @@ LIGHT = ("ehr", "notes")
 STEPS, LOOK_EVERY = 12, 4
 
 
-def engine_in(folder, reporter=None, objectives=("masked", "known", "groups"), watch=None, modalities=LIGHT,
-              **plan):  # fmt: skip
+def engine_in(
+    folder,
+    reporter=None,
+    objectives=("masked", "known", "groups"),
+    watch=None,
+    modalities=LIGHT,
+    **plan,
+):
     """An engine on the made-up cases; the same each time."""
     torch.set_num_threads(1)
     model = narrow_model(modalities)
@@ -36,8 +42,14 @@ def engine_in(folder, reporter=None, objectives=("masked", "known", "groups"), w
     ]
     settings = {"steps": STEPS, "look_every": LOOK_EVERY, "learning_rate": 2e-3} | plan
     mixture = mixture_of(examples, model, most_cases=8)
-    return Engine(model, mixture, Plan(objectives, **settings), folder, reporter or Recorder(),
-                  watch or (lambda model: {}))  # fmt: skip
+    return Engine(
+        model,
+        mixture,
+        Plan(objectives, **settings),
+        folder,
+        reporter or Recorder(),
+        watch or (lambda model: {}),
+    )
 
 
 def test_a_run_killed_between_two_looks_ends_with_the_same_curve_and_weights(folder, tmp_path):
@@ -86,8 +98,14 @@ class Flattening(nn.Module):
 def test_a_collapse_ends_the_run_and_is_told_in_words(folder, monkeypatch):
     flat = SimpleNamespace(name="flat", hides=0.0, head=lambda model, examples: Flattening())
     monkeypatch.setattr("fmstudio.pretraining.engine.objectives", lambda: {"flat": flat})
-    engine = engine_in(folder, objectives=("flat",), modalities=("ehr",), steps=400,
-                       look_every=40, learning_rate=2e-2)  # fmt: skip
+    engine = engine_in(
+        folder,
+        objectives=("flat",),
+        modalities=("ehr",),
+        steps=400,
+        look_every=40,
+        learning_rate=2e-2,
+    )
 
     with pytest.raises(RunFailed) as fault:
         engine.run()

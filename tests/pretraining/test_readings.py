@@ -40,8 +40,10 @@ def heard(model, examples, monkeypatch) -> tuple[Example, ...]:
     table = features(model, HEARD, having)
     told = (table - table.mean(0)) / (table.std(0) + 1e-6) @ np.linspace(-1, 1, table.shape[1])
     chance = np.random.default_rng(0).standard_normal(len(having))
-    known = ({"finding/told": t, "finding/chance": c, "a channel: mean": t}
-             for t, c in zip(told, chance, strict=True))  # fmt: skip
+    known = (
+        {"finding/told": t, "finding/chance": c, "a channel: mean": t}
+        for t, c in zip(told, chance, strict=True)
+    )
     return tuple(
         replace(one, known={HEARD: found}) for one, found in zip(having, known, strict=True)
     )

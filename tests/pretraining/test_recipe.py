@@ -46,16 +46,26 @@ def recipe(tmp_path_factory: pytest.TempPathFactory, teacher: Path) -> Path:
     own = {"folder": COHORT, "label": "label_any_complication", "weight": 1.0}
     stage = {"kinds": ["text"], "steps": 2, "look_every": 2, "most_items": 512}
     written = {
-        "name": "small", "title": "Small base", "licence": "Apache-2.0", "description": "",
-        "limits": "", "width": 256, "heads": 4, "depth": 4, "seed": 0, "vocabulary": 600,
-        "drawn": 40, "drawn_weight": 1.0, "drawings": {"licence": "own", "source": "drawn"},
+        "name": "small",
+        "title": "Small base",
+        "licence": "Apache-2.0",
+        "description": "",
+        "limits": "",
+        "width": 256,
+        "heads": 4,
+        "depth": 4,
+        "seed": 0,
+        "vocabulary": 600,
+        "drawn": 40,
+        "drawn_weight": 1.0,
+        "drawings": {"licence": "own", "source": "drawn"},
         "cohorts": [own | {"licence": "CC BY 4.0", "source": "Zhao et al. 2023"}],
         "teacher": {"package": "none", "sha256": _sha256(teacher / "model.safetensors")},
         "stages": [
             stage | {"name": "text", "objectives": ["masked", "known", "spread"]},
             stage | {"name": "trunk", "objectives": ["latent"], "encoders": False},
         ],
-    }  # fmt: skip
+    }
     path = tmp_path_factory.mktemp("recipe") / "recipe.json"
     path.write_text(json.dumps(written), encoding="utf-8")
     return path

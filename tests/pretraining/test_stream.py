@@ -15,10 +15,12 @@ from tests.pretraining.conftest import Kept
 
 
 def counted(length: int = 4, value: float = 0.0) -> Prepared:
-    return Prepared({
-        "value": np.full((length, 3), value, np.float32),
-        "group": np.arange(length, dtype=np.int32),
-    })  # fmt: skip
+    return Prepared(
+        {
+            "value": np.full((length, 3), value, np.float32),
+            "group": np.arange(length, dtype=np.int32),
+        }
+    )
 
 
 def source(name: str, weight: float, cases: int, value: float) -> Kept:
@@ -61,8 +63,12 @@ def drawn(tmp_path, size: int) -> DrawnSource:
         key = "plain"
 
         def prepare(self, given: ModalityInput) -> Prepared:
-            return Prepared({"value": np.asarray(given.values).reshape(-1, 8),
-                             "group": np.zeros(2000, np.int32)})  # fmt: skip
+            return Prepared(
+                {
+                    "value": np.asarray(given.values).reshape(-1, 8),
+                    "group": np.zeros(2000, np.int32),
+                }
+            )
 
     def draw(number: int):
         values = np.random.default_rng(number).random(16_000).astype(np.float32)

@@ -23,12 +23,19 @@ from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CARD = {
-    "n": {"train": 200, "validation": 60, "test": 90}, "base": "embedded", "base_sha256": "ab" * 32,
-    "fingerprint": "cd" * 32, "config": {"rank": 8, "balance": True}, "set_aside": 3,
-    "versions": {"fmstudio": "0.1.0"}, "reason": "LoRA was kept: it beats the probe.",
-    "intended_use": "Research <b>only</b>.", "licence": "Apache-2.0", "chosen": "lora",
+    "n": {"train": 200, "validation": 60, "test": 90},
+    "base": "embedded",
+    "base_sha256": "ab" * 32,
+    "fingerprint": "cd" * 32,
+    "config": {"rank": 8, "balance": True},
+    "set_aside": 3,
+    "versions": {"fmstudio": "0.1.0"},
+    "reason": "LoRA was kept: it beats the probe.",
+    "intended_use": "Research <b>only</b>.",
+    "licence": "Apache-2.0",
+    "chosen": "lora",
     "ladder": [{"name": "lora", "auroc": {"value": 0.8, "low": 0.7, "high": 0.9}}],
-}  # fmt: skip
+}
 
 
 def facts(found, task: TaskSpec = BINARY) -> Facts:
@@ -37,8 +44,9 @@ def facts(found, task: TaskSpec = BINARY) -> Facts:
     cohort = CohortRecord(
         1, 1, "2025", "m.csv", {}, "cd" * 32, {"cases": 350, "patients": 300}, NOW
     )
-    return Facts({"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card",
-                 {"m": "Films"})  # fmt: skip
+    return Facts(
+        {"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card", {"m": "Films"}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,10 @@ WRITE = START + (
 def spawn(code: str, registry: Registry, run_id: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, str(registry.home), run_id],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def test_eight_processes_that_count_lose_no_count(registry, run):

@@ -149,9 +149,13 @@ def test_on_a_full_disk_everything_can_be_read_and_written_again_once_there_is_r
 
 def _read(settings: Settings) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", READ, str(settings.home)], cwd=ROOT, capture_output=True, text=True,
-        check=False, timeout=120,
-    )  # fmt: skip
+        [sys.executable, "-c", READ, str(settings.home)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
 
 
 @pytest.fixture

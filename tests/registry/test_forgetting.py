@@ -71,8 +71,15 @@ def test_the_log_of_an_earlier_version_loses_its_case_ids_and_stays_whole(settin
     at, details = now(), {"case": "zygomatic-7"}
     seal = _seal(2, at, "prediction made", "adapter-1", details, before.hash)
     with closing(sqlite3.connect(settings.home / FILE)) as file, file:
-        line = (2, f"{at:%Y-%m-%d %H:%M:%S.%f}", "prediction made", "adapter-1",
-                json.dumps(details), before.hash, seal)  # fmt: skip
+        line = (
+            2,
+            f"{at:%Y-%m-%d %H:%M:%S.%f}",
+            "prediction made",
+            "adapter-1",
+            json.dumps(details),
+            before.hash,
+            seal,
+        )
         file.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", line)
 
     with Registry.open(settings) as registry:

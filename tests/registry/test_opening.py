@@ -87,8 +87,11 @@ def test_commits_survive_a_power_cut_and_references_are_checked(registry):
         }
 
     assert pragmas == {
-        "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000,
-    }  # fmt: skip
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 5000,
+    }
 
 
 def test_the_migrations_make_the_tables_that_the_code_describes(settings):
@@ -197,8 +200,9 @@ def test_a_registry_of_the_first_version_with_ten_thousand_rows_migrates(setting
         old.execute("INSERT INTO projects VALUES (1, 'Sepsis', ?, 0, ?)", (task, now))
         old.execute(
             "INSERT INTO adapters (id, project_id, name, card, created_at) "
-            "VALUES ('adapter-00000a', 1, 'first', '{}', ?)", (now,),
-        )  # fmt: skip
+            "VALUES ('adapter-00000a', 1, 'first', '{}', ?)",
+            (now,),
+        )
         old.executemany(
             "INSERT INTO predictions (adapter_id, case_id, inputs, output, created_at) "
             "VALUES ('adapter-00000a', ?, '{}', '{\"p\": 0.5}', ?)",

@@ -38,10 +38,14 @@ def test_rows_keep_their_seal_through_every_change(registry, project, cohort, ru
 def test_a_row_that_was_changed_by_another_program_is_named(registry, project, cohort, run):
     fill(registry, project, cohort, run)
     changes = {
-        "projects": "name = 'x'", "cohorts": "fingerprint = 'x'", "runs": "result = '{}'",
-        "adapters": "card = '{}'", "aliases": "name = 'x'", "predictions": "output = '{}'",
+        "projects": "name = 'x'",
+        "cohorts": "fingerprint = 'x'",
+        "runs": "result = '{}'",
+        "adapters": "card = '{}'",
+        "aliases": "name = 'x'",
+        "predictions": "output = '{}'",
         "held_out": "content = '{}'",
-    }  # fmt: skip
+    }
     with closing(sqlite3.connect(registry.home / "registry.sqlite")) as other, other:
         for table, change in changes.items():
             other.execute(f"UPDATE {table} SET {change}")

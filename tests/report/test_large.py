@@ -8,8 +8,9 @@ from fmstudio.report.report import cohort_report
 
 def test_each_cell_becomes_a_number_once_whatever_the_checks_ask(known, monkeypatch):
     # abuse row 35
-    evidence = known(**{f"value_{n}": [str(10 * n + row % 7) for row in range(60)]
-                        for n in range(4)})  # fmt: skip
+    evidence = known(
+        **{f"value_{n}": [str(10 * n + row % 7) for row in range(60)] for n in range(4)}
+    )
     read: list[str] = []
     number = Reading.number
 

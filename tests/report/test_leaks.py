@@ -148,8 +148,11 @@ def test_every_kind_of_task_is_looked_at(known, kind):
         "multilabel": LABELS[:ROWS],
         "regression": [f"{value:.3f}" for value in np.random.default_rng(4).random(ROWS)],
     }[kind]
-    told = {"multiclass": lambda c: 5.0 * "abc".index(c), "multilabel": lambda c: 5.0 * (c == "1"),
-            "regression": lambda c: 9.0 * float(c)}[kind]  # fmt: skip
+    told = {
+        "multiclass": lambda c: 5.0 * "abc".index(c),
+        "multilabel": lambda c: 5.0 * (c == "1"),
+        "regression": lambda c: 9.0 * float(c),
+    }[kind]
     score = [
         f"{told(cell) + noise:.3f}" for cell, noise in zip(label, RNG.random(ROWS) / 9, strict=True)
     ]

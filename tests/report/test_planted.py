@@ -41,8 +41,11 @@ def test_labels_that_were_turned_around_are_in_the_list(known, reader, tmp_path)
     turned = [16, 33, 67, 90]
     label = [str(int(one != (n in turned))) for n, one in enumerate(ill)]
     made = known(label=label, troponin=told)
-    report = with_doubts({"findings": [], "probed": False}, made,
-                         doubts(made.cohort, reader, Settings(tmp_path / "home")))  # fmt: skip
+    report = with_doubts(
+        {"findings": [], "probed": False},
+        made,
+        doubts(made.cohort, reader, Settings(tmp_path / "home")),
+    )
     (got,) = report["findings"]
 
     assert report["probed"]
@@ -63,8 +66,12 @@ def _clean(folder, seed):
     rows = []
     for state in draw_states(CASES, 5000 + seed):
         rng = case_rng(seed, state.index, 1)
-        row = {"case_id": state.case_id, "patient_id": state.person.patient_id,
-               "site": str(rng.choice(SITES)), **table.row(state, rng)}  # fmt: skip
+        row = {
+            "case_id": state.case_id,
+            "patient_id": state.person.patient_id,
+            "site": str(rng.choice(SITES)),
+            **table.row(state, rng),
+        }
         if "note" in state.present:
             note.write(folder / "note.txt", state, rng)
             row["note"] = (folder / "note.txt").read_text(encoding="utf-8")

@@ -42,8 +42,10 @@ def test_units_written_in_the_cells_may_not_differ(known):
 def test_values_that_nobody_can_have_and_codes_are_found(known):
     spo2 = ["940" if n == 5 else str(90 + n % 10) for n in range(ROWS)]
     wait = ["-9" if n in (3, 4) else str(n % 30) for n in range(ROWS)]
-    got = {one["columns"][0]: one["rows"] for one in found(known(spo2=spo2, waiting_days=wait),
-                                                           "impossible_values")}  # fmt: skip
+    got = {
+        one["columns"][0]: one["rows"]
+        for one in found(known(spo2=spo2, waiting_days=wait), "impossible_values")
+    }
 
     assert got == {"spo2": [5], "waiting_days": [3, 4]}
 
@@ -57,24 +59,30 @@ def test_a_column_that_is_negative_by_nature_keeps_its_minus_nine(known):
 
 def test_spellings_of_one_category_are_told_from_categories_that_look_alike():
     assert variants({"female": 30, "Female ": 3, "F": 2, "male": 25, "femlae": 1}) == {
-        "Female ": "female", "F": "female", "femlae": "female",
-    }  # fmt: skip
+        "Female ": "female",
+        "F": "female",
+        "femlae": "female",
+    }
     assert (
         variants({"type 1": 20, "type 2": 20, "left": 9, "lift": 9, "GENHX": 90, "GYNHX": 3}) == {}
     )
 
 
 def test_what_tells_who_a_patient_is_is_found_in_columns_and_notes(known):
-    names = [f"{('Anna', 'Bert', 'Carla', 'Dora')[n % 4]} Sample{chr(97 + n % 26)}{'abc'[n // 26]}"
-             for n in range(ROWS)]  # fmt: skip
+    names = [
+        f"{('Anna', 'Bert', 'Carla', 'Dora')[n % 4]} Sample{chr(97 + n % 26)}{'abc'[n // 26]}"
+        for n in range(ROWS)
+    ]
     note = ["Stable, sleeps well today."] * ROWS
     note[:4] = [f"Call +49 221 4785-{n}321, MRN 00{n}12345, born 03.05.1961." for n in range(4)]
-    got = found(known(contact=names, note=note, roles={"contact": "ehr", "note": "notes"}),
-                "identifiers")  # fmt: skip
+    got = found(
+        known(contact=names, note=note, roles={"contact": "ehr", "note": "notes"}), "identifiers"
+    )
 
     assert {tuple(one["columns"]): one["severity"] for one in got} == {
-        ("contact",): "warning", ("note",): "warning",
-    }  # fmt: skip
+        ("contact",): "warning",
+        ("note",): "warning",
+    }
     assert "Anna" not in str(got)
     assert next(one for one in got if one["columns"] == ["note"])["rows"] == [0, 1, 2, 3]
 

@@ -13,8 +13,11 @@ RNG = np.random.default_rng(8)
 
 def at(evidence, kind, column):
     """(rows, severity) of each finding of a kind about a column."""
-    return [(one["rows"], one["severity"]) for one in found(evidence, kind)
-            if one["columns"] == [column]]  # fmt: skip
+    return [
+        (one["rows"], one["severity"])
+        for one in found(evidence, kind)
+        if one["columns"] == [column]
+    ]
 
 
 # abuse row 89
@@ -29,7 +32,7 @@ def test_a_code_for_not_known_is_found_by_its_distance_from_the_values(known, co
 
 def test_several_codes_in_one_column_are_all_found(known):
     cells = ["777" if n % 10 == 1 else "-8" if n % 10 == 5 else str(n % 7) for n in range(ROWS)]
-    (rows, _), = at(known(visits=cells), "impossible_values", "visits")  # fmt: skip
+    ((rows, _),) = at(known(visits=cells), "impossible_values", "visits")
 
     assert rows == sorted([*range(1, ROWS, 10), *range(5, ROWS, 10)])
 
@@ -83,8 +86,9 @@ def test_ages_that_are_all_dates_are_found_and_not_taken_for_row_numbers(known):
 # abuse row 90
 @pytest.mark.parametrize("wrong", ["2999-01-01", "1901-02-29", "31.11.2020", "0001-01-01"])
 def test_dates_that_cannot_be_are_found(known, wrong):
-    cells = [wrong if n in (1, 30) else f"2020-{1 + n % 12:02d}-{1 + n % 28:02d}"
-             for n in range(ROWS)]  # fmt: skip
+    cells = [
+        wrong if n in (1, 30) else f"2020-{1 + n % 12:02d}-{1 + n % 28:02d}" for n in range(ROWS)
+    ]
     for column in ("admission_date", "first_symptom"):
         assert at(known(**{column: cells}), "impossible_values", column) == [([1, 30], "warning")]
 
@@ -121,8 +125,9 @@ def test_dates_in_two_orders_stop_with_the_rows_of_the_rarer_one(known):
     (finding,) = found(got, "two_readings")
     mended = mend(got.manifest, finding["mends"][0]["steps"])
     assert (mended.cells("first_symptom")[0], mended.cells("first_symptom")[9]) == (
-        "2020-01-13", "",
-    )  # fmt: skip
+        "2020-01-13",
+        "",
+    )
 
 
 def test_numbers_that_can_be_read_in_two_ways_are_asked_about_and_mended(known):
@@ -149,7 +154,7 @@ def test_bounds_flags_and_units_are_neither_spellings_nor_units_of_other_kinds(k
 def test_classes_that_are_one_number_in_two_spellings_are_asked_about(known):
     label = [f"{cell}.0" if n % 5 == 0 else cell for n, cell in enumerate(LABELS[:ROWS])]
     got = known(label=label)
-    (rows, severity), = at(got, "spelling", "label")  # fmt: skip
+    ((rows, severity),) = at(got, "spelling", "label")
 
     assert (rows, severity) == (list(range(0, ROWS, 5)), "warning")
     (finding,) = found(got, "spelling")
@@ -160,8 +165,11 @@ def test_classes_that_are_one_number_in_two_spellings_are_asked_about(known):
 # abuse row 87
 def test_a_column_like_the_label_and_one_of_afterwards_are_found(known):
     copy = [{"0": "A", "1": "B"}[cell] for cell in LABELS[:ROWS]]
-    got = known(code=copy, survival_days=[str(n) for n in range(ROWS)],
-                roles={"code": "ehr", "survival_days": "ehr"})  # fmt: skip
+    got = known(
+        code=copy,
+        survival_days=[str(n) for n in range(ROWS)],
+        roles={"code": "ehr", "survival_days": "ehr"},
+    )
 
     assert at(got, "column_gives_label", "code")
     assert at(got, "after_outcome", "survival_days")

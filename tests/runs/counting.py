@@ -40,9 +40,13 @@ def answers(cohort: Cohort) -> HeldOut:
 
 
 def count(
-    run: RunRecord, project: ProjectRecord, cohort: Cohort, folder: Path, settings: Settings,
+    run: RunRecord,
+    project: ProjectRecord,
+    cohort: Cohort,
+    folder: Path,
+    settings: Settings,
     reporter: Reporter,
-) -> Counted:  # fmt: skip
+) -> Counted:
     checkpoint = folder / "checkpoint.txt"
     first = int(checkpoint.read_text()) if checkpoint.exists() else 0
     reporter.points([Point("loss", step, 1 / step) for step in range(1, first + 1)])

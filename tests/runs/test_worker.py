@@ -52,8 +52,11 @@ def test_a_run_leaves_its_adapter_its_curve_and_its_result(settings, registry, r
 
     done = registry.run(run.id)
     assert done.result == {
-        "metrics": {"auroc": 0.9}, "run": run.id, "adapter": done.adapter_id, "status": "finished",
-    }  # fmt: skip
+        "metrics": {"auroc": 0.9},
+        "run": run.id,
+        "adapter": done.adapter_id,
+        "status": "finished",
+    }
     assert [point.value for point in registry.points(run.id)] == [0.7, 0.6]
     adapter = registry.adapter("Sepsis/champion")
     assert (adapter.id, adapter.name) == (done.adapter_id, "Sepsis by lactate")

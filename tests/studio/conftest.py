@@ -96,14 +96,26 @@ class Answering:
     def predict(self, sources: Any, case_id: str = "case") -> Prediction:
         age = next(float(s.text) for s in sources["ehr"] if s.name == "age")
         chances = {"0": 1 - age / 100, "1": age / 100}
-        shared = {"adapter": self.adapter_id, "case_id": case_id, "task": self.task,
-                  "contributions": {"ehr": 0.1}, "baseline": 0.5, "used": ("ehr",),
-                  "missing": ("notes", "audio"), "warnings": ("=Read with care.",)}  # fmt: skip
+        shared = {
+            "adapter": self.adapter_id,
+            "case_id": case_id,
+            "task": self.task,
+            "contributions": {"ehr": 0.1},
+            "baseline": 0.5,
+            "used": ("ehr",),
+            "missing": ("notes", "audio"),
+            "warnings": ("=Read with care.",),
+        }
         if self.task == "regression":
-            return Prediction(prediction=None, probabilities={}, value=-age, interval=(-99.5, 0.0),
-                              **shared)  # fmt: skip
-        return Prediction(prediction=max(chances, key=chances.__getitem__), probabilities=chances,
-                          conformal_set=("0", "1"), **shared)  # fmt: skip
+            return Prediction(
+                prediction=None, probabilities={}, value=-age, interval=(-99.5, 0.0), **shared
+            )
+        return Prediction(
+            prediction=max(chances, key=chances.__getitem__),
+            probabilities=chances,
+            conformal_set=("0", "1"),
+            **shared,
+        )
 
 
 @pytest.fixture
@@ -113,9 +125,19 @@ def adapter(studio: Studio, table: Table, monkeypatch: pytest.MonkeyPatch) -> Ad
         studio.create_project("ill", "binary")
         studio.add_cohort("ill", table("known/manifest.csv"))
     task = studio.project("ill").task
-    card = {"name": "ill", "task": {"kind": task.kind, "columns": list(task.columns),
-            "labels": list(task.labels), "positive": task.positive, "description": ""},
-            "modalities": ["ehr"], "columns": {"ehr": ["age", "crp"]}, "metrics": {}}  # fmt: skip
+    card = {
+        "name": "ill",
+        "task": {
+            "kind": task.kind,
+            "columns": list(task.columns),
+            "labels": list(task.labels),
+            "positive": task.positive,
+            "description": "",
+        },
+        "modalities": ["ehr"],
+        "columns": {"ehr": ["age", "crp"]},
+        "metrics": {},
+    }
     record = studio.registry.add_adapter(
         studio.registry.new_adapter_id(), studio.project("ill").id, None, "ill", card
     )

@@ -32,8 +32,11 @@ def differences(expected: Any, found: Any, where: str = "") -> list[str]:
     if isinstance(expected, dict) and isinstance(found, dict):
         bare = {key.rstrip("?"): key for key in found}
         wanted = {key.rstrip("?"): key for key in expected}
-        missing = [f"{where}.{key} is missing" for key in wanted.keys() - bare.keys()
-                   if not wanted[key].endswith("?")]  # fmt: skip
+        missing = [
+            f"{where}.{key} is missing"
+            for key in wanted.keys() - bare.keys()
+            if not wanted[key].endswith("?")
+        ]
         new = [f"{where}.{key} is new" for key in bare.keys() - wanted.keys()]
         both = wanted.keys() & bare.keys()
         inner = [differences(expected[wanted[k]], found[bare[k]], f"{where}.{k}") for k in both]

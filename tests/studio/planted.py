@@ -41,8 +41,12 @@ def plant(folder: Path, patients: dict[str, int], rows: int) -> Path:
 
 
 def _plant_one(folder: Path, row: dict[str, str], words: dict[str, str]) -> None:
-    row.update(case_id=words["case"], patient_id=words["patient"], site=words["site"],
-               smoker=words["smoker"])  # fmt: skip
+    row.update(
+        case_id=words["case"],
+        patient_id=words["patient"],
+        site=words["site"],
+        smoker=words["smoker"],
+    )
     for column in FILES:
         source = MANIFEST.parent / row[column]
         target = folder / words[column] / f"{words[column]}{source.suffix}"

@@ -188,15 +188,29 @@ def spoil(kind: str, folder: Path) -> tuple[str, Path]:
     if kind == "empty file":
         (path := folder / "empty.dcm").touch()
         return "--radiology", path
-    option, suffix = {"film": ("--radiology", ".dcm"), "sound": ("--audio", ".wav"),
-                      "clip": ("--video", ".mp4"), "log": ("--device-logs", ".edf"),
-                      "note": ("--notes", ".pdf")}[kind.split()[-1]]  # fmt: skip
+    option, suffix = {
+        "film": ("--radiology", ".dcm"),
+        "sound": ("--audio", ".wav"),
+        "clip": ("--video", ".mp4"),
+        "log": ("--device-logs", ".edf"),
+        "note": ("--notes", ".pdf"),
+    }[kind.split()[-1]]
     mistaken(path := folder / f"mistaken{suffix}")
     return option, path
 
 
-BAD_FILES = ["truncated film", "truncated sound", "truncated clip", "silence", "empty file",
-             "not a film", "not a sound", "not a clip", "not a log", "not a note"]  # fmt: skip
+BAD_FILES = [
+    "truncated film",
+    "truncated sound",
+    "truncated clip",
+    "silence",
+    "empty file",
+    "not a film",
+    "not a sound",
+    "not a clip",
+    "not a log",
+    "not a note",
+]
 
 
 @pytest.fixture
@@ -219,8 +233,10 @@ def test_a_file_that_is_not_what_it_should_be(run, reading, tmp_path, kind, home
     said = run("predict", reading.id, option, path)
     assert path.name in refused(said)
     assert str(tmp_path) not in said.err
-    assert not any(json.loads(run("audit", "--json").out)["events"][-1]["kind"] == kind
-                   for kind in ("prediction made",))  # fmt: skip
+    assert not any(
+        json.loads(run("audit", "--json").out)["events"][-1]["kind"] == kind
+        for kind in ("prediction made",)
+    )
 
 
 def test_a_clip_of_one_frame_is_said_to_be_one(studio, tmp_path):
@@ -346,8 +362,11 @@ def test_a_damaged_registry_is_left_as_it_is(run, home, damage):
     run("project", "create", "ill", "--task", "binary")
     path = home / "registry.sqlite"
     whole = path.read_bytes()
-    spoiled = {"overwritten": b"\xff" * 4096 + whole[4096:], "cut": whole[: len(whole) // 3],
-               "emptied": b""}[damage]  # fmt: skip
+    spoiled = {
+        "overwritten": b"\xff" * 4096 + whole[4096:],
+        "cut": whole[: len(whole) // 3],
+        "emptied": b"",
+    }[damage]
     for rest in home.glob("registry.sqlite-*"):
         rest.unlink()
     path.write_bytes(spoiled)

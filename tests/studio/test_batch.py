@@ -20,14 +20,38 @@ def rows(path):
 
 @pytest.mark.parametrize(
     ("cell", "safe"),
-    [("=1+1", "'=1+1"), ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"),
-     ("-2.5e-3", "-2.5e-3"), ("+3", "+3"), ("-.5", "-.5"), ("-cmd", "'-cmd"), ("+3 mg", "'+3 mg"),
-     ("-1\n=2", "'-1\n=2"), ("", ""), ("plain", "plain"), ("＝1+1", "'＝1+1"), ("＋1", "'＋1"),
-     ("－1+2", "'－1+2"), ("＠A1", "'＠A1"), ("﹦1", "'﹦1"), ("⁼1", "'⁼1"), ("−cmd", "'−cmd"),
-     ("\n=1", "'\n=1"), ("\nplain", "'\nplain"), ("  =1", "'  =1"), ("\u200b=1", "'\u200b=1"),
-     ("\ufeff@A1", "'\ufeff@A1"), ("\u3000=1", "'\u3000=1"), (" -2.5", " -2.5"), ("-٣", "'-٣"),
-     ("3-4", "3-4"), ("a=b", "a=b")],
-)  # fmt: skip
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\r=1", "'\r=1"),
+        ("-2.5e-3", "-2.5e-3"),
+        ("+3", "+3"),
+        ("-.5", "-.5"),
+        ("-cmd", "'-cmd"),
+        ("+3 mg", "'+3 mg"),
+        ("-1\n=2", "'-1\n=2"),
+        ("", ""),
+        ("plain", "plain"),
+        ("＝1+1", "'＝1+1"),
+        ("＋1", "'＋1"),
+        ("－1+2", "'－1+2"),
+        ("＠A1", "'＠A1"),
+        ("﹦1", "'﹦1"),
+        ("⁼1", "'⁼1"),
+        ("−cmd", "'−cmd"),
+        ("\n=1", "'\n=1"),
+        ("\nplain", "'\nplain"),
+        ("  =1", "'  =1"),
+        ("\u200b=1", "'\u200b=1"),
+        ("\ufeff@A1", "'\ufeff@A1"),
+        ("\u3000=1", "'\u3000=1"),
+        (" -2.5", " -2.5"),
+        ("-٣", "'-٣"),
+        ("3-4", "3-4"),
+        ("a=b", "a=b"),
+    ],
+)
 def test_what_a_spreadsheet_could_run_gets_a_quotation_mark(cell, safe):
     assert safe_cell(cell) == safe
 
@@ -45,8 +69,16 @@ def test_a_batch_has_a_row_per_case_in_the_manifests_order(studio, adapter, tabl
     manifest = table("new/manifest.csv", rows=5, age=[90, 10, 60, 20, 30], label_ill=None)
     assert studio.predict_manifest(adapter.id, manifest, out) == 5
     found = rows(out)
-    assert list(found[0]) == ["case_id", "prediction", "probability:0", "probability:1",
-                              "conformal_set", "missing", "warnings", "error"]  # fmt: skip
+    assert list(found[0]) == [
+        "case_id",
+        "prediction",
+        "probability:0",
+        "probability:1",
+        "conformal_set",
+        "missing",
+        "warnings",
+        "error",
+    ]
     assert [row["case_id"] for row in found] == ["c0", "c1", "c2", "c3", "c4"]
     assert [row["prediction"] for row in found] == ["1", "0", "1", "0", "0"]
     assert found[0]["probability:1"] == "0.9"
@@ -70,8 +102,10 @@ def test_a_case_that_cannot_be_read_does_not_stop_the_others(
     studio.predict_manifest(adapter.id, table("new/m.csv", rows=2, case_id=["=c1", "c2"]), out)
     first, second = rows(out)
     assert (first["case_id"], first["error"], first["prediction"]) == (
-        "'=c1", "a.dcm is cut short.", "",
-    )  # fmt: skip
+        "'=c1",
+        "a.dcm is cut short.",
+        "",
+    )
     assert (second["error"], second["prediction"]) == ("", "0")
 
 

@@ -59,9 +59,12 @@ def test_a_refusal_is_one_line_and_one_hint_and_nothing_is_written(run, hub, ber
 def test_an_encoder_that_an_adapter_was_made_with_stays(studio, kept):
     project = studio.create_project("ill", "binary")
     adapter = studio.registry.add_adapter(
-        studio.registry.new_adapter_id(), project.id, None, "ill",
+        studio.registry.new_adapter_id(),
+        project.id,
+        None,
+        "ill",
         {"base": "embedded", "checkpoints": [{"name": "x", "sha256": kept.sha256}]},
-    )  # fmt: skip
+    )
 
     with pytest.raises(InputError, match=f"ill/{adapter.id}"):
         studio.remove_checkpoint("notes-bert")

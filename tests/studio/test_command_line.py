@@ -84,10 +84,21 @@ def test_every_command_takes_its_words_with_the_shared_options_before_or_after(w
 
 @pytest.mark.parametrize(
     "words",
-    ["", "nonsense", "project", "project make X", "project create X", "project create X --task guess",
-     "finetune X --rank many", "finetune X --wait --detach", "cohort add X m.csv --role film",
-     "project list --hom D", "predict A --set age", "serve --port high"],
-)  # fmt: skip
+    [
+        "",
+        "nonsense",
+        "project",
+        "project make X",
+        "project create X",
+        "project create X --task guess",
+        "finetune X --rank many",
+        "finetune X --wait --detach",
+        "cohort add X m.csv --role film",
+        "project list --hom D",
+        "predict A --set age",
+        "serve --port high",
+    ],
+)
 def test_words_that_make_no_command_are_an_error_with_a_hint(run, words):
     said = run(*words.split())
     assert (said.status, said.out) == (2, "")
@@ -95,8 +106,12 @@ def test_words_that_make_no_command_are_an_error_with_a_hint(run, words):
 
 
 def test_an_unknown_thing_is_named_with_a_way_forward(run):
-    for words in (["project", "show", "lungs"], ["cohort", "report", "lungs"],
-                  ["finetune", "lungs"], ["adapter", "list", "lungs"]):  # fmt: skip
+    for words in (
+        ["project", "show", "lungs"],
+        ["cohort", "report", "lungs"],
+        ["finetune", "lungs"],
+        ["adapter", "list", "lungs"],
+    ):
         said = run(*words)
         assert (said.status, said.out) == (2, "")
         assert "lungs" in said.error
@@ -139,8 +154,15 @@ def test_json_is_one_document_on_standard_output(run, table):
     assert report["labels"] == {"0": 20, "1": 10}
     for finding in report["findings"]:
         assert {"kind", "severity", "columns", "rows", "message", "fix"} <= finding.keys()
-    for words in ("project list", "project show ill", "base list", "run list", "adapter list",
-                  "audit", "base show random"):  # fmt: skip
+    for words in (
+        "project list",
+        "project show ill",
+        "base list",
+        "run list",
+        "adapter list",
+        "audit",
+        "base show random",
+    ):
         said = run(*words.split(), "--json")
         assert (said.status, said.err) == (0, "")
         json.loads(said.out)
@@ -191,8 +213,19 @@ def test_the_settings_of_a_run_come_from_the_preset_and_the_options(run, monkeyp
         raise InputError("Enough.", hint="-")
 
     monkeypatch.setattr(Studio, "start_finetune", start)
-    run("finetune", "ill", "--preset", "balanced", "--rank", 3, "--modalities", "ehr, notes",
-        "--no-balance", "--balance-by", "sex")  # fmt: skip
+    run(
+        "finetune",
+        "ill",
+        "--preset",
+        "balanced",
+        "--rank",
+        3,
+        "--modalities",
+        "ehr, notes",
+        "--no-balance",
+        "--balance-by",
+        "sex",
+    )
     (config,) = asked
     assert (config.preset, config.epochs, config.rank) == ("balanced", 40, 3)
     assert (config.modalities, config.balance) == (("ehr", "notes"), False)
@@ -252,8 +285,20 @@ def test_predict_takes_files_values_and_text(run, adapter, monkeypatch, tmp_path
     (tmp_path / "a.dcm").write_bytes(b"")
     (tmp_path / "b.dcm").write_bytes(b"")
     (tmp_path / "note.txt").write_text("hello")
-    run("predict", adapter.id, "--radiology", tmp_path / "a.dcm", tmp_path / "b.dcm", "--notes",
-        "No fever. See note.txt", tmp_path / "note.txt", "--set", "age=63", "--set", "bp=a=b")  # fmt: skip
+    run(
+        "predict",
+        adapter.id,
+        "--radiology",
+        tmp_path / "a.dcm",
+        tmp_path / "b.dcm",
+        "--notes",
+        "No fever. See note.txt",
+        tmp_path / "note.txt",
+        "--set",
+        "age=63",
+        "--set",
+        "bp=a=b",
+    )
     assert [source.path.name for source in seen["radiology"]] == ["a.dcm", "b.dcm"]
     assert [s.text or s.path.name for s in seen["notes"]] == ["No fever. See note.txt", "note.txt"]
     assert [(s.name, s.text) for s in seen["ehr"]] == [("age", "63"), ("bp", "a=b")]
@@ -262,8 +307,11 @@ def test_predict_takes_files_values_and_text(run, adapter, monkeypatch, tmp_path
 
 
 def test_a_batch_and_a_single_case_are_not_mixed(run, adapter, table, tmp_path):
-    for words in (["--manifest", table()], ["--out", "x.csv"],
-                  ["--manifest", table(), "--out", "x.csv", "--set", "age=3"]):  # fmt: skip
+    for words in (
+        ["--manifest", table()],
+        ["--out", "x.csv"],
+        ["--manifest", table(), "--out", "x.csv", "--set", "age=3"],
+    ):
         assert "batch" in run("predict", adapter.id, *words).error
     out = tmp_path / "out.csv"
     said = run("predict", adapter.id, "--manifest", table(), "--out", out, "--json")
@@ -298,8 +346,9 @@ def test_app_opens_on_this_machine_sets_nothing_up_twice_and_ends_on_ctrl_c(home
         studio.create_project("mine", "binary")
     app = subprocess.Popen(
         [sys.executable, ROOT / "app.py", "--no-browser", "--port", str(port), "--home", home],
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     try:
         page = ""
         for _ in range(240):
@@ -384,9 +433,13 @@ def test_the_command_line_runs_as_a_module_and_ends_quietly_when_nobody_reads(ho
     os.close(read)
     with os.fdopen(write, "w") as nobody:
         gone = subprocess.run(
-            [*module, "base", "list"], cwd=ROOT, env=environment, stdout=nobody,
-            stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [*module, "base", "list"],
+            cwd=ROOT,
+            env=environment,
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     assert gone.stderr == ""
 
 

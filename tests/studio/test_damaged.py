@@ -89,9 +89,10 @@ def gone(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "damage", [edited, resealed, flipped, cut, lost, unreadable, added, gone],
+    "damage",
+    [edited, resealed, flipped, cut, lost, unreadable, added, gone],
     ids=lambda damage: damage.__name__,
-)  # fmt: skip
+)
 def test_a_damaged_adapter_is_named_wherever_it_is_used(adapter, studio, run, tmp_path, damage):
     # abuse rows 20, 114, 117
     file = damage(studio.adapter_folder(adapter.id))
@@ -185,8 +186,15 @@ def base(studio: Studio) -> BaseInfo:
     (folder / "config.json").write_text('{"encoders": {}}')
     (folder / "model.safetensors").write_bytes(b"weights")
     (folder / "tokenizer.json").write_text("{}")
-    card = {"name": "mine", "title": "Mine", "sha256": hashlib.sha256(b"weights").hexdigest(),
-            "parameters": 1, "size_mb": 0.1, "licence": "none", "description": ""}  # fmt: skip
+    card = {
+        "name": "mine",
+        "title": "Mine",
+        "sha256": hashlib.sha256(b"weights").hexdigest(),
+        "parameters": 1,
+        "size_mb": 0.1,
+        "licence": "none",
+        "description": "",
+    }
     (folder / "card.json").write_text(json.dumps(card))
     return studio.base("mine")
 
@@ -282,10 +290,16 @@ def test_an_adapter_of_the_format_before_is_sealed_anew_on_request(adapter, stud
     (folder / "probes.json").write_text('{"subsets": [], "tolerance": 0.001, "seed": 0}')
     files = {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*") if path.is_file() and path.name != "manifest.json"
-    }  # fmt: skip
-    old = {"format": 1, "base": {k: before.manifest["base"][k] for k in ("name", "sha256")},
-           "files": files, "licence": "", "versions": {}}  # fmt: skip
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "manifest.json"
+    }
+    old = {
+        "format": 1,
+        "base": {k: before.manifest["base"][k] for k in ("name", "sha256")},
+        "files": files,
+        "licence": "",
+        "versions": {},
+    }
     (folder / "manifest.json").write_text(json.dumps(old))
 
     said = run("predict", adapter.id, "--set", "age=71")

@@ -38,8 +38,12 @@ def test_every_command_that_reads_works_and_every_other_says_that_the_disk_is_fu
 
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(home), *READING, "adapter show ill/champion", *WRITING],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=240,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
     lines = done.stderr.splitlines()
     assert [line for line in lines if line in {f"{words} 0" for words in READING}] == [
         f"{words} 0" for words in READING

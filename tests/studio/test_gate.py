@@ -83,8 +83,9 @@ def test_the_command_line_answers_by_an_option(studio, named, run, monkeypatch, 
     assert "--identifiers-confirmed-by" in refused.err
     assert started == []
 
-    answered = run("finetune", "ill", "--preset", "quick", "--detach",
-                   "--identifiers-confirmed-by", "Dr Ada")  # fmt: skip
+    answered = run(
+        "finetune", "ill", "--preset", "quick", "--detach", "--identifiers-confirmed-by", "Dr Ada"
+    )
     assert answered.status == 0
     assert len(started) == 1
     assert waiting(studio.cohort("ill")) == []

@@ -58,8 +58,9 @@ def test_stored_predictions_for_its_cases_go_with_a_cohort(studio, adapter, tabl
 
 
 def test_what_is_used_is_not_deleted_and_the_reason_is_given(studio, adapter):  # abuse row 29
-    run = studio.registry.create_run(adapter.project_id, studio.cohort("ill").id, "finetune", {},
-                                     "embedded")  # fmt: skip
+    run = studio.registry.create_run(
+        adapter.project_id, studio.cohort("ill").id, "finetune", {}, "embedded"
+    )
     with pytest.raises(InputError, match=run.id):
         studio.registry.delete_cohorts(adapter.project_id, [run.cohort_id], lambda one: False)
     studio.registry.cancel_run(run.id)
@@ -150,9 +151,12 @@ def test_of_a_patient_a_cohort_and_a_project_that_are_deleted_no_byte_stays(
     patients = {"anna": 0, "bert": 10}
     studio.create_project("projectquux", "binary", "label_deterioration")
     cohort = studio.add_cohort(
-        "projectquux", plant(tmp_path / "cases", patients, 24), {"site": "group"}, "cohortquux",
+        "projectquux",
+        plant(tmp_path / "cases", patients, 24),
+        {"site": "group"},
+        "cohortquux",
         copy=True,
-    )  # fmt: skip
+    )
     asked = studio.import_bundle(BUNDLE, "projectquux")
     trained = learned(studio, cohort, asked.card)
     cohort = studio.confirm_identifiers("projectquux", "Ada")

@@ -87,5 +87,7 @@ def test_a_key_that_is_gone_new_or_of_another_type_is_named():
     assert differences(kept, shape({"a": [{"b": 1}], "d": 5, "e": 2})) == []
     found = shape({"a": [{"b": "1", "x": 1}], "d": 5})
     assert differences(kept, found) == [
-        ".a[].b is text, not number", ".a[].x is new", ".e is missing",
-    ]  # fmt: skip
+        ".a[].b is text, not number",
+        ".a[].x is new",
+        ".e is missing",
+    ]

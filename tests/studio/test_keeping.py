@@ -87,14 +87,19 @@ def test_the_diagnostic_file_holds_no_name_and_nothing_of_a_patient(table, tmp_p
     assert "KeyError" in held[f"logs/{failed.id}-log.txt"]
     registry = json.loads(held["registry.json"])
     assert registry["rows"] == {
-        "projects": 1, "cohorts": 1, "runs": 1, "adapters": 1, "predictions": 1
-    }  # fmt: skip
+        "projects": 1,
+        "cohorts": 1,
+        "runs": 1,
+        "adapters": 1,
+        "predictions": 1,
+    }
     assert registry["runs"] == {"finetune, failed": 1}
     found = json.loads(held["doctor.json"])
     assert found["versions"]["studio"] == __version__
     assert [(f["about"], f["n"]) for f in found["findings"]] == [
-        ("files without a row", 1), ("row without files", 1)
-    ]  # fmt: skip
+        ("files without a row", 1),
+        ("row without files", 1),
+    ]
 
 
 def test_a_damaged_registry_can_be_told_of_too(run, home, tmp_path):

@@ -48,6 +48,9 @@ sys.exit(bool(faults))
 def test_what_is_asked_while_the_model_is_being_loaded_is_answered(tmp_path, apart):
     done = subprocess.run(
         [sys.executable, "-c", TOGETHER, str(tmp_path / "home"), str(apart)],
-        cwd=ROOT, capture_output=True, text=True, timeout=180,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

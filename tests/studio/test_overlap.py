@@ -23,11 +23,15 @@ def rows_of(seed: int) -> list[dict[str, str]]:
     """Forty patients with values and a file each; other seeds are other patients."""
     draw = random.Random(seed)
     return [
-        {"patient_id": f"S{seed}-{i}", "age": f"{draw.gauss(60, 12):.1f}",
-         "crp": f"{draw.gauss(20 + 60 * (i % 2), 25):.1f}", "note": f"notes/{seed}-{i}.txt",
-         "label_ill": str(i % 2)}
+        {
+            "patient_id": f"S{seed}-{i}",
+            "age": f"{draw.gauss(60, 12):.1f}",
+            "crp": f"{draw.gauss(20 + 60 * (i % 2), 25):.1f}",
+            "note": f"notes/{seed}-{i}.txt",
+            "label_ill": str(i % 2),
+        }
         for i in range(ROWS)
-    ]  # fmt: skip
+    ]
 
 
 def write(path: Path, rows: list[dict[str, str]], texts: dict[str, str]) -> Path:
@@ -97,8 +101,15 @@ def test_other_names_formats_and_orders_hide_nothing(studio, trained):
         name = f"texts/x{i}.txt"
         texts[name] = f"{row['note']} came in last night and was looked after by the doctor on duty"
         spelled = {"age": f" {row['age']}0", "crp": f"{float(row['crp']):.3f}"}
-        rows.append({"label_ill": row["label_ill"], "crp": spelled["crp"], "note": name,
-                     "patient_id": f"new{i}", "age": spelled["age"]})  # fmt: skip
+        rows.append(
+            {
+                "label_ill": row["label_ill"],
+                "crp": spelled["crp"],
+                "note": name,
+                "patient_id": f"new{i}",
+                "age": spelled["age"],
+            }
+        )
     rows += rows_of(3)
     found = studio.evaluate("ill/champion", write(trained / "renamed" / "m.csv", rows, texts))
 
@@ -107,8 +118,9 @@ def test_other_names_formats_and_orders_hide_nothing(studio, trained):
 
 
 def test_with_nothing_new_left_it_is_refused(studio, trained):
-    stored = json.loads((studio.adapter_folder(studio.adapter("ill/champion").id) / "card.json")
-                        .read_text())  # fmt: skip
+    stored = json.loads(
+        (studio.adapter_folder(studio.adapter("ill/champion").id) / "card.json").read_text()
+    )
     assert stored["n"]["test"] == 8
     with Studio.open(trained / "home") as at_home:
         known = {c.patient_id for c in at_home.cases("ill") if c.split != "test"}
@@ -119,8 +131,10 @@ def test_with_nothing_new_left_it_is_refused(studio, trained):
 
 
 def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
-    rows = [row | {"patient_id": old["patient_id"]}
-            for row, old in zip(rows_of(4), rows_of(1), strict=True)]  # fmt: skip
+    rows = [
+        row | {"patient_id": old["patient_id"]}
+        for row, old in zip(rows_of(4), rows_of(1), strict=True)
+    ]
     path = write(trained / "again" / "m.csv", rows, {})
 
     with Studio.open(trained / "home") as studio:
@@ -156,9 +170,18 @@ def test_rows_that_anybody_could_have_are_neither_kept_nor_recognised():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("format", 2), ("salt", 3), ("salt", "short"), ("cases", -1), ("cases", True),
-     ("files", "?!"), ("files", "AAA="), ("rows", [1]), ("plain_rows", None)],
-)  # fmt: skip
+    [
+        ("format", 2),
+        ("salt", 3),
+        ("salt", "short"),
+        ("cases", -1),
+        ("cases", True),
+        ("files", "?!"),
+        ("files", "AAA="),
+        ("rows", [1]),
+        ("plain_rows", None),
+    ],
+)
 def test_a_foreign_file_of_another_shape_is_refused_naming_the_field(field, value):
     stored = trained_on.as_json([Contents((), (("a", "1"), ("b", "2")))], "x")
     trained_on.check(stored)

@@ -16,9 +16,10 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the trials fork this
 
 
 @pytest.mark.parametrize(
-    ("work", "way"), [*((work, POWER) for work in WORKS), (WORKS[0], FULL), (WORKS[2], FAILING)],
+    ("work", "way"),
+    [*((work, POWER) for work in WORKS), (WORKS[0], FULL), (WORKS[2], FAILING)],
     ids=lambda one: getattr(one, "name", one),
-)  # fmt: skip
+)
 def test_whatever_call_goes_wrong_nothing_half_written_is_used(work, way, tmp_path):
     # abuse rows 2, 7 and 8
     tried, wrong = try_all(work, tmp_path, way, most=3)

@@ -89,8 +89,10 @@ def test_a_picture_unlike_those_of_training_is_said_to_be(asked, tmp_path):  # a
     assert any("unlike the training data" in warning for warning in answer.warnings)
 
 
-@pytest.mark.parametrize("given", [{}, {TABLE: []}, {NOTE: [Source("note", text=" ")]},
-                                   {TABLE: [Source("age", text="unknown")]}])  # fmt: skip
+@pytest.mark.parametrize(
+    "given",
+    [{}, {TABLE: []}, {NOTE: [Source("note", text=" ")]}, {TABLE: [Source("age", text="unknown")]}],
+)
 def test_nothing_to_look_at_is_refused_in_the_words_of_the_page(asked, given):  # abuse row 139
     studio, adapter = asked
     with pytest.raises(InputError) as caught:

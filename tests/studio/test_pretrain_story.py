@@ -32,22 +32,36 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     assert run("project", "create", "ill", "--task", "binary").status == 0
     assert run("cohort", "add", "ill", unlabelled).status == 0
     said = run(
-        "pretrain", "ill", "--name", "mine", "--modalities", "ehr,notes", "--epochs", "2",
-        "--batch-size", "16", "--objectives", "masked,known,groups", "--json",
-    )  # fmt: skip
+        "pretrain",
+        "ill",
+        "--name",
+        "mine",
+        "--modalities",
+        "ehr,notes",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "16",
+        "--objectives",
+        "masked,known,groups",
+        "--json",
+    )
     assert (said.status, "Traceback" in said.err) == (0, False)
     result = json.loads(said.out)
 
     # What was learned from: training patients and those without a label.
     report = studio.cohort_report("ill")
     assert result["n"] == {
-        "labelled training cases": report["splits"]["train"], "cases without a label": 12,
+        "labelled training cases": report["splits"]["train"],
+        "cases without a label": 12,
         "left out": 0,
-    }  # fmt: skip
+    }
     assert result["learned_from"] == report["splits"]["train"] + 12
     assert {name for name in result["curves"] if name.startswith("loss: ")} == {
-        "loss: masked", "loss: known", "loss: groups",
-    }  # fmt: skip
+        "loss: masked",
+        "loss: known",
+        "loss: groups",
+    }
     assert "probe auroc: notes" in result["curves"]
     assert result["verdict"]["verdict"] in ("better", "no evidence", "worse")
     assert result["verdict"]["n"]["test"] == report["splits"]["test"]
@@ -96,13 +110,18 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
         (("pretrain", "ill", "--objectives", "dreaming"), "There is no objective 'dreaming'."),
         (("pretrain", "ill", "--base", "nowhere"), "There is no base 'nowhere'."),
         (("pretrain", "ill", "--name", "Mine!"), "'Mine!' cannot be the name of a base."),
-        (("pretrain", "ill", "--modalities", "audio"), "No case to learn from has the modality 'audio'."),
+        (
+            ("pretrain", "ill", "--modalities", "audio"),
+            "No case to learn from has the modality 'audio'.",
+        ),
         (("pretrain",), "Neither a project nor a recipe was given."),
         (("pretrain", "--recipe", "r.json"), "--data is missing."),
-        (("pretrain", "--recipe", "r.json", "--data", "d", "--work", "w", "--out", "o"),
-         "There is no 'r.json'."),
+        (
+            ("pretrain", "--recipe", "r.json", "--data", "d", "--work", "w", "--out", "o"),
+            "There is no 'r.json'.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_said_before_anything_is_started(run, studio, unlabelled, words, said):
     studio.create_project("ill", "binary")
     studio.add_cohort("ill", unlabelled)

@@ -62,8 +62,11 @@ def test_fine_tuning_ends_with_the_figures_of_the_contract(story):
         set(figure) == FIGURE | more.get(name, set()) for name, figure in result["metrics"].items()
     )
     assert [rung["name"] for rung in result["ladder"]] == [
-        "baseline: gradient boosting on table", "probe", "lora", "lora: trunk",
-    ]  # fmt: skip
+        "baseline: gradient boosting on table",
+        "probe",
+        "lora",
+        "lora: trunk",
+    ]
     assert all({"auroc", "seconds"} <= rung.keys() for rung in result["ladder"])
     assert result["chosen"] in ("probe", "lora")
     assert {tuple(s["modalities"]) for s in result["subsets"]} >= {("ehr",), ("ehr", "notes")}
@@ -81,8 +84,15 @@ def test_evaluating_on_held_out_patients_gives_the_figures_of_the_run(story):
     assert again["adapter"] == result["adapter"]
     for name, figure in result["metrics"].items():
         assert again["metrics"][name]["value"] == pytest.approx(figure["value"], abs=1e-4)
-    parts = ("calibration", "operating_points", "decision_curve", "triage", "conformal",
-             "subgroups", "learning_curve")  # fmt: skip
+    parts = (
+        "calibration",
+        "operating_points",
+        "decision_curve",
+        "triage",
+        "conformal",
+        "subgroups",
+        "learning_curve",
+    )
     assert {part: again[part]["n"] for part in parts} == dict.fromkeys(parts, 8)
     assert again["subsets"] == result["subsets"]
     assert again["fusion"] == result["fusion"]
@@ -150,9 +160,16 @@ def test_a_colleague_who_imports_the_bundle_gets_the_same_answers(story, tmp_pat
     assert [row["case_id"] for row in rows] == [f"c{i}" for i in range(40)]
     assert {row["error"] for row in rows} == {""}
     single = fmstudio(
-        there, "predict", "ill/champion", "--set", "age=50", "--set", "crp=99", "--notes",
+        there,
+        "predict",
+        "ill/champion",
+        "--set",
+        "age=50",
+        "--set",
+        "crp=99",
+        "--notes",
         "Seen on the ward this morning, no fever; slept well.",
-    )  # fmt: skip
+    )
     one = tmp_path / "one.csv"
     one.write_text(
         'case_id,age,crp,note\nx,50,99,"Seen on the ward this morning, no fever; slept well."\n'

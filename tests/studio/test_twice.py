@@ -31,8 +31,9 @@ def test_train_pressed_twice_or_in_two_tabs_is_one_run(studio, table, monkeypatc
 
 def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):  # abuse row 28
     project = studio.create_project("ill", "binary")
-    adapter, other = (studio.registry.add_adapter(f"adapter-{n}", project.id, None, "A", {})
-                      for n in "ab")  # fmt: skip
+    adapter, other = (
+        studio.registry.add_adapter(f"adapter-{n}", project.id, None, "A", {}) for n in "ab"
+    )
 
     studio.delete_adapter(adapter.id)
     with pytest.raises(NotFound, match=adapter.id):

@@ -37,8 +37,12 @@ def leftovers(settings: Settings) -> list[Path]:
 
 
 def test_the_manifest_is_found_beside_or_above_the_files_that_it_names(settings, archive):
-    path = archive(("study/manifest.csv", TABLE), ("study/films/a.png", b"x"),
-                   ("study/films/1.csv", "t"), ("__MACOSX/study/._manifest.csv", "x"))  # fmt: skip
+    path = archive(
+        ("study/manifest.csv", TABLE),
+        ("study/films/a.png", b"x"),
+        ("study/films/1.csv", "t"),
+        ("__MACOSX/study/._manifest.csv", "x"),
+    )
     found = uploads.unpack(path, settings)
     assert found.name == "manifest.csv"
     assert (found.parent / "films" / "a.png").read_bytes() == b"x"
@@ -66,9 +70,16 @@ def link(name: str) -> zipfile.ZipInfo:
 
 @pytest.mark.parametrize(
     "name",
-    ["../evil.csv", "/etc/evil.csv", "a/../../evil.csv", "C:\\evil.csv", "a\\b.csv", "c:evil.csv",
-     link("films")],
-)  # fmt: skip
+    [
+        "../evil.csv",
+        "/etc/evil.csv",
+        "a/../../evil.csv",
+        "C:\\evil.csv",
+        "a\\b.csv",
+        "c:evil.csv",
+        link("films"),
+    ],
+)
 def test_a_name_that_leads_elsewhere_is_refused(settings, archive, name, tmp_path):
     path = archive(("manifest.csv", TABLE), (name, "x"))
     with pytest.raises(UnreadableFile, match="not a plain file"):

@@ -156,8 +156,13 @@ def test_waiting_ends_with_the_reason_why_a_run_failed(studio, table, monkeypatc
     cohort = studio.add_cohort("ill", table())
     project = studio.project("ill").id
     run = studio.registry.create_run(project, cohort.id, "finetune", {}, "embedded")
-    ends = iter([run, replace(run, status="running", progress=Progress("Reading", 0.5)),
-                 replace(run, status="failed", error="The disk is full.", hint="Free it.")])  # fmt: skip
+    ends = iter(
+        [
+            run,
+            replace(run, status="running", progress=Progress("Reading", 0.5)),
+            replace(run, status="failed", error="The disk is full.", hint="Free it."),
+        ]
+    )
     seen = []
     monkeypatch.setattr(Studio, "run", lambda self, ref: next(ends))
     monkeypatch.setattr("fmstudio.studio.waiting.POLL_SECONDS", 0)

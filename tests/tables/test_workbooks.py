@@ -64,17 +64,19 @@ def test_rows_and_cells_without_a_place_come_after_those_before_them(book):
     )
 
     assert [dict(r) for r in got.rows] == [
-        {"case_id": "c0", "age": "50", "sex": "F"}, {"case_id": "c1", "age": "61", "sex": "M"},
+        {"case_id": "c0", "age": "50", "sex": "F"},
+        {"case_id": "c1", "age": "61", "sex": "M"},
         {"case_id": "c2", "age": "70", "sex": ""},
-    ]  # fmt: skip
+    ]
     assert got.lines == [2, 4, 5]
 
 
 def test_rows_out_of_order_are_put_in_order(book):
     got = book(
-        row(text("b", "A3"), number(2, "B3"), r=3) + row(text("a", "A2"), number(1, "B2"), r=2)
+        row(text("b", "A3"), number(2, "B3"), r=3)
+        + row(text("a", "A2"), number(1, "B2"), r=2)
         + row(text("case_id", "A1"), text("age", "B1"), r=1)
-    )  # fmt: skip
+    )
 
     assert [r["case_id"] for r in got.rows] == ["a", "b"]
 
@@ -86,11 +88,17 @@ def test_a_cell_that_is_there_twice_with_different_values_is_refused(book):
 
 def test_shared_rich_and_inline_text_is_whole_and_without_escapes(book):
     got = book(
-        HEADER + row('<c t="s"><v>0</v></c>', '<c t="s"><v>1</v></c>',
-                     '<c t="inlineStr"><is><r><t>in</t></r><r><t>line</t></r></is></c>'),
-        shared=["<r><t>bo</t></r><r><rPr><b/></rPr><t>ld</t></r><rPh><t>READING</t></rPh>",
-                "<t>two_x000D_\nlines _x005F_x0041_</t>"],
-    )  # fmt: skip
+        HEADER
+        + row(
+            '<c t="s"><v>0</v></c>',
+            '<c t="s"><v>1</v></c>',
+            '<c t="inlineStr"><is><r><t>in</t></r><r><t>line</t></r></is></c>',
+        ),
+        shared=[
+            "<r><t>bo</t></r><r><rPr><b/></rPr><t>ld</t></r><rPh><t>READING</t></rPh>",
+            "<t>two_x000D_\nlines _x005F_x0041_</t>",
+        ],
+    )
 
     assert list(got.rows[0].values()) == ["bold", "two\nlines _x0041_", "inline"]
 
@@ -99,9 +107,12 @@ def test_booleans_errors_and_stored_formulas_are_what_the_sheet_shows(book):
     got = book(
         HEADER
         + row('<c t="b"><v>1</v></c>', '<c t="e"><v>#N/A</v></c>', '<c t="b"><v>0</v></c>')
-        + row('<c t="str"><f>A1</f><v>c9</v></c>', "<c><f>B1*2</f><v>42</v></c>",
-              '<c t="str"><f>""</f><v></v></c>')
-    )  # fmt: skip
+        + row(
+            '<c t="str"><f>A1</f><v>c9</v></c>',
+            "<c><f>B1*2</f><v>42</v></c>",
+            '<c t="str"><f>""</f><v></v></c>',
+        )
+    )
 
     assert list(got.rows[0].values()) == ["True", "#N/A", "False"]
     assert list(got.rows[1].values()) == ["c9", "42", ""]
@@ -123,10 +134,14 @@ def test_a_formula_without_a_stored_value_is_named_in_manifests_and_tables(tmp_p
 def test_only_the_style_makes_a_number_a_date_in_the_workbooks_calendar(book, since, first):
     got = book(
         row(text("seen"), text("count"), text("own"), text("at"))
-        + row(number(45063, style=books.DATE), number(45063), number(45063, style=books.OWN_DATE),
-              number(45063.25, style=books.DATE)),
+        + row(
+            number(45063, style=books.DATE),
+            number(45063),
+            number(45063, style=books.OWN_DATE),
+            number(45063.25, style=books.DATE),
+        ),
         workbook=f'<workbookPr date1904="{since}"/>' if since else "",
-    )  # fmt: skip
+    )
 
     assert list(got.rows[0].values()) == [first, "45063", first, f"{first} 06:00:00"]
 
@@ -134,20 +149,27 @@ def test_only_the_style_makes_a_number_a_date_in_the_workbooks_calendar(book, si
 def test_percentages_padded_numbers_and_durations_are_what_the_sheet_shows(book):
     got = book(
         row(text("share"), text("id"), text("stay"), text("sum"), text("large"))
-        + row(number(0.535, style=books.PERCENT), number(42, style=books.PADDED),
-              number(1.5, style=books.DURATION), number(0.30000000000000004),
-              number("1.5E+20"))
-    )  # fmt: skip
+        + row(
+            number(0.535, style=books.PERCENT),
+            number(42, style=books.PADDED),
+            number(1.5, style=books.DURATION),
+            number(0.30000000000000004),
+            number("1.5E+20"),
+        )
+    )
 
     assert list(got.rows[0].values()) == ["53.5%", "00042", "36:00:00", "0.3", "1.5e+20"]
 
 
 def test_merged_cells_count_for_each_of_their_rows_and_it_is_said(book):
     got = book(
-        HEADER + row(text("c1", "A2"), number(1, "B2"), r=2) + row(number(2, "B3"), r=3)
-        + row(number(3, "B4"), r=4) + row(text("c2", "A5"), number(4, "B5"), r=5),
+        HEADER
+        + row(text("c1", "A2"), number(1, "B2"), r=2)
+        + row(number(2, "B3"), r=3)
+        + row(number(3, "B4"), r=4)
+        + row(text("c2", "A5"), number(4, "B5"), r=5),
         after='<mergeCells><mergeCell ref="A2:A4"/></mergeCells>',
-    )  # fmt: skip
+    )
 
     assert [r["case_id"] for r in got.rows] == ["c1", "c1", "c1", "c2"]
     assert any("A2:A4" in remark for remark in got.remarks)
@@ -157,9 +179,10 @@ def test_a_merged_title_above_and_empty_leading_rows_and_columns_are_no_part_of_
     got = book(
         row(text("Study of 2021", "B2"), r=2)
         + row(text("case_id", "C5"), text("age", "D5"), r=5)
-        + row(text("c1", "C6"), number(4, "D6"), r=6) + row(text("c2", "C7"), r=7),
+        + row(text("c1", "C6"), number(4, "D6"), r=6)
+        + row(text("c2", "C7"), r=7),
         after='<mergeCells><mergeCell ref="B2:D2"/></mergeCells>',
-    )  # fmt: skip
+    )
 
     assert got.columns == ("case_id", "age")
     assert [r["case_id"] for r in got.rows] == ["c1", "c2"]
@@ -168,8 +191,11 @@ def test_a_merged_title_above_and_empty_leading_rows_and_columns_are_no_part_of_
 
 def test_a_cell_beside_the_named_columns_is_a_fault_that_names_its_row(book):
     with pytest.raises(InputError, match="row 3: a cell stands left of the first or right"):
-        book(HEADER + row(text("c1"), number(1), number(0))
-             + row(text("c2"), number(1), number(0), number(9, "F3")))  # fmt: skip
+        book(
+            HEADER
+            + row(text("c1"), number(1), number(0))
+            + row(text("c2"), number(1), number(0), number(9, "F3"))
+        )
 
 
 def test_what_is_hidden_is_said(book):
@@ -179,14 +205,15 @@ def test_what_is_hidden_is_said(book):
             "Notes": sheet(""),
             "Old": sheet(HEADER + row(text("x"))),
             "Data": sheet(
-                HEADER + row(text("c1"), number(1), number(0), more=hidden)
+                HEADER
+                + row(text("c1"), number(1), number(0), more=hidden)
                 + row(text("c2"), number(2), number(1)),
                 before='<cols><col min="2" max="2" hidden="1"/></cols>',
             ),
             "More": sheet(row(text("other"))),
         },
         states={"Old": "veryHidden"},
-    )  # fmt: skip
+    )
 
     assert [r["case_id"] for r in got.rows] == ["c1", "c2"]
     told = " ".join(got.remarks)
@@ -217,8 +244,16 @@ def test_what_openpyxl_writes_is_read_as_openpyxl_shows_it(tmp_path):
     got = read_manifest(tmp_path / "m.xlsx")
 
     assert list(got.rows[0].values()) == [
-        "c1", "61.25", "-3", "True", "1e-07", "007", " padded ", "größe", "123456789012",
-    ]  # fmt: skip
+        "c1",
+        "61.25",
+        "-3",
+        "True",
+        "1e-07",
+        "007",
+        " padded ",
+        "größe",
+        "123456789012",
+    ]
 
 
 def test_macros_are_said_not_to_run(tmp_path):

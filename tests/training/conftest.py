@@ -65,6 +65,13 @@ def project(cohort) -> ProjectRecord:
 def run_record(**changes) -> RunRecord:
     config = RunConfig.from_preset("quick", **changes)
     return RunRecord(
-        "run-test", 1, 1, "finetune", "running", config.as_dict(), config.base, Progress(),
+        "run-test",
+        1,
+        1,
+        "finetune",
+        "running",
+        config.as_dict(),
+        config.base,
+        Progress(),
         datetime.now(UTC),
-    )  # fmt: skip
+    )

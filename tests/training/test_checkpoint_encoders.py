@@ -170,9 +170,13 @@ def test_what_a_checkpoint_made_of_the_inputs_is_never_made_again(
     monkeypatch.setattr("fmstudio.preparation.inputs.encode", forbidden)
     monkeypatch.setattr("fmstudio.training.bridge.encode", forbidden)
     again = finetune(
-        run_record(epochs=2, learning_rate=3e-3, encoders=CHOSEN), asked, seen, tmp_path, settings,
+        run_record(epochs=2, learning_rate=3e-3, encoders=CHOSEN),
+        asked,
+        seen,
+        tmp_path,
+        settings,
         Recorder(),
-    )  # fmt: skip
+    )
 
     assert again.result["metrics"] == finished.result["metrics"]
 
@@ -212,18 +216,25 @@ def test_a_stopped_run_goes_on_to_the_same_end(seen, asked, settings, tmp_path):
 
 def test_adapting_the_encoders_too_trains_lora_in_the_checkpoint(seen, asked, settings, tmp_path):
     run = run_record(
-        epochs=1, scope="trunk and encoders", learning_rate=5e-3, encoders=CHOSEN, batch_size=4,
-        patience=9, ladder=False, keep="lora",
-    )  # fmt: skip
+        epochs=1,
+        scope="trunk and encoders",
+        learning_rate=5e-3,
+        encoders=CHOSEN,
+        batch_size=4,
+        patience=9,
+        ladder=False,
+        keep="lora",
+    )
 
     found = finetune(run, asked, seen, tmp_path, settings, Recorder())
 
     state = load_file(tmp_path / "trunk-and-encoders" / FILES[0])
     key = find_checkpoint("small-vit", settings).key
     trained = [
-        value for name, value in state.items()
+        value
+        for name, value in state.items()
         if name.startswith("now/") and f"encoders.{key}." in name and "lora_B" in name
-    ]  # fmt: skip
+    ]
     assert trained
     assert all(value.abs().max() > 0 for value in trained)
     assert replay(found.adapter_folder, settings) < 1e-5
@@ -248,9 +259,13 @@ def test_an_encoder_for_a_modality_that_is_not_looked_at_is_refused(
 ):
     with pytest.raises(InputError, match="An encoder was chosen for audio"):
         finetune(
-            run_record(epochs=1, encoders={"audio": "bert"}), asked, seen, tmp_path, settings,
+            run_record(epochs=1, encoders={"audio": "bert"}),
+            asked,
+            seen,
+            tmp_path,
+            settings,
             Recorder(),
-        )  # fmt: skip
+        )
 
 
 def test_a_checkpoint_that_is_not_kept_is_refused_and_said_how_to_add(settings):

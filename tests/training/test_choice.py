@@ -95,9 +95,10 @@ def test_what_is_asked_for_is_kept_and_the_rule_is_told(data):
 
 def test_among_few_patients_boosting_is_not_kept_unless_asked_for(data):
     few = SimpleNamespace(
-        targets=data.targets, true=data.true,
+        targets=data.targets,
+        true=data.true,
         patients=lambda split: [i % 20 for i in range(CASES)],
-    )  # fmt: skip
+    )
     candidates = [model(BOOSTING, 3.0, 1), model(PROBE, 0.5, 2)]
 
     assert choose(TASK, data, candidates)[0].name == BOOSTING

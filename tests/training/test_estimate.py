@@ -116,9 +116,11 @@ def test_a_step_through_a_checkpoint_takes_the_memory_that_was_foretold(tmp_path
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", STEP, settings.home, name], capture_output=True, text=True,
+        [sys.executable, "-c", STEP, settings.home, name],
+        capture_output=True,
+        text=True,
         check=True,
-    )  # fmt: skip
+    )
 
     before, after = map(float, done.stdout.split())
     assert 0.6 * (many - few) < after - before < 1.6 * (many - few)
@@ -127,13 +129,33 @@ def test_a_step_through_a_checkpoint_takes_the_memory_that_was_foretold(tmp_path
 
 def test_a_larger_checkpoint_takes_longer_and_more_memory():
     small = CheckpointInfo(
-        "a", "folder", None, None, "vit", "vit", "frames", 768, 6_000_000, 24.0, "ab" * 32, "", False,
-        "", "", "", {}, {}, {"items": 1, "tokens": 10, "gigaflops": 2.5, "activation_mb": 20.0},
-    )  # fmt: skip
+        "a",
+        "folder",
+        None,
+        None,
+        "vit",
+        "vit",
+        "frames",
+        768,
+        6_000_000,
+        24.0,
+        "ab" * 32,
+        "",
+        False,
+        "",
+        "",
+        "",
+        {},
+        {},
+        {"items": 1, "tokens": 10, "gigaflops": 2.5, "activation_mb": 20.0},
+    )
     large = dataclasses.replace(
-        small, parameters=300_000_000, size_mb=1200.0, sha256="cd" * 32,
+        small,
+        parameters=300_000_000,
+        size_mb=1200.0,
+        sha256="cd" * 32,
         costs=dict(small.costs) | {"gigaflops": 120.0, "activation_mb": 400.0},
-    )  # fmt: skip
+    )
     name = next(name for name, one in pipelines().items() if one.kind == "frames")
     for scope in ("trunk", "trunk and encoders"):
         config = RunConfig(scope=scope)

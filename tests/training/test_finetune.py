@@ -47,8 +47,11 @@ def test_a_run_judges_every_rung_of_the_ladder_on_the_same_patients(finished, co
     result = finished.result
 
     assert [candidate["name"] for candidate in result["ladder"]] == [
-        "baseline: gradient boosting on table", "probe", "lora", "lora: trunk",
-    ]  # fmt: skip
+        "baseline: gradient boosting on table",
+        "probe",
+        "lora",
+        "lora: trunk",
+    ]
     assert result["n"] == {s: len(cohort.split(s)) for s in ("train", "validation", "test")}
     assert set(result["metrics"]) >= {"auroc", "auprc", "brier", "ece", "accuracy"}
     assert result["chosen"] in [candidate["name"] for candidate in result["ladder"]]
@@ -155,9 +158,10 @@ def test_stock_peft_loads_the_adapter_onto_the_base(finished, settings):
 
 
 @pytest.mark.parametrize(
-    ("steps", "damaged"), [(7, None), (20, "trunk")],
+    ("steps", "damaged"),
+    [(7, None), (20, "trunk")],
     ids=["on the first rung", "on the second, its newer state damaged"],
-)  # fmt: skip
+)
 def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_path, steps, damaged):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir(), broken.mkdir()

@@ -20,9 +20,13 @@ from fmstudio.training.tuning import tune
 from tests.training.conftest import Recorder, run_record
 
 CHANGES = {
-    "epochs": 2, "seeds": 2, "search_minutes": 0.25, "keep": "lora", "ladder": False,
+    "epochs": 2,
+    "seeds": 2,
+    "search_minutes": 0.25,
+    "keep": "lora",
+    "ladder": False,
     "scope": "upper trunk",
-}  # fmt: skip
+}
 
 
 class Clock:

@@ -191,9 +191,12 @@ def test_trees_read_columns_that_a_line_cannot_and_are_weighed_like_any_other_fi
     given = features[train], present[train], targets[train]
     head = fit_probe(BINARY, given, patients, EVEN, groups)
     plain = fit_probe(
-        BINARY, (features[train, :, :width], *given[1:]), patients, EVEN,
+        BINARY,
+        (features[train, :, :width], *given[1:]),
+        patients,
+        EVEN,
         [[[slice(0, width)]]] * 2,
-    )  # fmt: skip
+    )
 
     seen = present[new, 0] > 0
     told = head.logits(features[new], present[new])[seen, 0]

@@ -38,9 +38,11 @@ def clock(monkeypatch) -> Clock:
 def bowl(config: RunConfig) -> float:
     """A loss that is least at rank 32, rate 1e-3, no dropout, and the upper trunk."""
     return (
-        abs(math.log2(config.rank) - 5) + abs(math.log10(config.learning_rate) + 3)
-        + config.modality_dropout + (config.scope != "upper trunk")
-    )  # fmt: skip
+        abs(math.log2(config.rank) - 5)
+        + abs(math.log10(config.learning_rate) + 3)
+        + config.modality_dropout
+        + (config.scope != "upper trunk")
+    )
 
 
 def tries(clock: Clock, seen: list[RunConfig], die_at: int | None = None):

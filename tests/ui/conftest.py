@@ -41,8 +41,9 @@ def table(tmp_path: Path) -> Table:
             for i in range(rows):
                 note = f"Cough and fever for {i % 5} days; chest clear at the bases on day {i}."
                 own = ["AB"[i % 2]] if site else []
-                writer.writerow([f"c{i}", f"p{i}", 30 + 7 * i % 50, 13 * i % 90, note, i % 3 == 0,
-                                 *own])  # fmt: skip
+                writer.writerow(
+                    [f"c{i}", f"p{i}", 30 + 7 * i % 50, 13 * i % 90, note, i % 3 == 0, *own]
+                )
         return path
 
     return write

@@ -30,9 +30,13 @@ def running(studio: Studio, **options: Any) -> Iterator[tuple[str, Entry]]:
     app = application(studio, port=port, **options)
     guard = Guard(app, https=options.get("https", False))
     config = uvicorn.Config(
-        guard, log_level="warning", http=Wire, ws="none", proxy_headers=False,
+        guard,
+        log_level="warning",
+        http=Wire,
+        ws="none",
+        proxy_headers=False,
         timeout_graceful_shutdown=10,
-    )  # fmt: skip
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()

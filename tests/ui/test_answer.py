@@ -21,12 +21,20 @@ TASK = {
 }
 CARD = {"metrics": {"ece": {"value": 0.03}}, "n": {"test": 600}}
 BINARY = Prediction(
-    adapter="a", case_id="c", task="binary", prediction="1",
-    probabilities={"0": 0.25, "1": 0.75}, contributions={"radiology": 0.3, "notes": -0.05},
-    baseline=0.5, used=("radiology", "notes"), missing=("audio",),
-    remarks=("film.dcm: inverted.",), warnings=("Unlike the training data.",),
-    conformal_set=("1",), coverage=0.9,
-)  # fmt: skip
+    adapter="a",
+    case_id="c",
+    task="binary",
+    prediction="1",
+    probabilities={"0": 0.25, "1": 0.75},
+    contributions={"radiology": 0.3, "notes": -0.05},
+    baseline=0.5,
+    used=("radiology", "notes"),
+    missing=("audio",),
+    remarks=("film.dcm: inverted.",),
+    warnings=("Unlike the training data.",),
+    conformal_set=("1",),
+    coverage=0.9,
+)
 
 
 def words(prediction: Prediction, task=TASK) -> str:
@@ -87,10 +95,19 @@ def test_a_label_that_speaks_for_itself_stays_as_it_is():
 def test_a_number_comes_with_its_interval():
     task = {"kind": "regression", "columns": ["days"], "description": "How long?"}
     number = Prediction(
-        adapter="a", case_id="c", task="regression", prediction=None, probabilities={},
-        contributions={"notes": -1.5}, baseline=6.0, used=("notes",), missing=(),
-        value=4.5, interval=(2.0, 7.25), coverage=0.9,
-    )  # fmt: skip
+        adapter="a",
+        case_id="c",
+        task="regression",
+        prediction=None,
+        probabilities={},
+        contributions={"notes": -1.5},
+        baseline=6.0,
+        used=("notes",),
+        missing=(),
+        value=4.5,
+        interval=(2.0, 7.25),
+        coverage=0.9,
+    )
 
     said = words(number, task)
 
@@ -102,9 +119,11 @@ def test_a_number_comes_with_its_interval():
 def test_several_findings_are_counted_and_named():
     task = {"kind": "multilabel", "columns": ["a", "b"], "description": "Which?"}
     several = replace(
-        BINARY, task="multilabel", prediction=["effusion", "oedema"],
+        BINARY,
+        task="multilabel",
+        prediction=["effusion", "oedema"],
         probabilities={"effusion": 0.8, "oedema": 0.6, "fracture": 0.1},
-    )  # fmt: skip
+    )
 
     assert "2 found: effusion and oedema" in words(several, task)
     assert "0 nothing found" in words(replace(several, prediction=[]), task)

@@ -14,10 +14,25 @@ from fmstudio.ui import additions, encoders
 from fmstudio.ui.pages import bases
 
 VERDICT = Verdict(
-    "hub", "lab/<vit>", "0123abcd", "vit", "vit", "frames", "mit", False, "", "", 86_000_000, 346.0,
-    660.0, ("config.json",),
-    (Check("Access", "open to everybody"), Check("Licence", "not stated", "note", "Ask its owner.")),
-)  # fmt: skip
+    "hub",
+    "lab/<vit>",
+    "0123abcd",
+    "vit",
+    "vit",
+    "frames",
+    "mit",
+    False,
+    "",
+    "",
+    86_000_000,
+    346.0,
+    660.0,
+    ("config.json",),
+    (
+        Check("Access", "open to everybody"),
+        Check("Licence", "not stated", "note", "Ask its owner."),
+    ),
+)
 NO = Check("Kind of data", "lab/vit reads frames, not text.", "stop", "Add it for frames.")
 
 
@@ -34,8 +49,11 @@ def kept(studio, tmp_path):
 def made_with(studio, kept, project: str = "Ward 7"):
     """An adapter whose card names the encoder."""
     at = studio.create_project(project, "binary")
-    card = {"base": "embedded", "checkpoints": [{"sha256": kept.sha256}],
-            "metrics": {"auroc": {"value": 0.81, "low": 0.7, "high": 0.9}}}  # fmt: skip
+    card = {
+        "base": "embedded",
+        "checkpoints": [{"sha256": kept.sha256}],
+        "metrics": {"auroc": {"value": 0.81, "low": 0.7, "high": 0.9}},
+    }
     return studio.registry.add_adapter(studio.registry.new_adapter_id(), at.id, None, "ward", card)
 
 

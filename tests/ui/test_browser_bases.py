@@ -49,8 +49,11 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_folder_is_checked_added_chosen_for_a_fine_tune_and_removed(
-    browser, keep, home, tmp_path  # noqa: F811
-):  # fmt: skip
+    browser,  # noqa: F811
+    keep,  # noqa: F811
+    home,
+    tmp_path,
+):
     from tests.encoders.small import save_checkpoint
 
     folder = save_checkpoint("vit", tmp_path / "small-vit")

@@ -70,11 +70,17 @@ def home(tmp_path, table) -> Path:
             fitted = fit_conformal(task, before.chance, before.truth.astype(float))
             write_folder(calibrated(fitted), studio.adapter_folder(name))
             kept = {
-                "task": task.as_dict(), "modalities": ["a", "b"], "temperature": 1.0,
-                "test": answered(cases, groups).as_dict(), "subsets": [], "fusion": None,
-                "validation": answered(before).as_dict(), "missing": [],
-                "shift": 0.0, "ladder": {"probe": worse.chance.tolist()},
-            }  # fmt: skip
+                "task": task.as_dict(),
+                "modalities": ["a", "b"],
+                "temperature": 1.0,
+                "test": answered(cases, groups).as_dict(),
+                "subsets": [],
+                "fusion": None,
+                "validation": answered(before).as_dict(),
+                "missing": [],
+                "shift": 0.0,
+                "ladder": {"probe": worse.chance.tolist()},
+            }
             studio.registry.keep_held_out(name, kept)
         studio.set_alias("adapter-one", "champion")
     return home

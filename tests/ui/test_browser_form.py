@@ -43,14 +43,27 @@ class Recorder:
     def predict(self, sources: Any, case_id: str = "case") -> Prediction:
         self.asked.append({s.name: s.text for found in sources.values() for s in found})
         return Prediction(
-            adapter="short", case_id=case_id, task="binary", prediction="1",
-            probabilities={"0": 0.4, "1": 0.6}, contributions={"ehr": 0.1}, baseline=0.5,
-            used=("ehr",), missing=(), conformal_set=("1",), coverage=0.9,
-        )  # fmt: skip
+            adapter="short",
+            case_id=case_id,
+            task="binary",
+            prediction="1",
+            probabilities={"0": 0.4, "1": 0.6},
+            contributions={"ehr": 0.1},
+            baseline=0.5,
+            used=("ehr",),
+            missing=(),
+            conformal_set=("1",),
+            coverage=0.9,
+        )
 
 
-TASK = {"kind": "binary", "columns": ["ill"], "labels": ["0", "1"], "positive": "1",
-        "description": "Ill tomorrow?"}  # fmt: skip
+TASK = {
+    "kind": "binary",
+    "columns": ["ill"],
+    "labels": ["0", "1"],
+    "positive": "1",
+    "description": "Ill tomorrow?",
+}
 
 
 def quantiles(low: float, high: float) -> list[float]:
@@ -58,9 +71,15 @@ def quantiles(low: float, high: float) -> list[float]:
 
 
 def card(modalities: list[str], features: dict[str, Any]) -> dict[str, Any]:
-    return {"name": "ill", "task": TASK, "modalities": modalities, "metrics": {},
-            "columns": {"ehr": list(features)}, "table_columns": {"ehr": features},
-            "n": {"train": 50, "validation": 40, "test": 40}}  # fmt: skip
+    return {
+        "name": "ill",
+        "task": TASK,
+        "modalities": modalities,
+        "metrics": {},
+        "columns": {"ehr": list(features)},
+        "table_columns": {"ehr": features},
+        "n": {"train": 50, "validation": 40, "test": 40},
+    }
 
 
 FEATURES = {
@@ -121,16 +140,20 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Recorder]]:
     with Studio.open(tmp_path_factory.mktemp("home")) as studio:
         project = studio.create_project("ill", "binary")
         own = ["ehr", "notes"]
-        for name, features in (("short", FEATURES), ("other", {"age": FEATURES["age"]}),
-                               ("long", LONG)):  # fmt: skip
+        for name, features in (
+            ("short", FEATURES),
+            ("other", {"age": FEATURES["age"]}),
+            ("long", LONG),
+        ):
             studio.registry.add_adapter(name, project.id, None, name, card(own, features))
         studio.warm_up()
         with socket.socket() as listening:
             listening.bind(("127.0.0.1", 0))
             port = listening.getsockname()[1]
             app = application(studio, "127.0.0.1", port)
-            server = uvicorn.Server(uvicorn.Config(app, log_level="warning",
-                                                   timeout_graceful_shutdown=2))  # fmt: skip
+            server = uvicorn.Server(
+                uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
+            )
             thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
             thread.start()
             yield f"http://127.0.0.1:{port}", recorder
@@ -200,8 +223,9 @@ def test_what_is_pasted_chosen_and_picked_is_used(form):
 def test_an_impossible_value_is_refused_at_its_field_and_gets_no_answer(form):
     form.at("age").fill("250")
     form.page.keyboard.press("Tab")
-    expect(form.said("age")).to_contain_text("250 is outside 28 to 96 seen in training",
-                                             timeout=PATIENCE_MS)  # fmt: skip
+    expect(form.said("age")).to_contain_text(
+        "250 is outside 28 to 96 seen in training", timeout=PATIENCE_MS
+    )
     expect(form.at("age")).to_have_attribute("aria-invalid", "true")
     asked = len(form.recorder.asked)
 
@@ -220,8 +244,9 @@ def test_an_impossible_value_is_refused_at_its_field_and_gets_no_answer(form):
 
 def test_a_value_outside_of_training_is_marked_and_answered(form):
     form.at("age").fill("20")
-    expect(form.said("age")).to_have_text("20 is outside 28 to 96 seen in training.",
-                                          timeout=PATIENCE_MS)  # fmt: skip
+    expect(form.said("age")).to_have_text(
+        "20 is outside 28 to 96 seen in training.", timeout=PATIENCE_MS
+    )
     assert form.answered() == {"age": "20"}
 
 

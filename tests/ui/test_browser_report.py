@@ -37,8 +37,9 @@ def home(tmp_path: Path) -> Path:
     draw = np.random.default_rng(0)
     with (tmp_path / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["case_id", "patient_id", "film", "age", "temp_c", "smoker", "grade",
-                         "label_ill"])  # fmt: skip
+        writer.writerow(
+            ["case_id", "patient_id", "film", "age", "temp_c", "smoker", "grade", "label_ill"]
+        )
         for case in range(CASES):
             ill, celsius = int(draw.random() < 0.4), draw.normal(37.3, 0.7)
             pixels = draw.integers(0, 255, (12, 12), np.uint8)
@@ -48,8 +49,18 @@ def home(tmp_path: Path) -> Path:
             film.save(tmp_path / f"film{case}.png")
             temp = celsius * 1.8 + 32 if case % 11 == 0 else celsius
             smoker = ("never", "former", "Former ", "never")[case % 4 if case < 12 else case % 2]
-            writer.writerow([f"c{case}", f"p{case}", f"film{case}.png", draw.integers(20, 90),
-                             f"{temp:.1f}", smoker, ("mild", "severe")[ill], ill])  # fmt: skip
+            writer.writerow(
+                [
+                    f"c{case}",
+                    f"p{case}",
+                    f"film{case}.png",
+                    draw.integers(20, 90),
+                    f"{temp:.1f}",
+                    smoker,
+                    ("mild", "severe")[ill],
+                    ill,
+                ]
+            )
     with Studio.open(tmp_path / "home") as studio:
         project = studio.create_project("Films", "binary", describe="Ill?")
         roles = {"film": "radiology", "grade": "ehr"}
@@ -116,7 +127,10 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep
     with Studio.open(home) as studio:
         events = [e for e in studio.audit()["events"] if e.kind == "cohort mended"]
         assert [event.details["finding"] for event in events] == [
-            "column_gives_label", "mixed_units", "spelling", "duplicate_files",
-        ]  # fmt: skip
+            "column_gives_label",
+            "mixed_units",
+            "spelling",
+            "duplicate_files",
+        ]
         assert studio.audit()["events"][-2].kind == "mending undone"
         assert (home.parent / "manifest.csv").read_text(encoding="utf-8").count("Former ") > 0

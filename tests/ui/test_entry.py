@@ -45,15 +45,28 @@ def sign_in(client: httpx.Client, words: str = WORDS, target: str = "/") -> http
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"), ("GET", "/predict"), ("HEAD", "/data/"), ("GET", "/config"),
-        ("GET", "/theme.css"), ("GET", "/assets/index.html"), ("GET", "/favicon.ico"),
-        ("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/upload"),
-        ("GET", "/gradio_api/queue/data?session_hash=a"), ("GET", "/gradio_api/heartbeat/a"),
-        ("GET", "/gradio_api/file=/etc/hostname"), ("GET", "/gradio_api/info"),
-        ("GET", "/gradio_api/startup-events"), ("GET", "/nowhere"), ("GET", "/login/x"),
-        ("GET", "/login/"), ("GET", "/health/"), ("GET", "/LOGIN"), ("POST", "/health"),
+        ("GET", "/"),
+        ("GET", "/predict"),
+        ("HEAD", "/data/"),
+        ("GET", "/config"),
+        ("GET", "/theme.css"),
+        ("GET", "/assets/index.html"),
+        ("GET", "/favicon.ico"),
+        ("POST", "/gradio_api/queue/join"),
+        ("POST", "/gradio_api/upload"),
+        ("GET", "/gradio_api/queue/data?session_hash=a"),
+        ("GET", "/gradio_api/heartbeat/a"),
+        ("GET", "/gradio_api/file=/etc/hostname"),
+        ("GET", "/gradio_api/info"),
+        ("GET", "/gradio_api/startup-events"),
+        ("GET", "/nowhere"),
+        ("GET", "/login/x"),
+        ("GET", "/login/"),
+        ("GET", "/health/"),
+        ("GET", "/LOGIN"),
+        ("POST", "/health"),
     ],
-)  # fmt: skip
+)
 def test_nothing_else_is_open_before_signing_in(client, method, path):
     answer = client.request(method, path)
 
@@ -166,9 +179,21 @@ def test_a_session_ends_unused_or_after_a_day_of_work(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "asked",
-    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "", "a",
-     "/a\r\nSet-Cookie: a=b", "/login", "/logout", "/ü", "\t//evil.example", "/ /evil.example"],
-)  # fmt: skip
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "",
+        "a",
+        "/a\r\nSet-Cookie: a=b",
+        "/login",
+        "/logout",
+        "/ü",
+        "\t//evil.example",
+        "/ /evil.example",
+    ],
+)
 def test_signing_in_leads_to_no_other_site(asked):
     assert own_address(asked) == "/"
 

@@ -60,9 +60,11 @@ def test_1000_patients_are_told_in_whole_numbers_that_add_up():
         0
     ]
     sick, flagged, rightly, wrongly, missed = map(
-        int, re.search(r"(\d+) have the outcome.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)",
-                       sentence).groups()
-    )  # fmt: skip
+        int,
+        re.search(
+            r"(\d+) have the outcome.*flags (\d+): (\d+) .* (\d+) wrongly.*misses (\d+)", sentence
+        ).groups(),
+    )
 
     assert sick == 100
     assert abs(rightly + missed - sick) <= 1
@@ -108,9 +110,13 @@ def test_curves_hold_the_model_its_band_and_the_threshold(found):
     names = [trace.name for trace in evaluation_plots.roc(parts["discrimination"], at).data]
 
     assert names == ["95 % interval", "Guessing", "Model", "Your threshold"]
-    assert [trace.name for trace in evaluation_plots.decision(parts["decision_curve"]).data][1:] == [
-        "Treat all", "Treat none", "Use the model",
-    ]  # fmt: skip
+    assert [trace.name for trace in evaluation_plots.decision(parts["decision_curve"]).data][
+        1:
+    ] == [
+        "Treat all",
+        "Treat none",
+        "Use the model",
+    ]
     assert evaluation_plots.roc({"roc": None}) is None
     assert evaluation_plots.by_missing([], "auroc") is None
 

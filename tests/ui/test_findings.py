@@ -5,10 +5,18 @@ from __future__ import annotations
 from fmstudio.ui.findings import findings, in_words, undoing
 
 UNITS = {
-    "id": "ab12cd", "kind": "mixed_units", "severity": "warning", "columns": ["temp <c>"],
-    "rows": [3, 4], "message": "Two units <b>", "fix": "Convert.",
-    "mends": [{"label": "Convert & go", "steps": [{"do": "convert"}]}, {"label": "They are right", "steps": []}],
-}  # fmt: skip
+    "id": "ab12cd",
+    "kind": "mixed_units",
+    "severity": "warning",
+    "columns": ["temp <c>"],
+    "rows": [3, 4],
+    "message": "Two units <b>",
+    "fix": "Convert.",
+    "mends": [
+        {"label": "Convert & go", "steps": [{"do": "convert"}]},
+        {"label": "They are right", "steps": []},
+    ],
+}
 COPY = UNITS | {"kind": "column_gives_label", "severity": "stop", "rows": [], "mends": []}
 
 

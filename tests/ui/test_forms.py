@@ -24,8 +24,9 @@ def test_no_field_of_the_settings_is_missing(widgets):
 
     assert [widget.label for widget in widgets] == labels
     assert {item.name for item in fields(RunConfig)} == {
-        *(item.name for item in forms.shown_fields()), *forms.ELSEWHERE,
-    }  # fmt: skip
+        *(item.name for item in forms.shown_fields()),
+        *forms.ELSEWHERE,
+    }
 
 
 def test_every_setting_has_a_row_with_help_range_preset_and_key():

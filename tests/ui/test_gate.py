@@ -91,11 +91,27 @@ def foreign_values(studio: Studio, own: str, others: str, tmp_path: Path) -> lis
     link.unlink(missing_ok=True)
     link.symlink_to(secret)
     paths = [
-        secret, beside, link, home / "registry.sqlite", home / "logs", others,
-        f"{own}/../../../../left.txt", f"/{own}", own.replace("/", "//"), f"./{own}", f"{own}\0",
-        str(secret).replace("/", "%2f"), f"file://{secret}", "http://127.0.0.1:9/a", "", None, 7,
-        [own], f"{Path(own).parent}/./{Path(own).name}", Path(own).parent,
-    ]  # fmt: skip
+        secret,
+        beside,
+        link,
+        home / "registry.sqlite",
+        home / "logs",
+        others,
+        f"{own}/../../../../left.txt",
+        f"/{own}",
+        own.replace("/", "//"),
+        f"./{own}",
+        f"{own}\0",
+        str(secret).replace("/", "%2f"),
+        f"file://{secret}",
+        "http://127.0.0.1:9/a",
+        "",
+        None,
+        7,
+        [own],
+        f"{Path(own).parent}/./{Path(own).name}",
+        Path(own).parent,
+    ]
     values = [file_value(str(path) if isinstance(path, Path) else path) for path in paths]
     return [
         *values,
@@ -207,17 +223,35 @@ def test_answers_go_only_to_the_browser_whose_page_asked(pages, client, other): 
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("POST", "call/predict"), ("POST", "call/v2/predict"), ("POST", "run/predict"),
-        ("POST", "api/predict"), ("POST", "component_server"), ("POST", "component_server/"),
-        ("POST", "process_recording"), ("POST", "stream/abc"), ("POST", "cancel"),
-        ("POST", "reset"), ("POST", "vibe-edit"), ("POST", "login"), ("GET", "proxy=http://a/"),
-        ("GET", "deep_link?session_hash=a"), ("GET", "openapi.json"), ("GET", "call/a/b"),
-        ("GET", "stream/a/b/1/playlist.m3u8"), ("GET", "queue/status"), ("GET", "dev/reload"),
-        ("GET", "custom_component/a/client/b/c"), ("GET", "runs"), ("GET", "token"),
-        ("GET", "../monitoring"), ("GET", "../monitoring/summary"), ("GET", "../svelte/a"),
-        ("GET", "../assets/%2e%2e/index.html"), ("GET", "../gradio_api"),
+        ("POST", "call/predict"),
+        ("POST", "call/v2/predict"),
+        ("POST", "run/predict"),
+        ("POST", "api/predict"),
+        ("POST", "component_server"),
+        ("POST", "component_server/"),
+        ("POST", "process_recording"),
+        ("POST", "stream/abc"),
+        ("POST", "cancel"),
+        ("POST", "reset"),
+        ("POST", "vibe-edit"),
+        ("POST", "login"),
+        ("GET", "proxy=http://a/"),
+        ("GET", "deep_link?session_hash=a"),
+        ("GET", "openapi.json"),
+        ("GET", "call/a/b"),
+        ("GET", "stream/a/b/1/playlist.m3u8"),
+        ("GET", "queue/status"),
+        ("GET", "dev/reload"),
+        ("GET", "custom_component/a/client/b/c"),
+        ("GET", "runs"),
+        ("GET", "token"),
+        ("GET", "../monitoring"),
+        ("GET", "../monitoring/summary"),
+        ("GET", "../svelte/a"),
+        ("GET", "../assets/%2e%2e/index.html"),
+        ("GET", "../gradio_api"),
     ],
-)  # fmt: skip
+)
 def test_of_gradios_addresses_only_those_that_the_pages_use_are_there(client, method, path):
     where = f"/gradio_api/{path}".replace("/gradio_api/..", "")
 
@@ -238,9 +272,17 @@ def test_a_question_that_no_page_asks_is_refused_and_is_no_fault(pages, client):
     for _ in range(DEEPEST + 2):
         deep = [deep]
     assert ask(client, number, [deep]).status_code == 400
-    for body in (b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a": NaN}',
-                 b'{"data": [1e999], "fn_index": %d, "session_hash": "p"}' % number,
-                 b'{"data": ["\\ud800"], "fn_index": %d, "session_hash": "p"}' % number):  # fmt: skip
+    for body in (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"a": NaN}',
+        b'{"data": [1e999], "fn_index": %d, "session_hash": "p"}' % number,
+        b'{"data": ["\\ud800"], "fn_index": %d, "session_hash": "p"}' % number,
+    ):
         assert client.post(JOIN, content=body).status_code == 400
     assert len(fn.inputs) == 1
 

@@ -27,9 +27,11 @@ def ask(
 
     given = {"host": host} | {name.replace("_", "-"): value for name, value in headers.items()}
     scope = {
-        "type": "http", "method": method, "path": "/",
+        "type": "http",
+        "method": method,
+        "path": "/",
         "headers": [(name.encode(), value.encode()) for name, value in given.items()],
-    }  # fmt: skip
+    }
     asyncio.run(Guard(app, bound)(scope, None, send))  # type: ignore[arg-type]
     answer = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
     return sent[0]["status"], answer, bool(reached)

@@ -20,13 +20,17 @@ from fmstudio.ui.run_monitor import progress
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
 RESULT = {
     "metrics": {"accuracy": INTERVAL, "auroc": INTERVAL},
-    "ladder": [{"name": "probe", "auroc": INTERVAL, "seconds": 1.0},
-               {"name": "lora", "auroc": INTERVAL, "seconds": 9.0}],
+    "ladder": [
+        {"name": "probe", "auroc": INTERVAL, "seconds": 1.0},
+        {"name": "lora", "auroc": INTERVAL, "seconds": 9.0},
+    ],
     "chosen": "probe",
-    "subsets": [{"modalities": ["notes"], "n": 9, "auroc": INTERVAL},
-                {"modalities": ["notes", "ehr", "audio"], "n": 9, "auroc": INTERVAL}],
+    "subsets": [
+        {"modalities": ["notes"], "n": 9, "auroc": INTERVAL},
+        {"modalities": ["notes", "ehr", "audio"], "n": 9, "auroc": INTERVAL},
+    ],
     "fusion": {"best_single": "notes", "gain": INTERVAL, "verdict": "no evidence"},
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -175,9 +179,15 @@ def test_one_modality_is_not_compared_with_itself():
 
 @pytest.mark.parametrize(
     ("name", "low", "doubted"),
-    [("auroc", 0.51, False), ("auroc", 0.5, True), ("auroc", 0.35, True), ("auroc", None, True),
-     ("r2", 0.1, False), ("r2", -0.2, True)],
-)  # fmt: skip
+    [
+        ("auroc", 0.51, False),
+        ("auroc", 0.5, True),
+        ("auroc", 0.35, True),
+        ("auroc", None, True),
+        ("r2", 0.1, False),
+        ("r2", -0.2, True),
+    ],
+)
 def test_a_result_that_may_be_luck_is_called_so(name, low, doubted):
     figure = {"value": 0.6, "low": low, "high": 0.8}
 

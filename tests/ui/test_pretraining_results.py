@@ -13,30 +13,50 @@ from fmstudio.ui.plots import curves, groups_map
 from fmstudio.ui.pretraining_results import in_brief, learned
 
 GROUPS = {
-    "count": 2, "cases": 5, "silhouette": 0.3, "stability": 0.9,
-    "groups": [{"group": 0, "cases": 3, "nearest": ["a", "b"]},
-               {"group": 1, "cases": 2, "nearest": ["<d>", "e"]}],
-    "points": [{"case": case, "group": int(case in "<d>e"), "x": i, "y": -i}
-               for i, case in enumerate(["a", "b", "c", "<d>", "e"])],
-}  # fmt: skip
+    "count": 2,
+    "cases": 5,
+    "silhouette": 0.3,
+    "stability": 0.9,
+    "groups": [
+        {"group": 0, "cases": 3, "nearest": ["a", "b"]},
+        {"group": 1, "cases": 2, "nearest": ["<d>", "e"]},
+    ],
+    "points": [
+        {"case": case, "group": int(case in "<d>e"), "x": i, "y": -i}
+        for i, case in enumerate(["a", "b", "c", "<d>", "e"])
+    ],
+}
 
 
 def judged(verdict: str, gain: float) -> dict:
     figure = {"value": 0.7, "low": 0.6, "high": 0.8}
-    return {"metric": "auroc", "n": {"test": 40}, "before": figure, "after": figure,
-            "gain": {"value": gain, "low": gain - 0.1, "high": gain + 0.1},
-            "verdict": verdict}  # fmt: skip
+    return {
+        "metric": "auroc",
+        "n": {"test": 40},
+        "before": figure,
+        "after": figure,
+        "gain": {"value": gain, "low": gain - 0.1, "high": gain + 0.1},
+        "verdict": verdict,
+    }
 
 
 def finished(now, verdict, groups=GROUPS) -> RunRecord:
     result = {
-        "base": "mine", "parent": "embedded", "learned_from": 52, "verdict": verdict,
-        "n": {"labelled training cases": 40, "left out": 1}, "unreadable": 0, "steps": 60,
-        "seconds": {"train": 61.0}, "peak_memory_mb": 900, "groups": groups,
-    }  # fmt: skip
+        "base": "mine",
+        "parent": "embedded",
+        "learned_from": 52,
+        "verdict": verdict,
+        "n": {"labelled training cases": 40, "left out": 1},
+        "unreadable": 0,
+        "steps": 60,
+        "seconds": {"train": 61.0},
+        "peak_memory_mb": 900,
+        "groups": groups,
+    }
     config = PretrainConfig(name="mine").as_dict()
-    return RunRecord("run-1", 1, 1, "pretrain", "finished", config, "embedded", Progress(), now,
-                     result=result)  # fmt: skip
+    return RunRecord(
+        "run-1", 1, 1, "pretrain", "finished", config, "embedded", Progress(), now, result=result
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,8 +118,10 @@ def test_curves_of_pretraining_have_panels_of_their_own_and_a_legend():
     figure = curves(points)
 
     assert [note.text for note in figure.layout.annotations] == [
-        "Loss of each objective", "Probe on training patients", "Effective directions of the features",
-    ]  # fmt: skip
+        "Loss of each objective",
+        "Probe on training patients",
+        "Effective directions of the features",
+    ]
     assert [trace.name for trace in figure.data] == ["masked", "known", "notes", "notes"]
     assert [trace.showlegend for trace in figure.data] == [True, True, True, False]
     assert figure.data[2].line.color == figure.data[3].line.color != figure.data[0].line.color

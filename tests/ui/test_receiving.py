@@ -138,12 +138,15 @@ def test_a_disk_that_fills_up_meanwhile_ends_the_upload(client, studio, served, 
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"nothing", b"--b--\r\n"[:3], b"--b\r\nContent-Disposition: form-data\r\n\r\na",
+        b"",
+        b"nothing",
+        b"--b--\r\n"[:3],
+        b"--b\r\nContent-Disposition: form-data\r\n\r\na",
         b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nhalf',
         b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\na\r\n--b--\r\n',
         b"--b\r\n" + b"A: b\r\n" * 5_000,
     ],
-)  # fmt: skip
+)
 def test_what_is_no_upload_is_refused_and_leaves_nothing(client, studio, body):
     before = temp_files(studio)
     kind = {"Content-Type": "multipart/form-data; boundary=b"}

@@ -18,8 +18,16 @@ from fmstudio.ui.guard import Guard
 from fmstudio.ui.shell import application, build, launch_options, serve
 
 PAGES = [
-    "", "data", "finetune", "pretrain", "runs", "evaluate", "predict", "adapters", "bases",
-]  # fmt: skip
+    "",
+    "data",
+    "finetune",
+    "pretrain",
+    "runs",
+    "evaluate",
+    "predict",
+    "adapters",
+    "bases",
+]
 
 
 @pytest.fixture(scope="module")

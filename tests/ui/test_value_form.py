@@ -74,17 +74,23 @@ def test_a_word_that_training_never_had_stands_in_the_list_to_be_seen():
 
 def test_dates_and_words_are_filled_in_as_the_fields_take_them_and_numbers_as_written():
     values = {"onset": "4 Mar 2021", "sex": "m", "age": "63 y"}
-    verdicts = {"onset": Verdict("onset", "2021-03-04"), "sex": Verdict("sex", "M"),
-                "age": Verdict("age", "63")}  # fmt: skip
+    verdicts = {
+        "onset": Verdict("onset", "2021-03-04"),
+        "sex": Verdict("sex", "M"),
+        "age": Verdict("age", "63"),
+    }
 
     assert as_filled(EXPECTED, values, verdicts) == {
-        "onset": "2021-03-04", "sex": "M", "age": "63 y"
-    }  # fmt: skip
+        "onset": "2021-03-04",
+        "sex": "M",
+        "age": "63 y",
+    }
 
 
 def test_a_long_form_is_grouped_by_the_first_words_of_names_and_can_be_searched():
-    learned = {f"{word}_{n}": {"quantiles": [0.0, 1.0]} for word in ("lab", "vital")
-               for n in range(MANY)} | {"age": {"quantiles": [1.0, 9.0]}}  # fmt: skip
+    learned = {
+        f"{word}_{n}": {"quantiles": [0.0, 1.0]} for word in ("lab", "vital") for n in range(MANY)
+    } | {"age": {"quantiles": [1.0, 9.0]}}
     html = form("ehr", list(expectations(TABLE, learned).values()))
     seen = Controls(html)
 
@@ -96,21 +102,29 @@ def test_a_long_form_is_grouped_by_the_first_words_of_names_and_can_be_searched(
 
 def test_what_is_said_at_a_field_belongs_to_its_text():
     offer = Offer("79.58", "0.9 mg/dL", "mg/dL", "µmol/L")
-    verdicts = {"ehr": {
-        "age": Verdict("age", "20", outside="20 is outside 28 to 96 seen in training"),
-        "weight": Verdict("weight", refusal="is given in cm, and training had it in kg"),
-        "creatinine": Verdict("creatinine", "0.9", outside="0.9 is unusual", offer=offer),
-        "sex": Verdict("sex", "F"),
-        "crp": Verdict("crp", "4.5", remark="read as 4.5"),
-    }}  # fmt: skip
+    verdicts = {
+        "ehr": {
+            "age": Verdict("age", "20", outside="20 is outside 28 to 96 seen in training"),
+            "weight": Verdict("weight", refusal="is given in cm, and training had it in kg"),
+            "creatinine": Verdict("creatinine", "0.9", outside="0.9 is unusual", offer=offer),
+            "sex": Verdict("sex", "F"),
+            "crp": Verdict("crp", "4.5", remark="read as 4.5"),
+        }
+    }
     typed = {"ehr": {"age": "20", "weight": "9 cm", "creatinine": "0.9", "sex": "F", "crp": "4,5"}}
 
     age, weight, creatinine, crp = json.loads(marks(verdicts, typed))
 
-    assert age == {"of": "ehr", "name": "age", "text": "20", "tone": "warning",
-                   "said": "20 is outside 28 to 96 seen in training."}  # fmt: skip
+    assert age == {
+        "of": "ehr",
+        "name": "age",
+        "text": "20",
+        "tone": "warning",
+        "said": "20 is outside 28 to 96 seen in training.",
+    }
     assert (weight["tone"], weight["said"]) == (
-        "stop", "It is given in cm, and training had it in kg."
-    )  # fmt: skip
+        "stop",
+        "It is given in cm, and training had it in kg.",
+    )
     assert (creatinine["offer"], creatinine["unit"]) == ("79.58", "µmol/L")
     assert (crp["tone"], crp["said"]) == ("plain", "Read as 4.5.")

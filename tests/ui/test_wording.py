@@ -12,10 +12,18 @@ from fmstudio.ui import wording
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (None, "–"), (float("nan"), "–"), (-3, "0 s"), (0, "0 s"), (0.3, "< 1 s"), (59.4, "59 s"),
-        (60, "1 min"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (200_000, "2 days 7 h"),
+        (None, "–"),
+        (float("nan"), "–"),
+        (-3, "0 s"),
+        (0, "0 s"),
+        (0.3, "< 1 s"),
+        (59.4, "59 s"),
+        (60, "1 min"),
+        (200, "3 min 20 s"),
+        (7500, "2 h 5 min"),
+        (200_000, "2 days 7 h"),
     ],
-)  # fmt: skip
+)
 def test_24_no_time_and_48_hours_display_right(seconds, said):
     assert wording.duration(seconds) == said
 

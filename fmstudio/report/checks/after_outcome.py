@@ -25,29 +25,36 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     named = [c for c in evidence.manifest.columns if known_afterwards(c) and c not in labels]
     for column in (c for c in named if c in inputs):
         yield Finding(
-            "after_outcome", "warning",
+            "after_outcome",
+            "warning",
             f"'{column}' is an input, and its name says that it was known only after the outcome.",
             "Leave it out, unless it was known at the time of prediction.",
-            (column,), (), _mends(column),
-        )  # fmt: skip
+            (column,),
+            (),
+            _mends(column),
+        )
     aside = [column for column in named if column not in inputs]
     if aside:
         known = {column: strongest(evidence.separations(column)) for column in aside}
         told = [f"{c} ({best.auroc:.2f})" if best else c for c, best in known.items()]
         yield Finding(
-            "after_outcome", "note",
+            "after_outcome",
+            "note",
             f"Left out already, known only after the outcome by their names (and the AUROC that "
             f"each would reach alone): {some(told, 8)}.",
             "Nothing to do. Give a column the role of an input if it was known before.",
             tuple(aside),
-        )  # fmt: skip
+        )
     yield from _gaps(evidence, inputs)
 
 
 def _gaps(evidence: Evidence, inputs: set[str]) -> Iterator[Finding]:
     """Columns whose being filled tells the outcome: recorded only once it was known."""
-    there = {c: np.array([not is_missing(cell) for cell in evidence.cells(c)], float)
-             for c in evidence.manifest.columns if c in inputs}  # fmt: skip
+    there = {
+        c: np.array([not is_missing(cell) for cell in evidence.cells(c)], float)
+        for c in evidence.manifest.columns
+        if c in inputs
+    }
     there = {c: v for c, v in there.items() if FEWEST_GAPS <= v.sum() <= len(v) - FEWEST_GAPS}
     patterns = {filled.tobytes() for filled in there.values()}  # asked together, missing together
     tests = len(patterns) * len(evidence.questions)
@@ -58,12 +65,15 @@ def _gaps(evidence: Evidence, inputs: set[str]) -> Iterator[Finding]:
             found[column] = best
     for column in (c for c, best in found.items() if best.auroc >= TOO_GOOD):
         yield Finding(
-            "after_outcome", "warning",
+            "after_outcome",
+            "warning",
             f"Whether '{column}' is filled tells '{found[column].question}' with an AUROC of "
             f"{found[column].auroc:.2f}: it looks recorded once the outcome was known.",
             "Leave it out, unless it is missing for the same reason at prediction.",
-            (column,), (), _mends(column),
-        )  # fmt: skip
+            (column,),
+            (),
+            _mends(column),
+        )
     rest = {c: best for c, best in found.items() if best.auroc < TOO_GOOD}
     pattern = _pattern(evidence, there)
     if rest or pattern is not None:
@@ -71,17 +81,21 @@ def _gaps(evidence: Evidence, inputs: set[str]) -> Iterator[Finding]:
         best = max([*rest.values(), *([pattern] if pattern else [])], key=lambda one: one.auroc)
         sure = bool(rest) or significant(best, 1)
         yield Finding(
-            "after_outcome", "warning" if sure else "note",
+            "after_outcome",
+            "warning" if sure else "note",
             f"Which values are missing tells '{best.question}' with an AUROC of {best.auroc:.2f}: "
             f"{some(columns, 8)}.",
             "Find out why these values are missing. Where the reason came after the outcome, leave "
             "the columns out.",
-            columns, (),
+            columns,
+            (),
             (
                 Mend("Leave these columns out", tuple(give_role(c, "ignore") for c in columns)),
                 Mend("The gaps are fair", (accept("after_outcome", columns),)),
-            ) if sure else (),
-        )  # fmt: skip
+            )
+            if sure
+            else (),
+        )
 
 
 def _pattern(evidence: Evidence, there: Mapping[str, np.ndarray]) -> Separation | None:

@@ -38,14 +38,17 @@ def _of_input(evidence: Evidence, column: str, best: Separation) -> Finding:
         else f"'{column}' alone tells '{best.question}' with an AUROC of {best.auroc:.3f}."
     )
     return Finding(
-        "column_gives_label", severity, message,
+        "column_gives_label",
+        severity,
+        message,
         "Leave it out, unless it is known before the outcome and will be at hand at prediction.",
-        (column,), (),
+        (column,),
+        (),
         (
             Mend(f"Leave out '{column}'", (give_role(column, "ignore"),)),
             Mend("It is a fair input", (accept("column_gives_label", [column]),)),
         ),
-    )  # fmt: skip
+    )
 
 
 def is_copy(evidence: Evidence, column: str) -> bool:
@@ -82,22 +85,29 @@ def _inside_files(evidence: Evidence) -> Iterator[Finding]:
             best = strongest([s for s in found if significant(s, tests)])
             if best is not None and best.auroc > TOO_GOOD:
                 yield Finding(
-                    "column_gives_label", "warning",
+                    "column_gives_label",
+                    "warning",
                     f"'{feature}' in the table files alone tells '{best.question}' with an AUROC "
                     f"of {best.auroc:.3f}.",
                     "Take it out of the files, unless it is known before the outcome.",
-                    tuple(evidence.columns_of(name)), tuple(known),
-                    (Mend("It is a fair input",
-                          (accept("column_gives_label", evidence.columns_of(name)),)),),
-                )  # fmt: skip
+                    tuple(evidence.columns_of(name)),
+                    tuple(known),
+                    (
+                        Mend(
+                            "It is a fair input",
+                            (accept("column_gives_label", evidence.columns_of(name)),),
+                        ),
+                    ),
+                )
 
 
 def _left_out(evidence: Evidence) -> Iterator[Finding]:
     """What is no input and would tell the outcome: good to know, and nothing to do."""
     aside = [
-        column for column in evidence.manifest.columns
+        column
+        for column in evidence.manifest.columns
         if evidence.role(column) == ("ignore",) and column not in evidence.cohort.task.columns
-    ]  # fmt: skip
+    ]
     tests = max(1, len(aside) * len(evidence.questions))
     telling = []
     for column in aside:
@@ -106,10 +116,12 @@ def _left_out(evidence: Evidence) -> Iterator[Finding]:
             telling.append(column)
     if telling:
         yield Finding(
-            "column_gives_label", "note",
+            "column_gives_label",
+            "note",
             f"Left out already, and rightly: {some(telling, 6)} would tell the outcome.",
-            "Nothing to do.", tuple(telling),
-        )  # fmt: skip
+            "Nothing to do.",
+            tuple(telling),
+        )
 
 
 CHECK = Check("column_gives_label", find)

@@ -35,24 +35,38 @@ def find(evidence: Evidence) -> Iterator[Finding]:
             shown = "; ".join(f"{why} ({n})" for why, n in kinds.most_common(4))
             severe = whole or len(found) > MANY * len(read)
             yield Finding(
-                "constant_signal", "warning" if severe else "note",
+                "constant_signal",
+                "warning" if severe else "note",
                 f"{label}: {counted(len(found), 'case')} of {given} "
                 f"{'hold nothing' if whole else 'are spoilt in part'}: {shown}.",
                 "Look at these files. What holds nothing is better missing than there.",
-                tuple(columns), tuple(sorted(found)),
+                tuple(columns),
+                tuple(sorted(found)),
                 (
-                    *((Mend("Take them for missing",
-                            tuple(empty(c, list(found)) for c in columns)),) if whole else ()),
+                    *(
+                        (
+                            Mend(
+                                "Take them for missing",
+                                tuple(empty(c, list(found)) for c in columns),
+                            ),
+                        )
+                        if whole
+                        else ()
+                    ),
                     Mend("Use them as they are", (accept("constant_signal", columns),)),
-                ) if severe else (),
-            )  # fmt: skip
+                )
+                if severe
+                else (),
+            )
     constant = [c for c in evidence.of_kind("table") if len(set(evidence.cells(c))) == 1]
     if constant:
         yield Finding(
-            "constant_signal", "note",
+            "constant_signal",
+            "note",
             f"The same value in every case: {', '.join(constant[:8])}.",
-            "Nothing can be learned from it; leave it out.", tuple(constant),
-        )  # fmt: skip
+            "Nothing can be learned from it; leave it out.",
+            tuple(constant),
+        )
 
 
 def _refused(evidence: Evidence, modality: str) -> dict[int, str]:

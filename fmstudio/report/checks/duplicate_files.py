@@ -58,18 +58,22 @@ def _finding(
         if torn and leaked > HELD_OUT_SHARE * held:
             severity = "stop"
         yield Finding(
-            "duplicate_files", severity,
+            "duplicate_files",
+            severity,
             f"{label}: {counted(len(found), 'group')} of cases {whose} hold the same, or nearly "
             f"({counted(len(rows), 'case')} in all){more}.",
             "Keep one of each, or give them the same patient_id if they are one patient: patients "
             "that a model was trained on must not be in its evaluation.",
-            tuple(columns), tuple(rows),
+            tuple(columns),
+            tuple(rows),
             (
-                Mend(f"Keep one of each, leave out {counted(len(surplus), 'row')}",
-                     (leave_out(surplus),)),
+                Mend(
+                    f"Keep one of each, leave out {counted(len(surplus), 'row')}",
+                    (leave_out(surplus),),
+                ),
                 Mend("They are different", (accept("duplicate_files", columns),)),
             ),
-        )  # fmt: skip
+        )
 
 
 def _groups(pairs: Pairs) -> list[list[int]]:
@@ -98,8 +102,10 @@ def _same_files(found: Sequence[tuple[int, Digest]], limits: Mapping[str, float]
     pairs: Pairs = set()
     for members in shapes.values():
         rows = np.array([row for row, _ in members])
-        stacks = {name: _vectors([digest.marks[name] for _, digest in members],
-                                 name in LESS_THE_MEAN) for name in limits}  # fmt: skip
+        stacks = {
+            name: _vectors([digest.marks[name] for _, digest in members], name in LESS_THE_MEAN)
+            for name in limits
+        }
         for start in range(0, len(rows), BLOCK):
             alike = np.ones((len(rows[start : start + BLOCK]), len(rows)), bool)
             for name, limit in limits.items():

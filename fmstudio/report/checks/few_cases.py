@@ -28,10 +28,12 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
         held = len({case.patient_id for case in cohort.split("test")})
         if held < FEW_NUMBERS:
             yield Finding(
-                "few_cases", "note",
+                "few_cases",
+                "note",
                 f"{counted(held, 'patient')} are held out: expect a wide interval.",
-                "Add patients to evaluate the result on.", cohort.task.columns,
-            )  # fmt: skip
+                "Add patients to evaluate the result on.",
+                cohort.task.columns,
+            )
         return
     widths = {q: (half_width(EXPECTED, yes, no), yes, no) for q, yes, no in _held_out(evidence)}
     wide = {q: found for q, found in widths.items() if found[0] > WIDE}
@@ -43,14 +45,15 @@ def _width(evidence: Evidence) -> Iterator[Finding]:
     ]
     if said:
         yield Finding(
-            "few_cases", "warning" if wide else "note",
+            "few_cases",
+            "warning" if wide else "note",
             f"How sure an AUROC of {EXPECTED} can be: {some(said, 6)} (95 %, Hanley and McNeil).",
             "Add cases before relying on the result: so few patients cannot show whether a model "
             "is good."
             if wide
             else "A smaller difference between two models cannot be shown on these patients.",
             cohort.task.columns,
-        )  # fmt: skip
+        )
 
 
 def _held_out(evidence: Evidence) -> Iterator[tuple[str, int, int]]:
@@ -72,12 +75,14 @@ def _left_out(evidence: Evidence) -> Iterator[Finding]:
         seen = Counter(manifest.rows[row][columns[0]].strip() for row in rows)
         named = ", ".join(f"{value} ({count})" for value, count in seen.most_common(6))
         yield Finding(
-            "few_cases", "warning",
+            "few_cases",
+            "warning",
             f"{counted(len(rows), 'case')} of classes with fewer than three patients are "
             f"excluded: {named}.",
             "Add patients of these classes, or join them with others.",
-            columns, rows,
-        )  # fmt: skip
+            columns,
+            rows,
+        )
 
 
 CHECK = Check("few_cases", find)

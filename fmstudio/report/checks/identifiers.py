@@ -29,31 +29,40 @@ def find(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _columns(evidence: Evidence) -> Iterator[Finding]:
-    skipped = {*evidence.cohort.task.columns, *evidence.columns_of("case_id"),
-               *evidence.columns_of("patient_id")}  # fmt: skip
+    skipped = {
+        *evidence.cohort.task.columns,
+        *evidence.columns_of("case_id"),
+        *evidence.columns_of("patient_id"),
+    }
     found = {
-        column: what for column in evidence.manifest.columns
+        column: what
+        for column in evidence.manifest.columns
         if column not in skipped and (what := _says(evidence, column))
-    }  # fmt: skip
+    }
     inputs = {c: what for c, what in found.items() if c in evidence.inputs()}
     for column, what in inputs.items():
         yield Finding(
-            "identifiers", "warning", f"'{column}' is an input and looks like {what}.",
+            "identifiers",
+            "warning",
+            f"'{column}' is an input and looks like {what}.",
             "Leave it out: it identifies the patient and carries nothing that holds for others.",
-            (column,), (),
+            (column,),
+            (),
             (
                 Mend(f"Leave out '{column}'", (give_role(column, "ignore"),)),
                 Mend(NOBODY, (accept("identifiers", [column]),)),
             ),
             gate=True,
-        )  # fmt: skip
+        )
     aside = [column for column in found if column not in inputs]
     if aside:
         yield Finding(
-            "identifiers", "note",
+            "identifiers",
+            "note",
             f"No input, but in the table: {some([f'{c} ({found[c]})' for c in aside], 6)}.",
-            "Remove these columns from the table before you pass it on.", tuple(aside),
-        )  # fmt: skip
+            "Remove these columns from the table before you pass it on.",
+            tuple(aside),
+        )
 
 
 def _says(evidence: Evidence, column: str) -> str:
@@ -83,22 +92,30 @@ def _notes(evidence: Evidence) -> Iterator[Finding]:
         kinds = kinds_in(text)
         counts.update(kinds)
         rows += [row] if kinds else []
-    columns = [column for name, p in pipelines().items() if p.kind == "text"
-               for column in evidence.columns_of(name)]  # fmt: skip
+    columns = [
+        column
+        for name, p in pipelines().items()
+        if p.kind == "text"
+        for column in evidence.columns_of(name)
+    ]
     if counts:
         named = ", ".join(f"{what} (in {counted(n, 'note')})" for what, n in counts.items())
         yield Finding(
-            "identifiers", "warning", f"The notes hold what looks like {named}.",
+            "identifiers",
+            "warning",
+            f"The notes hold what looks like {named}.",
             "Take them out of the notes and add the table again, leave the notes out, or confirm "
             "that they identify nobody. Nothing leaves this computer, and a bundle holds no "
             "patient's text.",
-            tuple(columns), tuple(sorted(rows)),
+            tuple(columns),
+            tuple(sorted(rows)),
             (
                 Mend("They identify nobody", (accept("identifiers", columns, WORDS),)),
                 Mend("Leave the notes out", tuple(give_role(c, "ignore") for c in columns)),
             ),
-            gate=True, about=WORDS,
-        )  # fmt: skip
+            gate=True,
+            about=WORDS,
+        )
 
 
 def _headers(evidence: Evidence) -> Iterator[Finding]:
@@ -115,49 +132,61 @@ def _headers(evidence: Evidence) -> Iterator[Finding]:
         label, columns = pipelines()[name].label, tuple(evidence.columns_of(name))
         if direct:
             yield Finding(
-                "identifiers", "warning",
+                "identifiers",
+                "warning",
                 f"{label}: the headers of {counted(len(named_rows), 'case')} give names, numbers "
                 f"or words about the patient: {_listed(direct)}.",
                 "Models never see headers, but whoever gets these files does. Let the studio keep "
                 "copies without them (upload the cohort, or `cohort add --copy`), or confirm that "
                 "they identify nobody.",
-                columns, tuple(sorted(named_rows)),
+                columns,
+                tuple(sorted(named_rows)),
                 (Mend("They identify nobody", (accept("identifiers", columns, HEADERS),)),),
-                gate=True, about=HEADERS,
-            )  # fmt: skip
+                gate=True,
+                about=HEADERS,
+            )
         elif rows:
             yield Finding(
-                "identifiers", "note",
+                "identifiers",
+                "note",
                 f"{label}: the headers of {counted(len(rows), 'case')} tell when, where or with "
                 f"what a file was made: {_listed(counts)}.",
                 "Models never see headers. Copies that the studio keeps are stripped; files that "
                 "stay where they are are not changed.",
-                columns, tuple(sorted(rows)), about=HEADERS,
-            )  # fmt: skip
+                columns,
+                tuple(sorted(rows)),
+                about=HEADERS,
+            )
 
 
 def _pictures(evidence: Evidence) -> Iterator[Finding]:
     """Text that is burned into pictures, which no stripping of headers takes away."""
     for name in evidence.cohort.modalities:
-        found = [(row, place) for row, digest in evidence.read(name)
-                 for place in digest.about.get("burned_in", ())]  # fmt: skip
+        found = [
+            (row, place)
+            for row, digest in evidence.read(name)
+            for place in digest.about.get("burned_in", ())
+        ]
         rows = sorted({row for row, _ in found})
         columns = tuple(evidence.columns_of(name))
         if found:
             yield Finding(
-                "identifiers", "warning",
+                "identifiers",
+                "warning",
                 f"{pipelines()[name].label}: lines of text are burned into the pictures of "
                 f"{counted(len(rows), 'case')}.",
                 "Look at them: a name or number must be blacked out in the file before the table "
                 "is added again. Confirm where the text is none, such as a side or a setting.",
-                columns, tuple(rows),
+                columns,
+                tuple(rows),
                 (
-                    Mend("The text identifies nobody",
-                         (accept("identifiers", columns, PICTURES),)),
+                    Mend("The text identifies nobody", (accept("identifiers", columns, PICTURES),)),
                     Mend("Leave these cases out", (leave_out(rows),)),
                 ),
-                gate=True, about=PICTURES, places=tuple(found),
-            )  # fmt: skip
+                gate=True,
+                about=PICTURES,
+                places=tuple(found),
+            )
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -42,10 +42,11 @@ def dated_columns(evidence: Evidence) -> list[str]:
     """The columns of dates that the checks look at."""
     looked = {*evidence.of_kind("table"), *evidence.columns_of("time")}
     return [
-        column for column in evidence.manifest.columns
+        column
+        for column in evidence.manifest.columns
         if (column in looked or set(name_words(column)) & BIRTH)
         and evidence.reading(column).kind == DATES
-    ]  # fmt: skip
+    ]
 
 
 def _before_birth(evidence: Evidence, column: str, births: set[str]) -> Iterator[Finding]:
@@ -54,23 +55,29 @@ def _before_birth(evidence: Evidence, column: str, births: set[str]) -> Iterator
         own = evidence.reading(column)
         cells = zip(evidence.rows, evidence.cells(column), evidence.cells(birth), strict=True)
         rows = [
-            row for row, cell, begin in cells
-            if (day := own.day(cell)) is not None and (first := born.day(begin)) is not None
+            row
+            for row, cell, begin in cells
+            if (day := own.day(cell)) is not None
+            and (first := born.day(begin)) is not None
             and day < first
-        ]  # fmt: skip
+        ]
         if rows:
             yield _finding(column, rows, f"{counted(len(rows), 'date')} before '{birth}'")
 
 
 def _finding(column: str, rows: list[int], what: str) -> Finding:
     return Finding(
-        "impossible_values", "warning", f"'{column}' holds {what}.",
-        "Correct them, or take them for missing.", (column,), tuple(rows),
+        "impossible_values",
+        "warning",
+        f"'{column}' holds {what}.",
+        "Correct them, or take them for missing.",
+        (column,),
+        tuple(rows),
         (
             Mend("Take them for missing", (empty(column, rows),)),
             Mend("The dates are right", (accept("impossible_values", [column]),)),
         ),
-    )  # fmt: skip
+    )
 
 
 CHECK = Check("impossible_dates", find)

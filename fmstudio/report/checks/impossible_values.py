@@ -18,8 +18,10 @@ from fmstudio.report.units import Told, in_other_units, main_unit, measured_colu
 # hospital systems: a digit again and again, or below zero.
 CODES = frozenset(
     float(sign * int(str(digit) * length))
-    for digit in (6, 7, 8, 9) for length in (2, 3, 4, 5, 6) for sign in (1, -1)
-) | frozenset(float(-digit) for digit in range(1, 10))  # fmt: skip
+    for digit in (6, 7, 8, 9)
+    for length in (2, 3, 4, 5, 6)
+    for sign in (1, -1)
+) | frozenset(float(-digit) for digit in range(1, 10))
 LONE = frozenset((-1.0, -9.0, -99.0, -999.0, -9999.0))  # below zero, and codes even if there once
 FAR = 4.0  # lengths of the range of the other values by which a code lies outside of it
 APART = 1.0  # the same for a code that is there several times
@@ -50,14 +52,17 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 why += " (dates that a spreadsheet stored as numbers of days?)"
             shown = some([f"{value:g}" for value in dict.fromkeys(rows.values())])
             yield Finding(
-                "impossible_values", "warning",
+                "impossible_values",
+                "warning",
                 f"'{column}' holds {counted(len(rows), 'value')} that can be {why}: {shown}.",
-                "Correct them, or take them for missing.", (column,), tuple(sorted(rows)),
+                "Correct them, or take them for missing.",
+                (column,),
+                tuple(sorted(rows)),
                 (
                     Mend("Take them for missing", (empty(column, list(rows)),)),
                     Mend("The values are right", (accept("impossible_values", [column]),)),
                 ),
-            )  # fmt: skip
+            )
     yield from _in_files(evidence)
 
 
@@ -67,12 +72,15 @@ def _infinite(evidence: Evidence, column: str) -> Iterator[Finding]:
     rows = [row for row, is_so in zip(evidence.rows, infinite, strict=True) if is_so]
     if rows:
         yield Finding(
-            "impossible_values", "warning",
+            "impossible_values",
+            "warning",
             f"'{column}' holds {counted(len(rows), 'value')} that are infinite or larger than any "
             "measurement; they count as missing.",
-            "Correct them, or take them for missing.", (column,), tuple(rows),
+            "Correct them, or take them for missing.",
+            (column,),
+            tuple(rows),
             (Mend("Take them for missing", (empty(column, rows),)),),
-        )  # fmt: skip
+        )
 
 
 def _is_day_number(value: float) -> bool:
@@ -138,15 +146,21 @@ def _in_files(evidence: Evidence) -> Iterator[Finding]:
         if rows:
             named = [f"{feature} ({len(own)})" for feature, own in found.items()]
             yield Finding(
-                "impossible_values", "warning" if len(rows) >= FEWEST_CASES else "note",
+                "impossible_values",
+                "warning" if len(rows) >= FEWEST_CASES else "note",
                 f"{pipeline.label}: {counted(len(rows), 'case')} with readings that no person can "
                 f"have, by channel: {some(named, 8)}.",
                 "Look at these files: a probe that fell off, a code for 'not known', or another "
                 "unit. Correct the export where it is not the monitor's own doing.",
-                tuple(evidence.columns_of(name)), tuple(rows),
-                (Mend("Use them as they are",
-                      (accept("impossible_values", evidence.columns_of(name)),)),),
-            )  # fmt: skip
+                tuple(evidence.columns_of(name)),
+                tuple(rows),
+                (
+                    Mend(
+                        "Use them as they are",
+                        (accept("impossible_values", evidence.columns_of(name)),),
+                    ),
+                ),
+            )
 
 
 CHECK = Check("impossible_values", find)

@@ -18,10 +18,32 @@ TOO_GOOD = 0.9
 SHOWN = 6
 MOST_QUESTIONS = 4
 NOTEWORTHY = 0.6
-_PLAIN = frozenset((
-    "label", "target", "outcome", "positive", "negative", "yes", "no", "true", "false", "other",
-    "any", "in", "of", "the", "and", "type", "class", "case", "normal", "high", "present", "absent",
-))  # fmt: skip
+_PLAIN = frozenset(
+    (
+        "label",
+        "target",
+        "outcome",
+        "positive",
+        "negative",
+        "yes",
+        "no",
+        "true",
+        "false",
+        "other",
+        "any",
+        "in",
+        "of",
+        "the",
+        "and",
+        "type",
+        "class",
+        "case",
+        "normal",
+        "high",
+        "present",
+        "absent",
+    )
+)
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:
@@ -34,9 +56,10 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     for told in every:
         own = _own_words(told)
         words = [
-            word for word in told.words
+            word
+            for word in told.words
             if _gives_away(word, told) or (word.text in own and word.p * 2 * len(own) < LEVEL)
-        ]  # fmt: skip
+        ]
         clear = told.separation is not None and significant(told.separation, len(every))
         reached = told.separation if clear else None
         if words or (reached is not None and reached.low > TOO_GOOD):
@@ -47,21 +70,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         bad = {word.text for _, words in giving for word in words}
         rows = tuple(row for row in evidence.rows if words_of(texts.get(row, "")) & bad)
         yield Finding(
-            "label_in_notes", "warning",
+            "label_in_notes",
+            "warning",
             f"The notes give the outcome away: {_said(giving)}.",
             "Use notes written before the outcome was known, or mask these words.",
-            columns, rows,
+            columns,
+            rows,
             (
                 Mend("Leave the notes out", tuple(give_role(c, "ignore") for c in columns)),
                 Mend("These words are fair", (accept("label_in_notes", columns),)),
             ),
-        )  # fmt: skip
+        )
     if telling:
         yield Finding(
-            "label_in_notes", "note",
+            "label_in_notes",
+            "note",
             f"What a bag of words of the notes alone predicts: {_said(telling)}.",
-            "Nothing to do if these words were written before the outcome was known.", columns,
-        )  # fmt: skip
+            "Nothing to do if these words were written before the outcome was known.",
+            columns,
+        )
 
 
 def _said(found: Sequence[tuple[Told, list[Word]]]) -> str:

@@ -26,17 +26,19 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         )
         rows = [doubt.row for doubt in doubts]
         yield Finding(
-            "label_noise", "note",
+            "label_noise",
+            "note",
             f"The label '{column}' of {counted(len(doubts), 'case')} is contradicted by a probe "
             f"that did not see the patient. {named}.",
             "Look at these cases: some are wrongly labelled, others are hard. Correct what is "
             "wrong; leaving out what is hard makes results look better than they are.",
-            (column,), tuple(rows),
+            (column,),
+            tuple(rows),
             (
                 Mend("I have looked at them", (accept("label_noise", [column]),)),
                 Mend(f"Leave out {counted(len(rows), 'row')}", (leave_out(rows),)),
             ),
-        )  # fmt: skip
+        )
 
 
 CHECK = Check("label_noise", find, probes=True)

@@ -18,34 +18,45 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     total = len(manifest.rows)
     if unlabelled:
         yield Finding(
-            "missing_labels", "warning",
+            "missing_labels",
+            "warning",
             f"{len(unlabelled)} of {total} cases have no label and are excluded.",
             "Fill in the label, or leave it so: the other cases are used.",
-            cohort.task.columns, tuple(unlabelled),
-        )  # fmt: skip
+            cohort.task.columns,
+            tuple(unlabelled),
+        )
     known = {*targets.unlabelled, *targets.left_out, *manifest.left_out}
     bare = [row for row in cohort.set_aside if row not in known]
     if bare:
         yield Finding(
-            "no_input", "warning",
+            "no_input",
+            "warning",
             f"{len(bare)} of {total} cases have a label but no input at all and are excluded.",
-            "Fill in at least one input of each.", (), tuple(bare),
-        )  # fmt: skip
+            "Fill in at least one input of each.",
+            (),
+            tuple(bare),
+        )
     if cohort.task.kind == "multilabel":
         yield from _partly_unknown(evidence)
 
 
 def _partly_unknown(evidence: Evidence) -> Iterator[Finding]:
     for k, column in enumerate(evidence.cohort.task.columns):
-        rows = [case.row for case in evidence.cases
-                if isinstance(case.target, tuple) and math.isnan(case.target[k])]  # fmt: skip
+        rows = [
+            case.row
+            for case in evidence.cases
+            if isinstance(case.target, tuple) and math.isnan(case.target[k])
+        ]
         if rows:
             yield Finding(
-                "missing_labels", "note",
+                "missing_labels",
+                "note",
                 f"'{column}' is not known in {counted(len(rows), 'case')}; they count for the "
                 "other labels.",
-                "Fill it in where it is known.", (column,), tuple(rows),
-            )  # fmt: skip
+                "Fill it in where it is known.",
+                (column,),
+                tuple(rows),
+            )
 
 
 CHECK = Check("missing_labels", find)

@@ -33,15 +33,18 @@ def _finding(evidence: Evidence, column: str, told: Told, rows: Mapping[int, str
     ]
     counts = " and ".join(f"{len(own)} look like {unit}" for unit, own in by_unit.items())
     return Finding(
-        "mixed_units", "warning",
+        "mixed_units",
+        "warning",
         f"'{column}' ({told.quantity.name}): most of its {len(told.values)} values are in "
         f"{main or 'one unit'}, {counts}.",
-        f"Put all values into {main}.", (column,), tuple(sorted(rows)),
+        f"Put all values into {main}.",
+        (column,),
+        tuple(sorted(rows)),
         (
             Mend(f"Convert {counted(len(rows), 'value')} to {main}", tuple(steps)),
             Mend("The values are right", (accept("mixed_units", [column]),)),
         ),
-    )  # fmt: skip
+    )
 
 
 def _written(evidence: Evidence) -> Iterator[Finding]:
@@ -57,12 +60,16 @@ def _written(evidence: Evidence) -> Iterator[Finding]:
             common = max(units, key=lambda unit: len(units[unit]))
             other = [row for unit, rows in units.items() if unit != common for row in rows]
             yield Finding(
-                "mixed_units", "warning",
+                "mixed_units",
+                "warning",
                 f"The cells of '{column}' name several units: "
-                + ", ".join(f"{unit} ({len(rows)})" for unit, rows in units.items()) + ".",
-                "Write all values in one unit.", (column,), tuple(sorted(other)),
+                + ", ".join(f"{unit} ({len(rows)})" for unit, rows in units.items())
+                + ".",
+                "Write all values in one unit.",
+                (column,),
+                tuple(sorted(other)),
                 (Mend("The units are the same", (accept("mixed_units", [column]),)),),
-            )  # fmt: skip
+            )
 
 
 def _in_files(evidence: Evidence) -> Iterator[Finding]:
@@ -87,13 +94,15 @@ def _in_files(evidence: Evidence) -> Iterator[Finding]:
                 rows = _said_otherwise(pipeline, feature, said[feature])
             if rows:
                 yield Finding(
-                    "mixed_units", "warning",
+                    "mixed_units",
+                    "warning",
                     f"{pipeline.label}: '{feature}' is in another unit in "
                     f"{counted(len(rows), 'case')} ({some(sorted(set(rows.values())))}).",
-                    "Export these files in the unit of the others.", columns,
+                    "Export these files in the unit of the others.",
+                    columns,
                     tuple(sorted(rows)),
                     (Mend("The values are right", (accept("mixed_units", columns),)),),
-                )  # fmt: skip
+                )
 
 
 def _said_otherwise(pipeline: Measured, feature: str, said: Mapping[int, str]) -> dict[int, str]:

@@ -14,22 +14,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     holders = evidence.columns_of("patient_id")
     if not holders:
         yield Finding(
-            "no_patient_id", "note",
+            "no_patient_id",
+            "note",
             "No column names the patient, so every case counts as a patient of its own.",
             "If patients can have several cases, give the column that names them the role "
             "patient_id: otherwise one patient can be learned from and tested on.",
-        )  # fmt: skip
+        )
         return
     cells = zip(evidence.rows, evidence.cells(holders[0]), strict=True)
     unnamed = [row for row, cell in cells if is_missing(cell)]
     if unnamed:
         yield Finding(
-            "no_patient_id", "warning",
+            "no_patient_id",
+            "warning",
             f"{counted(len(unnamed), 'case')} name no patient; each counts as a patient of its "
             "own.",
             "Fill in the patient, so that splits keep the cases of one patient together.",
-            (holders[0],), tuple(unnamed),
-        )  # fmt: skip
+            (holders[0],),
+            tuple(unnamed),
+        )
 
 
 CHECK = Check("no_patient_id", find)

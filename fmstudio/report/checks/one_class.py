@@ -21,11 +21,13 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         for split in SPLITS:
             if not any(_has(case, k) for case in evidence.cohort.split(split)):
                 yield Finding(
-                    "one_class", "warning", f"No patient of {split} has '{column}' = '{answer}'.",
+                    "one_class",
+                    "warning",
+                    f"No patient of {split} has '{column}' = '{answer}'.",
                     "Add such patients, or give other splits; what is measured there says nothing "
                     "about them.",
                     (column,),
-                )  # fmt: skip
+                )
 
 
 def _has(case: PatientCase, index: int) -> bool:

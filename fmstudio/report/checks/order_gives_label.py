@@ -37,12 +37,16 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         else:
             continue
         yield Finding(
-            "order_gives_label", "warning", said,
+            "order_gives_label",
+            "warning",
+            said,
             "If cases were gathered in groups by their outcome, other things may differ between "
             "these groups too: dates, devices, people. Columns and file names that count rows must "
             "not be inputs.",
-            (), (), (Mend("The table was only sorted", (accept("order_gives_label", ()),)),),
-        )  # fmt: skip
+            (),
+            (),
+            (Mend("The table was only sorted", (accept("order_gives_label", ()),)),),
+        )
 
 
 def _runs(question: Question, patients: Sequence[str]) -> tuple[float, float]:

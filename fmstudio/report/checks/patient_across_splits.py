@@ -34,19 +34,28 @@ def _torn(evidence: Evidence) -> Iterator[Finding]:
             if not is_missing(patient) and value:
                 parts.setdefault(patient, set()).add(SPLIT_NAMES[value])
         torn = {patient for patient, found in parts.items() if len(found) > 1}
-        rows = [row for row, patient in zip(evidence.rows, evidence.cells(holders[0]), strict=True)
-                if patient in torn]  # fmt: skip
+        rows = [
+            row
+            for row, patient in zip(evidence.rows, evidence.cells(holders[0]), strict=True)
+            if patient in torn
+        ]
         if torn:
             yield Finding(
-                "patient_across_splits", "warning",
+                "patient_across_splits",
+                "warning",
                 f"'{column}' puts {counted(len(torn), 'patient')} into more than one part; it is "
                 "not used, and patients were split anew.",
                 "Nothing to do, unless results are to be compared with others on this split: then "
                 "correct it.",
-                (column, holders[0]), tuple(rows),
-                (Mend("Split anew is fine",
-                      (accept("patient_across_splits", (column, holders[0])),)),),
-            )  # fmt: skip
+                (column, holders[0]),
+                tuple(rows),
+                (
+                    Mend(
+                        "Split anew is fine",
+                        (accept("patient_across_splits", (column, holders[0])),),
+                    ),
+                ),
+            )
 
 
 def _two_spellings(evidence: Evidence) -> Iterator[Finding]:
@@ -64,25 +73,36 @@ def _two_spellings(evidence: Evidence) -> Iterator[Finding]:
             for other in counts
             if other != counts.most_common(1)[0][0]
         }
-        rows = [row for row, cell in zip(evidence.rows, cells, strict=True)
-                if _plain(cell) in twice]  # fmt: skip
+        rows = [
+            row for row, cell in zip(evidence.rows, cells, strict=True) if _plain(cell) in twice
+        ]
         if spellings:
             torn = any(
-                len({evidence.split_of[r] for r, cell in zip(evidence.rows, cells, strict=True)
-                     if _plain(cell) == key}) > 1
+                len(
+                    {
+                        evidence.split_of[r]
+                        for r, cell in zip(evidence.rows, cells, strict=True)
+                        if _plain(cell) == key
+                    }
+                )
+                > 1
                 for key in twice
-            )  # fmt: skip
+            )
             yield Finding(
-                "patient_across_splits", "warning",
+                "patient_across_splits",
+                "warning",
                 f"{counted(len(twice), 'patient')} in '{column}' are written in more than one way"
                 + (", and stand in more than one split." if torn else "."),
-                "Write each patient one way.", (column,), tuple(rows),
+                "Write each patient one way.",
+                (column,),
+                tuple(rows),
                 (
                     Mend("Write them one way", (rewrite(column, spellings),)),
-                    Mend("They are different patients",
-                         (accept("patient_across_splits", [column]),)),
+                    Mend(
+                        "They are different patients", (accept("patient_across_splits", [column]),)
+                    ),
                 ),
-            )  # fmt: skip
+            )
 
 
 def _plain(cell: str) -> str:
@@ -100,20 +120,23 @@ def _unnamed(evidence: Evidence) -> Iterator[Finding]:
         for row, cell in zip(evidence.rows, evidence.cells(column), strict=True):
             if not is_missing(cell):
                 parts.setdefault(cell, []).append(row)
-        torn = [who for who, rows in parts.items()
-                if len({evidence.split_of[row] for row in rows}) > 1]  # fmt: skip
+        torn = [
+            who for who, rows in parts.items() if len({evidence.split_of[row] for row in rows}) > 1
+        ]
         if torn and len(parts) > 0.2 * len(evidence.rows):
             yield Finding(
-                "patient_across_splits", "warning",
+                "patient_across_splits",
+                "warning",
                 f"'{column}' seems to name the patient, and {counted(len(torn), 'patient')} of it "
                 f"stand in more than one split.",
-                "Give the column the role patient_id.", (column,),
+                "Give the column the role patient_id.",
+                (column,),
                 tuple(sorted(row for who in torn for row in parts[who])),
                 (
                     Mend(f"'{column}' names the patient", (give_role(column, "patient_id"),)),
                     Mend("It does not", (accept("patient_across_splits", [column]),)),
                 ),
-            )  # fmt: skip
+            )
 
 
 CHECK = Check("patient_across_splits", find)

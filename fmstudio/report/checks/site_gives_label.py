@@ -46,22 +46,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         leave = Mend("Use it as a group to compare by", (give_role(columns[0], "group"),))
         fair = Mend("I know, and compare by it", (accept("site_gives_label", columns),))
         yield Finding(
-            "site_gives_label", "warning" if sure and not aside else "note",
+            "site_gives_label",
+            "warning" if sure and not aside else "note",
             f"{what} tells '{best.question}' with an AUROC of {best.auroc:.2f}.",
             "Patients with and without the outcome came by different ways, and a model can learn "
             "the way instead of the illness. Judge it on patients of one site, or of a new one.",
-            columns, (), () if aside or not sure else (leave, fair) if direct else (fair,),
-        )  # fmt: skip
+            columns,
+            (),
+            () if aside or not sure else (leave, fair) if direct else (fair,),
+        )
 
 
 def _columns(evidence: Evidence) -> Traces:
     """Groups and columns that name an origin, whatever their role."""
     labels, holders = set(evidence.cohort.task.columns), set(evidence.columns_of("patient_id"))
     named = [
-        c for c in evidence.manifest.columns
-        if c not in labels | holders and names_origin(c)
-        and evidence.role(c) != ("case_id",)
-    ]  # fmt: skip
+        c
+        for c in evidence.manifest.columns
+        if c not in labels | holders and names_origin(c) and evidence.role(c) != ("case_id",)
+    ]
     return {f"The column '{c}'": ((c,), evidence.separations(c)) for c in named}
 
 
@@ -69,14 +72,16 @@ def _headers(evidence: Evidence) -> Traces:
     """The scanner, as the headers of files name it."""
     found: Traces = {}
     for name in evidence.cohort.modalities:
-        told = {row: d.about["made_by"][0] for row, d in evidence.read(name)
-                if d.about.get("made_by")}  # fmt: skip
+        told = {
+            row: d.about["made_by"][0] for row, d in evidence.read(name) if d.about.get("made_by")
+        }
         if len(set(told.values())) > 1:
             words = [told.get(row) for row in evidence.rows]
             columns = tuple(evidence.columns_of(name))
             found[f"The device named in the files of {', '.join(columns)}"] = (
-                columns, _categories(evidence, words),
-            )  # fmt: skip
+                columns,
+                _categories(evidence, words),
+            )
     return found
 
 
@@ -91,8 +96,9 @@ def _names(evidence: Evidence) -> Traces:
         shapes = [None if p is None else _DIGITS.sub("#", str(p)).lower() for p in paths]
         if 1 < len(set(shapes) - {None}) <= len(paths) / 3:
             found[f"The pattern of file names in '{column}'"] = (
-                (column,), _categories(evidence, shapes),
-            )  # fmt: skip
+                (column,),
+                _categories(evidence, shapes),
+            )
     return found
 
 
@@ -113,22 +119,27 @@ def _sizes(evidence: Evidence) -> Traces:
             known = {row: digest.length for row, digest in evidence.read(name)}
             lengths = evidence.by_row(known)
             found[f"The length of the recordings in {', '.join(columns)}"] = (
-                columns, _numbers(evidence, lengths),
-            )  # fmt: skip
+                columns,
+                _numbers(evidence, lengths),
+            )
         if pipeline.kind == "series":  # two of one length may have been looked at unlike often
-            readings = {row: sum(number[4] for number in digest.numbers.values())
-                        for row, digest in evidence.read(name)}  # fmt: skip
+            readings = {
+                row: sum(number[4] for number in digest.numbers.values())
+                for row, digest in evidence.read(name)
+            }
             found[f"The number of readings in {', '.join(columns)}"] = (
-                columns, _numbers(evidence, evidence.by_row(readings)),
-            )  # fmt: skip
+                columns,
+                _numbers(evidence, evidence.by_row(readings)),
+            )
         counts = {
             c.row: sum(s.path is not None for s in c.sources.get(name, ())) for c in evidence.cases
         }
         files = np.array([counts[row] or np.nan for row in evidence.rows], float)
         if np.nanmax(np.append(files, 0)) > 1:
             found[f"The number of files in {', '.join(columns)}"] = (
-                columns, _numbers(evidence, files),
-            )  # fmt: skip
+                columns,
+                _numbers(evidence, files),
+            )
     return found
 
 

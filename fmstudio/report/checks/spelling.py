@@ -34,19 +34,25 @@ def find(evidence: Evidence) -> Iterator[Finding]:
         elif column in evidence.cohort.task.columns or column in evidence.columns_of("group"):
             spellings = same_numbers(counts)
         if spellings:
-            rows = [r for r, cell in zip(evidence.rows, evidence.cells(column), strict=True)
-                    if cell in spellings]  # fmt: skip
+            rows = [
+                r
+                for r, cell in zip(evidence.rows, evidence.cells(column), strict=True)
+                if cell in spellings
+            ]
             pairs = [f"'{wrong}' for '{right}'" for wrong, right in spellings.items()]
             yield Finding(
-                "spelling", "warning",
+                "spelling",
+                "warning",
                 f"'{column}' writes {counted(len(set(spellings.values())), 'value')} in several "
                 f"ways: {some(pairs, 6)}.",
-                "Write each value one way.", (column,), tuple(rows),
+                "Write each value one way.",
+                (column,),
+                tuple(rows),
                 (
                     Mend("Write them one way", (rewrite(column, spellings),)),
                     Mend("They are different", (accept("spelling", [column]),)),
                 ),
-            )  # fmt: skip
+            )
 
 
 def same_numbers(counts: Mapping[str, int]) -> dict[str, str]:
@@ -91,8 +97,9 @@ def _is_slip(value: str, other: str, counts: Mapping[str, int]) -> bool:
 def _one_edit(a: str, b: str) -> bool:
     if abs(len(a) - len(b)) > 1 or a == b:
         return False
-    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y),
-                 min(len(a), len(b)))  # fmt: skip
+    start = next(
+        (i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
     rest, other = a[start:], b[start:]
     swapped = len(rest) > 1 and rest[:2] == other[:2][::-1] and rest[2:] == other[2:]
     return swapped or rest[1:] == other[1:] or rest[1:] == other or rest == other[1:]

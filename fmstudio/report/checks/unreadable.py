@@ -22,36 +22,43 @@ def find(evidence: Evidence) -> Iterator[Finding]:
     faults = _faults(evidence)
     for name, every in faults.items():
         found = {
-            row: why for row, why in every.items()
+            row: why
+            for row, why in every.items()
             if not isinstance(evidence.digests[row, name], ConstantSignal)
             and not any(one.needed for one in evidence.left_open.get((row, name), ()))
-        }  # fmt: skip
+        }
         if not found:
             continue
         given = sum(name in case.sources for case in evidence.cases)
         columns = evidence.columns_of(name)
         yield Finding(
-            "unreadable", "stop" if len(found) > STOP_SHARE * given else "warning",
+            "unreadable",
+            "stop" if len(found) > STOP_SHARE * given else "warning",
             f"{pipelines()[name].label}: {len(found)} of {given} cases cannot be read and count as "
             f"missing. {_reasons(evidence, name, found)}",
             _way_out(evidence, name, found),
-            tuple(columns), tuple(sorted(found)),
+            tuple(columns),
+            tuple(sorted(found)),
             (
                 Mend("Go on without these files", (accept("unreadable", columns),)),
                 Mend(f"Leave out {counted(len(found), 'row')}", (leave_out(list(found)),)),
             ),
-        )  # fmt: skip
+        )
     bare = [
-        case.row for case in evidence.cases
+        case.row
+        for case in evidence.cases
         if case.sources and all(case.row in faults[name] for name in case.sources)
-    ]  # fmt: skip
+    ]
     if bare:
         yield Finding(
-            "no_input", "warning",
+            "no_input",
+            "warning",
             f"{counted(len(bare), 'case')} have no input that can be read and are excluded.",
-            "Export their files again, or add another input.", (), tuple(bare),
+            "Export their files again, or add another input.",
+            (),
+            tuple(bare),
             (Mend("Leave them out", (leave_out(bare),)),),
-        )  # fmt: skip
+        )
 
 
 def _faults(evidence: Evidence) -> dict[str, dict[int, str]]:

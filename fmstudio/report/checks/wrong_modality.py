@@ -37,23 +37,29 @@ def find(evidence: Evidence) -> Iterator[Finding]:
                 kinds = Counter(found.values())
                 named = ", ".join(f"{kind} ({n})" for kind, n in kinds.most_common(4))
                 yield Finding(
-                    "wrong_modality", "warning",
+                    "wrong_modality",
+                    "warning",
                     f"{pipelines()[name].label}: {counted(len(found), 'case')} may be of another "
                     f"kind: {how}" + (f" {named}." if found is said else "."),
                     "Look at them. A picture of another kind is better missing.",
-                    tuple(columns), tuple(sorted(found)),
+                    tuple(columns),
+                    tuple(sorted(found)),
                     (
-                        Mend("Take them for missing",
-                             tuple(empty(c, list(found)) for c in columns)),
+                        Mend(
+                            "Take them for missing", tuple(empty(c, list(found)) for c in columns)
+                        ),
                         Mend("They belong here", (accept("wrong_modality", columns),)),
                     ),
-                )  # fmt: skip
+                )
 
 
 def _by_header(evidence: Evidence, name: str) -> dict[int, str]:
     """Rows whose files say another modality than nearly all others."""
-    told = {r: " + ".join(sorted(d.about["modality"])) for r, d in evidence.read(name)
-            if d.about.get("modality")}  # fmt: skip
+    told = {
+        r: " + ".join(sorted(d.about["modality"]))
+        for r, d in evidence.read(name)
+        if d.about.get("modality")
+    }
     counts = Counter(told.values())
     rare = {kind for kind, n in counts.items() if len(counts) > 1 and n < MINORITY * len(told)}
     return {row: said for row, said in told.items() if said in rare}

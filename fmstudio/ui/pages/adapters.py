@@ -15,7 +15,7 @@ from fmstudio.present.values import interval, number
 from fmstudio.records import AdapterRecord
 from fmstudio.results.metrics import name_of
 from fmstudio.studio.uploads import temp_folder
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -50,22 +50,32 @@ FROM_CARD = ""
 def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
     """Adapters in their order."""
     if not adapters:
-        return empty("There is no adapter yet. Fine-tune one, or import a bundle below.",
-                     "Fine-tune a model", "/finetune")  # fmt: skip
+        return empty(
+            "There is no adapter yet. Fine-tune one, or import a bundle below.",
+            "Fine-tune a model",
+            "/finetune",
+        )
     projects = studio.project_names(adapters)
     rows = []
     for adapter in adapters:
         first = headline(adapter.card.get("metrics"))
         tested = (adapter.card.get("n") or {}).get("test")
-        rows.append([
-            link(adapter.name, f"/adapters?adapter={adapter.id}&project={adapter.project_id}"),
-            text(projects.get(adapter.project_id, "–")),
-            join([badge(alias, "good" if alias == "champion" else "plain")
-                  for alias in adapter.aliases], " "),
-            text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
-            text(number(tested)),
-            text(moment(adapter.created_at)),
-        ])  # fmt: skip
+        rows.append(
+            [
+                link(adapter.name, f"/adapters?adapter={adapter.id}&project={adapter.project_id}"),
+                text(projects.get(adapter.project_id, "–")),
+                join(
+                    [
+                        badge(alias, "good" if alias == "champion" else "plain")
+                        for alias in adapter.aliases
+                    ],
+                    " ",
+                ),
+                text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
+                text(number(tested)),
+                text(moment(adapter.created_at)),
+            ]
+        )
     header = ["Adapter", "Project", "Alias", "Held-out result (95 %)", "#Test cases", "Made"]
     return table(header, rows)
 
@@ -91,8 +101,9 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
     ways = tag(
         "p", link("Predict with it", f"/predict?adapter={adapter.id}", "fm-button"), "fm-ways"
     )
-    return join([section(adapter.name, adapter.id), facts(pairs), ways,
-                 result(known, studio.pipelines())])  # fmt: skip
+    return join(
+        [section(adapter.name, adapter.id), facts(pairs), ways, result(known, studio.pipelines())]
+    )
 
 
 def damage(studio: Studio, adapter: AdapterRecord) -> Html:
@@ -134,8 +145,13 @@ def page_of(studio: Studio, request: gr.Request) -> tuple[list[AdapterRecord], H
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Adapters", "A fine-tuned adapter is a small file on top of the base model. "
-                 "Colleagues can import it and get the same answers."))  # fmt: skip
+    area(
+        heading(
+            "Adapters",
+            "A fine-tuned adapter is a small file on top of the base model. "
+            "Colleagues can import it and get the same answers.",
+        )
+    )
     listing = area(elem_id="adapters")
     chosen = gr.Dropdown(label="Adapter in detail", choices=[], value=None, visible=False)
     with gr.Row(visible=False) as actions:
@@ -206,9 +222,17 @@ def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
 def _exporting(app: gr.Blocks, studio: Studio, chosen: gr.Dropdown) -> None:
     """The adapter as a bundle to download."""
     with gr.Column(min_width=260):
-        area(tag("p", text("A ZIP with the adapter, its card, and stored test inputs that prove "
-                           "on another computer that it still answers the same. No patient data "
-                           "is in it."), "fm-note"))  # fmt: skip
+        area(
+            tag(
+                "p",
+                text(
+                    "A ZIP with the adapter, its card, and stored test inputs that prove "
+                    "on another computer that it still answers the same. No patient data "
+                    "is in it."
+                ),
+                "fm-note",
+            )
+        )
         signed = area(elem_id="signing")
         button = gr.Button("Export as a bundle", variant="primary")
         download = gr.File(label="Bundle", visible=False, interactive=False)
@@ -221,13 +245,19 @@ def _exporting(app: gr.Blocks, studio: Studio, chosen: gr.Dropdown) -> None:
         path = studio.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
         return gr.update(value=str(path), visible=True)
 
-    app.load(shown(lambda: signing(studio)), outputs=signed, api_visibility="private",
-             show_progress="hidden")  # fmt: skip
+    app.load(
+        shown(lambda: signing(studio)),
+        outputs=signed,
+        api_visibility="private",
+        show_progress="hidden",
+    )
     button.click(export, chosen, download, api_visibility="private", show_progress_on=[button])
     chosen.change(
-        lambda: gr.update(value=None, visible=False), outputs=download, api_visibility="private",
+        lambda: gr.update(value=None, visible=False),
+        outputs=download,
+        api_visibility="private",
         show_progress="hidden",
-    )  # fmt: skip
+    )
 
 
 def _deleting(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
@@ -245,18 +275,26 @@ def _deleting(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
         return secrets.token_hex(4), False
 
     sure.change(
-        lambda on: gr.update(interactive=on), sure, button, api_visibility="private",
+        lambda on: gr.update(interactive=on),
+        sure,
+        button,
+        api_visibility="private",
         show_progress="hidden",
-    )  # fmt: skip
+    )
     button.click(delete, [chosen, sure], [done, sure], api_visibility="private")
     return done
 
 
 def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
     """A bundle from elsewhere, checked first. Gives a hidden box with the new adapter's id."""
-    area(section("Import a bundle", "It is checked before anything of it is used: every file "
-                 "against its fingerprint, the base model, and stored inputs against their "
-                 "stored answers."))  # fmt: skip
+    area(
+        section(
+            "Import a bundle",
+            "It is checked before anything of it is used: every file "
+            "against its fingerprint, the base model, and stored inputs against their "
+            "stored answers.",
+        )
+    )
     with gr.Row():
         archive = gr.File(label="Bundle (ZIP)", file_types=[".zip"], height=150, elem_id="bundle")
         with gr.Column():
@@ -291,9 +329,10 @@ def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
     app.load(offered, outputs=project, api_visibility="private", show_progress="hidden")
     archive.upload(verify, archive, [verdict, button], api_visibility="private")
     archive.clear(
-        lambda: (NOTHING, gr.update(interactive=False)), outputs=[verdict, button],
+        lambda: (NOTHING, gr.update(interactive=False)),
+        outputs=[verdict, button],
         api_visibility="private",
-    )  # fmt: skip
+    )
     button.click(take, [archive, project], [done, verdict, archive], api_visibility="private")
     return done
 

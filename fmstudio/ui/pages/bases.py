@@ -13,7 +13,7 @@ from fmstudio.errors import InputError
 from fmstudio.present.values import interval, number
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.additions import adding
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -60,7 +60,7 @@ def catalogue(known: list[Entry]) -> Html:
             text(len(one.used_by) or "–"),
         ]
         for one in known
-    ]  # fmt: skip
+    ]
     header = ["Name", "Is a", "Reads", "#Weights", "#On disk", "Licence", "#Adapters"]
     return table(header, rows)
 
@@ -73,11 +73,15 @@ def details(one: Entry, readable: Mapping[str, str]) -> Html:
         ("Architecture", one.model_type or "the studio's own"),
         ("Size", f"{number(one.parameters)} weights, {megabytes(one.size_mb)} on disk"),
         ("Licence", one.licence),
-        ("Access", "gated: whoever imports an adapter made with it needs access of their own"
-         if one.gated else "open"),
+        (
+            "Access",
+            "gated: whoever imports an adapter made with it needs access of their own"
+            if one.gated
+            else "open",
+        ),
         ("On this computer", SOURCES.get(one.source, one.source)),
         ("Trained on", one.trained_on),
-    ]  # fmt: skip
+    ]
     if one.description:
         pairs.append(("About", one.description))
     if one.limits:
@@ -91,8 +95,10 @@ def details(one: Entry, readable: Mapping[str, str]) -> Html:
 def reads(studio: Studio) -> dict[str, str]:
     """Every kind of data in words, with the modalities that are of it: 'Text (Doctor's notes)'."""
     labels = {kind: [p.label for p in studio.pipelines() if p.kind == kind] for kind in KINDS}
-    return {kind: f"{kind.capitalize()} ({', '.join(names)})" if names else kind.capitalize()
-            for kind, names in labels.items()}  # fmt: skip
+    return {
+        kind: f"{kind.capitalize()} ({', '.join(names)})" if names else kind.capitalize()
+        for kind, names in labels.items()
+    }
 
 
 def achieved(uses: tuple[Use, ...]) -> Html:
@@ -104,20 +110,25 @@ def achieved(uses: tuple[Use, ...]) -> Html:
     for use in uses:
         first = headline(use.metrics)
         target = f"/adapters?adapter={use.adapter}&project={use.project_id}"
-        rows.append([
-            text(use.project), link(use.name, target),
-            text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
-        ])  # fmt: skip
+        rows.append(
+            [
+                text(use.project),
+                link(use.name, target),
+                text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
+            ]
+        )
     return join([top, table(["Project", "Adapter", "#Result"], rows)])
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading(
-        "Base models",
-        "An adapter is made on a base. Each kind of data is read by the base's own encoder, or by "
-        "a published one that you add here. Everything listed is on this computer.",
-    ))  # fmt: skip
+    area(
+        heading(
+            "Base models",
+            "An adapter is made on a base. Each kind of data is read by the base's own encoder, or "
+            "by a published one that you add here. Everything listed is on this computer.",
+        )
+    )
     listing = area(elem_id="catalogue")
     chosen = gr.Dropdown(label="In detail", choices=[], value=None, elem_id="model")
     about = area(elem_id="model-card")
@@ -128,8 +139,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def listed_with(asked: str | None) -> tuple[Html, gr.Dropdown]:
         known = studio.catalogue()
         names = [one.name for one in known]
-        labels = [(one.title if one.title == one.name else f"{one.title} · {one.name}", one.name)
-                  for one in known]  # fmt: skip
+        labels = [
+            (one.title if one.title == one.name else f"{one.title} · {one.name}", one.name)
+            for one in known
+        ]
         value = asked if asked in names else names[0]
         return catalogue(known), gr.Dropdown(choices=labels, value=value)
 

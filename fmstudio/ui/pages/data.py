@@ -12,7 +12,7 @@ from fmstudio.errors import InputError, NotFound, StudioError
 from fmstudio.types import PatientCase
 from fmstudio.ui.deleting import deletion
 from fmstudio.ui.findings import PRESSED, UNDO, undoing
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -53,11 +53,13 @@ TABLES = [".csv", ".tsv", ".xlsx", ".parquet"]
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading(
-        "Data",
-        "A table with one row per case says which files and values belong to whom, and what the "
-        "outcome was. Nothing leaves this computer.",
-    ))  # fmt: skip
+    area(
+        heading(
+            "Data",
+            "A table with one row per case says which files and values belong to whom, and what "
+            "the outcome was. Nothing leaves this computer.",
+        )
+    )
     project = project_dropdown(app, studio)
     doubts = area(elem_id="doubts")
     form = question_form(studio)
@@ -65,8 +67,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
     )
     doubt = gr.Button(
-        "Look for labels that may be wrong", visible=False, elem_classes="fm-narrow",
-    )  # fmt: skip
+        "Look for labels that may be wrong",
+        visible=False,
+        elem_classes="fm-narrow",
+    )
     looking = gr.Timer(POLL_SECONDS, active=False)
     pressed = hidden()
     mend = gr.Button("Mend", visible="hidden", elem_id="mend")
@@ -88,9 +92,11 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             return gr.skip()
         there = studio.cohort(int(ref)) is not None
         return (
-            *stands(int(ref)), gr.update(visible=there, open=False),
-            gr.update(visible=there, open=False), gr.update(visible=True),
-        )  # fmt: skip
+            *stands(int(ref)),
+            gr.update(visible=there, open=False),
+            gr.update(visible=there, open=False),
+            gr.update(visible=True),
+        )
 
     @shown
     def mended(said: str, ref: str) -> tuple[Any, ...]:
@@ -122,13 +128,20 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     state = [doubts, doubt, looking]
     seen = [report, *state, *form.outputs]
     mend.click(
-        mended, [pressed, project], seen, js=PRESSED, api_visibility="private",
+        mended,
+        [pressed, project],
+        seen,
+        js=PRESSED,
+        api_visibility="private",
         show_progress_on=[report],
-    )  # fmt: skip
+    )
     form.answer.click(
-        answered, [project, *form.fields], seen, api_visibility="private",
+        answered,
+        [project, *form.fields],
+        seen,
+        api_visibility="private",
         show_progress_on=[report],
-    )  # fmt: skip
+    )
     doubt.click(look_for, project, state, **QUIET)
     looking.tick(follow, project, seen, **QUIET)
     # What was just added is looked at without being asked: a run will need what that prepares.
@@ -148,14 +161,20 @@ def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr
         return NOTHING, gr.update(visible=False), gr.Timer(active=False)
     under_way, fault = studio.doubts_state(project)
     if under_way:
-        said = notice("Looking for labels in doubt…", "Models that did not see a case are asked "
-                      "about it. This takes as long as preparing the cohort for a run; you may "
-                      "close this page.", "accent")  # fmt: skip
+        said = notice(
+            "Looking for labels in doubt…",
+            "Models that did not see a case are asked "
+            "about it. This takes as long as preparing the cohort for a run; you may "
+            "close this page.",
+            "accent",
+        )
     elif cohort.summary.get("probed"):
         kinds = [one["kind"] for one in cohort.summary["findings"]]
-        said = NOTHING if "label_noise" in kinds else tag(
-            "p", text("Labels were looked at: none is contradicted strongly."), "fm-note"
-        )  # fmt: skip
+        said = (
+            NOTHING
+            if "label_noise" in kinds
+            else tag("p", text("Labels were looked at: none is contradicted strongly."), "fm-note")
+        )
     else:
         said = notice("Labels could not be looked at.", fault, "warning") if fault else NOTHING
     waiting = not under_way and not cohort.summary.get("probed")
@@ -168,21 +187,27 @@ def present(studio: Studio, project: int) -> Html:
     if cohort is None:
         return notice(
             "This project has no data yet.",
-            "Add a table of cases below. The outcome must be in one of its columns.", "accent",
-        )  # fmt: skip
+            "Add a table of cases below. The outcome must be in one of its columns.",
+            "accent",
+        )
     lead = f"{in_brief(cohort.summary)}, added {moment(cohort.created_at)}."
     way = NOTHING
     if not stops(cohort.summary):
         target = f"/finetune?project={project}"
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
-    return join([
-        section(cohort.name, lead), undoing(cohort.summary),
-        cohort_report(
-            cohort.summary, studio.pipelines(), studio.concerned(project),
-            lambda finding: studio.cut_out(project, finding) if finding.get("places") else [],
-        ),
-        way,
-    ])  # fmt: skip
+    return join(
+        [
+            section(cohort.name, lead),
+            undoing(cohort.summary),
+            cohort_report(
+                cohort.summary,
+                studio.pipelines(),
+                studio.concerned(project),
+                lambda finding: studio.cut_out(project, finding) if finding.get("places") else [],
+            ),
+            way,
+        ]
+    )
 
 
 def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
@@ -201,32 +226,54 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
             table_file = gr.File(label="Table", file_types=TABLES, height=150)
             files = gr.File(label="Files (many at once)", file_count="multiple", height=150)
         here = gr.Textbox(
-            label="Path of the table", visible=False, placeholder="/home/me/study/cases.csv",
+            label="Path of the table",
+            visible=False,
+            placeholder="/home/me/study/cases.csv",
             info="The files stay where they are; the table's folder is where their paths start.",
-        )  # fmt: skip
+        )
     read = gr.Button("Read the table", variant="primary", elem_classes="fm-narrow")
     manifest = gr.State(None)
     with gr.Column(visible=False) as checking:
-        area(section("Is this right?", "What the studio took each column for. Change what is "
-                     "wrong: splits never separate a patient, and numbers of cases, patients and "
-                     "the outcome are never shown to the model."))  # fmt: skip
+        area(
+            section(
+                "Is this right?",
+                "What the studio took each column for. Change what is "
+                "wrong: splits never separate a patient, and numbers of cases, patients and "
+                "the outcome are never shown to the model.",
+            )
+        )
         table_of_roles = area(elem_id="roles")
         name = gr.Textbox(label="Name of the cohort", max_length=120)
         add = gr.Button("Add this cohort", variant="primary", elem_classes="fm-narrow")
-        area(tag("p", text("Every file is opened once to see whether it can be read, so a large "
-                           "cohort takes a few minutes."), "fm-note"))  # fmt: skip
+        area(
+            tag(
+                "p",
+                text(
+                    "Every file is opened once to see whether it can be read, so a large "
+                    "cohort takes a few minutes."
+                ),
+                "fm-note",
+            )
+        )
     chosen, done = hidden(), hidden()
 
     way.change(
         lambda kind: [gr.update(visible=kind == each) for each in (ZIP, FILES, HERE)],
-        way, [archive, separate, here], api_visibility="private", show_progress="hidden",
-    )  # fmt: skip
+        way,
+        [archive, separate, here],
+        api_visibility="private",
+        show_progress="hidden",
+    )
 
     @shown
     def propose(
-        ref: str, kind: str, archive: str | None, table: str | None, files: list[str] | None,
+        ref: str,
+        kind: str,
+        archive: str | None,
+        table: str | None,
+        files: list[str] | None,
         here: str,
-    ) -> tuple[Path, Html, str, dict]:  # fmt: skip
+    ) -> tuple[Path, Html, str, dict]:
         path = gathered(studio, kind, archive, table, files, here)
         columns = studio.project(int(ref)).task.columns
         proposed = studio.propose_roles(path, list(columns) or None)
@@ -246,14 +293,20 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         return f"{record.id}", gr.update(visible=False)
 
     read.click(
-        propose, [project, way, archive, table_file, files, here],
-        [manifest, table_of_roles, name, checking], api_visibility="private",
+        propose,
+        [project, way, archive, table_file, files, here],
+        [manifest, table_of_roles, name, checking],
+        api_visibility="private",
         show_progress_on=[checking],
-    )  # fmt: skip
+    )
     add.click(
-        keep, [chosen, project, manifest, name, way], [done, checking], js=COLLECT,
-        api_visibility="private", show_progress_on=[checking],
-    )  # fmt: skip
+        keep,
+        [chosen, project, manifest, name, way],
+        [done, checking],
+        js=COLLECT,
+        api_visibility="private",
+        show_progress_on=[checking],
+    )
     return done
 
 
@@ -264,9 +317,13 @@ def proposed_name(kind: str, archive: str | None, path: Path, project: str) -> s
 
 
 def gathered(
-    studio: Studio, kind: str, archive: str | None, table: str | None, files: list[str] | None,
+    studio: Studio,
+    kind: str,
+    archive: str | None,
+    table: str | None,
+    files: list[str] | None,
     here: str,
-) -> Path:  # fmt: skip
+) -> Path:
     """The table's path, its files in place beside it. Raises InputError for what is missing."""
     if kind == ZIP:
         if not archive:

@@ -26,10 +26,20 @@ if TYPE_CHECKING:
     from fmstudio.studio import Studio
 
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-TARGETS = [("Sensitivity", "sensitivity"), ("Specificity", "specificity"), ("PPV", "ppv"),
-           ("NPV", "npv")]  # fmt: skip
-PARTS = ("discrimination", "calibration", "operating_points", "decision_curve", "triage",
-         "subgroups")  # fmt: skip
+TARGETS = [
+    ("Sensitivity", "sensitivity"),
+    ("Specificity", "specificity"),
+    ("PPV", "ppv"),
+    ("NPV", "npv"),
+]
+PARTS = (
+    "discrimination",
+    "calibration",
+    "operating_points",
+    "decision_curve",
+    "triage",
+    "subgroups",
+)
 
 
 @dataclass(frozen=True)
@@ -52,17 +62,28 @@ class Sliders:
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Evaluate", "How good an adapter is on patients that it never saw, and what it "
-                 "would do in your clinic."))  # fmt: skip
+    area(
+        heading(
+            "Evaluate",
+            "How good an adapter is on patients that it never saw, and what it "
+            "would do in your clinic.",
+        )
+    )
     with gr.Row():
         chosen = gr.Dropdown(label="Adapter", choices=[], value=None, scale=3, elem_id="judged")
         label = gr.Dropdown(label="About", choices=[], value=None, scale=2, visible=False)
         others = gr.Dropdown(
-            label="Compare with", choices=[], value=[], multiselect=True, scale=3,
+            label="Compare with",
+            choices=[],
+            value=[],
+            multiselect=True,
+            scale=3,
             elem_id="compared",
-        )  # fmt: skip
-    glance = area(empty("There is no adapter to evaluate yet.", "Fine-tune a model", "/finetune"),
-                  elem_id="glance")  # fmt: skip
+        )
+    glance = area(
+        empty("There is no adapter to evaluate yet.", "Fine-tune a model", "/finetune"),
+        elem_id="glance",
+    )
     compared = area(elem_id="side-by-side")
     with gr.Column(visible=False) as body:
         with gr.Column(visible=True) as thresholds:
@@ -75,14 +96,24 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 def _thresholds() -> Sliders:
     """Discrimination, thresholds, decision curve and triage: all that needs a yes or no."""
-    area(section("Telling cases apart", "Each point of a curve is a threshold; the shaded band is "
-                 "where the curve would mostly lie with other patients like these."))  # fmt: skip
+    area(
+        section(
+            "Telling cases apart",
+            "Each point of a curve is a threshold; the shaded band is "
+            "where the curve would mostly lie with other patients like these.",
+        )
+    )
     with gr.Row():
         roc = gr.Plot(show_label=False, elem_id="roc")
         pr = gr.Plot(show_label=False, elem_id="pr")
-    area(section("A threshold, and what it does to patients", "Move the threshold, or say what you "
-                 "need and let validation patients find it. Set the prevalence of your own clinic: "
-                 "PPV, NPV and net benefit depend on it."))  # fmt: skip
+    area(
+        section(
+            "A threshold, and what it does to patients",
+            "Move the threshold, or say what you "
+            "need and let validation patients find it. Set the prevalence of your own clinic: "
+            "PPV, NPV and net benefit depend on it.",
+        )
+    )
     with gr.Row():
         label = "Threshold: flag from this probability on"
         threshold = gr.Slider(0, 1, 0.5, step=0.0001, label=label, elem_id="threshold")
@@ -94,25 +125,40 @@ def _thresholds() -> Sliders:
         asked = gr.Slider(50, 99.5, 90, step=0.5, label="of at least, %", elem_id="asked")
         find = gr.Button("Find the threshold", min_width=180, elem_id="find")
     said = area(elem_id="at-threshold")
-    area(section("Is acting on it worth while?", "Net benefit counts those rightly treated, minus "
-                 "those wrongly treated at the weight that your threshold gives them. Where the "
-                 "model's curve is highest, acting on it does best."))  # fmt: skip
+    area(
+        section(
+            "Is acting on it worth while?",
+            "Net benefit counts those rightly treated, minus "
+            "those wrongly treated at the weight that your threshold gives them. Where the "
+            "model's curve is highest, acting on it does best.",
+        )
+    )
     decision = gr.Plot(show_label=False, elem_id="decision")
-    area(section("Rule in, rule out, defer", "How many could be answered with a promise, and how "
-                 "many must be left to a person."))  # fmt: skip
+    area(
+        section(
+            "Rule in, rule out, defer",
+            "How many could be answered with a promise, and how many must be left to a person.",
+        )
+    )
     with gr.Row():
         ppv = gr.Slider(50, 99, 90, step=1, label="Promise a PPV of at least, %")
         npv = gr.Slider(50, 99, 95, step=1, label="Promise an NPV of at least, %")
     promised = area(elem_id="triage")
-    return Sliders(threshold, prevalence, target, asked, find, said, roc, pr, decision, ppv, npv,
-                   promised)  # fmt: skip
+    return Sliders(
+        threshold, prevalence, target, asked, find, said, roc, pr, decision, ppv, npv, promised
+    )
 
 
 def _rest() -> list[gr.components.Component]:
     """What no slider moves, in the order in which `_shown_parts` fills it."""
-    area(section("Is it calibrated?", "Of cases that it gives 70 %, 7 of 10 "
-                 "should have it. Each point is a tenth of the cases, the bar its exact 95 % "
-                 "interval."))  # fmt: skip
+    area(
+        section(
+            "Is it calibrated?",
+            "Of cases that it gives 70 %, 7 of 10 "
+            "should have it. Each point is a tenth of the cases, the bar its exact 95 % "
+            "interval.",
+        )
+    )
     with gr.Row(equal_height=False):
         with gr.Column(min_width=420):
             reliability = gr.Plot(show_label=False, elem_id="reliability")
@@ -120,15 +166,30 @@ def _rest() -> list[gr.components.Component]:
             calibration = area(elem_id="calibration")
     fusion = area(elem_id="fusion")
     missing = gr.Plot(show_label=False, elem_id="missing")
-    area(section("Does it treat groups of patients alike?", "Each group against all others. A gap "
-                 "is marked only if it holds against all comparisons taken together, so that equal "
-                 "groups are called different in at most 5 % of cohorts."))  # fmt: skip
+    area(
+        section(
+            "Does it treat groups of patients alike?",
+            "Each group against all others. A gap "
+            "is marked only if it holds against all comparisons taken together, so that equal "
+            "groups are called different in at most 5 % of cohorts.",
+        )
+    )
     groups = area(elem_id="groups")
-    area(section("Sets that hold the truth", "The labels that cannot be excluded for a case, so "
-                 "that the truth is among them as often as asked."))  # fmt: skip
+    area(
+        section(
+            "Sets that hold the truth",
+            "The labels that cannot be excluded for a case, so "
+            "that the truth is among them as often as asked.",
+        )
+    )
     conformal = area(elem_id="conformal")
-    area(section("Would more patients help?", "Refits on fewer of the training patients, and the "
-                 "power law through them. A forecast, not a promise."))  # fmt: skip
+    area(
+        section(
+            "Would more patients help?",
+            "Refits on fewer of the training patients, and the "
+            "power law through them. A forecast, not a promise.",
+        )
+    )
     learning = gr.Plot(show_label=False, elem_id="learning")
     budget = area(elem_id="budget")
     cases = area(elem_id="cases")
@@ -136,15 +197,27 @@ def _rest() -> list[gr.components.Component]:
 
 
 def _moved(sliders: Sliders) -> list[gr.components.Component]:
-    return [sliders.threshold, sliders.prevalence, sliders.said, sliders.roc, sliders.pr,
-            sliders.decision, sliders.promised]  # fmt: skip
+    return [
+        sliders.threshold,
+        sliders.prevalence,
+        sliders.said,
+        sliders.roc,
+        sliders.pr,
+        sliders.decision,
+        sliders.promised,
+    ]
 
 
 def _report(studio: Studio, chosen: gr.Dropdown) -> None:
     """The report on an adapter as a ZIP to download."""
-    area(section("Report", "Methods and results as they were, TRIPOD+AI and CLAIM with what is "
-                 "known filled in and what only you know marked open, the model card, figures as "
-                 "files, and everything as JSON. HTML and PDF."))  # fmt: skip
+    area(
+        section(
+            "Report",
+            "Methods and results as they were, TRIPOD+AI and CLAIM with what is "
+            "known filled in and what only you know marked open, the model card, figures as "
+            "files, and everything as JSON. HTML and PDF.",
+        )
+    )
     with gr.Row():
         button = gr.Button("Write the report", variant="primary", elem_id="report")
         download = gr.File(label="Report (ZIP)", visible=False, interactive=False)
@@ -183,16 +256,21 @@ def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, A
     return [
         evaluation_plots.reliability(parts["calibration"]),
         evaluation_tables.calibration(parts["calibration"]),
-        join([section("Do the modalities help each other?", lead),
-              evaluation_tables.subsets(found, names)]),
+        join(
+            [
+                section("Do the modalities help each other?", lead),
+                evaluation_tables.subsets(found, names),
+            ]
+        ),
         _plot(evaluation_plots.by_missing(found["missing"], main)),
         evaluation_tables.groups(parts["subgroups"]),
         evaluation_tables.conformal(found["conformal"], found["task"] == "regression"),
         _plot(evaluation_plots.learning(learned) if learned else None),
-        evaluation_tables.budget(learned) if learned else empty(
-            "This adapter was made without a learning curve. A new run has one."),
+        evaluation_tables.budget(learned)
+        if learned
+        else empty("This adapter was made without a learning curve. A new run has one."),
         join(listed),
-    ]  # fmt: skip
+    ]
 
 
 def _plot(figure: Any) -> Any:
@@ -201,9 +279,15 @@ def _plot(figure: Any) -> Any:
 
 
 def _wire(
-    app: gr.Blocks, studio: Studio, chosen: gr.Dropdown, label: gr.Dropdown, others: gr.Dropdown,
-    compared: gr.HTML, sliders: Sliders, outputs: Sequence[gr.components.Component],
-) -> None:  # fmt: skip
+    app: gr.Blocks,
+    studio: Studio,
+    chosen: gr.Dropdown,
+    label: gr.Dropdown,
+    others: gr.Dropdown,
+    compared: gr.HTML,
+    sliders: Sliders,
+    outputs: Sequence[gr.components.Component],
+) -> None:
     """Opening the page, another adapter, every slider."""
 
     @shown
@@ -225,9 +309,13 @@ def _wire(
         top = join([metrics(found["metrics"]), evaluation_tables.glance(found, parts, names)])
         rest = _shown_parts(studio, found, parts)
         return (
-            top, gr.update(visible=True), gr.update(visible=found["triage"] is not None), asks,
-            *rest, *_first(found, parts, _word(found, wanted)),
-        )  # fmt: skip
+            top,
+            gr.update(visible=True),
+            gr.update(visible=found["triage"] is not None),
+            asks,
+            *rest,
+            *_first(found, parts, _word(found, wanted)),
+        )
 
     @shown
     def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
@@ -283,16 +371,21 @@ def _wire(
     # Numbers and marks follow the two sliders, whoever moved them: what was asked for last is what
     # is shown in the end, also where a threshold is looked for while the slider still moves.
     gr.on(
-        [sliders.threshold.change, sliders.prevalence.change], moved, at,
-        [sliders.said, sliders.roc, sliders.pr], **sliding,
-    )  # fmt: skip
+        [sliders.threshold.change, sliders.prevalence.change],
+        moved,
+        at,
+        [sliders.said, sliders.roc, sliders.pr],
+        **sliding,
+    )
     sliders.prevalence.input(
         elsewhere, [chosen, sliders.prevalence, label], sliders.decision, **sliding
     )
     sliders.find.click(
-        found_threshold, [chosen, sliders.target, sliders.asked, sliders.prevalence, label],
-        sliders.threshold, **sliding,
-    )  # fmt: skip
+        found_threshold,
+        [chosen, sliders.target, sliders.asked, sliders.prevalence, label],
+        sliders.threshold,
+        **sliding,
+    )
     asked = [chosen, sliders.ppv, sliders.npv, label]
     for slider in (sliders.ppv, sliders.npv):
         slider.input(promised, asked, sliders.promised, **sliding)

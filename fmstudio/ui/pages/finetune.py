@@ -14,7 +14,7 @@ from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.ui import forms, recipes, settings_step
 from fmstudio.ui.encoders import encoder_choice
 from fmstudio.ui.findings import findings, in_words
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -46,8 +46,13 @@ OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Fine-tune", "Adapt the base model to your question with the patients of your "
-                 "cohort. Each step can be gone back to."))  # fmt: skip
+    area(
+        heading(
+            "Fine-tune",
+            "Adapt the base model to your question with the patients of your "
+            "cohort. Each step can be gone back to.",
+        )
+    )
     run_id = hidden("run-id")
     with gr.Walkthrough(selected=TASK, elem_id="wizard") as wizard:
         with gr.Step("Task", id=TASK):
@@ -70,9 +75,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             another = gr.Button("Set up another run", elem_classes="fm-narrow")
 
     for button, step in (
-        (data_back, TASK), (base_back, DATA), (settings_back, BASE), (review_back, SETTINGS),
-        (another, TASK), (base_next, SETTINGS),
-    ):  # fmt: skip
+        (data_back, TASK),
+        (base_back, DATA),
+        (settings_back, BASE),
+        (review_back, SETTINGS),
+        (another, TASK),
+        (base_next, SETTINGS),
+    ):
         _go(button, wizard, step)
     settings_step.follow(studio, settings, project, base, chosen, encoders)
 
@@ -114,8 +123,12 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             raise InputError("No project is chosen.", hint="Choose one in step 1.")
         planned = studio.plan_from_recipe(int(ref), Path(file))
         told = recipes.origin(f"the recipe {Path(file).name}", planned.remarks)
-        return (planned.config.base, list(planned.config.modalities), told,
-                *recipes.filled(planned, encoders, studio))  # fmt: skip
+        return (
+            planned.config.base,
+            list(planned.config.modalities),
+            told,
+            *recipes.filled(planned, encoders, studio),
+        )
 
     @shown
     def fill_again(request: gr.Request) -> tuple[Any, ...]:
@@ -124,8 +137,12 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             return gr.skip()
         run = studio.run(request.query_params["again"])
         told = recipes.origin(f"the run {run.id}", planned.remarks)
-        return (gr.Walkthrough(selected=SETTINGS), data_step(studio, run.project_id), told,
-                *recipes.filled(planned, encoders, studio))  # fmt: skip
+        return (
+            gr.Walkthrough(selected=SETTINGS),
+            data_step(studio, run.project_id),
+            told,
+            *recipes.filled(planned, encoders, studio),
+        )
 
     @shown
     def reopen(request: gr.Request) -> tuple[dict, str]:
@@ -229,9 +246,11 @@ def _base(
     base = gr.Dropdown(label="Base model", choices=[], value=None)
     words = area()
     chosen = gr.CheckboxGroup(
-        label="The model may look at", choices=[], value=[],
+        label="The model may look at",
+        choices=[],
+        value=[],
         info="A case may lack any of them. Leave out what will not be at hand when predicting.",
-    )  # fmt: skip
+    )
 
     @shown
     def offer_bases(request: gr.Request) -> gr.Dropdown:

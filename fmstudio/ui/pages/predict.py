@@ -40,8 +40,13 @@ Verdicts = Mapping[str, Mapping[str, "Verdict"]]
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Predict", "Give what is known of one patient. Anything may be missing; the "
-                 "answer says what it rests on."))  # fmt: skip
+    area(
+        heading(
+            "Predict",
+            "Give what is known of one patient. Anything may be missing; the "
+            "answer says what it rests on.",
+        )
+    )
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=460):
             adapter = gr.Dropdown(label="Adapter that answers", choices=[], value=None)
@@ -49,9 +54,11 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             boxes = boxes_of(studio, adapter)
         with gr.Column(scale=5, min_width=340, elem_classes="fm-side"):
             case_id = gr.Textbox(
-                label="Case number", value="case", max_length=80,
+                label="Case number",
+                value="case",
+                max_length=80,
                 info="Kept with the answer; no name please.",
-            )  # fmt: skip
+            )
             go = gr.Button("Predict", variant="primary", elem_id="predict")
             with gr.Row():
                 clear = gr.Button("New patient", min_width=140)
@@ -63,9 +70,15 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 
 def _answering(
-    studio: Studio, adapter: gr.Dropdown, case_id: gr.Textbox, go: gr.Button, stands: gr.Textbox,
-    marked: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
-) -> None:  # fmt: skip
+    studio: Studio,
+    adapter: gr.Dropdown,
+    case_id: gr.Textbox,
+    go: gr.Button,
+    stands: gr.Textbox,
+    marked: gr.Textbox,
+    boxes: Sequence[Box],
+    result: gr.HTML,
+) -> None:
     """The button Predict, and what is said at the fields while they are filled in."""
 
     @shown
@@ -102,14 +115,22 @@ def _answering(
     gr.on([one.change for one in shown_inputs], None, js=CHANGED, api_visibility="private")
     go.click(None, js=ASKED, api_visibility="private")
     go.click(
-        predict, [adapter, case_id, stands, *everything], [result, marked],
-        js=STANDS.format(place=2), api_visibility="private", show_progress_on=[result],
-    ).then(None, js=GIVEN, **OPTIONS).then(None, marked, js=MARK, **OPTIONS)  # fmt: skip
+        predict,
+        [adapter, case_id, stands, *everything],
+        [result, marked],
+        js=STANDS.format(place=2),
+        api_visibility="private",
+        show_progress_on=[result],
+    ).then(None, js=GIVEN, **OPTIONS).then(None, marked, js=MARK, **OPTIONS)
     look = gr.Button("Look at the values", elem_id="look-at-values", elem_classes="fm-unseen")
     look.click(
-        check, [adapter, stands], marked, js=STANDS.format(place=1), trigger_mode="always_last",
+        check,
+        [adapter, stands],
+        marked,
+        js=STANDS.format(place=1),
+        trigger_mode="always_last",
         **OPTIONS,
-    ).then(None, marked, js=MARK, **OPTIONS)  # fmt: skip
+    ).then(None, marked, js=MARK, **OPTIONS)
 
 
 def checked(studio: Studio, adapter_id: str, typed: Mapping[str, Mapping[str, str]]) -> Verdicts:
@@ -129,9 +150,11 @@ def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
 
 
 def gathered(
-    boxes: Sequence[Box], card: Mapping[str, Any], typed: Mapping[str, Mapping[str, str]],
+    boxes: Sequence[Box],
+    card: Mapping[str, Any],
+    typed: Mapping[str, Mapping[str, str]],
     values: Sequence[Any],
-) -> dict[str, list[Source]]:  # fmt: skip
+) -> dict[str, list[Source]]:
     """The sources of all modalities that were given, from what stands in the fields and the values
     of all boxes' inputs."""
     given: dict[str, list[Source]] = {}
@@ -147,9 +170,16 @@ def gathered(
 
 
 def _wire(
-    app: gr.Blocks, studio: Studio, adapter: gr.Dropdown, unread: gr.HTML, sample: gr.Button,
-    clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result: gr.HTML,
-) -> None:  # fmt: skip
+    app: gr.Blocks,
+    studio: Studio,
+    adapter: gr.Dropdown,
+    unread: gr.HTML,
+    sample: gr.Button,
+    clear: gr.Button,
+    case_id: gr.Textbox,
+    boxes: Sequence[Box],
+    result: gr.HTML,
+) -> None:
     """Opening the page, another adapter, the sample case, the next patient."""
     everything = [part for box in boxes for part in box.outputs]
     forms = [(box, box.fields) for box in boxes if box.fields is not None]
@@ -208,9 +238,11 @@ def _wire(
     adapter.change(None, adapter, js=REMEMBER.format(name="adapter"), api_visibility="private")
     adapter.input(shown(of_adapter), adapter, [unread, *places], **OPTIONS)
     gr.on(
-        [sample.click, asked_for_sample.change], fill,
-        outputs=[adapter, case_id, result, unread, *everything], **OPTIONS,
-    )  # fmt: skip
+        [sample.click, asked_for_sample.change],
+        fill,
+        outputs=[adapter, case_id, result, unread, *everything],
+        **OPTIONS,
+    )
     _emptied(clear, case_id, boxes, result)
 
 

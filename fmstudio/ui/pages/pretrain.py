@@ -13,7 +13,7 @@ from fmstudio.present.values import number
 from fmstudio.pretraining.config import USUAL, PretrainConfig
 from fmstudio.records import LIVE_STATES
 from fmstudio.ui.forms import widget
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -51,12 +51,14 @@ OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading(
-        "Pretrain",
-        "Let a base learn from cases without an outcome: unlabelled ones that you have, and the "
-        "training patients of your cohort. Held-out patients are left out, so that the new base "
-        "can be judged on them.",
-    ))  # fmt: skip
+    area(
+        heading(
+            "Pretrain",
+            "Let a base learn from cases without an outcome: unlabelled ones that you have, and "
+            "the training patients of your cohort. Held-out patients are left out, so that the new "
+            "base can be judged on them.",
+        )
+    )
     project = project_dropdown(app, studio)
     kind, table = _table()
     base, modalities, objectives = _learning(app, studio, project)
@@ -106,11 +108,14 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     look.click(show_plan, given, [plan, ready, start], **OPTIONS)
     start.click(begin, [project, kind, ready], [run_id, start], **OPTIONS)
     gr.on(
-        [component.change for component in given], lambda: gr.update(interactive=False),
-        outputs=start, **OPTIONS,
-    )  # fmt: skip
-    project.change(shown(lambda ref: studio.free_base_name(int(ref)) if ref else ""), project, name,
-                   **OPTIONS)  # fmt: skip
+        [component.change for component in given],
+        lambda: gr.update(interactive=False),
+        outputs=start,
+        **OPTIONS,
+    )
+    project.change(
+        shown(lambda ref: studio.free_base_name(int(ref)) if ref else ""), project, name, **OPTIONS
+    )
     run_id.change(None, run_id, js=REMEMBER.format(name="run"), api_visibility="private")
     app.load(reopen, outputs=run_id, **OPTIONS)
 
@@ -118,22 +123,29 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 def _table() -> tuple[gr.Radio, list[gr.components.Component]]:
     """Where further cases come from: which way, and the widgets of every way."""
     kind = gr.Radio(
-        MORE, value=NO_TABLE, label="Further cases", elem_classes="fm-stack",
+        MORE,
+        value=NO_TABLE,
+        label="Further cases",
+        elem_classes="fm-stack",
         info="A table like that of a cohort; it needs no outcome. Cases of the project without an "
         "outcome are learned from anyway.",
-    )  # fmt: skip
+    )
     archive = gr.File(label="ZIP", file_types=[".zip"], height=130, visible=False)
     with gr.Row(visible=False) as separate:
         table = gr.File(label="Table", file_types=TABLES, height=150)
         files = gr.File(label="Files (many at once)", file_count="multiple", height=150)
     here = gr.Textbox(
-        label="Path of the table", visible=False, placeholder="/home/me/study/unlabelled.csv",
+        label="Path of the table",
+        visible=False,
+        placeholder="/home/me/study/unlabelled.csv",
         info="The files stay where they are; the table's folder is where their paths start.",
-    )  # fmt: skip
+    )
     kind.change(
         lambda chosen: [gr.update(visible=chosen == each) for each in (ZIP, FILES, HERE)],
-        kind, [archive, separate, here], **OPTIONS,
-    )  # fmt: skip
+        kind,
+        [archive, separate, here],
+        **OPTIONS,
+    )
     return kind, [archive, table, files, here]
 
 
@@ -143,13 +155,18 @@ def _learning(
     """From which base, from what, and to do what."""
     base = gr.Dropdown(label="Learn on from", choices=[], value=None)
     modalities = gr.CheckboxGroup(
-        label="Modalities", choices=[], value=[],
+        label="Modalities",
+        choices=[],
+        value=[],
         info="None chosen means everything that the cases have.",
-    )  # fmt: skip
+    )
     objectives = gr.CheckboxGroup(
-        label="What the base learns to do", choices=[], value=[], elem_classes="fm-stack",
+        label="What the base learns to do",
+        choices=[],
+        value=[],
+        elem_classes="fm-stack",
         info="The studio is still loading. The list comes in some seconds.",
-    )  # fmt: skip
+    )
 
     @shown
     def offer() -> tuple[gr.Dropdown, gr.CheckboxGroup]:
@@ -176,16 +193,32 @@ def asked_for(studio: Studio, *values: Any) -> tuple[Path | None, PretrainConfig
 
     Raises InputError for what is missing or out of its range.
     """
-    (project, kind, archive, table, files, here, base, modalities, objectives, effort, name,
-     *settings) = values  # fmt: skip
+    (
+        project,
+        kind,
+        archive,
+        table,
+        files,
+        here,
+        base,
+        modalities,
+        objectives,
+        effort,
+        name,
+        *settings,
+    ) = values
     if not project:
         raise InputError("No project is chosen.", hint="Create one on the start page first.")
     path = None if kind == NO_TABLE else gathered(studio, kind, archive, table, files, here)
     given = dict(zip(SETTINGS, settings, strict=True))
     config = PretrainConfig(
-        name=name.strip(), base=base, modalities=tuple(modalities), objectives=tuple(objectives),
-        epochs=int(effort), **given,
-    )  # fmt: skip
+        name=name.strip(),
+        base=base,
+        modalities=tuple(modalities),
+        objectives=tuple(objectives),
+        epochs=int(effort),
+        **given,
+    )
     return path, config
 
 
@@ -246,13 +279,15 @@ def case_choices(groups: dict[str, Any]) -> list[tuple[str, str]]:
     """The most typical cases of each group first, then all others."""
     typical = [
         (f"Group {entry['group'] + 1}, typical: {case}", case)
-        for entry in groups["groups"] for case in entry["nearest"]
-    ]  # fmt: skip
+        for entry in groups["groups"]
+        for case in entry["nearest"]
+    ]
     named = {case for _, case in typical}
     rest = [
         (f"Group {point['group'] + 1}: {point['case']}", point["case"])
-        for point in groups["points"] if point["case"] not in named
-    ]  # fmt: skip
+        for point in groups["points"]
+        if point["case"] not in named
+    ]
     return typical + rest
 
 

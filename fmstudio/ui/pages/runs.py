@@ -9,7 +9,7 @@ import gradio as gr
 from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, RunRecord
 from fmstudio.results.metrics import name_of
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -84,8 +84,13 @@ def page_of(studio: Studio, request: gr.Request) -> tuple[list[RunRecord], Html]
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading("Runs", "Fine-tuning and pretraining on this computer, one at a time. They go "
-                 "on while this page is closed."))  # fmt: skip
+    area(
+        heading(
+            "Runs",
+            "Fine-tuning and pretraining on this computer, one at a time. They go "
+            "on while this page is closed.",
+        )
+    )
     listing = area(elem_id="runs")
     chosen = gr.Dropdown(label="Run in detail", choices=[], value=None, elem_id="run")
     run_id = hidden("run-id")

@@ -9,7 +9,7 @@ import gradio as gr
 from fmstudio.present.values import interval
 from fmstudio.records import LIVE_STATES, ProjectRecord
 from fmstudio.results.metrics import name_of
-from fmstudio.ui.fragments import (  # fmt: skip
+from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     area,
@@ -100,11 +100,13 @@ def sample_card(sample: ProjectRecord | None, waiting: bool) -> Html:
 
 def build(app: gr.Blocks, studio: Studio) -> None:
     """The page."""
-    area(heading(
-        "Foundation Model Studio",
-        "Adapt a multimodal model to your own clinical question, on this computer: films, "
-        "records, notes, curves, sounds and clips of a patient become one prediction.",
-    ))  # fmt: skip
+    area(
+        heading(
+            "Foundation Model Studio",
+            "Adapt a multimodal model to your own clinical question, on this computer: films, "
+            "records, notes, curves, sounds and clips of a patient become one prediction.",
+        )
+    )
     sample = area()
     area(section("Your projects", "A project is one question asked of one kind of patient."))
     projects = area()
@@ -126,9 +128,12 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return f"/data?project={project.id}"
 
     gr.on(
-        [app.load, preparing.tick], show, outputs=[sample, projects, preparing],
-        api_visibility="private", show_progress="hidden",
-    ).then(None, js=READY, api_visibility="private")  # fmt: skip
+        [app.load, preparing.tick],
+        show,
+        outputs=[sample, projects, preparing],
+        api_visibility="private",
+        show_progress="hidden",
+    ).then(None, js=READY, api_visibility="private")
     address = hidden()
     create.click(new, [name, question, kind, moment], address, api_visibility="private")
     address.change(
@@ -143,21 +148,28 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]
         with gr.Row():
             name = gr.Textbox(label="Name", placeholder="Pneumonia on admission", max_length=120)
             question = gr.Textbox(
-                label="Question in one sentence", max_length=500, scale=2,
+                label="Question in one sentence",
+                max_length=500,
+                scale=2,
                 placeholder="Does this patient have pneumonia when admitted?",
-            )  # fmt: skip
+            )
         with gr.Row():
             kind = gr.Radio(
-                [(label, key) for key, label in TASKS.items()], value="binary",
-                label="The answer is", scale=2,
-            )  # fmt: skip
+                [(label, key) for key, label in TASKS.items()],
+                value="binary",
+                label="The answer is",
+                scale=2,
+            )
             moment = gr.Number(
-                label="Time of prediction, hours (0: none)", value=0, minimum=0,
-                min_width=300, elem_id="moment",
+                label="Time of prediction, hours (0: none)",
+                value=0,
+                minimum=0,
+                min_width=300,
+                elem_id="moment",
                 info="For answers given at a set time, so that nothing later gives them away. With "
                 "24, readings and notes that carry a time count only up to 24 hours after the "
                 "beginning of the case.",
-            )  # fmt: skip
+            )
     create = gr.Button("Create project", variant="primary", elem_classes="fm-narrow")
     return name, question, kind, moment, create
 
@@ -165,9 +177,17 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]
 def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
     """Deleting a project, out of the way and only after its name was typed."""
     with gr.Accordion("Delete a project", open=False):
-        area(tag("p", text("Its cohorts, runs and adapters are deleted with it. Your own files "
-                           "stay where they are. Export adapters first if you want to keep "
-                           "them."), "fm-note"))  # fmt: skip
+        area(
+            tag(
+                "p",
+                text(
+                    "Its cohorts, runs and adapters are deleted with it. Your own files "
+                    "stay where they are. Export adapters first if you want to keep "
+                    "them."
+                ),
+                "fm-note",
+            )
+        )
         with gr.Row(equal_height=True):
             typed = gr.Textbox(label="Type the project's name to confirm", scale=3)
             delete = gr.Button("Delete project", variant="stop", scale=1)

@@ -12,9 +12,11 @@ def upgrade() -> None:
     op.create_table(
         "held_out",
         sa.Column(
-            "adapter_id", sa.String, sa.ForeignKey("adapters.id", ondelete="CASCADE"),
+            "adapter_id",
+            sa.String,
+            sa.ForeignKey("adapters.id", ondelete="CASCADE"),
             primary_key=True,
         ),
         sa.Column("content", sa.JSON, nullable=False),
         sa.Column("created_at", sa.DateTime, nullable=False),
-    )  # fmt: skip
+    )

@@ -46,16 +46,28 @@ def upgrade() -> None:
 
 
 def _write(
-    query: str, number: int, at: str, kind: str, subject: str, details: dict[str, object],
+    query: str,
+    number: int,
+    at: str,
+    kind: str,
+    subject: str,
+    details: dict[str, object],
     previous: str,
-) -> str:  # fmt: skip
+) -> str:
     """One line with its seal, as `fmstudio.registry.events` made them at this revision."""
     moment = datetime.fromisoformat(at).replace(tzinfo=UTC).isoformat()
     line = [number, moment, kind, subject, details, previous]
     content = json.dumps(line, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     seal = hashlib.sha256(content.encode()).hexdigest()
     kept = json.dumps(details, ensure_ascii=False, separators=(",", ":"))
-    values = {"id": number, "at": at, "kind": kind, "subject": subject, "details": kept,
-              "previous": previous, "hash": seal}  # fmt: skip
+    values = {
+        "id": number,
+        "at": at,
+        "kind": kind,
+        "subject": subject,
+        "details": kept,
+        "previous": previous,
+        "hash": seal,
+    }
     op.get_bind().execute(sa.text(query), values)
     return seal

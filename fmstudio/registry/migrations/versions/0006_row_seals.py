@@ -13,17 +13,32 @@ down_revision = "0005"
 _SEALED = {
     "projects": ("id", "name", "task", "sample", "created_at"),
     "cohorts": (
-        "id", "project_id", "name", "manifest", "roles", "fingerprint", "summary", "created_at",
+        "id",
+        "project_id",
+        "name",
+        "manifest",
+        "roles",
+        "fingerprint",
+        "summary",
+        "created_at",
     ),
     "runs": (
-        "id", "project_id", "kind", "status", "config", "base", "result", "error", "hint",
+        "id",
+        "project_id",
+        "kind",
+        "status",
+        "config",
+        "base",
+        "result",
+        "error",
+        "hint",
         "created_at",
     ),
     "adapters": ("id", "project_id", "name", "card", "created_at", "sealed"),
     "aliases": ("id", "project_id", "name", "adapter_id"),
     "predictions": ("id", "adapter_id", "case_id", "inputs", "output", "created_at"),
     "held_out": ("adapter_id", "content", "created_at"),
-}  # fmt: skip
+}
 
 
 def upgrade() -> None:
