@@ -52,68 +52,13 @@ _DOT_GROUPS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3}){2,}|[+-]?[1-9]\d{0,2}(?:
 _AMBIGUOUS_GROUP = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 LARGEST = 3.0e38  # float32 ends at 3.4e38
 
-_UNIT_WORDS = (
-    "%",
-    "°c",
-    "°f",
-    "mg/dl",
-    "mg/l",
-    "g/dl",
-    "g/l",
-    "µg/l",
-    "ug/l",
-    "ng/ml",
-    "pg/ml",
-    "mmol/l",
-    "µmol/l",
-    "umol/l",
-    "mmol/mol",
-    "meq/l",
-    "u/l",
-    "iu/l",
-    "iu",
-    "mm",
-    "cm",
-    "m",
-    "kg",
-    "g",
-    "mg",
-    "kg/m2",
-    "kg/m²",
-    "mmhg",
-    "kpa",
-    "cmh2o",
-    "bpm",
-    "/min",
-    "1/min",
-    "l/min",
-    "ml",
-    "ml/h",
-    "l",
-    "ms",
-    "s",
-    "min",
-    "h",
-    "hz",
-    "years",
-    "year",
-    "yrs",
-    "y",
-    "months",
-    "weeks",
-    "days",
-    "hours",
-    "10^9/l",
-    "10^12/l",
-    "x10^9/l",
-    "x10^12/l",
-    "ml/min",
-    "mv",
-    "µv",
-    "uv",
-    "lb",
-    "kcal",
-    "steps",
+_UNIT_WORDS = tuple(
+    (
+        "% °c °f mg/dl mg/l g/dl g/l µg/l ug/l ng/ml pg/ml mmol/l µmol/l umol/l mmol/mol meq/l u/l "
+        "iu/l iu mm cm m kg g mg kg/m2 kg/m² mmhg kpa cmh2o bpm /min 1/min l/min ml ml/h l ms s "
+        "min h hz years year yrs y months weeks days hours 10^9/l 10^12/l x10^9/l x10^12/l ml/min "
+        "mv µv uv lb kcal steps"
+    ).split()
 )
 _WITH_UNIT = re.compile(
     r"(.*?\d[.,]?)\s*("

@@ -28,125 +28,45 @@ from pipelines.dicom_stream import opener, pixel_parts, plain_syntax
 
 # Kept as they are. Group 0028 describes the pixels and stays whole but for names of procedures.
 _KEPT = frozenset(
-    (
-        "SOPClassUID",
-        "Modality",
-        "ConversionType",
-        "ImageType",
-        "BodyPartExamined",
-        "ViewPosition",
-        "Laterality",
-        "ImageLaterality",
-        "PatientOrientation",
-        "PatientPosition",
-        "PatientSex",
-        "PatientAge",
-        "SliceThickness",
-        "SpacingBetweenSlices",
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "SliceLocation",
-        "ImagerPixelSpacing",
-        "InstanceNumber",
-        "SeriesNumber",
-        "AcquisitionNumber",
-        "NumberOfFrames",
-        "FrameTime",
-        "FrameTimeVector",
-        "RecommendedDisplayFrameRate",
-        "CineRate",
-        "FrameIncrementPointer",
-        "KVP",
-        "Exposure",
-        "ExposureTime",
-        "XRayTubeCurrent",
-        "DistanceSourceToDetector",
-        "DistanceSourceToPatient",
-        "EstimatedRadiographicMagnificationFactor",
-        "PhotometricInterpretation",
-        "SpecificCharacterSet",
-        "PresentationLUTShape",
-        "PresentationIntentType",
-        "Manufacturer",
-        "ManufacturerModelName",
-        "RescaleType",
-        "EchoTime",
-        "RepetitionTime",
-        "MagneticFieldStrength",
-        "FlipAngle",
-        "ScanningSequence",
-        "SequenceVariant",
-        "MRAcquisitionType",
-        "PixelData",
-        "FloatPixelData",
-        "DoubleFloatPixelData",
-        "SharedFunctionalGroupsSequence",
-        "PerFrameFunctionalGroupsSequence",
-        "PixelMeasuresSequence",
-        "PlanePositionSequence",
-        "PlaneOrientationSequence",
-        "PixelValueTransformationSequence",
-        "FrameVOILUTSequence",
-        "ModalityLUTSequence",
-        "VOILUTSequence",
-        "SequenceOfUltrasoundRegions",
-        "PhysicalDeltaX",
-        "PhysicalDeltaY",
-        "PhysicalUnitsXDirection",
-        "PhysicalUnitsYDirection",
-        "RegionLocationMinX0",
-        "RegionLocationMinY0",
-        "RegionLocationMaxX1",
-        "RegionLocationMaxY1",
-        "RegionSpatialFormat",
-        "RegionDataType",
-        "RegionFlags",
-        "LUTDescriptor",
-        "LUTExplanation",
-        "LUTData",
-        "StartTrim",
-        "StopTrim",
-        "EffectiveDuration",
-        "ActualFrameDuration",
-        "TimeRange",
-        "FrameContentSequence",
-        "StackID",
-        "InStackPositionNumber",
-        "DimensionIndexSequence",
-        "DimensionIndexPointer",
-        "FunctionalGroupPointer",
-        "DimensionIndexValues",
-        "TemporalPositionIndex",
-        "TemporalPositionSequence",
-        "TemporalPositionTimeOffset",
-        "CardiacSynchronizationSequence",
-        "NominalCardiacTriggerDelayTime",
-        "TriggerTime",
-        "TemporalPositionIdentifier",
-        "PlanePositionVolumeSequence",
-        "ImagePositionVolume",
-        "PlaneOrientationVolumeSequence",
-        "ImageOrientationVolume",
-        "SegmentIdentificationSequence",
-        "ReferencedSegmentNumber",
-        "GridFrameOffsetVector",
-        "DoseGridScaling",
-        "SliceVector",
-        "DetectorInformationSequence",
+    tuple(
+        (
+            "SOPClassUID Modality ConversionType ImageType BodyPartExamined ViewPosition "
+            "Laterality ImageLaterality PatientOrientation PatientPosition PatientSex PatientAge "
+            "SliceThickness SpacingBetweenSlices ImagePositionPatient ImageOrientationPatient "
+            "SliceLocation ImagerPixelSpacing InstanceNumber SeriesNumber AcquisitionNumber "
+            "NumberOfFrames FrameTime FrameTimeVector RecommendedDisplayFrameRate CineRate "
+            "FrameIncrementPointer KVP Exposure ExposureTime XRayTubeCurrent "
+            "DistanceSourceToDetector DistanceSourceToPatient "
+            "EstimatedRadiographicMagnificationFactor PhotometricInterpretation "
+            "SpecificCharacterSet PresentationLUTShape PresentationIntentType Manufacturer "
+            "ManufacturerModelName RescaleType EchoTime RepetitionTime MagneticFieldStrength "
+            "FlipAngle ScanningSequence SequenceVariant MRAcquisitionType PixelData FloatPixelData "
+            "DoubleFloatPixelData SharedFunctionalGroupsSequence PerFrameFunctionalGroupsSequence "
+            "PixelMeasuresSequence PlanePositionSequence PlaneOrientationSequence "
+            "PixelValueTransformationSequence FrameVOILUTSequence ModalityLUTSequence "
+            "VOILUTSequence SequenceOfUltrasoundRegions PhysicalDeltaX PhysicalDeltaY "
+            "PhysicalUnitsXDirection PhysicalUnitsYDirection RegionLocationMinX0 "
+            "RegionLocationMinY0 RegionLocationMaxX1 RegionLocationMaxY1 RegionSpatialFormat "
+            "RegionDataType RegionFlags LUTDescriptor LUTExplanation LUTData StartTrim StopTrim "
+            "EffectiveDuration ActualFrameDuration TimeRange FrameContentSequence StackID "
+            "InStackPositionNumber DimensionIndexSequence DimensionIndexPointer "
+            "FunctionalGroupPointer DimensionIndexValues TemporalPositionIndex "
+            "TemporalPositionSequence TemporalPositionTimeOffset CardiacSynchronizationSequence "
+            "NominalCardiacTriggerDelayTime TriggerTime TemporalPositionIdentifier "
+            "PlanePositionVolumeSequence ImagePositionVolume PlaneOrientationVolumeSequence "
+            "ImageOrientationVolume SegmentIdentificationSequence ReferencedSegmentNumber "
+            "GridFrameOffsetVector DoseGridScaling SliceVector DetectorInformationSequence"
+        ).split()
     )
 )
 _NEW_UIDS = frozenset(
     ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 )
-_EMPTIED = (
-    "PatientName",
-    "PatientID",
-    "PatientBirthDate",
-    "StudyDate",
-    "StudyTime",
-    "AccessionNumber",
-    "ReferringPhysicianName",
-    "StudyID",
+_EMPTIED = tuple(
+    (
+        "PatientName PatientID PatientBirthDate StudyDate StudyTime AccessionNumber "
+        "ReferringPhysicianName StudyID"
+    ).split()
 )
 SAID = "BurnedInAnnotation"
 _PIXEL_GROUP = 0x0028

@@ -14,76 +14,40 @@ from pydicom.dataset import Dataset, FileDataset
 from fmstudio.identity import is_nobody, kinds_in, may_identify, names_somebody
 
 # Of PS3.15 Table E.1-1 what is found filled in practice. Names of persons,
-NAMES = (
-    "PatientName",
-    "OtherPatientNames",
-    "PatientBirthName",
-    "PatientMotherBirthName",
-    "ReferringPhysicianName",
-    "PerformingPhysicianName",
-    "NameOfPhysiciansReadingStudy",
-    "OperatorsName",
-    "RequestingPhysician",
-    "PhysiciansOfRecord",
-    "ResponsiblePerson",
-    "PersonName",
-    "VerifyingObserverName",
-    "HumanPerformerName",
-    "ScheduledPerformingPhysicianName",
-    "NamesOfIntendedRecipientsOfResults",
-    "ContentCreatorName",
-    "ReviewerName",
+NAMES = tuple(
+    (
+        "PatientName OtherPatientNames PatientBirthName PatientMotherBirthName "
+        "ReferringPhysicianName PerformingPhysicianName NameOfPhysiciansReadingStudy OperatorsName "
+        "RequestingPhysician PhysiciansOfRecord ResponsiblePerson PersonName VerifyingObserverName "
+        "HumanPerformerName ScheduledPerformingPhysicianName NamesOfIntendedRecipientsOfResults "
+        "ContentCreatorName ReviewerName"
+    ).split()
 )
 # numbers and what else belongs to one person,
-NUMBERS = (
-    "PatientID",
-    "OtherPatientIDs",
-    "AccessionNumber",
-    "MedicalRecordLocator",
-    "AdmissionID",
-    "PatientBirthDate",
-    "PatientAddress",
-    "PatientTelephoneNumbers",
-    "MilitaryRank",
-    "StudyID",
-    "ReferringPhysicianAddress",
-    "ReferringPhysicianTelephoneNumbers",
-    "IssuerOfPatientID",
-    "CurrentPatientLocation",
-    "CountryOfResidence",
-    "RegionOfResidence",
+NUMBERS = tuple(
+    (
+        "PatientID OtherPatientIDs AccessionNumber MedicalRecordLocator AdmissionID "
+        "PatientBirthDate PatientAddress PatientTelephoneNumbers MilitaryRank StudyID "
+        "ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers IssuerOfPatientID "
+        "CurrentPatientLocation CountryOfResidence RegionOfResidence"
+    ).split()
 )
 # words that somebody typed,
-WORDS = (
-    "PatientComments",
-    "AdditionalPatientHistory",
-    "ImageComments",
-    "StudyComments",
-    "RequestAttributesComments",
-    "CommentsOnThePerformedProcedureStep",
-    "VisitComments",
-    "InterpretationText",
-    "TextValue",
-    "UnformattedTextValue",
-    "RequestedProcedureComments",
-    "FrameComments",
-    "AcquisitionComments",
-    "ReasonForStudy",
-    "Occupation",
+WORDS = tuple(
+    (
+        "PatientComments AdditionalPatientHistory ImageComments StudyComments "
+        "RequestAttributesComments CommentsOnThePerformedProcedureStep VisitComments "
+        "InterpretationText TextValue UnformattedTextValue RequestedProcedureComments "
+        "FrameComments AcquisitionComments ReasonForStudy Occupation"
+    ).split()
 )
 # and when and where: none of these alone tells who somebody is.
-PLACES = (
-    "InstitutionName",
-    "InstitutionAddress",
-    "InstitutionalDepartmentName",
-    "StationName",
-    "DeviceSerialNumber",
-    "StudyDate",
-    "SeriesDate",
-    "AcquisitionDate",
-    "ContentDate",
-    "PatientBirthTime",
-    "EthnicGroup",
+PLACES = tuple(
+    (
+        "InstitutionName InstitutionAddress InstitutionalDepartmentName StationName "
+        "DeviceSerialNumber StudyDate SeriesDate AcquisitionDate ContentDate PatientBirthTime "
+        "EthnicGroup"
+    ).split()
 )
 IDENTIFIERS = (*NAMES, *NUMBERS, *WORDS, *PLACES)
 # Numbers that only tell somebody apart within a file's own study.

@@ -24,72 +24,18 @@ from pipelines.skipped import Skipped
 from pipelines.xml_trees import local, parse
 
 _BLOCKS = frozenset(
-    (
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "caption",
-        "center",
-        "dd",
-        "details",
-        "dialog",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "html",
-        "item",
-        "legend",
-        "li",
-        "list",
-        "main",
-        "nav",
-        "ol",
-        "option",
-        "p",
-        "paragraph",
-        "pre",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "tfoot",
-        "thead",
-        "title",
-        "tr",
-        "ul",
-        "text",
-        "renderMultiMedia",
+    tuple(
+        (
+            "address article aside blockquote body caption center dd details dialog div dl dt "
+            "fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html item legend "
+            "li list main nav ol option p paragraph pre section summary table tbody tfoot thead "
+            "title tr ul text renderMultiMedia"
+        ).split()
     )
 )
 _NOT_SHOWN = frozenset(
-    (
-        "script",
-        "style",
-        "head",
-        "template",
-        "noscript",
-        "iframe",
-        "object",
-        "svg",
-        "math",
-        "datalist",
-        "col",
-        "colgroup",
+    tuple(
+        "script style head template noscript iframe object svg math datalist col colgroup".split()
     )
 )
 _PICTURES = frozenset(("img", "picture", "video", "audio", "canvas", "embed", "renderMultiMedia"))

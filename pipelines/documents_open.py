@@ -25,31 +25,13 @@ _LEFT_OUT = {
     "object-ole": "embedded object",
 }
 _SILENT = frozenset(
-    (
-        "annotation-end",
-        "sequence-decls",
-        "variable-decls",
-        "user-field-decls",
-        "forms",
-        "note-citation",
-        "bookmark",
-        "bookmark-start",
-        "bookmark-end",
-        "soft-page-break",
-        "title",
-        "desc",
-        "script",
-        "covered-table-cell",
-        "table-column",
-        "binary-data",
-        "style",
-        "automatic-styles",
-        "meta",
-        "settings",
-        "scripts",
-        "font-face-decls",
-        "styles",
-        "ruby-text",
+    tuple(
+        (
+            "annotation-end sequence-decls variable-decls user-field-decls forms note-citation "
+            "bookmark bookmark-start bookmark-end soft-page-break title desc script "
+            "covered-table-cell table-column binary-data style automatic-styles meta settings "
+            "scripts font-face-decls styles ruby-text"
+        ).split()
     )
 )
 

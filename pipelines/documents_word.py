@@ -24,32 +24,12 @@ from pipelines.xml_trees import local, parse
 _DELETED = ("del", "moveFrom")
 # Properties, field instructions and marks that a reader does not see as text.
 _SILENT = frozenset(
-    (
-        "pPr",
-        "rPr",
-        "sdtPr",
-        "sdtEndPr",
-        "tblPr",
-        "tblGrid",
-        "trPr",
-        "tcPr",
-        "sectPr",
-        "instrText",
-        "delInstrText",
-        "proofErr",
-        "bookmarkStart",
-        "bookmarkEnd",
-        "footnoteRef",
-        "endnoteRef",
-        "annotationRef",
-        "separator",
-        "continuationSeparator",
-        "lastRenderedPageBreak",
-        "rt",
-        "ffData",
-        "smartTagPr",
-        "customXmlPr",
-        "fldData",
+    tuple(
+        (
+            "pPr rPr sdtPr sdtEndPr tblPr tblGrid trPr tcPr sectPr instrText delInstrText proofErr "
+            "bookmarkStart bookmarkEnd footnoteRef endnoteRef annotationRef separator "
+            "continuationSeparator lastRenderedPageBreak rt ffData smartTagPr customXmlPr fldData"
+        ).split()
     )
 )
 MAX_PART_BYTES = 64_000_000

@@ -34,22 +34,11 @@ from pipelines.times import is_time_name, read_times
 MAX_ROWS = 5_000  # table rows kept per case; a denser record is a device log
 MAX_CATEGORY = 200  # characters; longer text is a note
 
-_NAME_COLUMNS = (
-    "name",
-    "parameter",
-    "param",
-    "test",
-    "test_name",
-    "item",
-    "variable",
-    "analyte",
-    "lab",
-    "feature",
-    "measurement",
-    "itemname",
-    "observation",
-    "code",
-    "label",
+_NAME_COLUMNS = tuple(
+    (
+        "name parameter param test test_name item variable analyte lab feature measurement "
+        "itemname observation code label"
+    ).split()
 )
 _VALUE_COLUMNS = ("value", "result", "valuenum", "reading", "measured", "value_num", "result_value")
 _NUMBER_AND_WORDS = re.compile(r"([-+]?\d[\d.,]*)\s*([^\d\s].*)")

@@ -25,6 +25,7 @@ from pipelines.log_answers import (
     ask_for_time,
     ask_for_zone,
 )
+from pipelines.log_words import NO_EVENT_WORDS, NUMBERING_WORDS, TIME_WORDS, words_of
 from pipelines.quantities import find_quantity
 from pipelines.tables import Column, TextTable, open_table
 from pipelines.times import Times, count_unit, is_time_name, order_of_dates, read_times
@@ -33,76 +34,7 @@ from pipelines.zones import Zone
 LOOKED_AT = 2_000  # rows
 FEWEST_RISING = 3  # rows below which any column may rise by chance
 STEADY = 0.01  # share by which even steps may differ
-# Words that name a time of counts where the column rises, and nothing sure elsewhere ("t").
-_HINTS = frozenset(
-    (
-        "t",
-        "ts",
-        "sec",
-        "secs",
-        "s",
-        "ms",
-        "us",
-        "µs",
-        "ns",
-        "timestamps",
-        "tstamp",
-        "zeitstempel",
-        "time",
-        "elapsed",
-        "rel",
-        "relative",
-        "abs",
-        "raw",
-        "from",
-        "to",
-        "event",
-        "onset",
-        "start",
-        "since",
-        "x",
-        "recording",
-        "rec",
-        "stimulus",
-    )
-)
-_NUMBERING = frozenset(
-    (
-        "sample",
-        "samples",
-        "index",
-        "idx",
-        "row",
-        "rows",
-        "frame",
-        "frames",
-        "n",
-        "nr",
-        "no",
-        "i",
-        "number",
-        "num",
-        "count",
-        "counter",
-        "packet",
-        "seq",
-        "sequence",
-        "unnamed",
-        "point",
-        "points",
-        "obs",
-        "record",
-        "column",
-        "level",
-        "tick",
-        "ticks",
-        "line",
-        "id",
-        "step",
-    )
-)
 _NUMERIC_DATE = re.compile(r"\s*(\d{1,2})[-/](\d{1,2})[-/]\d{4}")
-_NO_EVENT = frozenset(("birth", "dob", "born", "geburt", "geburtsdatum", "expiry", "expires"))
 
 
 @dataclass
@@ -255,14 +187,14 @@ def _found(table: TextTable, looks: Sequence[_Look], said: Said) -> Found | None
     moments = [
         i
         for i, look in enumerate(looks)
-        if look.kind == "moment" and not look.constant and not _NO_EVENT & _words(names[i])
+        if look.kind == "moment" and not look.constant and not NO_EVENT_WORDS & words_of(names[i])
     ]
     hinted = [
         i
         for i, look in enumerate(looks)
         if look.kind == "count"
-        and _words(names[i])
-        and _words(names[i]) <= _HINTS
+        and words_of(names[i])
+        and words_of(names[i]) <= TIME_WORDS
         and (look.rising or count_unit(names[i]))
     ]
     known = [i for i in named if looks[i].kind] or named
@@ -319,14 +251,16 @@ def _others(table: TextTable, looks: Sequence[_Look], columns: Sequence[int]) ->
         if i not in columns
         and (
             (is_time_name(table.names[i]) and look.kind and (look.rising or look.kind == "moment"))
-            or (look.numbering and _words(table.names[i]) <= _NUMBERING)
+            or (look.numbering and words_of(table.names[i]) <= NUMBERING_WORDS)
         )
     )
 
 
 def _date_and_time(names: Sequence[str], looks: Sequence[_Look]) -> tuple[int, int] | None:
     """A column of days beside a column of clock times."""
-    days = [i for i, look in enumerate(looks) if look.dated and not _NO_EVENT & _words(names[i])]
+    days = [
+        i for i, look in enumerate(looks) if look.dated and not NO_EVENT_WORDS & words_of(names[i])
+    ]
     clocks = [i for i, look in enumerate(looks) if look.of_day]
     return (days[0], clocks[0]) if days and clocks else None
 
@@ -354,7 +288,7 @@ def _look(column: Column, name: str) -> _Look:
     unit = count_unit(name) or is_time_name(name)
     steady = bool(even.mean() > 0.9)
     whole = rising and not unit and bool((numbers == np.floor(numbers)).all())
-    numbering = whole and ((steady and middle == 1) or _words(name) <= _NUMBERING)
+    numbering = whole and ((steady and middle == 1) or words_of(name) <= NUMBERING_WORDS)
     return _Look("count", rising, steady, numbering, _constant(numbers))
 
 
@@ -375,12 +309,6 @@ def _order(path: Path, column: Column, place: int) -> tuple[str, str]:
         return date, order_of_dates(column)
     whole = (cell for chunk in open_table(path).chunks for cell in chunk[place])
     return date, order_of_dates(whole)
-
-
-def _words(name: str) -> set[str]:
-    """The words of a name in small letters, without numbers: "TimeStamp 2" -> time, stamp."""
-    parted = re.sub(r"(?<=[a-zµ])(?=[A-Z])", " ", name)
-    return {word for word in re.split(r"[^a-zµ]+", parted.lower()) if word}
 
 
 def _numbers(column: Column) -> np.ndarray:

@@ -20,35 +20,12 @@ from pipelines.tables import Column
 
 # Names that promise numbers: a column of words under one of them is a mistake, not a comment.
 _VITAL_SIGNS = frozenset(
-    (
-        "hr",
-        "heart_rate",
-        "heartrate",
-        "pulse",
-        "spo2",
-        "sao2",
-        "rr",
-        "resp",
-        "resp_rate",
-        "resprate",
-        "respiratory_rate",
-        "map",
-        "sbp",
-        "dbp",
-        "nibp",
-        "abp",
-        "sysabp",
-        "diasabp",
-        "temp",
-        "temperature",
-        "glucose",
-        "cgm",
-        "etco2",
-        "fio2",
-        "activity",
-        "steps",
-        "ecg",
-        "ppg",
+    tuple(
+        (
+            "hr heart_rate heartrate pulse spo2 sao2 rr resp resp_rate resprate respiratory_rate "
+            "map sbp dbp nibp abp sysabp diasabp temp temperature glucose cgm etco2 fio2 activity "
+            "steps ecg ppg"
+        ).split()
     )
 )
 _FLAGGED = re.compile(r"(.*?\d)\s*(\*{1,3}|!{1,3}|[↑↓]{1,2}|\(?(?:HH?|LL?)\)?|\[(?:HH?|LL?)\])")

@@ -34,19 +34,11 @@ from pipelines.zones import Zone
 
 MAX_VALUES = 100_000_000  # readings of one file held in memory: 400 MB
 MAX_LONG_CHANNELS = 512
-_PARAMETER = (
-    "parameter",
-    "param",
-    "channel",
-    "signal",
-    "variable",
-    "name",
-    "item",
-    "measurement",
-    "label",
-    "vital",
-    "observation",
-    "itemname",
+_PARAMETER = tuple(
+    (
+        "parameter param channel signal variable name item measurement label vital observation "
+        "itemname"
+    ).split()
 )
 _VALUE = ("value", "valuenum", "reading", "result", "val", "measured")
 _UNIT = ("unit", "units", "uom", "valueuom")

@@ -280,31 +280,11 @@ _SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 # Words that say where, when or which of several, and change nothing of what is measured.
 _BESIDE = frozenset(
-    (
-        "serum",
-        "plasma",
-        "blood",
-        "venous",
-        "arterial",
-        "capillary",
-        "fasting",
-        "admission",
-        "at",
-        "on",
-        "baseline",
-        "initial",
-        "first",
-        "last",
-        "latest",
-        "min",
-        "max",
-        "minimum",
-        "maximum",
-        "mean",
-        "median",
-        "lowest",
-        "highest",
-        "day",
+    tuple(
+        (
+            "serum plasma blood venous arterial capillary fasting admission at on baseline initial "
+            "first last latest min max minimum maximum mean median lowest highest day"
+        ).split()
     )
 )
 _SIGNS = str.maketrans({"μ": "µ", "²": " 2", "³": " 3", "⁹": " 9", "¹": "1", "℃": "°c", "℉": "°f"})

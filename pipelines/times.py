@@ -136,24 +136,11 @@ _EPOCHS = ((1e8, 1e10, 1.0), (1e11, 1e13, 1e-3), (1e14, 1e16, 1e-6), (1e17, 1e19
 _COMPACT = ((19000101, 21001231, 1e6), (190001010000, 210012312359, 1e2), (19e12, 21.1e12, 1.0))
 EXCEL_EPOCH_DAYS = 25569.0  # 1970-01-01 in Excel's 1900 date system
 _TIME_WORDS = frozenset(
-    (
-        "timestamp",
-        "datetime",
-        "time",
-        "times",
-        "date",
-        "charttime",
-        "clock",
-        "elapsed",
-        "zeit",
-        "datum",
-        "uhrzeit",
-        "zeitpunkt",
-        "temps",
-        "heure",
-        "fecha",
-        "hora",
-        "tiempo",
+    tuple(
+        (
+            "timestamp datetime time times date charttime clock elapsed zeit datum uhrzeit "
+            "zeitpunkt temps heure fecha hora tiempo"
+        ).split()
     )
 ) | {word for word in _COUNT_UNITS if len(word) > 2}
 # Words that may stand beside them; "prothrombin time" is a laboratory value.

@@ -31,16 +31,11 @@ TOTAL_LIMIT = 512 * MB
 DIRECTORY_LIMIT = 64 * 1024  # bytes of a zip's table of contents; 64 names need about 6 kB
 RATIO_LIMIT = 200  # our own bundles are stored uncompressed; random weights hardly shrink
 
-REQUIRED = (
-    "README.md",
-    "adapter/adapter_config.json",
-    "adapter/adapter_model.safetensors",
-    "calibration.json",
-    "card.json",
-    "config.json",
-    "manifest.json",
-    "probes.json",
-    "probes.safetensors",
+REQUIRED = tuple(
+    (
+        "README.md adapter/adapter_config.json adapter/adapter_model.safetensors calibration.json "
+        "card.json config.json manifest.json probes.json probes.safetensors"
+    ).split()
 )
 OPTIONAL = ("trained_on.json",)
 SIGNATURE = "signature.json"

@@ -32,19 +32,12 @@ ENCODER_KEY = re.compile(r"[a-z]{1,20}_[0-9a-f]{12}")
 BRIDGE = re.compile(rf"bridges\.(?P<key>{ENCODER_KEY.pattern})")
 # Keys that transformers or peft take as leave to run code from elsewhere.
 CODE_KEYS = frozenset(
-    (
-        "auto_map",
-        "auto_mapping",
-        "trust_remote_code",
-        "parent_library",
-        "base_model_class",
-        "custom_pipelines",
-        "tokenizer_kwargs",
-        "megatron_config",
-        "quantization_config",
-        "_attn_implementation_internal",
-        "_attn_implementation",
-        "attn_implementation",
+    tuple(
+        (
+            "auto_map auto_mapping trust_remote_code parent_library base_model_class "
+            "custom_pipelines tokenizer_kwargs megatron_config quantization_config "
+            "_attn_implementation_internal _attn_implementation attn_implementation"
+        ).split()
     )
 )
 
@@ -196,28 +189,12 @@ def check_adapter_config(name: str, content: bytes) -> dict[str, Any]:
 
 # What the shared model's config holds, beside defaults that transformers writes into any config.
 MODEL_KEYS = frozenset(
-    (
-        "model_type",
-        "base",
-        "base_sha256",
-        "width",
-        "heads",
-        "depth",
-        "outputs",
-        "readings",
-        "whole",
-        "sketches",
-        "columns",
-        "trees",
-        "encoders",
-        "routes",
-        "modalities",
-        "transformers_version",
-        "return_dict",
-        "chunk_size_feed_forward",
-        "id2label",
-        "label2id",
-        "dtype",
+    tuple(
+        (
+            "model_type base base_sha256 width heads depth outputs readings whole sketches columns "
+            "trees encoders routes modalities transformers_version return_dict "
+            "chunk_size_feed_forward id2label label2id dtype"
+        ).split()
     )
 )
 MODEL_SIZES: Mapping[str, int] = {"width": 8192, "heads": 256, "depth": 256, "outputs": 100_000}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
-from fmstudio.cli import answering, keys, text
+from fmstudio.cli import answering, keys, plain, run_text, text
 from fmstudio.cli.evaluation import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
@@ -102,7 +102,7 @@ def base_list(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def base_show(studio: Studio, args: argparse.Namespace) -> Answer:
     entry = studio.entry(args.name)
-    return entry, text.record_text(entry)
+    return entry, plain.record_text(entry)
 
 
 def base_add(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -187,13 +187,13 @@ def _answer_of(studio: Studio, run: RunRecord, detach: bool) -> Answer:
     if detach:
         return {"run": run.id, "status": run.status}, run.id
     try:
-        run = studio.wait(run, _show_progress(text.progress_line, _run_step))
+        run = studio.wait(run, _show_progress(run_text.progress_line, _run_step))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
         raise
     finally:
         sys.stderr.write("\n" if sys.stderr.isatty() else "")
-    return run.result, text.result_text(run.result or {})
+    return run.result, run_text.result_text(run.result or {})
 
 
 def _encoders(given: list[tuple[str, str]]) -> dict[str, str]:
@@ -246,12 +246,12 @@ def _addition_step(attempt: Addition) -> tuple[str, float]:
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
     runs = studio.runs(args.project, limit=args.limit, skip=args.skip)
     _say_rest(args, len(runs), studio.count_runs(args.project))
-    return runs, text.runs_text(runs)
+    return runs, run_text.runs_text(runs)
 
 
 def run_show(studio: Studio, args: argparse.Namespace) -> Answer:
     run = studio.run(args.run_id)
-    return run, text.run_text(run)
+    return run, run_text.run_text(run)
 
 
 def run_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -344,7 +344,7 @@ def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def adapter_show(studio: Studio, args: argparse.Namespace) -> Answer:
     adapter = studio.adapter(args.adapter)
-    return adapter, text.record_text(adapter)
+    return adapter, plain.record_text(adapter)
 
 
 def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:

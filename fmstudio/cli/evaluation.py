@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fmstudio.cli.text import result_text, table
+from fmstudio.cli.plain import table
+from fmstudio.cli.run_text import result_text
 from fmstudio.present.values import interval
 
 PARTS = ("calibration", "operating_points", "decision_curve", "triage", "subgroups")

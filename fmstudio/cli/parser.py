@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import Field, fields
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from fmstudio.cli import answering, commands, deleting, keeping, keys
-from fmstudio.cli.values import count, listed, role_of, value_of
+from fmstudio.cli.parser_runs import add_finetune, add_pretrain, add_run
+from fmstudio.cli.subcommands import (
+    ADAPTER_HELP,
+    COHORT_HELP,
+    PROGRAM,
+    Parser,
+    add_command,
+    add_paging,
+    add_shared,
+    command_group,
+)
+from fmstudio.cli.values import role_of, value_of
 from fmstudio.contracts import KINDS, Asking, Pipeline
-from fmstudio.errors import InputError
-from fmstudio.pretraining.config import PretrainConfig
-from fmstudio.training.config import RunConfig
 from fmstudio.types import TASK_KINDS, Question
-
-PROGRAM = "python -m fmstudio"
-COHORT_HELP = "a cohort's number, or a project for its newest cohort"
-ADAPTER_HELP = "an adapter's id, or PROJECT/ALIAS such as icu/champion"
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with its complaints as errors of the studio."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message[0].upper()}{message[1:]}.", hint=f"See: {self.prog} --help")
 
 
 def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -> Parser:
@@ -36,64 +31,28 @@ def build_parser(modalities: Sequence[Pipeline] = (), with_serve: bool = True) -
         description="Fine-tune, evaluate and use multimodal clinical models on your own machine.",
         epilog="For research and teaching. Not a medical device.",
     )
-    _add_shared(parser, None)
+    add_shared(parser, None)
     commands_of = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     if with_serve:
         _add_serve(commands_of)
     _add_keeping(commands_of)
-    _command(commands_of, "demo", commands.demo, "make the sample project, cohort and adapter")
+    add_command(commands_of, "demo", commands.demo, "make the sample project, cohort and adapter")
     _add_project(commands_of)
     asking = [modality for modality in modalities if isinstance(modality, Asking)]
     _add_cohort(commands_of, [question for one in asking for question in one.questions])
     _add_base(commands_of)
-    _add_finetune(commands_of)
-    _add_pretrain(commands_of)
-    _add_run(commands_of)
+    add_finetune(commands_of)
+    add_pretrain(commands_of)
+    add_run(commands_of)
     _add_use(commands_of, modalities)
     _add_adapter(commands_of)
     _add_key(commands_of)
-    _command(commands_of, "audit", commands.audit, "show the event log and check its chain")
+    add_command(commands_of, "audit", commands.audit, "show the event log and check its chain")
     return parser
-
-
-def _add_shared(parser: argparse.ArgumentParser, default: Any) -> None:
-    """The options of every command, before its name or after it."""
-    group = parser.add_argument_group("options of every command")
-    off = argparse.SUPPRESS if default == argparse.SUPPRESS else False
-    group.add_argument(
-        "--home",
-        metavar="DIR",
-        default=default,
-        help="the studio's folder (default: FMSTUDIO_HOME, else your user data folder)",
-    )
-    group.add_argument(
-        "--json", action="store_true", default=off, help="answer with one JSON document"
-    )
-    group.add_argument(
-        "--debug", action="store_true", default=off, help="show the traceback of a fault"
-    )
-
-
-def _command(
-    group: Any, name: str, run: Callable[..., Any] | str, help: str
-) -> argparse.ArgumentParser:
-    described = f"{help[0].upper()}{help[1:]}."
-    parser: argparse.ArgumentParser = group.add_parser(
-        name, help=help, description=described, allow_abbrev=False
-    )
-    _add_shared(parser, argparse.SUPPRESS)
-    parser.set_defaults(run=run)
-    return parser
-
-
-def _group(commands_of: Any, name: str, help: str) -> Any:
-    parser = commands_of.add_parser(name, help=help, allow_abbrev=False)
-    _add_shared(parser, argparse.SUPPRESS)
-    return parser.add_subparsers(metavar="ACTION", required=True)
 
 
 def _add_serve(commands_of: Any) -> None:
-    serve = _command(commands_of, "serve", "serve", "open the studio in a browser")
+    serve = add_command(commands_of, "serve", "serve", "open the studio in a browser")
     serve.add_argument(
         "--host",
         default="127.0.0.1",
@@ -119,10 +78,12 @@ def _add_serve(commands_of: Any) -> None:
 
 
 def _add_keeping(commands_of: Any) -> None:
-    _command(commands_of, "doctor", keeping.doctor, "check this installation and the home folder")
-    backup = _command(commands_of, "backup", keeping.backup, "write all that is kept to a ZIP")
+    add_command(
+        commands_of, "doctor", keeping.doctor, "check this installation and the home folder"
+    )
+    backup = add_command(commands_of, "backup", keeping.backup, "write all that is kept to a ZIP")
     backup.add_argument("file", metavar="FILE.zip", type=Path)
-    restore = _command(commands_of, "restore", keeping.restore, "put a backup in place")
+    restore = add_command(commands_of, "restore", keeping.restore, "put a backup in place")
     restore.add_argument("file", metavar="FILE.zip", type=Path)
     restore.add_argument(
         "--replace",
@@ -130,7 +91,7 @@ def _add_keeping(commands_of: Any) -> None:
         help="even if the home folder holds work, which is kept beside the new one",
     )
 
-    diagnose = _command(
+    diagnose = add_command(
         commands_of,
         "diagnose",
         keeping.diagnose,
@@ -140,8 +101,8 @@ def _add_keeping(commands_of: Any) -> None:
 
 
 def _add_project(commands_of: Any) -> None:
-    group = _group(commands_of, "project", "questions, each with its cohorts and adapters")
-    create = _command(group, "create", commands.project_create, "make a project")
+    group = command_group(commands_of, "project", "questions, each with its cohorts and adapters")
+    create = add_command(group, "create", commands.project_create, "make a project")
     create.add_argument("name", metavar="NAME")
     create.add_argument("--task", required=True, choices=TASK_KINDS)
     create.add_argument(
@@ -158,17 +119,17 @@ def _add_project(commands_of: Any) -> None:
         type=float,
         help="when the prediction is made, after a case's beginning: what is later is left out",
     )
-    _add_paging(_command(group, "list", commands.project_list, "list the projects"))
-    show = _command(group, "show", commands.project_show, "show a project")
+    add_paging(add_command(group, "list", commands.project_list, "list the projects"))
+    show = add_command(group, "show", commands.project_show, "show a project")
     show.add_argument("name", metavar="NAME")
-    delete = _command(group, "delete", deleting.project, "delete a project and its files")
+    delete = add_command(group, "delete", deleting.project, "delete a project and its files")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--yes", action="store_true", help="really delete it")
 
 
 def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
-    group = _group(commands_of, "cohort", "tables of cases")
-    add = _command(group, "add", commands.cohort_add, "read, check and register a manifest")
+    group = command_group(commands_of, "cohort", "tables of cases")
+    add = add_command(group, "add", commands.cohort_add, "read, check and register a manifest")
     add.add_argument("project", metavar="PROJECT")
     add.add_argument("manifest", metavar="MANIFEST", type=Path, help="CSV, TSV, XLSX or Parquet")
     add.add_argument(
@@ -186,29 +147,31 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
         help="keep a copy of the table's folder, without what its files' headers say of patients",
     )
     answering.add_options(add, questions)
-    listing = _command(group, "list", commands.cohort_list, "list the cohorts of a project")
+    listing = add_command(group, "list", commands.cohort_list, "list the cohorts of a project")
     listing.add_argument("project", metavar="PROJECT")
-    delete = _command(group, "delete", deleting.cohort, "delete a cohort and its files")
+    delete = add_command(group, "delete", deleting.cohort, "delete a cohort and its files")
     delete.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
     delete.add_argument("--yes", action="store_true", help="really delete it")
-    answer = _command(
+    answer = add_command(
         group, "answer", answering.answer, "say once what the files of a cohort leave open"
     )
     answer.add_argument("project", metavar="PROJECT")
     answering.add_options(answer, questions)
     answer.add_argument("--by", metavar="NAME", help="who says so (default: your account's name)")
-    remove = _command(group, "remove-patient", deleting.patient, "remove a patient from a cohort")
+    remove = add_command(
+        group, "remove-patient", deleting.patient, "remove a patient from a cohort"
+    )
     remove.add_argument("cohort", metavar="COHORT", help=COHORT_HELP)
     remove.add_argument("patient", metavar="PATIENT", help="as the cohort's table names it")
     remove.add_argument("--yes", action="store_true", help="really remove it")
-    report = _command(group, "report", commands.cohort_report, "report on the newest cohort")
+    report = add_command(group, "report", commands.cohort_report, "report on the newest cohort")
     report.add_argument("project", metavar="PROJECT")
     report.add_argument(
         "--quick",
         action="store_true",
         help="without asking the frozen base which labels may be wrong",
     )
-    mend = _command(group, "mend", commands.cohort_mend, "mend what the report has found")
+    mend = add_command(group, "mend", commands.cohort_mend, "mend what the report has found")
     mend.add_argument("project", metavar="PROJECT")
     mend.add_argument(
         "finding",
@@ -228,11 +191,11 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
 
 
 def _add_base(commands_of: Any) -> None:
-    group = _group(commands_of, "base", "pretrained models that adapters are made with")
-    _command(group, "list", commands.base_list, "list the bases and the added encoders")
-    show = _command(group, "show", commands.base_show, "show a base or an encoder")
+    group = command_group(commands_of, "base", "pretrained models that adapters are made with")
+    add_command(group, "list", commands.base_list, "list the bases and the added encoders")
+    show = add_command(group, "show", commands.base_show, "show a base or an encoder")
     show.add_argument("name", metavar="NAME")
-    add = _command(group, "add", commands.base_add, "check a published checkpoint, then add it")
+    add = add_command(group, "add", commands.base_add, "check a published checkpoint, then add it")
     add.add_argument(
         "source",
         metavar="ID_OR_FOLDER",
@@ -244,117 +207,13 @@ def _add_base(commands_of: Any) -> None:
     add.add_argument("--name", metavar="NAME", help="what to call it (default: end of its id)")
     add.add_argument("--revision", metavar="REVISION", help="of the hub (default: the newest)")
     add.add_argument("--check", action="store_true", help="only say whether it can be added")
-    remove = _command(group, "remove", commands.base_remove, "remove an added encoder")
+    remove = add_command(group, "remove", commands.base_remove, "remove an added encoder")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="really remove it")
 
 
-def _add_finetune(commands_of: Any) -> None:
-    finetune = _command(
-        commands_of, "finetune", commands.finetune, "fine-tune on the newest cohort of a project"
-    )
-    finetune.add_argument("project", metavar="PROJECT")
-    finetune.add_argument(
-        "--recipe",
-        metavar="FILE",
-        type=Path,
-        help="the settings of an earlier run (see `run recipe`); options beside it win over it",
-    )
-    _add_settings(finetune, fields(RunConfig))
-    _add_patience(finetune)
-
-
-def _add_settings(parser: argparse.ArgumentParser, items: Iterable[Field[Any]]) -> None:
-    """An option for each field of a config, by its metadata."""
-    for item in items:
-        known, name = item.metadata, "--" + item.name.replace("_", "-")
-        text = f"{known['label']}. {known['help']}".replace("%", "%%")
-        if item.name == "encoders":
-            parser.add_argument(
-                "--encoder",
-                dest=item.name,
-                metavar="MODALITY=ID_OR_FOLDER",
-                action="append",
-                default=[],
-                type=value_of,
-                help=f"{text} May be repeated.",
-            )
-        elif isinstance(item.default, bool):
-            parser.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
-        elif isinstance(item.default, tuple):
-            parser.add_argument(name, metavar="A,B,…", type=listed, help=text)
-        else:
-            kind, choices = type(item.default), known.get("choices")
-            metavar = None if choices else "NAME" if kind is str else "N"
-            parser.add_argument(name, metavar=metavar, type=kind, choices=choices, help=text)
-
-
-def _add_patience(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--identifiers-confirmed-by",
-        metavar="NAME",
-        dest="confirmed_by",
-        help="NAME has looked at every finding on who the patients are: they identify nobody",
-    )
-    how = parser.add_mutually_exclusive_group()
-    how.add_argument("--wait", action="store_true", help="wait for the result (the default)")
-    how.add_argument("--detach", action="store_true", help="return at once with the run's id")
-
-
-def _add_pretrain(commands_of: Any) -> None:
-    pretrain = _command(
-        commands_of,
-        "pretrain",
-        commands.pretrain,
-        "make a new base from cases without labels, or a base from its recipe",
-    )
-    pretrain.add_argument("project", metavar="PROJECT", nargs="?")
-    known = [item for item in fields(PretrainConfig) if item.name not in commands.OF_THE_TABLE]
-    _add_settings(pretrain, known)
-    pretrain.add_argument(
-        "--manifest",
-        metavar="FILE",
-        type=Path,
-        help="a table of further cases; they need no labels, and nothing is copied",
-    )
-    _add_patience(pretrain)
-    recipe = pretrain.add_argument_group("a base from its recipe, here and now")
-    recipe.add_argument("--recipe", metavar="FILE", type=Path, help="the recipe, as JSON")
-    recipe.add_argument("--data", metavar="DIR", type=Path, help="folder of the recipe's cohorts")
-    recipe.add_argument("--work", metavar="DIR", type=Path, help="where stages are kept")
-    recipe.add_argument("--out", metavar="DIR", type=Path, help="where the base is written")
-    recipe.add_argument(
-        "--stage",
-        metavar="NAME",
-        action="append",
-        default=[],
-        help="only this stage; may be repeated",
-    )
-    recipe.add_argument(
-        "--teacher", metavar="DIR", type=Path, help="folder of the teacher's weights"
-    )
-
-
-def _add_run(commands_of: Any) -> None:
-    group = _group(commands_of, "run", "fine-tuning and pretraining runs")
-    listing = _command(group, "list", commands.run_list, "list the runs")
-    listing.add_argument("project", metavar="PROJECT", nargs="?")
-    _add_paging(listing)
-    for name, run, help in (
-        ("show", commands.run_show, "show a run"),
-        ("stop", commands.run_stop, "stop a run after a checkpoint"),
-        ("resume", commands.run_resume, "go on with a stopped or interrupted run"),
-    ):
-        _command(group, name, run, help).add_argument("run_id", metavar="RUN")
-    recipe = _command(group, "recipe", commands.run_recipe, "write the recipe of a run")
-    recipe.add_argument("run_id", metavar="RUN")
-    recipe.add_argument(
-        "file", metavar="FILE", type=Path, nargs="?", help="a file to write (default: shown)"
-    )
-
-
 def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
-    evaluate = _command(
+    evaluate = add_command(
         commands_of,
         "evaluate",
         commands.evaluate,
@@ -368,7 +227,9 @@ def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
         type=Path,
         help="also write a report there: HTML, PDF, JSON, figures",
     )
-    predict = _command(commands_of, "predict", commands.predict, "predict one case or a manifest")
+    predict = add_command(
+        commands_of, "predict", commands.predict, "predict one case or a manifest"
+    )
     predict.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     for modality in modalities:
         text = modality.inline and modality.kind == "text"
@@ -395,26 +256,26 @@ def _add_use(commands_of: Any, modalities: Sequence[Pipeline]) -> None:
 
 
 def _add_adapter(commands_of: Any) -> None:
-    group = _group(commands_of, "adapter", "fine-tuned adapters")
-    listing = _command(group, "list", commands.adapter_list, "list the adapters")
+    group = command_group(commands_of, "adapter", "fine-tuned adapters")
+    listing = add_command(group, "list", commands.adapter_list, "list the adapters")
     listing.add_argument("project", metavar="PROJECT", nargs="?")
-    _add_paging(listing)
-    show = _command(group, "show", commands.adapter_show, "show an adapter's card")
+    add_paging(listing)
+    show = add_command(group, "show", commands.adapter_show, "show an adapter's card")
     show.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
-    alias = _command(group, "alias", commands.adapter_alias, "give an adapter an alias")
+    alias = add_command(group, "alias", commands.adapter_alias, "give an adapter an alias")
     alias.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     alias.add_argument("alias", metavar="NAME", help="such as champion or candidate")
-    delete = _command(group, "delete", deleting.adapter, "delete an adapter and its files")
+    delete = add_command(group, "delete", deleting.adapter, "delete an adapter and its files")
     delete.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     delete.add_argument("--yes", action="store_true", help="really delete it")
-    renew = _command(
+    renew = add_command(
         group,
         "renew",
         commands.adapter_renew,
         "seal an adapter of an earlier version as this one does",
     )
     renew.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
-    compare = _command(
+    compare = add_command(
         group,
         "compare",
         commands.adapter_compare,
@@ -422,22 +283,24 @@ def _add_adapter(commands_of: Any) -> None:
     )
     compare.add_argument("first", metavar="A", help=ADAPTER_HELP)
     compare.add_argument("second", metavar="B", help=ADAPTER_HELP)
-    export = _command(commands_of, "export", commands.export, "write an adapter as a bundle")
+    export = add_command(commands_of, "export", commands.export, "write an adapter as a bundle")
     export.add_argument("adapter", metavar="ADAPTER", help=ADAPTER_HELP)
     export.add_argument("file", metavar="FILE.zip", type=Path)
     export.add_argument("--sign-as", metavar="NAME", help="sign it; makes a key if there is none")
-    verify = _command(commands_of, "verify", commands.verify, "check a bundle without importing it")
+    verify = add_command(
+        commands_of, "verify", commands.verify, "check a bundle without importing it"
+    )
     verify.add_argument("file", metavar="FILE.zip", type=Path)
-    take = _command(commands_of, "import", commands.import_bundle, "take a bundle in")
+    take = add_command(commands_of, "import", commands.import_bundle, "take a bundle in")
     take.add_argument("file", metavar="FILE.zip", type=Path)
     take.add_argument("--project", metavar="NAME", help="where it goes (default: as in its card)")
 
 
 def _add_key(commands_of: Any) -> None:
-    group = _group(commands_of, "key", "keys that sign bundles")
-    make = _command(group, "make", keys.make, "make this studio's key")
+    group = command_group(commands_of, "key", "keys that sign bundles")
+    make = add_command(group, "make", keys.make, "make this studio's key")
     make.add_argument("--name", metavar="NAME", required=True, help="who signs")
-    show = _command(group, "show", keys.show, "show this studio's key")
+    show = add_command(group, "show", keys.show, "show this studio's key")
     show.add_argument(
         "file",
         metavar="FILE.pem",
@@ -445,22 +308,9 @@ def _add_key(commands_of: Any) -> None:
         nargs="?",
         help="write the public key there, to give away",
     )
-    _command(group, "list", keys.listing, "list the keys that you trust")
-    trust = _command(group, "trust", keys.trust, "trust a colleague's key")
+    add_command(group, "list", keys.listing, "list the keys that you trust")
+    trust = add_command(group, "trust", keys.trust, "trust a colleague's key")
     trust.add_argument("key", metavar="FILE_OR_FINGERPRINT")
     trust.add_argument("--name", metavar="NAME", required=True, help="whose it is")
-    distrust = _command(group, "distrust", keys.distrust, "trust a key no longer")
+    distrust = add_command(group, "distrust", keys.distrust, "trust a key no longer")
     distrust.add_argument("key", metavar="FINGERPRINT")
-
-
-def _add_paging(listing: argparse.ArgumentParser) -> None:
-    listing.add_argument(
-        "--limit",
-        metavar="N",
-        type=count,
-        default=100,
-        help="how many at most, the newest first (default: 100)",
-    )
-    listing.add_argument(
-        "--skip", metavar="N", type=count, default=0, help="leave out the newest N"
-    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from fmstudio import contracts
 from fmstudio.cli import keeping
 from fmstudio.cli.parser import build_parser
-from fmstudio.cli.text import as_json
+from fmstudio.cli.plain import as_json
 from fmstudio.errors import StudioError, of_disk
 from fmstudio.settings import load_settings
 from fmstudio.studio import Studio

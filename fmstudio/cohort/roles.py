@@ -21,34 +21,17 @@ from fmstudio.errors import InputError
 FIXED_ROLES = ("case_id", "patient_id", "label", "group", "time", "split", "ignore")
 SINGLE_ROLES = ("case_id", "patient_id", "time", "split")
 
-_CASE_NAMES = (
-    "case_id",
-    "case",
-    "id",
-    "caseid",
-    "record_id",
-    "study_id",
-    "exam_id",
-    "sample_id",
-    "encounter_id",
-    "visit_id",
-    "stay_id",
-    "admission_id",
-    "hadm_id",
+_CASE_NAMES = tuple(
+    (
+        "case_id case id caseid record_id study_id exam_id sample_id encounter_id visit_id stay_id "
+        "admission_id hadm_id"
+    ).split()
 )
-_PATIENT_NAMES = (
-    "patient_id",
-    "patient",
-    "patientid",
-    "subject_id",
-    "subject",
-    "subjectid",
-    "person_id",
-    "person",
-    "participant_id",
-    "participant",
-    "pid",
-    "mrn",
+_PATIENT_NAMES = tuple(
+    (
+        "patient_id patient patientid subject_id subject subjectid person_id person participant_id "
+        "participant pid mrn"
+    ).split()
 )
 _LEAKING_WORDS = frozenset(("leaky", "outcome", "meta"))
 _LEAKING_CAPITALS = frozenset(("SCORE", "OUT"))  # in capitals only: apgar_score is an input

@@ -10,39 +10,10 @@ from fmstudio.errors import InputError
 from fmstudio.types import TaskSpec
 
 YES = frozenset(
-    (
-        "1",
-        "yes",
-        "y",
-        "true",
-        "t",
-        "positive",
-        "pos",
-        "+",
-        "present",
-        "abnormal",
-        "case",
-        "pathological",
-        "diseased",
-    )
+    tuple("1 yes y true t positive pos + present abnormal case pathological diseased".split())
 )
 NO = frozenset(
-    (
-        "0",
-        "no",
-        "n",
-        "false",
-        "f",
-        "negative",
-        "neg",
-        "absent",
-        "normal",
-        "none",
-        "control",
-        "healthy",
-        "regular",
-        "-1",
-    )
+    tuple("0 no n false f negative neg absent normal none control healthy regular -1".split())
 )
 
 Target = float | tuple[float, ...] | None

@@ -26,17 +26,12 @@ from fmstudio.types import ModalityInput
 LAYERS, LARGEST, DEPTH, ITEMS = 256, 2**31, 5, 4096
 # Keys of config.json and of processors' files that transformers turns into imports, downloads of
 # kernels or other ways of storing weights.
-CODE = (
-    "auto_map",
-    "custom_pipelines",
-    "trust_remote_code",
-    "quantization_config",
-    "_attn_implementation",
-    "_attn_implementation_internal",
-    "attn_implementation",
-    "_experts_implementation",
-    "experts_implementation",
-    "distributed_config",
+CODE = tuple(
+    (
+        "auto_map custom_pipelines trust_remote_code quantization_config _attn_implementation "
+        "_attn_implementation_internal attn_implementation _experts_implementation "
+        "experts_implementation distributed_config"
+    ).split()
 )
 # What libraries raise for settings that cannot be.
 UNFIT = (
@@ -59,20 +54,12 @@ OLDER = (
     "global_attn_every_n_layers",
 )
 # What every config declares, and an encoder has no use for.
-NO_USE = {
-    "transformers_version",
-    "architectures",
-    "output_hidden_states",
-    "return_dict",
-    "dtype",
-    "is_encoder_decoder",
-    "id2label",
-    "label2id",
-    "problem_type",
-    "_out_features",
-    "_out_indices",
-    "use_cache",
-}
+NO_USE = set(
+    (
+        "transformers_version architectures output_hidden_states return_dict dtype "
+        "is_encoder_decoder id2label label2id problem_type _out_features _out_indices use_cache"
+    ).split()
+)
 
 
 @dataclass(frozen=True)

@@ -33,15 +33,11 @@ ARCHITECTURES = {
         "DebertaV2Config",
         "DebertaV2Model",
         r"encoder\.layer\.\d+\.attention\.self\.(query_proj|value_proj)",
-        further=(
-            "attention_head_size",
-            "conv_act",
-            "conv_groups",
-            "conv_kernel_size",
-            "embedding_size",
-            "norm_rel_ebd",
-            "position_buckets",
-            "share_att_key",
+        further=tuple(
+            (
+                "attention_head_size conv_act conv_groups conv_kernel_size embedding_size "
+                "norm_rel_ebd position_buckets share_att_key"
+            ).split()
         ),
     ),
     # Queries, keys and values are one layer.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fmstudio import contracts
 from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
-from fmstudio.studio import batch, deletion, manifests
+from fmstudio.studio import batch, cohort_cases, deletion
 from fmstudio.studio.values import Values
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
@@ -90,7 +90,7 @@ class Answers(Values):
         A case that cannot be read has the reason in its `error` and does not stop the others.
         """
         adapter = self.adapter(adapter_ref)
-        cases, _ = manifests.read_cases(self, adapter, Path(manifest), require_label=False)
+        cases, _ = cohort_cases.read_cases(self, adapter, Path(manifest), require_label=False)
         return batch.predict_to_csv(self, adapter, cases, Path(out))
 
     def predictions(

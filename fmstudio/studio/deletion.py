@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from fmstudio.errors import InputError, ResourceError
 from fmstudio.marks import MARK, at_work, is_alive, leave, mark_of
 from fmstudio.records import AdapterRecord, CohortRecord, PredictionRecord, ProjectRecord
-from fmstudio.studio import manifests, uploads
+from fmstudio.studio import cohort_cases, uploads
 from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def delete_project(home: Home, project: ProjectRecord) -> None:
     check_idle(home, cohorts, adapters)
     doomed = [settings.folder("adapters") / adapter.id for adapter in adapters]
     doomed += [settings.folder("runs") / run.id for run in runs]
-    doomed += manifests.kept_folders(settings, cohorts) + manifests.kept_tables(settings, runs)
+    doomed += cohort_cases.kept_folders(settings, cohorts) + cohort_cases.kept_tables(
+        settings, runs
+    )
     with going(doomed):
         registry.delete_project(project.id)
         uploads.remove(doomed)
@@ -64,7 +66,7 @@ def delete_cohort(home: Home, record: CohortRecord) -> Deleted:
     runs = [run.id for run in registry.runs(project.id) if run.cohort_id in ids]
     check_idle(home, every, adapters)
     of_them, remarks = _answers_to(home, project, every)
-    doomed = manifests.kept_folders(home.settings, every)
+    doomed = cohort_cases.kept_folders(home.settings, every)
     with going(doomed):
         registry.delete_cohorts(project.id, ids, of_them)
         uploads.remove(doomed)
@@ -139,13 +141,13 @@ def answering(settings: Settings, adapter_id: str) -> Iterator[None]:
 
 def same_table(home: Home, record: CohortRecord) -> list[CohortRecord]:
     """All cohorts of a project that are one table of cases: as it was added, and cleaned."""
-    table = manifests.table_path(home.settings, record)
+    table = cohort_cases.table_path(home.settings, record)
     every = home.registry.cohorts(record.project_id)
-    return [one for one in every if manifests.table_path(home.settings, one) == table]
+    return [one for one in every if cohort_cases.table_path(home.settings, one) == table]
 
 
 def _learned_from(home: Home, adapter: AdapterRecord) -> int | None:
-    record = manifests.training_cohort(home, adapter)
+    record = cohort_cases.training_cohort(home, adapter)
     return None if record is None else record.id
 
 
@@ -157,7 +159,7 @@ def _answers_to(
     remarks = []
     for record in records:
         try:
-            cases += manifests.load(home.settings, project, record).cases
+            cases += cohort_cases.load(home.settings, project, record).cases
         except InputError:
             remarks.append(
                 f"The files of cohort '{record.name}' are not as they were when it was added, so "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
-from fmstudio.studio import manifests, uploads
+from fmstudio.studio import cohort_cases, uploads
 from fmstudio.studio.answers import Answers
 from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import PatientCase
@@ -45,7 +45,7 @@ class Judgements(Answers):
         load_libraries()
         from fmstudio.prediction.judge import judge
 
-        found = judge(self.predictor(adapter.id), manifests.held_out(self, adapter))
+        found = judge(self.predictor(adapter.id), cohort_cases.held_out(self, adapter))
         self.registry.keep_held_out(adapter.id, found.as_dict())
         return found
 
@@ -85,8 +85,8 @@ class Judgements(Answers):
         from fmstudio.preparation.cache import Cache
         from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
-        cohort, roles = manifests.read_cases(self, adapter, manifest, require_label=True)
-        patients = manifests.trained_patients(self, adapter, roles)
+        cohort, roles = cohort_cases.read_cases(self, adapter, manifest, require_label=True)
+        patients = cohort_cases.trained_patients(self, adapter, roles)
         found = overlap(cohort, self.adapter_folder(adapter.id), adapter.card, patients)
         refuse_nothing_new(manifest.name, found)
         cases = tuple(replace(case, split="test") for case in found.new)
@@ -116,7 +116,7 @@ class Judgements(Answers):
         """A case that an adapter was judged on, with its files. Raises NotFound, or InputError if
         the cohort's files have changed."""
         adapter = self.adapter(ref)
-        for case in manifests.held_out(self, adapter).cases:
+        for case in cohort_cases.held_out(self, adapter).cases:
             if case.case_id == case_id and case.split != "train":
                 return case
         raise NotFound(
@@ -198,7 +198,7 @@ class Judgements(Answers):
             self.evaluate(adapter.id),
             adapter,
             project,
-            manifests.training_cohort(self, adapter),
+            cohort_cases.training_cohort(self, adapter),
             None if adapter.run_id is None else self.run(adapter.run_id),
             model_card(adapter.card),  # not README.md, which may be a stranger's
             {pipeline.name: pipeline.label for pipeline in self.pipelines()},

@@ -10,7 +10,7 @@ import numpy as np
 from fmstudio.contracts import pipelines
 from fmstudio.errors import StudioError
 from fmstudio.records import CohortRecord
-from fmstudio.studio import manifests
+from fmstudio.studio import cohort_cases
 from fmstudio.types import PatientCase, Source
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Cut = tuple[np.ndarray, str]
 def cut_out(home: Home, record: CohortRecord, finding: Mapping[str, Any]) -> list[Cut]:
     """(picture uint8, caption) of the first places of a finding; none where files have changed."""
     try:
-        cohort = manifests.load(home.settings, home.registry.project(record.project_id), record)
+        cohort = cohort_cases.load(home.settings, home.registry.project(record.project_id), record)
     except StudioError:
         return []
     cases = {case.row: case for case in cohort.cases}

@@ -15,7 +15,7 @@ from fmstudio.records import (
     ProjectRecord,
     RunRecord,
 )
-from fmstudio.studio import answering, deletion, manifests, places, removal, uploads
+from fmstudio.studio import answering, cohort_cases, deletion, manifests, places, removal, uploads
 from fmstudio.studio.home import Home
 from fmstudio.studio.tasks import new_task
 from fmstudio.types import PatientCase, Question
@@ -134,7 +134,7 @@ class Projects(Home):
     def group_columns(self, project: str | int) -> list[str]:
         """The group columns of the newest cohort, such as sex or site; none without a cohort."""
         record = self.cohort(project)
-        return [] if record is None else manifests.group_columns(record)
+        return [] if record is None else cohort_cases.group_columns(record)
 
     def cohorts(self, project: str | int) -> list[CohortRecord]:
         """The cohorts of a project, the newest first."""
@@ -244,7 +244,7 @@ class Projects(Home):
         Raises InputError if the files have changed since it was added.
         """
         record = self._newest_cohort(project)
-        return manifests.load(self.settings, self.project(project), record).cases
+        return cohort_cases.load(self.settings, self.project(project), record).cases
 
     def _newest_cohort(self, project: str | int) -> CohortRecord:
         record = self.cohort(project)

@@ -11,7 +11,7 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.records import CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
-from fmstudio.studio.manifests import group_columns
+from fmstudio.studio.cohort_cases import group_columns
 from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.training.recipe import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
 from fmstudio.training.sample_weights import check_group_column

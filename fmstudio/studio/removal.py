@@ -20,7 +20,7 @@ from fmstudio.contracts import files_of
 from fmstudio.errors import NotFound
 from fmstudio.files import write_whole
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
-from fmstudio.studio import manifests, uploads
+from fmstudio.studio import cohort_cases, uploads
 from fmstudio.studio.deletion import Deleted, about, check_idle, end, going, same_table
 from fmstudio.studio.reports import report_on
 from fmstudio.types import Cohort, PatientCase
@@ -55,7 +55,7 @@ def remove_patient(home: Home, record: CohortRecord, patient: str) -> Deleted:
     from fmstudio.cohort import read_manifest
 
     settings, project = home.settings, home.registry.project(record.project_id)
-    table = manifests.table_path(settings, record)
+    table = cohort_cases.table_path(settings, record)
     whole = read_manifest(table)
     rows = _rows_of(whole, record, patient)
     members = [_member(home, project, one, rows) for one in same_table(home, record)]
@@ -98,7 +98,7 @@ def _rows_of(whole: Manifest, record: CohortRecord, patient: str) -> list[int]:
 def _member(
     home: Home, project: ProjectRecord, record: CohortRecord, rows: Collection[int]
 ) -> Member:
-    cohort = manifests.load(home.settings, project, record)
+    cohort = cohort_cases.load(home.settings, project, record)
     return Member(record, cohort, tuple(case for case in cohort.cases if case.row in rows))
 
 
@@ -107,7 +107,7 @@ def _trained_on(home: Home, members: Sequence[Member]) -> list[tuple[AdapterReco
     by_id = {member.record.id: member for member in members}
     found = []
     for adapter in home.registry.adapters(members[0].record.project_id):
-        cohort = manifests.training_cohort(home, adapter)
+        cohort = cohort_cases.training_cohort(home, adapter)
         if cohort is not None and cohort.id in by_id:
             found.append((adapter, by_id[cohort.id]))
     return found
@@ -123,7 +123,7 @@ def _doomed(
     """What goes of our own: the manifests as they were, and of a copied cohort all files that no
     row of anybody else names."""
     ours = home.settings.home / "cohorts"
-    before = [manifests.manifest_path(home.settings, member.record) for member in members]
+    before = [cohort_cases.manifest_path(home.settings, member.record) for member in members]
     doomed = [path for path in before if ours in path.parents]
     if ours in whole.path.parents:
         needed = _files_of_others(whole, project, members[0].record, rows)
@@ -197,7 +197,7 @@ def _rewritten(
     from fmstudio.cohort.roles import columns_of
 
     record = member.record
-    before = read_manifest(manifests.manifest_path(home.settings, record))
+    before = read_manifest(cohort_cases.manifest_path(home.settings, record))
     folder = before.path.parent
     if home.settings.home / "cohorts" not in folder.parents:
         folder = made.enter_context(uploads.cohort_folder(home.settings))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import CohortRecord, Point, RunRecord
-from fmstudio.studio import manifests, recipes, uploads
+from fmstudio.studio import cohort_cases, recipes, uploads
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
@@ -59,7 +59,7 @@ class Training(Projects):
         from fmstudio.training.sample import sizes
 
         if cohort.id not in self._sampled:
-            loaded = manifests.load(self.settings, self.project(project), cohort)
+            loaded = cohort_cases.load(self.settings, self.project(project), cohort)
             self._sampled[cohort.id] = sizes(self.reader(), loaded.cases)
         return self._sampled[cohort.id]
 
@@ -75,8 +75,8 @@ class Training(Projects):
 
         record, cohort = self.project(project), self._newest_cohort(project)
         self.base(config.base)
-        manifests.check_ready(cohort, config.modalities)
-        check_group_column(config, manifests.group_columns(cohort))
+        cohort_cases.check_ready(cohort, config.modalities)
+        check_group_column(config, cohort_cases.group_columns(cohort))
         uploads.check_free_disk(self.settings)
         config = self._within_memory(config, cohort.summary)
         run = self.registry.create_run(

@@ -22,17 +22,11 @@ _CUSTOM = (
     b'"http://schemas.openxmlformats.org/officeDocument/2006/custom-properties"/>'
 )
 _PROPERTIES = {"docProps/core.xml": _CORE, "docProps/app.xml": _APP, "docProps/custom.xml": _CUSTOM}
-_TOLD = (
-    b"creator",
-    b"lastModifiedBy",
-    b"title",
-    b"subject",
-    b"description",
-    b"keywords",
-    b"Company",
-    b"Manager",
-    b"category",
-    b"vt:lpwstr",
+_TOLD = tuple(
+    (
+        b"creator lastModifiedBy title subject description keywords Company Manager category "
+        b"vt:lpwstr"
+    ).split()
 )
 # Who wrote a change or a comment (ECMA-376, part 1), and where a workbook lay.
 _WHO = re.compile(

@@ -13,25 +13,10 @@ from collections.abc import Iterator
 from pipelines.tags.cleared import Cleared, printable
 
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"moof", b"traf", b"edts", b"dinf", b"mvex")
-_TAGS = (
-    b"udta",
-    b"meta",
-    b"uuid",
-    b"free",
-    b"skip",
-    b"wide",
-    b"pnot",
-    b"ID32",
-    b"loci",
-    b"prft",
-    b"emsg",
-    b"titl",
-    b"dscp",
-    b"cprt",
-    b"perf",
-    b"auth",
-    b"gnre",
-    b"PICT",
+_TAGS = tuple(
+    (
+        b"udta meta uuid free skip wide pnot ID32 loci prft emsg titl dscp cprt perf auth gnre PICT"
+    ).split()
 )
 _DATED = (b"mvhd", b"tkhd", b"mdhd")
 _PADDING = (b"free", b"skip", b"wide")

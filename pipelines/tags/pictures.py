@@ -8,29 +8,22 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
 
 from pipelines.tags.cleared import Cleared, printable
+from pipelines.tags.exif import (
+    EXIF_NAMES,
+    FOLDERS,
+    MAKER_NOTE,
+    entry_folder,
+    entry_span,
+    entry_values,
+    exif_of_orientation,
+    note_exif,
+    orientation_of,
+)
 
-_ORIENTATION = 274
-_PNG = (
-    b"IHDR",
-    b"PLTE",
-    b"IDAT",
-    b"IEND",
-    b"tRNS",
-    b"gAMA",
-    b"cHRM",
-    b"sRGB",
-    b"sBIT",
-    b"pHYs",
-    b"bKGD",
-    b"acTL",
-    b"fcTL",
-    b"fdAT",
-    b"cICP",
-    b"mDCV",
-    b"cLLI",
+_PNG = tuple(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB sBIT pHYs bKGD acTL fcTL fdAT cICP mDCV cLLI".split()
 )
 _PNG_NAMES = {
     b"tEXt": "text",
@@ -127,34 +120,7 @@ _TIFF_NAMES = {
     34853: "GPS",
 }
 _ASCII, _XMP, _IPTC = 2, 700, 33723
-_FOLDERS = (34665, 34853, 40965)  # tags that lead to further tags
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _MOST_PAGES = 10_000
-# Fields of EXIF that people and cameras fill with words, places and days (CIPA DC-008).
-_EXIF_NAMES = {
-    270: "description",
-    306: "date and time",
-    315: "artist",
-    316: "host computer",
-    33432: "copyright",
-    34853: "GPS",
-    36867: "date and time",
-    36868: "date and time",
-    37510: "user comment",
-    37500: "maker note",
-    40091: "title",
-    40092: "comment",
-    40093: "author",
-    40094: "keywords",
-    40095: "subject",
-    42016: "image id",
-    42032: "owner",
-    42033: "serial number",
-    42037: "lens serial number",
-    269: "document name",
-    285: "page name",
-}
-_GPS, _MAKER_NOTE = 34853, 37500
 _XMP_CHUNK = b"XML:com.adobe.xmp"
 _XMP_TOLD = re.compile(
     rb"dc:(?:creator|title|description|rights|subject)|photoshop:|Iptc4|exif:GPS|PersonInImage|"
@@ -329,9 +295,9 @@ def _page_without_tags(data: bytearray, at: int, order: str, done: Cleared) -> i
         if tag in _TIFF:
             kept += data[place : place + 12]
             continue
-        for inner, value in list(_values(data, place, order)):
-            if inner in _EXIF_NAMES and inner != _MAKER_NOTE:
-                done.note(_EXIF_NAMES[inner], value)
+        for inner, value in list(entry_values(data, place, order)):
+            if inner in EXIF_NAMES and inner != MAKER_NOTE:
+                done.note(EXIF_NAMES[inner], value)
             elif inner == tag and kind == _ASCII:
                 done.note(_TIFF_NAMES.get(tag, f"tag {tag}"), value)
             elif tag in (_XMP, _IPTC):
@@ -343,80 +309,13 @@ def _page_without_tags(data: bytearray, at: int, order: str, done: Cleared) -> i
     return int(struct.unpack(f"{order}I", follows)[0]) if len(follows) == 4 else 0
 
 
-def _span(data: bytearray | bytes, place: int, order: str) -> tuple[int, int, int]:
-    """(tag, where its value starts, its length) of the entry at a place."""
-    tag, kind, number = struct.unpack_from(f"{order}HHI", data, place)
-    size = _SIZES.get(kind, 1) * number
-    start = place + 8 if size <= 4 else struct.unpack_from(f"{order}I", data, place + 8)[0]
-    return tag, start, min(size, max(0, len(data) - start))
-
-
-def _folder(data: bytearray | bytes, start: int, order: str) -> tuple[int, range]:
-    """(end, places of the entries) of the list that an entry's value leads to."""
-    at = struct.unpack_from(f"{order}I", data, start)[0]
-    if at + 2 > len(data):
-        return at, range(0)
-    count = struct.unpack_from(f"{order}H", data, at)[0]
-    return min(at + 6 + 12 * count, len(data)), range(
-        at + 2, min(at + 2 + 12 * count, len(data) - 11), 12
-    )
-
-
-def _values(
-    data: bytearray | bytes, place: int, order: str, depth: int = 0
-) -> Iterator[tuple[int, bytes]]:
-    """(tag, value) of an entry and of those that it leads to; GPS counts as one."""
-    tag, start, size = _span(data, place, order)
-    if tag in _FOLDERS and size == 4 and depth < 3:
-        inside = _folder(data, start, order)[1]
-        if tag == _GPS:
-            yield tag, b"x" if len(inside) > 1 else b""  # its version alone is no place
-            return
-        for entry in inside:
-            yield from _values(data, entry, order, depth + 1)
-    else:
-        yield tag, bytes(data[start : start + size]).removeprefix(b"ASCII\0\0\0")
-
-
 def _zero(data: bytearray, place: int, order: str, depth: int = 0) -> None:
     """Overwrite the value of an entry, and all that it leads to."""
-    tag, start, size = _span(data, place, order)
-    if tag in _FOLDERS and size == 4 and depth < 3:
-        end, inside = _folder(data, start, order)
+    tag, start, size = entry_span(data, place, order)
+    if tag in FOLDERS and size == 4 and depth < 3:
+        end, inside = entry_folder(data, start, order)
         for entry in inside:
             _zero(data, entry, order, depth + 1)
         if inside:
             data[inside.start - 2 : end] = bytes(end - inside.start + 2)
     data[start : start + size] = bytes(size)
-
-
-def note_exif(exif: bytes, done: Cleared) -> None:
-    """Note the fields of EXIF in which people and cameras say who, where and when."""
-    try:
-        order = "<" if exif[:2] == b"II" else ">"
-        at = struct.unpack_from(f"{order}I", exif, 4)[0]
-        for place in range(at + 2, at + 2 + 12 * struct.unpack_from(f"{order}H", exif, at)[0], 12):
-            for tag, value in _values(exif, place, order):
-                if tag in _EXIF_NAMES and tag != _MAKER_NOTE:
-                    done.note(_EXIF_NAMES[tag], value)
-    except struct.error:
-        done.note("damaged EXIF", exif)
-
-
-def orientation_of(exif: bytes) -> int:
-    """Which way up EXIF says that a picture is, 1 to 8; 1 where it says nothing."""
-    try:
-        order = "<" if exif[:2] == b"II" else ">"
-        at = struct.unpack_from(f"{order}I", exif, 4)[0]
-        for place in range(at + 2, at + 2 + 12 * struct.unpack_from(f"{order}H", exif, at)[0], 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", exif, place)
-            if tag == _ORIENTATION and 1 <= value <= 8:
-                return int(value)
-    except struct.error:
-        return 1
-    return 1
-
-
-def exif_of_orientation(turned: int) -> bytes:
-    """EXIF that says which way up a picture is, and nothing else."""
-    return b"II*\0" + struct.pack("<IHHHIHHI", 8, 1, _ORIENTATION, 3, 1, turned, 0, 0)

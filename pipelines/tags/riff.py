@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from pipelines.tags.cleared import Cleared, printable
-from pipelines.tags.pictures import exif_of_orientation, note_exif, orientation_of
+from pipelines.tags.exif import exif_of_orientation, note_exif, orientation_of
 
 _WAVE = (b"fmt ", b"data", b"fact", b"ds64", b"smpl", b"cue ", b"inst", b"PEAK")
 _FILM = (b"avih", b"strh", b"strf", b"strd", b"indx", b"vprp", b"idx1", b"dmlh", b"vedt")

@@ -9,7 +9,7 @@ import pytest
 
 from fmstudio.errors import InputError, UnreadableFile
 from fmstudio.preparation.keys import source_key
-from fmstudio.studio import manifests
+from fmstudio.studio import cohort_cases
 from fmstudio.studio.answers import named
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
@@ -71,8 +71,8 @@ def test_one_answer_is_kept_with_the_cohort_and_every_file_is_read_with_it(studi
     (said,) = findings(after.summary, "answered")
     assert "250 (Dr Ada, " in said["message"]
     assert after.fingerprint != before.fingerprint
-    manifests.check_ready(after, ["device_logs"])
-    cohort = manifests.load(studio.settings, studio.project("ill"), after)
+    cohort_cases.check_ready(after, ["device_logs"])
+    cohort = cohort_cases.load(studio.settings, studio.project("ill"), after)
     assert cohort.answers == {"log_rate": "250"}
     assert all(
         step(studio, case.sources["device_logs"]) == pytest.approx(0.004)
@@ -153,7 +153,7 @@ def test_a_table_to_predict_is_read_as_was_said_of_the_training_cohort(
 ):
     path = table("new/manifest.csv", log=logs(tmp_path / "new"))
     adapter.card["answers"] = {"log_rate": "20"}
-    cohort, _ = manifests.read_cases(studio, adapter, path, require_label=False)
+    cohort, _ = cohort_cases.read_cases(studio, adapter, path, require_label=False)
 
     assert step(studio, cohort.cases[0].sources["device_logs"]) == pytest.approx(0.05)
 
@@ -198,4 +198,4 @@ def test_files_that_mostly_cannot_be_read_stop_at_import_with_reason_and_way_out
     with pytest.raises(InputError, match="20 of 30 cases cannot be read"):
         studio.start_finetune("ill", RunConfig.from_preset("quick"))
     accepted = studio.mend_cohort("ill", finding["id"], 1)
-    manifests.check_ready(accepted, ["device_logs"])
+    cohort_cases.check_ready(accepted, ["device_logs"])

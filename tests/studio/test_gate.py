@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fmstudio.errors import InputError
-from fmstudio.studio import manifests
+from fmstudio.studio import cohort_cases
 from fmstudio.training.config import RunConfig
 
 NOTE = "Cough for three days."
@@ -64,7 +64,7 @@ def test_the_answer_is_kept_with_who_gave_it_and_when(studio, named):
     assert finding["severity"] == "note"
     assert "Confirmed by Dr Ada, 20" in finding["message"]
     assert line.details["by"] == "Dr Ada"
-    manifests.check_ready(record, ())
+    cohort_cases.check_ready(record, ())
 
 
 def test_notes_that_name_somebody_can_be_left_out_instead(studio, named):

@@ -9,7 +9,7 @@ from fmstudio.__main__ import main
 from fmstudio.registry import Registry
 from fmstudio.settings import Settings
 from fmstudio.studio import Studio
-from fmstudio.studio.manifests import load
+from fmstudio.studio.cohort_cases import load
 
 
 def test_a_home_goes_into_a_file_and_comes_back_elsewhere(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fmstudio.adapters import trained_on
-from fmstudio.cli.text import result_text
+from fmstudio.cli.run_text import result_text
 from fmstudio.cohort.fingerprint import Contents
 from fmstudio.errors import BundleError, InputError
 from fmstudio.studio import Studio

@@ -15,7 +15,7 @@ from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.operating_points import threshold_for
 from fmstudio.studio import Studio
 from fmstudio.studio.sample import BUNDLE
-from fmstudio.ui.pages.evaluate import on_slider
+from fmstudio.ui.evaluation_parts import on_slider
 from tests.evaluation.made import answered, drawn, question
 from tests.ui.test_browser_story import CHROMIUM, browser, keep, opened, served
 

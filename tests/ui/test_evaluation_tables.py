@@ -12,7 +12,7 @@ from fmstudio.evaluation.evaluation import judgement
 from fmstudio.evaluation.operating_points import at_threshold
 from fmstudio.evaluation.triage import triage
 from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
-from fmstudio.ui.pages.evaluate import question_of
+from fmstudio.ui.evaluation_parts import question_of
 from fmstudio.ui.wording import outcome
 from tests.evaluation.made import BINARY, drawn, held_out, question
 from tests.evaluation.test_evaluation import CLASSES, NUMBER

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fmstudio.cli.text import result_text
+from fmstudio.cli.run_text import result_text
 from fmstudio.training.config import RunConfig
 from fmstudio.training.search import Found, Trial
 from fmstudio.training.weight_averaging import AveragedWeights

@@ -19,29 +19,11 @@ SHOWN = 6
 MOST_QUESTIONS = 4
 NOTEWORTHY = 0.6
 _PLAIN = frozenset(
-    (
-        "label",
-        "target",
-        "outcome",
-        "positive",
-        "negative",
-        "yes",
-        "no",
-        "true",
-        "false",
-        "other",
-        "any",
-        "in",
-        "of",
-        "the",
-        "and",
-        "type",
-        "class",
-        "case",
-        "normal",
-        "high",
-        "present",
-        "absent",
+    tuple(
+        (
+            "label target outcome positive negative yes no true false other any in of the and type "
+            "class case normal high present absent"
+        ).split()
     )
 )
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fmstudio.errors import InputError
-from fmstudio.results.metrics import headline_in
 from fmstudio.studio.uploads import temp_folder
 from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
+from fmstudio.ui.evaluation_parts import first_parts, on_slider, question_of, shown_parts, word_of
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
 from fmstudio.ui.pages.predict import adapter_choices, asked_adapter
 from fmstudio.ui.project_picker import REMEMBER
 from fmstudio.ui.results import metrics
-from fmstudio.ui.wording import outcome
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -32,14 +30,6 @@ TARGETS = [
     ("PPV", "ppv"),
     ("NPV", "npv"),
 ]
-PARTS = (
-    "discrimination",
-    "calibration",
-    "operating_points",
-    "decision_curve",
-    "triage",
-    "subgroups",
-)
 
 
 @dataclass(frozen=True)
@@ -150,7 +140,7 @@ def _thresholds() -> Sliders:
 
 
 def _rest() -> list[gr.components.Component]:
-    """What no slider moves, in the order in which `_shown_parts` fills it."""
+    """What no slider moves, in the order in which `shown_parts` fills it."""
     area(
         section(
             "Is it calibrated?",
@@ -233,51 +223,6 @@ def _report(studio: Studio, chosen: gr.Dropdown) -> None:
     chosen.change(lambda: gr.update(value=None, visible=False), outputs=download, **OPTIONS)
 
 
-def question_of(found: Mapping[str, Any], label: str | None) -> dict[str, Any]:
-    """The parts of a judgement that are about one question."""
-    parts = {}
-    for name in PARTS:
-        part = found[name]
-        if part and "by_label" in part:
-            part = part["by_label"].get(label) or next(iter(part["by_label"].values()))
-        parts[name] = part
-    return parts
-
-
-def _shown_parts(studio: Studio, found: Mapping[str, Any], parts: Mapping[str, Any]) -> list[Any]:
-    """Values for `_rest`."""
-    names = evaluation_tables.labels_of(studio.pipelines())
-    main = headline_in(found["metrics"]) or next(iter(found["metrics"]))
-    learned = found["learning_curve"]
-    lead = "Everything it is given against any subset, on the same cases; intervals are paired."
-    kinds = ("worst", "uncertain", "best")
-    about = (found["labels"], found["adapter"], found["task"])
-    listed = [evaluation_tables.case_list(found, kind, *about) for kind in kinds]
-    return [
-        evaluation_plots.reliability(parts["calibration"]),
-        evaluation_tables.calibration(parts["calibration"]),
-        join(
-            [
-                section("Do the modalities help each other?", lead),
-                evaluation_tables.subsets(found, names),
-            ]
-        ),
-        _plot(evaluation_plots.by_missing(found["missing"], main)),
-        evaluation_tables.groups(parts["subgroups"]),
-        evaluation_tables.conformal(found["conformal"], found["task"] == "regression"),
-        _plot(evaluation_plots.learning(learned) if learned else None),
-        evaluation_tables.budget(learned)
-        if learned
-        else empty("This adapter was made without a learning curve. A new run has one."),
-        join(listed),
-    ]
-
-
-def _plot(figure: Any) -> Any:
-    """A figure in its place; no empty box where there is none."""
-    return gr.Plot(value=figure, visible=figure is not None)
-
-
 def _wire(
     app: gr.Blocks,
     studio: Studio,
@@ -307,14 +252,14 @@ def _wire(
         asks = gr.Dropdown(choices=list(by_label), value=about, visible=bool(by_label))
         names = evaluation_tables.labels_of(studio.pipelines())
         top = join([metrics(found["metrics"]), evaluation_tables.glance(found, parts, names)])
-        rest = _shown_parts(studio, found, parts)
+        rest = shown_parts(studio, found, parts)
         return (
             top,
             gr.update(visible=True),
             gr.update(visible=found["triage"] is not None),
             asks,
             *rest,
-            *_first(found, parts, _word(found, wanted)),
+            *first_parts(found, parts, word_of(found, wanted)),
         )
 
     @shown
@@ -323,7 +268,7 @@ def _wire(
         at = studio.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
         parts = question_of(found, wanted)["discrimination"]
         return (
-            threshold_tables.at_threshold(at, _word(found, wanted)),
+            threshold_tables.at_threshold(at, word_of(found, wanted)),
             evaluation_plots.roc(parts, at),
             evaluation_plots.precision_recall(parts, at),
         )
@@ -390,37 +335,6 @@ def _wire(
     for slider in (sliders.ppv, sliders.npv):
         slider.input(promised, asked, sliders.promised, **sliding)
     gr.on([chosen.change, others.change], together, [chosen, others], compared, **OPTIONS)
-
-
-def on_slider(threshold: float, target: str) -> float:
-    """A threshold with four places: the next lower one, so that nobody who was flagged is lost;
-    for a specificity the next higher one, so that nobody else is."""
-    rounded = math.ceil if target == "specificity" else math.floor
-    return rounded(round(10_000 * threshold, 6)) / 10_000
-
-
-def _word(found: Mapping[str, Any], wanted: str | None) -> str:
-    """What a positive case is called in a sentence."""
-    if found["task"] == "binary":
-        return outcome(found["labels"][-1], found["columns"][0] if found["columns"] else "")
-    return wanted or str(found["labels"][0])
-
-
-def _first(found: Mapping[str, Any], parts: Mapping[str, Any], word: str) -> list[Any]:
-    """Values for `_moved` as an adapter is chosen: the threshold for the first target."""
-    if found["triage"] is None:
-        return [gr.skip()] * 2 + [NOTHING, None, None, None, NOTHING]
-    points = parts["operating_points"]
-    at = next((one for one in points["points"] if one["threshold"] is not None), points["half"])
-    return [
-        on_slider(at["threshold"], at.get("target", "sensitivity")),
-        round(100 * at["prevalence"], 1),
-        threshold_tables.at_threshold(at, word),
-        evaluation_plots.roc(parts["discrimination"], at),
-        evaluation_plots.precision_recall(parts["discrimination"], at),
-        evaluation_plots.decision(parts["decision_curve"]),
-        threshold_tables.triage(parts["triage"]),
-    ]
 
 
 PAGE = Page("evaluate", "evaluate", "Evaluate", order=4, build=build)

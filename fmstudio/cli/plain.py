@@ -1,0 +1,71 @@
+"""Values, rows and times as plain text, and records as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmstudio.types import Interval
+
+if TYPE_CHECKING:
+    pass
+
+
+def as_json(value: Any) -> str:
+    """Any answer as one JSON document; null for a number that cannot be computed."""
+    return json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """A record, or anything made of records, as what JSON knows."""
+    if isinstance(value, Interval):
+        return value.as_dict()
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain({name: getattr(value, name) for name in value.__dataclass_fields__})
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Any]], empty: str = "None yet.") -> str:
+    """Columns side by side, or `empty` if there are no rows."""
+    if not rows:
+        return empty
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def record_text(record: Any) -> str:
+    """Any record, one field a line; what is nested as JSON."""
+    lines = []
+    for name, value in plain(record).items():
+        nested = isinstance(value, (dict, list))
+        shown = json.dumps(value, ensure_ascii=False, indent=2) if nested else value
+        lines.append(f"{name}: {'-' if shown is None else shown}")
+    return "\n".join(lines)
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in the reader's own time zone."""
+    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def one_line(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
