@@ -23,21 +23,21 @@ from torch import Tensor, nn
 from benchmarks.draws import Draw, Few
 from benchmarks.inside import Silent
 from fmstudio.adapters.lora import attach
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.probe import fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.encoders.blocks import Places
+from fmstudio.features.inputs import Preparation, PreparedCases
+from fmstudio.features.outputs import features_of
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel, SharedModelConfig
-from fmstudio.preparation.inputs import Preparation, PreparedCases
-from fmstudio.preparation.outputs import features_of
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import groups_of
 from fmstudio.training.config import RunConfig
+from fmstudio.training.frozen_candidates import grow, install
 from fmstudio.training.loop import Loop, Part
-from fmstudio.training.losses import prior_shift
-from fmstudio.training.probe import fit_probe
-from fmstudio.training.probing import grow, install
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import ModalityInput, PatientCase
 
 VALIDATION = 4  # every fourth labelled case tells LoRA when to stop

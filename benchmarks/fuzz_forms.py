@@ -103,7 +103,7 @@ def _spoilt(content: bytes, rng: np.random.Generator) -> bytes:
 
 def _recipe() -> Form:
     from fmstudio.training.config import RunConfig
-    from fmstudio.training.recipe import Recipe, read_recipe
+    from fmstudio.training.run_settings import Recipe, read_recipe
 
     config = RunConfig(modalities=("ehr", "notes"), encoders={"notes": "bert"})
     whole = Recipe(config, "ab" * 32, {"notes": "cd" * 32}, "binary", "ef" * 32, "0.1.0", ())
@@ -143,8 +143,8 @@ def _bundle() -> Form:
 
 
 def _checkpoint(folder: Path) -> Form:
+    from fmstudio.checkpoints.smoke_test import trial
     from fmstudio.encoders.checkpoint import inspect
-    from fmstudio.model.smoke_test import trial
     from tests.encoders.small import save_checkpoint
 
     whole = [

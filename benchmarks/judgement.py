@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from fmstudio.baselines.probe import fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.conformal_coverage import coverage
 from fmstudio.evaluation.fusion import Judged, Shown, fusion_json
 from fmstudio.evaluation.labelled_predictions import LabelledPredictions, Question
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
-from fmstudio.training.probe import fit_probe
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 TITLE = "Judgements: as often right as they say"

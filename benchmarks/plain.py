@@ -25,9 +25,9 @@ from transformers import Trainer, TrainingArguments, set_seed
 
 from benchmarks.inside import newest_cohort
 from fmstudio.adapters.lora import targets
-from fmstudio.model.batching import collate
+from fmstudio.encoders.batching import collate
+from fmstudio.features.inputs import Preparation
 from fmstudio.model.load import load_base, task_config
-from fmstudio.preparation.inputs import Preparation
 from fmstudio.sandbox import Reader
 from fmstudio.settings import load_settings
 from fmstudio.training.config import RunConfig

@@ -97,10 +97,10 @@ def _stage(recipe: Mapping[str, Any], stage: Mapping[str, Any], work: Path) -> d
     from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
     from benchmarks.inside import Silent
-    from fmstudio.preparation.inputs import Preparation
+    from fmstudio.features.inputs import Preparation
+    from fmstudio.pretraining.build_plan import set_up
     from fmstudio.pretraining.corpora import Corpora
     from fmstudio.pretraining.engine import Engine, Plan
-    from fmstudio.pretraining.recipe import set_up
     from fmstudio.sandbox import Reader
     from fmstudio.settings import Settings
 
@@ -157,7 +157,7 @@ def main(folder: str) -> dict[str, Any]:
     import torch
 
     from benchmarks.trunk import LARGE, peak
-    from fmstudio.pretraining.recipe import HOME, TOKENIZER
+    from fmstudio.pretraining.build_plan import HOME, TOKENIZER
 
     torch.set_num_threads(THREADS)
     recipe = json.loads((HOME / "recipe.json").read_text(encoding="utf-8"))

@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import handcrafted
 from benchmarks.draws import Draw, Few
+from fmstudio.baselines.boosting import table_baseline
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.contracts import pipeline
-from fmstudio.evaluation.boosting import table_baseline
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import ModalityInput
 
 BOOSTING, LOGISTIC, FOREST = (

@@ -21,12 +21,12 @@ from typing import Any
 from data_samples.faults import FAULTS, LABEL, plant
 from data_samples.generate import generate
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
-from fmstudio.preparation.cache import Cache
-from fmstudio.report import cohort_report
-from fmstudio.report.digests import read_digests
-from fmstudio.report.evidence import Evidence
-from fmstudio.report.probing import doubts
-from fmstudio.report.report import with_doubts
+from fmstudio.cohort.audit import cohort_report
+from fmstudio.cohort.audit.audit import with_doubts
+from fmstudio.cohort.audit.evidence import Evidence
+from fmstudio.cohort.audit.input_summaries import read_digests
+from fmstudio.cohort.audit.label_check import doubts
+from fmstudio.features.cache import Cache
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 

@@ -20,9 +20,9 @@ import soxr
 from fmstudio.errors import ConstantSignal, UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.drawing import draw_sound
-from pipelines.filetypes import starts_as
+from pipelines.formats.filetypes import starts_as
+from pipelines.formats.sound_files import SOUND_KEYS, read_sound
 from pipelines.headers import about_files, without_headers
-from pipelines.sound_files import SOUND_KEYS, read_sound
 
 MAX_RATE = 16_000.0
 SILENCE_DBFS = -80.0  # a peak below 1/10 000 of full scale: three steps of 16 bits

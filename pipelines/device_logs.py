@@ -17,17 +17,17 @@ from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, OpenQuestion, Preview, Quantity, Question, Source
 from pipelines.cells import label_of
 from pipelines.drawing import MAX_PANELS, draw_curves
-from pipelines.edf import read_edf
-from pipelines.filetypes import identify, require_file, starts_as
+from pipelines.formats.edf import read_edf
+from pipelines.formats.filetypes import identify, require_file, starts_as
+from pipelines.formats.log_tables import left_open, read_log
+from pipelines.formats.tables import starts_as_table
+from pipelines.formats.wfdb_records import files_of_record, is_header, read_record
 from pipelines.headers import about_files, without_headers
 from pipelines.log_answers import QUESTIONS, Said, ask_for_zone, checked_answer, said_of
-from pipelines.log_tables import left_open, read_log
 from pipelines.prefixes import VOLTAGE, volts
 from pipelines.quantities import find_quantity, read_unit
 from pipelines.recordings import Channel, Recording, align, merge
 from pipelines.saturation import saturated
-from pipelines.tables import starts_as_table
-from pipelines.wfdb_records import files_of_record, is_header, read_record
 from pipelines.zones import Zone, in_zone
 
 MAX_FILES = 64

@@ -26,9 +26,9 @@ from pipelines.cells import (
     read_pressure,
     split_unit,
 )
+from pipelines.formats.tables import open_table
 from pipelines.headers import about_files, without_headers
 from pipelines.quantities import find_quantity, read_unit
-from pipelines.tables import open_table
 from pipelines.times import is_time_name, read_times
 
 MAX_ROWS = 5_000  # table rows kept per case; a denser record is a device log

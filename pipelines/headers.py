@@ -13,8 +13,8 @@ from pathlib import Path
 from fmstudio.errors import UnreadableFile
 from fmstudio.identity import kinds_in
 from fmstudio.types import Source
-from pipelines.content import DICOM, identify
-from pipelines.dicom_headers import header_facts, without_identity
+from pipelines.formats.content import DICOM, identify
+from pipelines.formats.dicom_headers import header_facts, without_identity
 from pipelines.tags import tags_of
 
 UNKNOWN = "tags that cannot be read"

@@ -16,6 +16,7 @@ import numpy as np
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import OpenQuestion
 from pipelines.cells import read_cell
+from pipelines.formats.tables import Column, TextTable, open_table
 from pipelines.log_answers import (
     ORDERS,
     SAMPLES,
@@ -27,7 +28,6 @@ from pipelines.log_answers import (
 )
 from pipelines.log_words import NO_EVENT_WORDS, NUMBERING_WORDS, TIME_WORDS, words_of
 from pipelines.quantities import find_quantity
-from pipelines.tables import Column, TextTable, open_table
 from pipelines.times import Times, count_unit, is_time_name, order_of_dates, read_times
 from pipelines.zones import Zone
 

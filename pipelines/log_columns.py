@@ -15,8 +15,8 @@ import numpy as np
 
 from fmstudio.errors import UnreadableFile
 from pipelines.cells import MISSING, read_cell, split_unit
+from pipelines.formats.tables import Column
 from pipelines.quantities import find_quantity
-from pipelines.tables import Column
 
 # Names that promise numbers: a column of words under one of them is a mistake, not a comment.
 _VITAL_SIGNS = frozenset(

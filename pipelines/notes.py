@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from fmstudio.types import ModalityInput, Preview, Source
-from pipelines.documents import MAX_CHARACTERS, READ_KEYS, read_document
-from pipelines.filetypes import starts_as
+from pipelines.formats.documents import MAX_CHARACTERS, READ_KEYS, read_document
+from pipelines.formats.filetypes import starts_as
 from pipelines.headers import about_files, without_headers
 
 # C0 and C1 controls but tab and line feed; soft hyphen, zero-width space, word joiner, byte order

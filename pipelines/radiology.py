@@ -18,8 +18,9 @@ from PIL import Image
 
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.burned_in import with_burned_in
-from pipelines.content import DICOM, expect, starts_as
-from pipelines.dicom import open_dicom
+from pipelines.formats.content import DICOM, expect, starts_as
+from pipelines.formats.dicom import open_dicom
+from pipelines.formats.images import open_picture
 from pipelines.frames import (
     Stack,
     Window,
@@ -34,7 +35,6 @@ from pipelines.frames import (
     shrink,
 )
 from pipelines.headers import about_files, without_headers
-from pipelines.images import open_picture
 from pipelines.slices import in_order, missing, volumes
 
 SIDE = 224
@@ -167,7 +167,7 @@ def open_stack(source: Source) -> Stack:
     Raises UnreadableFile if it is not an image that can be read.
     """
     if source.path is not None and source.path.name.lower().endswith(_IN_TWO):
-        from pipelines.nifti import header_of
+        from pipelines.formats.nifti import header_of
 
         source = replace(source, path=header_of(source.path))
     path, content, remarks = expect(source, FAMILIES, "radiology image", FORMATS)
@@ -175,7 +175,7 @@ def open_stack(source: Source) -> Stack:
         stack = open_dicom(path, source.name)
     elif content.family == "NIfTI":
         # nibabel takes a second to import, and few cohorts hold volumes.
-        from pipelines.nifti import open_nifti
+        from pipelines.formats.nifti import open_nifti
 
         stack = open_nifti(path, source.name, content)
     else:
@@ -214,7 +214,7 @@ def _parts(path: Path) -> tuple[Path, ...]:
     if not path.name.lower().endswith(_IN_TWO):
         return ()
     # nibabel takes a second to import, and few cohorts hold volumes.
-    from pipelines.nifti import parts_of
+    from pipelines.formats.nifti import parts_of
 
     return parts_of(path)
 

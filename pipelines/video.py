@@ -18,9 +18,9 @@ import numpy as np
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Preview, Source
 from pipelines.burned_in import with_burned_in
-from pipelines.clips import open_clip
-from pipelines.content import DICOM, HEAD_BYTES, expect, identify_head, starts_as
-from pipelines.dicom import film_inside, open_dicom
+from pipelines.formats.clips import open_clip
+from pipelines.formats.content import DICOM, HEAD_BYTES, expect, identify_head, starts_as
+from pipelines.formats.dicom import film_inside, open_dicom
 from pipelines.frames import (
     Stack,
     assemble,

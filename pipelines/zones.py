@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from pipelines.tables import Column
+from pipelines.formats.tables import Column
 
 STEP = 900.0  # offsets of zones change at whole quarters of an hour
 HOUR = 3600.0

@@ -19,7 +19,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
-from fmstudio.encoders.stills import StillNetwork, still_family
+from fmstudio.encoders.image_encoders import StillNetwork, still_family
 
 
 class BeitNetwork(StillNetwork):

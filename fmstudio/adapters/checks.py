@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from fmstudio.checkpoints.store import checkpoint_key
 from fmstudio.contracts import KINDS
 from fmstudio.errors import BundleError
-from fmstudio.model.checkpoints import checkpoint_key
 
 DEEPEST = 24  # levels of JSON
 HIGHEST_RANK = 128

@@ -9,10 +9,10 @@ from fmstudio.adapters import archive
 from fmstudio.adapters.checks import checkpoints_of, parse_json
 from fmstudio.adapters.contents import Contents, judged
 from fmstudio.adapters.schema import FORMAT
+from fmstudio.checkpoints.hashes import Stamp, stamp
+from fmstudio.checkpoints.store import checkpoint_folder, checkpoint_of
 from fmstudio.errors import BundleError, StudioError
 from fmstudio.model.bases import base_folder, check_base
-from fmstudio.model.checkpoints import checkpoint_folder, checkpoint_of
-from fmstudio.model.hashes import Stamp, stamp
 from fmstudio.settings import Settings
 
 WAY_OUT = (

@@ -21,10 +21,10 @@ from fmstudio.adapters.lora import load
 from fmstudio.adapters.processor import Processor, read_processors
 from fmstudio.adapters.readout import Readout
 from fmstudio.contracts import pipeline
+from fmstudio.encoders.batching import collate
+from fmstudio.encoders.synthetic_inputs import synthetic_input, synthetic_tables
 from fmstudio.errors import BundleError
-from fmstudio.model.batching import collate
 from fmstudio.model.shared import SharedModel
-from fmstudio.model.synthetic import synthetic_input, synthetic_tables
 from fmstudio.settings import Settings
 from fmstudio.types import ModalityInput, Prepared, TaskSpec
 

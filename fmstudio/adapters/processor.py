@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fmstudio.checkpoints.store import checkpoint_folder, checkpoint_of
 from fmstudio.contracts import Preparer, discover
 from fmstudio.model.bases import base_folder
-from fmstudio.model.checkpoints import checkpoint_folder, checkpoint_of
 from fmstudio.settings import Settings
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fmstudio import contracts
+from fmstudio.checkpoints.importing import FETCHING
 from fmstudio.cli import answering, keys, plain, run_text, text
 from fmstudio.cli.evaluation import comparison_text, judgement_text
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound
-from fmstudio.model.importing import FETCHING
 from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import RunRecord
 from fmstudio.studio import Studio

@@ -12,7 +12,7 @@ from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunReco
 from fmstudio.types import Prediction
 
 if TYPE_CHECKING:
-    from fmstudio.model.compatibility import Verdict
+    from fmstudio.checkpoints.compatibility import Verdict
     from fmstudio.runs.additions import Addition
     from fmstudio.studio.catalogue import Entry
     from fmstudio.studio.sample import Sample

@@ -9,9 +9,9 @@ build.py       cases with sources, targets and splits (sources.py, splits.py, fi
 """
 
 from fmstudio.cohort.build import build_cohort
+from fmstudio.cohort.cleaning import read_manifest
 from fmstudio.cohort.fingerprint import file_hashes
 from fmstudio.cohort.manifest import Manifest
-from fmstudio.cohort.mending import read_manifest
 from fmstudio.cohort.roles import ColumnRole, check_roles, propose_roles
 from fmstudio.cohort.task import make_task
 

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 from fmstudio.cohort.answers import with_answers
 from fmstudio.cohort.cells import is_missing
+from fmstudio.cohort.cleaning import answered
 from fmstudio.cohort.fingerprint import fingerprint
 from fmstudio.cohort.identity import case_ids, patient_ids
+from fmstudio.cohort.index_time import up_to_moment
 from fmstudio.cohort.manifest import Manifest
-from fmstudio.cohort.mending import answered
-from fmstudio.cohort.moment import up_to_moment
 from fmstudio.cohort.roles import check_roles, columns_of, split_role
 from fmstudio.cohort.sources import read_sources
 from fmstudio.cohort.splits import (

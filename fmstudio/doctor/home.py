@@ -21,8 +21,8 @@ from fmstudio.registry.database import BUSY_SECONDS
 from fmstudio.registry.faults import FILE
 from fmstudio.registry.named import Named, is_kept, named_folders
 from fmstudio.registry.read_only import readable
+from fmstudio.runs.clean_up import leftovers
 from fmstudio.runs.launch import alive
-from fmstudio.runs.sweep import leftovers
 from fmstudio.settings import Settings
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

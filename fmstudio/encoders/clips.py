@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, CheckpointNetwork
 from fmstudio.encoders.blocks import Tokens
-from fmstudio.encoders.grouping import cell_tokens
 from fmstudio.encoders.pixels import CLIPS, Clip, Pixels
+from fmstudio.encoders.token_pooling import cell_tokens
 
 
 class ClipNetwork(CheckpointNetwork):

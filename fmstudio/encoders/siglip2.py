@@ -10,8 +10,8 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
 from fmstudio.encoders.blocks import Tokens
-from fmstudio.encoders.grouping import cell_tokens
-from fmstudio.encoders.stills import StillNetwork, still_family
+from fmstudio.encoders.image_encoders import StillNetwork, still_family
+from fmstudio.encoders.token_pooling import cell_tokens
 
 SIDE = 16  # cells a side: patches of any shape are averaged onto this grid
 

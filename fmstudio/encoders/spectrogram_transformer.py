@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily
-from fmstudio.encoders.windows import SOUND, WindowNetwork, Windows, window_preparer
+from fmstudio.encoders.audio_chunks import SOUND, WindowNetwork, Windows, window_preparer
 
 LENGTH, HOP = 400, 160  # samples of a mel frame, and between two: fixed in the extractor
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fmstudio.encoders.blocks import STACK_TARGETS, EncoderNetwork, sinusoid
-from fmstudio.encoders.sketch import sketch
+from fmstudio.encoders.hashed_subwords import sketch
 from fmstudio.types import ModalityInput, Prepared, to_json
 
 MAX_SUBWORDS = 512

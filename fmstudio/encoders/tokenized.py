@@ -16,8 +16,8 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import CheckpointNetwork, refuse_code
 from fmstudio.encoders.blocks import Tokens
-from fmstudio.encoders.grouping import text_tokens
-from fmstudio.encoders.sketch import sketch_of
+from fmstudio.encoders.hashed_subwords import sketch_of
+from fmstudio.encoders.token_pooling import text_tokens
 from fmstudio.errors import InputError
 from fmstudio.types import SKETCH, ModalityInput, Prepared, to_json
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily
-from fmstudio.encoders.windows import SOUND, WindowNetwork, Windows, window_preparer
+from fmstudio.encoders.audio_chunks import SOUND, WindowNetwork, Windows, window_preparer
 
 
 class RawWindows(Windows):

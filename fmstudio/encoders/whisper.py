@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily
-from fmstudio.encoders.windows import SOUND, WindowNetwork, Windows, window_preparer
+from fmstudio.encoders.audio_chunks import SOUND, WindowNetwork, Windows, window_preparer
 
 
 class WhisperWindows(Windows):

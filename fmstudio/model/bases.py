@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fmstudio.checkpoints.hashes import sha256
 from fmstudio.errors import BundleError, NotFound
-from fmstudio.model.hashes import sha256
 from fmstudio.settings import Settings
 
 log = logging.getLogger(__name__)

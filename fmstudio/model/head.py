@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmstudio.evaluation.trees import Trees
+from fmstudio.model.trees import Trees
 
 
 @dataclass

@@ -14,11 +14,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from fmstudio.contracts import discover, pipeline
-from fmstudio.encoders.checkpoint import load_weights
-from fmstudio.errors import BundleError, InputError
-from fmstudio.model.bases import RANDOM, base_files, base_folder, base_info
-from fmstudio.model.checkpoints import (
+from fmstudio.checkpoints.memory import check_free, weights_mb
+from fmstudio.checkpoints.store import (
     SMALLER,
     check_kind,
     check_unchanged,
@@ -26,7 +23,10 @@ from fmstudio.model.checkpoints import (
     checkpoint_of,
     find_checkpoint,
 )
-from fmstudio.model.memory import check_free, weights_mb
+from fmstudio.contracts import discover, pipeline
+from fmstudio.encoders.checkpoint import load_weights
+from fmstudio.errors import BundleError, InputError
+from fmstudio.model.bases import RANDOM, base_files, base_folder, base_info
 from fmstudio.model.shared import SharedModel, SharedModelConfig
 from fmstudio.settings import Settings, load_settings
 

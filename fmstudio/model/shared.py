@@ -24,6 +24,7 @@ from transformers import (
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from fmstudio.contracts import discover
+from fmstudio.encoders.batching import Batch, ModalityBatch
 from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
 from fmstudio.model.head import Features, TaskHead
@@ -80,27 +81,6 @@ class SharedModelConfig(PretrainedConfig):
         self.modalities = list(modalities or self.routes)
         self.outputs = outputs
         super().__init__(**rest)
-
-
-@dataclass
-class ModalityBatch:
-    """One modality of a batch: which cases have it, and their arrays padded to (R, N, …).
-
-    `arrays` are what the encoder takes, or {"tokens": (R, T, its width)} where
-    it ran before.
-    """
-
-    rows: Tensor
-    arrays: dict[str, Tensor]
-    mask: Tensor
-
-
-@dataclass
-class Batch:
-    """B cases: a ModalityBatch for each modality that any of them has."""
-
-    size: int
-    modalities: dict[str, ModalityBatch]
 
 
 @dataclass

@@ -14,16 +14,16 @@ from fmstudio.adapters.installed import stamps, whole
 from fmstudio.adapters.lora import load
 from fmstudio.adapters.readout import distances
 from fmstudio.contracts import in_words, pipeline
+from fmstudio.encoders.batching import collate
 from fmstudio.errors import BundleError, InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.evaluation.metrics import headline
-from fmstudio.model.batching import collate
+from fmstudio.features.threads import one_thread
 from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.prediction.combination import doubt
 from fmstudio.prediction.contributions import contributions
 from fmstudio.prediction.expected import expectations
 from fmstudio.prediction.values import Checked, checked
-from fmstudio.preparation.threads import one_thread
 from fmstudio.results.metrics import beats_guessing
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings

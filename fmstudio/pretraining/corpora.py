@@ -17,7 +17,7 @@ from data_samples.varied.cases import MAKERS
 from data_samples.varied.cases import case as drawn_case
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
 from fmstudio.contracts import Preparer, embedded_encoders, pipeline
-from fmstudio.preparation.inputs import Preparation
+from fmstudio.features.inputs import Preparation
 from fmstudio.pretraining.sources import DrawnSource, StoredSource, store_cases
 from fmstudio.pretraining.stream import Source
 from fmstudio.pretraining.teacher import Teacher

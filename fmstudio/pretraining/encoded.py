@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from fmstudio.encoders.batching import ModalityBatch
 from fmstudio.encoders.blocks import Tokens, after, pool
-from fmstudio.model.shared import ModalityBatch, SharedModel
+from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.stream import Drawn, Example
 
 # What of a prepared input is its content, by the names of its arrays: hidden and to be filled in.

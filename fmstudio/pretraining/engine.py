@@ -18,8 +18,8 @@ from torch import nn
 
 from fmstudio.contracts import discover
 from fmstudio.errors import RunFailed
+from fmstudio.features.outputs import autocast
 from fmstudio.model.shared import SharedModel
-from fmstudio.preparation.outputs import autocast
 from fmstudio.pretraining.collapse import Health, health
 from fmstudio.pretraining.encoded import encode
 from fmstudio.pretraining.features import features

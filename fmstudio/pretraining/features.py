@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 
-from fmstudio.model.batching import collate
+from fmstudio.encoders.batching import collate
 from fmstudio.model.shared import SUMMARY, SharedModel, whole_tokens
 from fmstudio.pretraining.stream import Example
 

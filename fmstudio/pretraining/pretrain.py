@@ -18,10 +18,10 @@ import psutil
 from fmstudio.adapters.processor import Processor
 from fmstudio.contracts import Preparer, pipeline
 from fmstudio.errors import InputError
+from fmstudio.features.inputs import Preparation
 from fmstudio.model.bases import base_info
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
-from fmstudio.preparation.inputs import Preparation
 from fmstudio.pretraining.base_folder import CARD, ends, versions, write_child, write_json
 from fmstudio.pretraining.cases import Gathered
 from fmstudio.pretraining.config import PretrainConfig
@@ -29,7 +29,7 @@ from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.groups import find_groups
-from fmstudio.pretraining.readings import carry_over
+from fmstudio.pretraining.linear_readouts import carry_over
 from fmstudio.pretraining.sources import Beside, StoredSource, store_cases
 from fmstudio.pretraining.state import State
 from fmstudio.pretraining.stream import Mixture

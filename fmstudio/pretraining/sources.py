@@ -15,8 +15,8 @@ import numpy as np
 
 from fmstudio.contracts import Preparer
 from fmstudio.errors import InputError
-from fmstudio.preparation.cache import Cache, content_key
-from fmstudio.preparation.inputs import Preparation, source_key
+from fmstudio.features.cache import Cache, content_key
+from fmstudio.features.inputs import Preparation, source_key
 from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.stream import Example
 from fmstudio.types import BESIDE, ModalityInput, PatientCase, Prepared

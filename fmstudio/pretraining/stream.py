@@ -13,8 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from fmstudio.model.batching import collate
-from fmstudio.model.shared import Batch
+from fmstudio.encoders.batching import Batch, collate
 from fmstudio.types import Prepared
 
 

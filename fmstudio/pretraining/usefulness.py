@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.probe import fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.sources import StoredSource
-from fmstudio.training.losses import prior_shift
-from fmstudio.training.probe import fit_probe
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 FOLDS = 3

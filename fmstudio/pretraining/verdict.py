@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from fmstudio.adapters.processor import Processor
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.probe import fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.evaluation.metrics import evaluate, gain, headline
+from fmstudio.features.inputs import Preparation
+from fmstudio.features.outputs import features_of
 from fmstudio.model.shared import SharedModel
-from fmstudio.preparation.inputs import Preparation
-from fmstudio.preparation.outputs import features_of
 from fmstudio.training.candidates import candidate, groups_of
-from fmstudio.training.losses import prior_shift
-from fmstudio.training.probe import fit_probe
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.training_data import SPLITS, TrainingData, training_data_of
 from fmstudio.types import Cohort, Interval
 

@@ -80,7 +80,7 @@ class Projects(Database):
     def delete_project(self, project_id: int) -> None:
         """Remove a project with its cohorts, runs, adapters and predictions; the log stays.
 
-        Files are not touched: `fmstudio.runs.sweep` removes those without a row.
+        Files are not touched: `fmstudio.runs.clean_up` removes those without a row.
         Raises InputError while a run of the project is waiting or running.
         """
         with self.writing() as session:

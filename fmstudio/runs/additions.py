@@ -1,7 +1,7 @@
 """Checkpoints on their way in, as seen from outside: a process started, watched, stopped.
 
 One attempt is a folder below home/temp with the request, the status that the process writes
-(`fmstudio.model.importing`) and, meanwhile, the files. It goes on if the page or the app ends; what
+(`checkpoints.importing`) and, meanwhile, the files. It goes on if the page or the app ends; what
 is left of it is swept away after a day. Nothing here imports torch or a hub's client.
 """
 
@@ -25,9 +25,8 @@ from typing import Any
 import psutil
 
 from fmstudio import errors
-from fmstudio.errors import InputError, NotFound
-from fmstudio.model.compatibility import Verdict
-from fmstudio.model.importing import (
+from fmstudio.checkpoints.compatibility import Verdict
+from fmstudio.checkpoints.importing import (
     CHECKING,
     FAILED,
     FILES,
@@ -37,6 +36,7 @@ from fmstudio.model.importing import (
     STATUS,
     write_json,
 )
+from fmstudio.errors import InputError, NotFound
 from fmstudio.runs.launch import SILENT_SECONDS, alive, process_started, worker_environment
 from fmstudio.settings import Settings
 
@@ -125,7 +125,7 @@ def start(
 def _spawn(settings: Settings, folder: Path, more: dict[str, str]) -> None:
     """Start the process, detached from this one and its terminal."""
     # -P: only the studio's own folder is searched for modules, not the working directory.
-    command = [sys.executable, "-P", "-m", "fmstudio.model.importing", str(folder)]
+    command = [sys.executable, "-P", "-m", "fmstudio.checkpoints.importing", str(folder)]
     log = os.open(folder / LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
     try:
         process = subprocess.Popen(

@@ -31,7 +31,7 @@ from fmstudio.settings import Limits, Settings
 
 CONFIG = "config.json"
 WORKER = "fmstudio.runs.worker"
-WORKERS = (WORKER, "fmstudio.model.importing")
+WORKERS = (WORKER, "fmstudio.checkpoints.importing")
 SILENT_SECONDS = 30.0  # a worker that gave no sign of life for so long is taken for dead
 PAUSE_SECONDS = 10.0  # several heartbeats: a worker at work is never silent for so long
 SAME_START_SECONDS = 2.0  # the precision with which systems tell when a process began

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 
 from fmstudio import contracts
 from fmstudio.errors import StudioError
-from fmstudio.sandbox.moment import until_moment
+from fmstudio.sandbox.index_time import until_moment
 from fmstudio.sandbox.wire import (
     pack,
     pack_preview,

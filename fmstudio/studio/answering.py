@@ -22,7 +22,7 @@ def steps_of(answers: Mapping[str, str], by: str | None = None) -> list[Mapping[
     Raises InputError for an answer that cannot be one.
     """
     from fmstudio.cohort.answers import checked_answers
-    from fmstudio.cohort.mending import answer, signed
+    from fmstudio.cohort.cleaning import answer, signed
 
     steps = [answer(key, said) for key, said in checked_answers(answers).items()]
     return list(signed(steps, (by or account()).strip(), manifests.now()))

@@ -11,9 +11,9 @@ from fmstudio.records import MadeWith
 from fmstudio.studio.adapters import Adapters
 
 if TYPE_CHECKING:
+    from fmstudio.checkpoints.compatibility import Verdict
+    from fmstudio.checkpoints.store import CheckpointInfo
     from fmstudio.model.bases import BaseInfo
-    from fmstudio.model.checkpoints import CheckpointInfo
-    from fmstudio.model.compatibility import Verdict
     from fmstudio.runs.additions import Addition
 
 BASE, ENCODER = "base", "encoder"
@@ -72,7 +72,7 @@ class Catalogue(Adapters):
 
     def encoders(self) -> list[Entry]:
         """Every checkpoint kept on this machine, without what it achieved."""
-        from fmstudio.model.checkpoints import list_checkpoints
+        from fmstudio.checkpoints.store import list_checkpoints
 
         return [_of_checkpoint(kept) for kept in list_checkpoints(self.settings)]
 
@@ -99,7 +99,7 @@ class Catalogue(Adapters):
 
         No weights are fetched. Raises a StudioError if nothing can be said about it.
         """
-        from fmstudio.model.importing import FAILED
+        from fmstudio.checkpoints.importing import FAILED
         from fmstudio.runs import additions
 
         attempt = additions.start(self.settings, source, kind, revision=revision, only_check=True)
@@ -144,7 +144,7 @@ class Catalogue(Adapters):
         self, attempt: str, watch: Callable[[Addition], None] | None = None
     ) -> CheckpointInfo:
         """The checkpoint once it was added; raises what spoke against it."""
-        from fmstudio.model.checkpoints import find_checkpoint
+        from fmstudio.checkpoints.store import find_checkpoint
         from fmstudio.runs import additions
 
         found = additions.wait(self.settings, attempt, watch)
@@ -161,7 +161,7 @@ class Catalogue(Adapters):
 
     def remove_checkpoint(self, name: str) -> str:
         """Delete a kept checkpoint; its name. Raises InputError while adapters or runs need it."""
-        from fmstudio.model.checkpoints import remove_checkpoint
+        from fmstudio.checkpoints.store import remove_checkpoint
 
         entry = self.entry(name)
         if entry.what == BASE:

@@ -28,7 +28,7 @@ def manifest_path(settings: Settings, record: CohortRecord) -> Path:
 
 def table_path(settings: Settings, record: CohortRecord) -> Path:
     """Where the table of a registered cohort lies, below what cleaned it."""
-    from fmstudio.cohort.mending import table_of
+    from fmstudio.cohort.cleaning import table_of
 
     return table_of(manifest_path(settings, record))
 

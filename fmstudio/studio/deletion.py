@@ -87,7 +87,7 @@ def delete_adapter(home: Home, adapter: AdapterRecord) -> None:
 
 def end(home: Home, adapters: Sequence[AdapterRecord] = ()) -> None:
     """What every deletion ends with: memory, temporary files, and the registry's own bytes."""
-    from fmstudio.preparation.cache import Cache
+    from fmstudio.features.cache import Cache
 
     home.let_go([adapter.id for adapter in adapters])
     Cache.of(home.settings).empty()

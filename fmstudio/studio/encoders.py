@@ -11,7 +11,7 @@ from fmstudio.errors import InputError, NotFound
 from fmstudio.settings import Settings
 
 if TYPE_CHECKING:
-    from fmstudio.model.checkpoints import CheckpointInfo
+    from fmstudio.checkpoints.store import CheckpointInfo
 
 
 def kept_encoders(
@@ -22,7 +22,7 @@ def kept_encoders(
     Raises InputError for a modality that is not looked at, an encoder for another kind of data and
     a folder that cannot be used; NotFound for an id that is not on this machine.
     """
-    from fmstudio.model.checkpoints import check_kind
+    from fmstudio.checkpoints.store import check_kind
 
     found = {}
     for modality, word in encoders.items():
@@ -38,7 +38,7 @@ def kept_encoders(
 
 
 def _kept(word: str, kind: str, settings: Settings) -> CheckpointInfo:
-    from fmstudio.model.checkpoints import find_checkpoint, keep
+    from fmstudio.checkpoints.store import find_checkpoint, keep
 
     folder = Path(word).expanduser()
     try:

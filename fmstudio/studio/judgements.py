@@ -43,7 +43,7 @@ class Judgements(Answers):
         if kept is not None:
             return HeldOut.from_dict(kept)
         load_libraries()
-        from fmstudio.prediction.judge import judge
+        from fmstudio.prediction.for_evaluation import judge
 
         found = judge(self.predictor(adapter.id), cohort_cases.held_out(self, adapter))
         self.registry.keep_held_out(adapter.id, found.as_dict())
@@ -81,8 +81,8 @@ class Judgements(Answers):
         adapter's validation patients, and what it has seen."""
         load_libraries()
         from fmstudio.evaluation.labelled_predictions import HeldOut
-        from fmstudio.prediction.judge import judge
-        from fmstudio.preparation.cache import Cache
+        from fmstudio.features.cache import Cache
+        from fmstudio.prediction.for_evaluation import judge
         from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
         cohort, roles = cohort_cases.read_cases(self, adapter, manifest, require_label=True)
@@ -189,8 +189,8 @@ class Judgements(Answers):
         `evaluate` does.
         """
         from fmstudio.adapters.model_card import model_card
-        from fmstudio.publication.facts import Facts
-        from fmstudio.publication.write import write_report
+        from fmstudio.report.facts import Facts
+        from fmstudio.report.write import write_report
 
         adapter = self.adapter(ref)
         project = self.project(adapter.project_id)

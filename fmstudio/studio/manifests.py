@@ -39,7 +39,7 @@ def add(
     Steps (see cohort/mending.py) are kept beside the copy of the table, or in a folder below home.
     """
     from fmstudio.cohort import build_cohort, make_task, read_manifest
-    from fmstudio.cohort.mending import write_mended
+    from fmstudio.cohort.cleaning import write_mended
 
     manifest = read_manifest(path)
     roles = choose_roles(manifest, given, project.task)
@@ -137,7 +137,7 @@ def after(
     `check` sees the report before and after them, and may raise.
     """
     from fmstudio.cohort import build_cohort, read_manifest
-    from fmstudio.cohort.mending import roles_after, signed, write_mended
+    from fmstudio.cohort.cleaning import roles_after, signed, write_mended
 
     who = (by or account()).strip()
     steps = signed(steps, who, now())

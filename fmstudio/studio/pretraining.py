@@ -142,7 +142,7 @@ class Pretraining(Training):
 
         Gives its card, or with `stages` those that are done. Raises InputError.
         """
-        from fmstudio.pretraining.recipe import make_base
+        from fmstudio.pretraining.build_plan import make_base
 
         return make_base(recipe, data, work, out, stages, teacher, say)
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import CohortRecord, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.studio.cohort_cases import group_columns
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.training.recipe import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
-from fmstudio.training.sample_weights import check_group_column
+from fmstudio.training.run_settings import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
 
 if TYPE_CHECKING:
-    from fmstudio.model.checkpoints import CheckpointInfo
+    from fmstudio.checkpoints.store import CheckpointInfo
     from fmstudio.registry import Registry
 
 
@@ -34,9 +34,9 @@ def recipe_of(run: RunRecord, settings: Settings, registry: Registry) -> Recipe:
 
     The hashes are those on the card of the run's adapter; where there is none, today's.
     """
-    from fmstudio.cohort.mending import answers_in
+    from fmstudio.checkpoints.store import find_checkpoint
+    from fmstudio.cohort.cleaning import answers_in
     from fmstudio.model.bases import base_info
-    from fmstudio.model.checkpoints import find_checkpoint
 
     if run.kind != "finetune" or run.cohort_id is None:
         raise InputError(
@@ -98,7 +98,7 @@ def plan(
     A changed preset brings its own values along. Raises InputError where base, an encoder, a
     modality or a group column of the recipe is not here as it was and is not changed either.
     """
-    from fmstudio.cohort.mending import answers_in
+    from fmstudio.cohort.cleaning import answers_in
 
     given = {name: value for name, value in changes.items() if value not in (None, {})}
     if "preset" in given:
@@ -184,7 +184,7 @@ def _encoders_here(
     recipe: Recipe, looked_at: tuple[str, ...], settings: Settings
 ) -> dict[str, str]:
     """The names here of a recipe's encoders, of those modalities that are still looked at."""
-    from fmstudio.model.checkpoints import list_checkpoints
+    from fmstudio.checkpoints.store import list_checkpoints
 
     kept: list[CheckpointInfo] = list_checkpoints(settings)
     by_hash = {info.sha256: info.name for info in kept}

@@ -193,7 +193,7 @@ def _rewritten(
     made: ExitStack,
 ) -> dict[str, Any]:
     """A cohort on the new table, with the steps and splits that it had: what its row keeps."""
-    from fmstudio.cohort import build_cohort, mending, read_manifest
+    from fmstudio.cohort import build_cohort, cleaning, read_manifest
     from fmstudio.cohort.roles import columns_of
 
     record = member.record
@@ -208,10 +208,10 @@ def _rewritten(
             parts.setdefault(case.split or "train", []).append(case.row)
     column = (columns_of(record.roles, "split") or [_free("split", before)])[0]
     left = read_manifest(table).table
-    steps = mending.without_lost_words(before.steps, left)
-    steps += [mending.leave_out(rows), mending.keep_splits(column, parts)]
-    name = f"{table.stem}-{record.id}{mending.SUFFIX}"
-    path = mending.write_steps(folder / name, table, steps)
+    steps = cleaning.without_lost_words(before.steps, left)
+    steps += [cleaning.leave_out(rows), cleaning.keep_splits(column, parts)]
+    name = f"{table.stem}-{record.id}{cleaning.SUFFIX}"
+    path = cleaning.write_steps(folder / name, table, steps)
     manifest, roles = read_manifest(path), {**record.roles, column: "split"}
     cohort = build_cohort(manifest, roles, project.task, record.name)
     report = report_on(home, manifest, roles, cohort)

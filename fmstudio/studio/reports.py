@@ -11,7 +11,7 @@ from fmstudio.types import Cohort
 
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
-    from fmstudio.report.evidence import Evidence
+    from fmstudio.cohort.audit.evidence import Evidence
     from fmstudio.studio.home import Home
 
 
@@ -19,9 +19,9 @@ def evidence_of(
     home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
 ) -> Evidence:
     """What the checks look at: every file is read once, or found in the cache."""
-    from fmstudio.preparation.cache import Cache
-    from fmstudio.report.digests import read_digests, read_left_open
-    from fmstudio.report.evidence import Evidence
+    from fmstudio.cohort.audit.evidence import Evidence
+    from fmstudio.cohort.audit.input_summaries import read_digests, read_left_open
+    from fmstudio.features.cache import Cache
 
     digests = read_digests(cohort, home.reader(), Cache.of(home.settings))
     left_open = read_left_open(cohort, home.reader(), digests)
@@ -32,7 +32,7 @@ def report_on(
     home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
 ) -> dict[str, Any]:
     """The report without the frozen base's opinion, which takes longer."""
-    from fmstudio.report import cohort_report
+    from fmstudio.cohort.audit import cohort_report
 
     return cohort_report(evidence_of(home, manifest, roles, cohort))
 
@@ -46,9 +46,9 @@ def probed(
 ) -> dict[str, Any]:
     """A report completed by the labels that the frozen base's probe contradicts."""
     load_libraries()
-    from fmstudio.report.evidence import Evidence
-    from fmstudio.report.probing import doubts
-    from fmstudio.report.report import with_doubts
+    from fmstudio.cohort.audit.audit import with_doubts
+    from fmstudio.cohort.audit.evidence import Evidence
+    from fmstudio.cohort.audit.label_check import doubts
 
     found = doubts(cohort, home.reader(), home.settings)
     return with_doubts(dict(report), Evidence(manifest, roles, cohort), found)

@@ -60,7 +60,7 @@ def _set_up(studio: Studio) -> None:
     for name, step in (
         ("setting up the sample", _sample),
         ("loading the newest model", Studio.warm_up),
-        ("clearing up", Studio.sweep),
+        ("clearing up", Studio.clean_up),
         ("shutting the home to others", Studio.tighten),
     ):
         try:

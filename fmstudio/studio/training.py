@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.records import CohortRecord, Point, RunRecord
 from fmstudio.studio import cohort_cases, recipes, uploads
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.training.sample_weights import check_group_column
 
 if TYPE_CHECKING:
     from fmstudio.model.bases import BaseInfo
     from fmstudio.studio.recipes import Planned
     from fmstudio.training.estimate import Estimate
-    from fmstudio.training.recipe import Recipe
+    from fmstudio.training.run_settings import Recipe
     from fmstudio.training.sample import Size
 
 
@@ -47,7 +47,7 @@ class Training(Projects):
         A few of the cohort's inputs are read for it. Raises NotFound for an encoder that is not
         kept on this machine, InputError if the files have changed since the cohort was added.
         """
-        from fmstudio.model.checkpoints import find_checkpoint
+        from fmstudio.checkpoints.store import find_checkpoint
         from fmstudio.training.estimate import estimate
 
         chosen = {m: find_checkpoint(name, self.settings) for m, name in config.encoders.items()}

@@ -77,11 +77,11 @@ class Studio(Judgements, Pretraining):
 
         return back_up(self.settings, self.registry, Path(target))
 
-    def sweep(self) -> None:
+    def clean_up(self) -> None:
         """Remove what broken-off work left behind."""
         from fmstudio import runs
 
-        runs.sweep(self.settings, self.registry)
+        runs.clean_up(self.settings, self.registry)
 
     def tighten(self) -> None:
         """Take the rights of other users from everything in the home folder."""

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import torch
 
+from fmstudio.features.inputs import PreparedCases, encode
 from fmstudio.model.shared import SharedModel
-from fmstudio.preparation.inputs import PreparedCases, encode
 
 # Root mean square of a token's numbers: that of the layer norm in which embedded encoders end.
 TOKEN_SIZE = 1.0

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import GroupKFold
 
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.probe import Groups, Head, fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights, sample_weights_of
 from fmstudio.errors import RunFailed
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
+from fmstudio.features.outputs import features_of
 from fmstudio.model.shared import SharedModel, feature_groups
-from fmstudio.preparation.outputs import features_of
 from fmstudio.training.config import BOOSTING as BOOSTING
 from fmstudio.training.config import LORA as LORA
 from fmstudio.training.config import PROBE as PROBE
 from fmstudio.training.config import RunConfig
-from fmstudio.training.losses import prior_shift
-from fmstudio.training.probe import Groups, Head, fit_probe
-from fmstudio.training.sample_weights import SampleWeights, sample_weights_of
 from fmstudio.training.training_data import SPLITS, TrainingData
 from fmstudio.types import Interval, TaskSpec
 

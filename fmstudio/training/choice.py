@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from fmstudio.baselines.losses import losses
 from fmstudio.errors import InputError
 from fmstudio.evaluation.calibration import fit_calibration, probabilities
 from fmstudio.evaluation.metrics import figures_of, headline
@@ -26,7 +27,6 @@ from fmstudio.evaluation.resampling import Figure, drawn, ratio
 from fmstudio.present.values import interval
 from fmstudio.results.metrics import beats_guessing, name_of
 from fmstudio.training.candidates import BOOSTING, LORA, PROBE, Candidate
-from fmstudio.training.losses import losses
 from fmstudio.training.training_data import TrainingData
 from fmstudio.types import TaskSpec
 

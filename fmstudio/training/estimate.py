@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import psutil
 
+from fmstudio.checkpoints.memory import HOLES, free_mb, weights_mb
+from fmstudio.checkpoints.store import CheckpointInfo
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.errors import ResourceError
-from fmstudio.model.checkpoints import CheckpointInfo
-from fmstudio.model.memory import HOLES, free_mb, weights_mb
 from fmstudio.training.config import RunConfig
 from fmstudio.training.sample import TYPICAL, Size
 from fmstudio.training.stages import JUDGING, READING, SEARCHING, SIMPLER, TUNING

@@ -17,29 +17,29 @@ import torch
 
 from fmstudio.adapters.lora import Adapted, attach, load_trained_state, shared_model, task_head
 from fmstudio.adapters.readout import Readout, distances
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.sample_weights import sample_weights_of
 from fmstudio.evaluation.calibration import fit_calibration
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.evaluation.metrics import evaluate
+from fmstudio.features.held_out import Asked, held_out
+from fmstudio.features.outputs import features_of, logits_of
 from fmstudio.model.shared import SharedModel, token_means
-from fmstudio.preparation.held_out import Asked, held_out
-from fmstudio.preparation.outputs import features_of, logits_of
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import Candidate, check_learned, ladder_json, single_probes
 from fmstudio.training.choice import choose, on_held_out
 from fmstudio.training.config import SCOPES, RunConfig
+from fmstudio.training.frozen_candidates import Probed, grow, head_of, install, probe_candidate
+from fmstudio.training.lora_candidate import Start, Tuned
 from fmstudio.training.lora_stages import StageContext, train_stages
-from fmstudio.training.losses import prior_shift
 from fmstudio.training.memory import peak_memory_mb
 from fmstudio.training.package import write_adapter
-from fmstudio.training.probing import Probed, grow, head_of, install, probe_candidate
 from fmstudio.training.reporter import Reporter
-from fmstudio.training.sample_weights import sample_weights_of
 from fmstudio.training.stages import JUDGING, SIMPLER
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.training.training_data import SPLITS, TrainingData, prepare
-from fmstudio.training.tuning import Start, Tuned
 from fmstudio.types import Cohort, TaskSpec
 
 GUARD_SHARE = 0.99  # of the training inputs that count as like the training inputs

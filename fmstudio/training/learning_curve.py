@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from fmstudio.baselines.losses import prior_shift
+from fmstudio.baselines.probe import Groups, Head, fit_probe
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.evaluation.learning import Refit, learning_curve
 from fmstudio.training.candidates import read
-from fmstudio.training.losses import prior_shift
-from fmstudio.training.probe import Groups, Head, fit_probe
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.training_data import TrainingData
 from fmstudio.types import TaskSpec
 

@@ -18,19 +18,19 @@ from torch import Tensor
 from torch.nn import functional
 
 from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, trained_state
+from fmstudio.baselines.probe import loss as plain_loss
+from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.encoders.batching import Batch, collate
 from fmstudio.evaluation.calibration import probabilities
 from fmstudio.evaluation.metrics import headline, score
-from fmstudio.model.batching import collate
-from fmstudio.model.shared import Batch, Started
-from fmstudio.preparation.inputs import PreparedCases
-from fmstudio.preparation.outputs import autocast, logits_of
-from fmstudio.preparation.prefix import Prefix, frozen_depth
+from fmstudio.features.inputs import PreparedCases
+from fmstudio.features.outputs import autocast, logits_of
+from fmstudio.features.prefix import Prefix, frozen_depth
+from fmstudio.model.shared import Started
 from fmstudio.records import Point, Progress
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fmstudio.training.config import RunConfig
-from fmstudio.training.probe import loss as plain_loss
 from fmstudio.training.reporter import Reporter, Stopped
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.saved import States
 from fmstudio.training.stages import TUNING
 from fmstudio.types import TaskSpec

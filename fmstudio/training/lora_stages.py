@@ -16,20 +16,20 @@ from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from fmstudio.adapters.lora import Adapted, attach, detach, load_trained_state, shared_model
+from fmstudio.baselines.losses import loss
 from fmstudio.errors import InputError
-from fmstudio.preparation.inputs import Processor
-from fmstudio.preparation.outputs import logits_of
+from fmstudio.features.inputs import Processor
+from fmstudio.features.outputs import logits_of
 from fmstudio.records import Point, Progress
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import LORA, Candidate, candidate
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Trained
-from fmstudio.training.losses import loss
+from fmstudio.training.lora_candidate import Start, Tuned, tune
 from fmstudio.training.reporter import Reporter, Share
 from fmstudio.training.search import Found, search
 from fmstudio.training.stages import SEARCHING
 from fmstudio.training.training_data import SPLITS, TrainingData, unfrozen
-from fmstudio.training.tuning import Start, Tuned, tune
 from fmstudio.training.weight_averaging import AveragedWeights, best_of
 
 SEEDS = 2**31

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
-from fmstudio.model.checkpoints import find_checkpoint
-from fmstudio.model.memory import HOLES, check_free
-from fmstudio.preparation.inputs import PreparedCases
+from fmstudio.checkpoints.memory import HOLES, check_free
+from fmstudio.checkpoints.store import find_checkpoint
+from fmstudio.features.inputs import PreparedCases
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 

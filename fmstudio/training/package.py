@@ -17,10 +17,10 @@ from fmstudio.adapters.lora import Adapted, save, shared_model
 from fmstudio.adapters.probes import write_probes
 from fmstudio.adapters.processor import Processor, write_processors
 from fmstudio.adapters.readout import Readout
+from fmstudio.checkpoints.store import find_checkpoint
 from fmstudio.cohort.fingerprint import contents
 from fmstudio.contracts import pipeline
 from fmstudio.model.bases import base_files, base_info
-from fmstudio.model.checkpoints import find_checkpoint
 from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig

@@ -9,10 +9,11 @@ import numpy as np
 import psutil
 import torch
 
+from fmstudio.baselines.sample_weights import check_group_column, check_groups
 from fmstudio.errors import InputError
+from fmstudio.features.inputs import Preparation, PreparedCases, Processor
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
-from fmstudio.preparation.inputs import Preparation, PreparedCases, Processor
 from fmstudio.records import Progress
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -21,7 +22,6 @@ from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter
-from fmstudio.training.sample_weights import check_group_column, check_groups
 from fmstudio.training.stages import READING
 from fmstudio.types import COLUMNS, Cohort, PatientCase, target_array
 

@@ -25,7 +25,7 @@ from fmstudio.ui.message import shown
 from fmstudio.ui.wording import many, megabytes
 
 if TYPE_CHECKING:
-    from fmstudio.model.compatibility import Verdict
+    from fmstudio.checkpoints.compatibility import Verdict
     from fmstudio.runs.additions import Addition
     from fmstudio.studio import Studio
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fmstudio.contracts import Pipeline
 from fmstudio.present.values import beside, bounds, interval, number
-from fmstudio.publication.results import LADDER
+from fmstudio.report.results import LADDER
 from fmstudio.results.metrics import METRICS, beats_guessing, headline_in, name_of
 from fmstudio.ui.fragments import (
     NOTHING,

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pipelines import content, filetypes
-from pipelines.decoding import decoding
+from pipelines.formats import content, filetypes
+from pipelines.formats.decoding import decoding
 from pipelines.tags import documents, films, ogg, pictures, recordings, riff, sounds, volumes
 from pipelines.tags.cleared import Cleared
 

@@ -12,13 +12,13 @@ from fmstudio.adapters import lora
 from fmstudio.adapters.checks import check_adapter_config, check_bridges, check_model_config
 from fmstudio.adapters.processor import Processor
 from fmstudio.adapters.tensors import check_adapter_weights
+from fmstudio.checkpoints.store import keep
 from fmstudio.contracts import discover, pipelines
+from fmstudio.encoders.batching import collate
 from fmstudio.encoders.checkpoint import supported
+from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.errors import BundleError
-from fmstudio.model.batching import collate
-from fmstudio.model.checkpoints import keep
 from fmstudio.model.load import load_base, task_config
-from fmstudio.model.synthetic import typical
 from fmstudio.settings import Settings
 from fmstudio.training.bridge import TOKEN_SIZE, principal
 from fmstudio.training.config import RunConfig

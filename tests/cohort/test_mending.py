@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fmstudio.cohort import build_cohort, make_task, read_manifest
-from fmstudio.cohort.mending import (
+from fmstudio.cohort.cleaning import (
     convert,
     empty,
     give_role,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmstudio.cohort import build_cohort, make_task
-from fmstudio.preparation.keys import source_key
+from fmstudio.features.keys import source_key
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Limits
 from fmstudio.types import Source

@@ -18,7 +18,7 @@ from data_samples.varied.parameters import PARAMETERS
 from data_samples.varied.patient import ILLNESSES, draw_patient
 from data_samples.varied.wording import rows
 from fmstudio.contracts import pipelines
-from fmstudio.encoders import cells, patches, spans, spectrogram, subwords
+from fmstudio.encoders import patches, series_patches, spectrogram, subwords, table_tokens
 from fmstudio.encoders.spectrogram import spectrogram as bands_of
 from fmstudio.types import COLUMNS
 
@@ -26,8 +26,8 @@ BASE = Path(__file__).resolve().parents[2] / "assets" / "base"
 ENCODERS = {
     "frames": patches,
     "waveform": spectrogram,
-    "series": spans,
-    "table": cells,
+    "series": series_patches,
+    "table": table_tokens,
     "text": subwords,
 }
 LENGTHS = {

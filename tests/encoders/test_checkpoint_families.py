@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from fmstudio.encoders.batching import collate
 from fmstudio.encoders.checkpoint import family_of, inspect, load_weights, supported
-from fmstudio.model.batching import collate
 from fmstudio.types import BESIDE, Prepared
 from tests.encoders.by_hand import expected_tokens
 from tests.encoders.small import RECIPES

@@ -13,10 +13,10 @@ import transformers
 from tokenizers import Tokenizer
 
 from fmstudio.adapters.probes import synthetic_input
+from fmstudio.encoders.audio_chunks import MAX_WINDOWS, windows
+from fmstudio.encoders.batching import collate
 from fmstudio.encoders.checkpoint import family_of, inspect
-from fmstudio.encoders.windows import MAX_WINDOWS, windows
 from fmstudio.errors import InputError
-from fmstudio.model.batching import collate
 from fmstudio.types import ModalityInput
 from tests.encoders.small import PROCESSORS, RECIPES, save_tokenizer
 

@@ -8,10 +8,10 @@ import torch
 
 from fmstudio.adapters.probes import synthetic_input
 from fmstudio.contracts import KINDS, embedded_encoders
+from fmstudio.encoders.batching import collate
 from fmstudio.encoders.names import name_ids
 from fmstudio.errors import InputError
 from fmstudio.model.bases import EMBEDDED, base_folder
-from fmstudio.model.batching import collate
 from fmstudio.settings import load_settings
 from fmstudio.types import ModalityInput
 

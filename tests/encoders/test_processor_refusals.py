@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from fmstudio.checkpoints.smoke_test import trial
 from fmstudio.encoders.checkpoint import inspect
 from fmstudio.errors import InputError
-from fmstudio.model.smoke_test import trial
 from tests.encoders.small import refusal, rewrite
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from fmstudio.evaluation.boosting import _settings, fit_boosting, table_baseline
+from fmstudio.baselines.boosting import _settings, fit_boosting, table_baseline
 from fmstudio.evaluation.metrics import score
 from fmstudio.types import ModalityInput, TaskSpec
 

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 
-from fmstudio.model import compatibility
-from fmstudio.model.hub import Offer
-from fmstudio.model.importing import FILES, REQUEST, STATUS
+from fmstudio.checkpoints import compatibility
+from fmstudio.checkpoints.hub import Offer
+from fmstudio.checkpoints.importing import FILES, REQUEST, STATUS
 from fmstudio.runs.additions import ONLINE
 from fmstudio.runs.launch import worker_environment
 from fmstudio.settings import Settings
 from tests.encoders.small import save_checkpoint
 from tests.model.fake_hub import REVISION, TOKEN, FakeHub, Model
 
-RUN = "import sys; from fmstudio.model.importing import main; [main([f]) for f in sys.argv[1:]]"
+RUN = (
+    "import sys; from fmstudio.checkpoints.importing import main; [main([f]) for f in sys.argv[1:]]"
+)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ import torch
 from fmstudio.adapters.probes import synthetic_input
 from fmstudio.adapters.processor import Processor
 from fmstudio.contracts import pipeline, pipelines
+from fmstudio.encoders.batching import collate
 from fmstudio.errors import BundleError
-from fmstudio.model.batching import collate
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
 from fmstudio.settings import load_settings
@@ -72,7 +72,7 @@ def test_a_missing_modality_changes_the_answer(model, case):
 
 
 def test_tokens_computed_before_give_the_answer_of_the_inputs_themselves(model, case):
-    from fmstudio.preparation.inputs import encode
+    from fmstudio.features.inputs import encode
 
     tokens = {name: encode(model, name, one) for name, one in case.items()}
 

@@ -74,7 +74,7 @@ def deflated_bomb(write_dicom, inflated: int):
 # abuse row 55
 @pytest.mark.parametrize("verb", ["read", "preview", "about", "stripped"])
 def test_a_deflated_bomb_is_stopped_whatever_is_asked_of_it(write_dicom, verb, monkeypatch):
-    monkeypatch.setattr("pipelines.dicom_stream.MAX_INFLATED_BYTES", 2_000_000)
+    monkeypatch.setattr("pipelines.formats.dicom_stream.MAX_INFLATED_BYTES", 2_000_000)
     source = deflated_bomb(write_dicom, 300_000_000)
     given = source if verb == "stripped" else [source]
 

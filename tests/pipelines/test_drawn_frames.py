@@ -26,7 +26,7 @@ from pydicom.uid import (
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import Source
-from pipelines.dicom import open_dicom
+from pipelines.formats.dicom import open_dicom
 from pipelines.radiology import PIPELINE as RADIOLOGY
 from pipelines.radiology import SIDE
 from pipelines.video import PIPELINE as VIDEO

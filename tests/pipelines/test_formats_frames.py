@@ -12,7 +12,7 @@ import pytest
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Source
-from pipelines.dicom import open_dicom
+from pipelines.formats.dicom import open_dicom
 from pipelines.radiology import PIPELINE as RADIOLOGY
 from pipelines.video import PIPELINE as VIDEO
 

@@ -106,7 +106,7 @@ def test_the_rounded_peak_of_a_coarse_curve_is_not_saturated(write) -> None:
 
 def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch) -> None:
     # abuse row 99
-    monkeypatch.setattr("pipelines.log_tables.MAX_VALUES", 1000)
+    monkeypatch.setattr("pipelines.formats.log_tables.MAX_VALUES", 1000)
     rows = "\n".join(f"{i},{i % 7},{i % 5}" for i in range(600))
     with pytest.raises(UnreadableFile, match=r"log\.csv holds too many readings"):
         read(write(f"time_s,a,b\n{rows}\n"))

@@ -12,7 +12,7 @@ import pytest
 
 from fmstudio.errors import UnreadableFile
 from fmstudio.types import ModalityInput, Source
-from pipelines.documents import MAX_CHARACTERS
+from pipelines.formats.documents import MAX_CHARACTERS
 from pipelines.notes import PIPELINE
 
 
@@ -231,7 +231,7 @@ def test_a_word_document_that_unpacks_to_gigabytes_is_refused_before_unpacking(
 def test_a_part_of_a_document_that_no_letter_has_is_refused_by_the_files_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.documents_word.MAX_PART_BYTES", 10)
+    monkeypatch.setattr("pipelines.formats.documents_word.MAX_PART_BYTES", 10)
     docx.Document().save(str(tmp_path / "large.docx"))
     with pytest.raises(UnreadableFile, match=r"^large\.docx: a part of it unpacks to"):
         read(tmp_path / "large.docx")

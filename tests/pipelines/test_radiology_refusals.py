@@ -136,7 +136,7 @@ def test_56_frames_that_are_only_declared_are_refused_before_decoding(write_dico
 
 
 def test_55_a_deflated_bomb_is_stopped(write_dicom, tmp_path, monkeypatch):
-    monkeypatch.setattr("pipelines.dicom_stream.MAX_INFLATED_BYTES", 1_000_000)
+    monkeypatch.setattr("pipelines.formats.dicom_stream.MAX_INFLATED_BYTES", 1_000_000)
     content = write_dicom(FILM, syntax=DeflatedExplicitVRLittleEndian).read_bytes()
     packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     bomb = packer.compress(bytes(50_000_000)) + packer.flush()

@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from fmstudio.errors import UnreadableFile
-from pipelines.tables import TextTable, open_table
+from pipelines.formats.tables import TextTable, open_table
 
 ROWS = [f"{i / 10:.1f},{60 + i},{97 - i % 3}" for i in range(30)]
 

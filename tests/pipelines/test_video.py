@@ -18,7 +18,7 @@ from pydicom.uid import UID
 from fmstudio.contracts import Pipeline
 from fmstudio.errors import InputError, UnreadableFile
 from fmstudio.types import ModalityInput, Source
-from pipelines import clips
+from pipelines.formats import clips
 from pipelines.playback import encode
 from pipelines.video import PIPELINE, SIDE
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fmstudio.contracts import pipeline
-from fmstudio.encoders.cells import ENCODER as TABLES
-from fmstudio.encoders.spans import ENCODER as SERIES
+from fmstudio.encoders.series_patches import ENCODER as SERIES
+from fmstudio.encoders.table_tokens import ENCODER as TABLES
 from fmstudio.errors import InputError
 from fmstudio.prediction.expected import Expected, expectations
 from fmstudio.prediction.values import Checked, checked, fields

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from fmstudio.model.batching import collate
+from fmstudio.encoders.batching import collate
 from fmstudio.pretraining.encoded import encode
 from fmstudio.pretraining.engine import Renewed, objectives
 from fmstudio.pretraining.stream import Drawn

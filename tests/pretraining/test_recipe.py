@@ -14,8 +14,8 @@ from tokenizers import Tokenizer
 
 from data_samples.varied.cases import single
 from fmstudio.errors import InputError
+from fmstudio.pretraining import build_plan as recipes
 from fmstudio.pretraining import engine
-from fmstudio.pretraining import recipe as recipes
 from tests.encoders.small import save_checkpoint
 
 COHORT = "diabetes_ward"

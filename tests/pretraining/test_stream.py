@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from fmstudio.preparation.cache import Cache
+from fmstudio.features.cache import Cache
 from fmstudio.pretraining.sources import DrawnSource, StoredSource
 from fmstudio.pretraining.stream import Example, Mixture, cut
 from fmstudio.types import ModalityInput, Prepared

@@ -1,104 +1,133 @@
-"""The report on a cohort counts what is there and names what a person should look at."""
+"""A report holds what is in the registry, says what only its author knows, and opens anywhere."""
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
 
+import numpy as np
 import pytest
-from PIL import Image
+from pypdf import PdfReader
 
-from fmstudio.report import cohort_report
+from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.evaluation import judgement
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
+from fmstudio.report.checklists import CLAIM, TRIPOD_AI, checklists
+from fmstudio.report.facts import Facts
+from fmstudio.report.write import write_report
+from fmstudio.types import TaskSpec
+from tests.evaluation.made import BINARY, drawn, held_out
+from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
-ROWS = 30
-
-
-@pytest.fixture
-def report(known):
-    """report(columns…) -> the report on the cohort that they make."""
-
-    def report(kind="binary", **columns):
-        columns = {
-            "patient_id": None,
-            "age": [str(n % 7) for n in range(ROWS)],
-            "label": ["0", "1", "1"] * 10,
-        } | columns
-        return json.loads(json.dumps(cohort_report(known(kind, **columns)), allow_nan=False))
-
-    return report
-
-
-def finding(report, kind):
-    (found,) = (one for one in report["findings"] if one["kind"] == kind)
-    return found
-
-
-def test_cases_patients_modalities_labels_and_splits_are_counted(report):
-    got = report(patient_id=[f"P{n // 2}" for n in range(ROWS)], note=["Coughs all night."] * ROWS)
-
-    assert (got["cases"], got["patients"]) == (30, 15)
-    assert got["modalities"] == {"ehr": 30, "notes": 30}
-    assert got["labels"] == {"0": 10, "1": 20}
-    assert sum(got["splits"].values()) == 30
-    assert got["missing"] == {"age": 0, "note": 0}
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CARD = {
+    "n": {"train": 200, "validation": 60, "test": 90},
+    "base": "embedded",
+    "base_sha256": "ab" * 32,
+    "fingerprint": "cd" * 32,
+    "config": {"rank": 8, "balance": True},
+    "set_aside": 3,
+    "versions": {"fmstudio": "0.1.0"},
+    "reason": "LoRA was kept: it beats the probe.",
+    "intended_use": "Research <b>only</b>.",
+    "licence": "Apache-2.0",
+    "chosen": "lora",
+    "ladder": [{"name": "lora", "auroc": {"value": 0.8, "low": 0.7, "high": 0.9}}],
+}
 
 
-def test_a_report_without_patients_says_so(report):
-    assert finding(report(), "no_patient_id")["severity"] == "note"
+def facts(found, task: TaskSpec = BINARY) -> Facts:
+    adapter = AdapterRecord("adapter-1", 1, None, "ill", CARD, NOW)
+    project = ProjectRecord(1, "Ward <7>", task, NOW)
+    cohort = CohortRecord(
+        1, 1, "2025", "m.csv", {}, "cd" * 32, {"cases": 350, "patients": 300}, NOW
+    )
+    return Facts(
+        {"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card", {"m": "Films"}
+    )
 
 
-def test_rows_without_a_label_are_counted_with_their_numbers(report):
-    got = finding(report(label=["", "1", "1", *["0", "1", ""] * 9]), "missing_labels")
-
-    assert got["rows"] == [0, *range(5, 30, 3)]
-    assert got["columns"] == ["label"]
-    assert "10 of 30 cases have no label" in got["message"]
-
-
-def test_classes_that_were_left_out_are_named(report):
-    label = [*["a", "b"] * 14, "rare", "rare"]
-    every = report(kind="multiclass", label=label)["findings"]
-    got = [f for f in every if f["rows"] and f["kind"] == "few_cases"]
-
-    assert got[0]["kind"] == "few_cases"
-    assert "rare (2)" in got[0]["message"]
-    assert got[0]["rows"] == [28, 29]
+@pytest.fixture(scope="module")
+def binary() -> Facts:
+    test, before = drawn(0, 90), drawn(1, 60)
+    fitted = fit_conformal(BINARY, before.chance, before.truth.astype(float))
+    groups = {"sex": tuple(np.random.default_rng(0).choice(["F", "M"], 90).tolist())}
+    return facts(judgement(held_out(test, before, groups), fitted))
 
 
-def test_a_class_that_a_given_split_lacks_is_named(report):
-    split = ["train", "train", "test", "validation"] * 7 + ["train", "train"]
-    label = ["1" if part == "train" and n % 2 else "0" for n, part in enumerate(split)]
-    got = [f["message"] for f in report(split=split, label=label)["findings"]]
+def test_a_report_is_html_pdf_json_card_and_figures(binary, tmp_path):
+    files = write_report(binary, tmp_path / "report")
+    page, paper = (files[0].read_text(encoding="utf-8"), PdfReader(files[1]))
+    words = " ".join(sheet.extract_text() for sheet in paper.pages)
+    kept = json.loads(files[2].read_text(encoding="utf-8"))
+    figure = binary.judgement["metrics"]["auroc"]
+    told = f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
 
-    assert "No patient of test has 'label' = '1'." in got
-    assert "No patient of validation has 'label' = '1'." in got
-
-
-def test_a_regression_tells_the_range_of_its_numbers(report):
-    got = report(kind="regression", label=[str(n) for n in range(ROWS)])
-
-    assert got["labels"] == {"label": 30}
-    assert got["label_range"] == {"low": 0.0, "median": 14.5, "high": 29.0}
-
-
-def test_files_that_cannot_be_read_are_named_with_the_reason(report, tmp_path):
-    for n in range(ROWS):
-        Image.effect_noise((40, 40), 50).save(tmp_path / f"{n}.png")
-    (tmp_path / "3.png").write_bytes((tmp_path / "4.png").read_bytes()[:700])
-    (tmp_path / "5.png").write_bytes(b"not a picture")
-    got = report(image=[f"{n}.png" for n in range(ROWS)])
-    found = finding(got, "unreadable")
-
-    assert found["severity"] == "warning"
-    assert (found["columns"], found["rows"]) == (["image"], [3, 5])
-    assert "3.png" in found["message"]
-    assert str(tmp_path) not in json.dumps(got)
-    assert not [one for one in got["findings"] if one["kind"] == "no_input"]
+    assert told in page
+    assert told in words
+    assert kept["judgement"]["metrics"]["auroc"] == figure
+    names = {path.name for path in files[4:]}
+    assert names >= {"roc.svg", "roc.png", "calibration.svg", "decision.png"}
+    assert page.count("<svg") == len(kept["figures"])
 
 
-def test_a_cohort_whose_files_are_mostly_unreadable_is_stopped(report, tmp_path):
-    for n in range(ROWS):
-        (tmp_path / f"{n}.png").write_bytes(b"not a picture")
-    got = report(image=[f"{n}.png" for n in range(ROWS)], age=[""] * ROWS)
+def test_what_people_named_is_text_in_the_page_and_no_path_is_in_it(binary, tmp_path):
+    page = write_report(binary, tmp_path / "report")[0].read_text(encoding="utf-8")
 
-    assert finding(got, "unreadable")["severity"] == "stop"
-    assert finding(got, "no_input")["rows"] == list(range(ROWS))
+    assert "Ward &lt;7&gt;" in page
+    assert "<b>only</b>" not in page
+    assert str(tmp_path) not in page
+    assert not re.search(r'(src|href)="http', page)
+
+
+def test_both_checklists_have_every_item_of_theirs_in_order():
+    assert list(dict.fromkeys(int(re.match(r"\d+", i.number)[0]) for i in TRIPOD_AI)) == [
+        *range(1, 28)
+    ]
+    assert [item.number for item in CLAIM] == [str(number) for number in range(1, 45)]
+
+
+def test_every_item_is_answered_or_pointed_to_or_open(binary):
+    for items in checklists(binary).values():
+        assert {item["state"] for item in items} == {"answered", "pointed to", "open"}
+        for item in items:
+            assert item["answer"]
+            if item["state"] == "pointed to":
+                assert item["answer"].startswith("Section ")
+    answers = {item["number"]: item["answer"] for item in checklists(binary)["TRIPOD+AI"]}
+    assert "200 train" in answers["10"]
+    assert "3 rows" in answers["11"]
+    assert "auroc" in answers["23a"]
+
+
+def test_groups_that_were_weighed_evenly_are_in_methods_and_checklists(binary, tmp_path):
+    config = CARD["config"] | {"balance_by": "sex"}
+    even = replace(binary, adapter=replace(binary.adapter, card=CARD | {"config": config}))
+    said = "within each class each group of &#x27;sex&#x27; counted the same"
+
+    pages = [
+        write_report(one, tmp_path / name)[0].read_text(encoding="utf-8")
+        for one, name in ((even, "even"), (binary, "plain"))
+    ]
+
+    assert pages[0].count(said) >= 3  # methods, uneven classes, fairness
+    assert said not in pages[1]
+    answers = {item["number"]: item["answer"] for item in checklists(even)["TRIPOD+AI"]}
+    assert "Kamiran" in answers["14"]
+    assert "gaps tested" in answers["14"]
+
+
+@pytest.mark.parametrize("task", [LABELS, NUMBER], ids=lambda task: task.kind)
+def test_other_tasks_have_a_report_too(task, tmp_path):
+    files = write_report(facts(judged(task), task), tmp_path / "report")
+
+    assert all(path.stat().st_size for path in files)
+    assert ("roc-1.svg" in {path.name for path in files}) == (task is LABELS)
+
+
+def test_an_adapter_of_which_little_is_known_has_a_report_too(binary, tmp_path):
+    bare = replace(binary, adapter=replace(binary.adapter, card={"base": "b"}), cohort=None)
+
+    assert write_report(bare, tmp_path / "report")[0].is_file()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fmstudio.checkpoints.store import find_checkpoint, list_checkpoints
 from fmstudio.errors import InputError, NotFound, UnreadableFile
-from fmstudio.model.checkpoints import find_checkpoint, list_checkpoints
 from fmstudio.runs import additions
 from fmstudio.settings import Settings
 from tests.encoders.small import save_checkpoint

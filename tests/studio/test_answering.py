@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmstudio.errors import InputError, UnreadableFile
-from fmstudio.preparation.keys import source_key
+from fmstudio.features.keys import source_key
 from fmstudio.studio import cohort_cases
 from fmstudio.studio.answers import named
 from fmstudio.training.config import RunConfig

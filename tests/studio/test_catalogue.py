@@ -19,7 +19,7 @@ def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def kept(studio, bert):
-    from fmstudio.model.checkpoints import keep
+    from fmstudio.checkpoints.store import keep
 
     return keep(bert, studio.settings, {"name": "notes-bert", "id": "lab/bert", "licence": "mit"})
 

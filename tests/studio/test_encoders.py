@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from fmstudio.checkpoints.store import keep, list_checkpoints
 from fmstudio.errors import ResourceError
-from fmstudio.model.checkpoints import keep, list_checkpoints
 from fmstudio.settings import Limits, Settings
 from tests.encoders.small import save_checkpoint
 

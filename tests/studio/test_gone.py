@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.preparation.inputs import Preparation
+from fmstudio.features.inputs import Preparation
 from fmstudio.registry.backups import back_up
 from fmstudio.registry.faults import FILE
 from fmstudio.studio import deletion

@@ -98,7 +98,9 @@ def test_report_and_mend_on_the_command_line(run, studio, mixed):
 
 def test_a_complete_report_is_made_once_and_kept(studio, mixed, monkeypatch):
     first = studio.complete_report("ill")
-    monkeypatch.setattr("fmstudio.report.probing.doubts", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr(
+        "fmstudio.cohort.audit.label_check.doubts", lambda *_: pytest.fail("asked again")
+    )
 
     assert first["probed"]
     assert studio.complete_report("ill") == first
@@ -158,7 +160,7 @@ def test_labels_are_doubted_by_a_thread_that_outlives_who_asked(studio, mixed, m
         assert go.wait(60)
         return []
 
-    monkeypatch.setattr("fmstudio.report.probing.doubts", slowly)
+    monkeypatch.setattr("fmstudio.cohort.audit.label_check.doubts", slowly)
     studio.look_for_doubts("ill")
     studio.look_for_doubts("ill")
     assert begun.wait(60)
@@ -176,7 +178,7 @@ def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):
     def refuse(*_):
         raise InputError("No room.")
 
-    monkeypatch.setattr("fmstudio.report.probing.doubts", refuse)
+    monkeypatch.setattr("fmstudio.cohort.audit.label_check.doubts", refuse)
     studio.look_for_doubts("ill")
     for _ in range(6_000):
         if not studio.doubts_state("ill")[0]:

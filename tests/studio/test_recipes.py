@@ -138,7 +138,7 @@ def test_an_encoder_that_is_not_here_is_refused_unless_another_is_chosen(ward, t
 
 
 def test_an_encoder_of_the_same_weights_is_found_by_its_hash(ward, table, tmp_path):
-    from fmstudio.model.checkpoints import keep
+    from fmstudio.checkpoints.store import keep
     from tests.encoders.small import save_checkpoint
 
     kept = keep(save_checkpoint("bert", tmp_path / "small-bert"), ward.settings, {})

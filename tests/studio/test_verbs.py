@@ -234,7 +234,7 @@ def judged_adapter(studio, adapter, table, monkeypatch, **columns):
         studio.registry.new_adapter_id(), project, None, "judged", card
     )
     calibrated(studio, monkeypatch)
-    monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
+    monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", by_age)
     return made
 
 
@@ -243,7 +243,7 @@ def test_an_adapter_is_asked_once_about_its_held_out_patients_and_judged_from_wh
 ):
     made = judged_adapter(studio, adapter, table, monkeypatch)
     first = studio.evaluate(made.id)
-    monkeypatch.setattr("fmstudio.prediction.judge.judge", None)
+    monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", None)
     studio._judged.clear()
 
     assert studio.evaluate(made.id) == first
@@ -286,7 +286,7 @@ def test_evaluation_takes_all_cases_of_another_manifest_and_needs_their_label(
     studio, adapter, table, monkeypatch
 ):
     calibrated(studio, monkeypatch)
-    monkeypatch.setattr("fmstudio.prediction.judge.judge", by_age)
+    monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", by_age)
     found = studio.evaluate(adapter.id, table("new/manifest.csv"))
     assert found["n"] == 30
     with pytest.raises(InputError, match="label_ill"):

@@ -15,20 +15,20 @@ from safetensors.torch import load_file, save_file
 from fmstudio.adapters import lora
 from fmstudio.adapters.bundle import export, unpack, verify
 from fmstudio.adapters.probes import replay
-from fmstudio.contracts import pipeline
-from fmstudio.errors import BundleError, InputError, NotFound, ResourceError
-from fmstudio.model.checkpoints import (
+from fmstudio.checkpoints.store import (
     checkpoint_folder,
     find_checkpoint,
     keep,
     list_checkpoints,
     remove_checkpoint,
 )
+from fmstudio.contracts import pipeline
+from fmstudio.errors import BundleError, InputError, NotFound, ResourceError
+from fmstudio.features.inputs import Preparation, encode
+from fmstudio.features.outputs import logits_of
 from fmstudio.model.load import load_base, task_config
-from fmstudio.prediction.judge import judge
+from fmstudio.prediction.for_evaluation import judge
 from fmstudio.prediction.predictor import Predictor
-from fmstudio.preparation.inputs import Preparation, encode
-from fmstudio.preparation.outputs import logits_of
 from fmstudio.records import ProjectRecord
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
@@ -167,7 +167,7 @@ def test_what_a_checkpoint_made_of_the_inputs_is_never_made_again(
     def forbidden(*_):
         raise AssertionError("an encoder was run again")
 
-    monkeypatch.setattr("fmstudio.preparation.inputs.encode", forbidden)
+    monkeypatch.setattr("fmstudio.features.inputs.encode", forbidden)
     monkeypatch.setattr("fmstudio.training.bridge.encode", forbidden)
     again = finetune(
         run_record(epochs=2, learning_rate=3e-3, encoders=CHOSEN),
@@ -186,7 +186,7 @@ def test_tokens_are_kept_for_a_checkpoint_whatever_the_base(seen, settings, fini
     shape = task_config("random", [FILM], 1, settings, {FILM: "small-vit"})
     model = load_base(shape, settings)
     monkeypatch.setattr(
-        "fmstudio.preparation.inputs.encode", lambda *_: pytest.fail("an encoder was run again")
+        "fmstudio.features.inputs.encode", lambda *_: pytest.fail("an encoder was run again")
     )
     with Reader(settings.limits) as reader:
         preparation = Preparation(reader, settings)
@@ -342,7 +342,7 @@ def test_adding_a_damaged_checkpoint_again_makes_it_whole(finished, folders, tmp
 def test_a_checkpoint_that_does_not_fit_into_memory_is_refused_before_it_is_loaded(
     folders, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("fmstudio.model.memory.free_mb", lambda: 0.01)
+    monkeypatch.setattr("fmstudio.checkpoints.memory.free_mb", lambda: 0.01)
 
     with pytest.raises(ResourceError, match=r"'vit.*' needs about .* MB of memory"):
         keep(folders["vit"], Settings(tmp_path), {"name": "vit"})

@@ -10,11 +10,11 @@ import pytest
 import torch
 import transformers
 
+from fmstudio.checkpoints.store import CheckpointInfo, keep
 from fmstudio.contracts import pipelines
 from fmstudio.errors import ResourceError
-from fmstudio.model.checkpoints import CheckpointInfo, keep
+from fmstudio.features.inputs import Preparation
 from fmstudio.model.load import load_base, task_config
-from fmstudio.preparation.inputs import Preparation
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
@@ -77,10 +77,10 @@ import torch
 
 from fmstudio.adapters import lora
 from fmstudio.adapters.processor import Processor
-from fmstudio.model.batching import collate
-from fmstudio.model.checkpoints import find_checkpoint
+from fmstudio.encoders.batching import collate
+from fmstudio.checkpoints.store import find_checkpoint
 from fmstudio.model.load import load_base, task_config
-from fmstudio.model.synthetic import typical
+from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.settings import Settings
 from fmstudio.training.config import RunConfig
 from fmstudio.training.memory import peak_memory_mb

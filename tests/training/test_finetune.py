@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from fmstudio.adapters.probes import replay
 from fmstudio.contracts import pipeline
 from fmstudio.errors import BundleError, InputError, RunFailed
-from fmstudio.prediction.judge import judge
+from fmstudio.prediction.for_evaluation import judge
 from fmstudio.prediction.predictor import Predictor
 from fmstudio.sandbox import Reader
 from fmstudio.training.finetune import finetune

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from fmstudio.baselines.losses import loss
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.training import loop
 from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop, Part, task_loss
-from fmstudio.training.losses import loss
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.training.saved import States
 from fmstudio.types import TaskSpec
 from tests.training.conftest import Recorder

@@ -15,8 +15,8 @@ from fmstudio.errors import InputError
 from fmstudio.training import lora_stages
 from fmstudio.training import search as searching
 from fmstudio.training.finetune import Finetuned, finetune
+from fmstudio.training.lora_candidate import tune
 from fmstudio.training.reporter import Stopped
-from fmstudio.training.tuning import tune
 from tests.training.conftest import Recorder, run_record
 
 CHANGES = {

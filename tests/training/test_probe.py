@@ -7,10 +7,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from fmstudio.baselines.losses import loss, prior_shift
+from fmstudio.baselines.probe import STRENGTHS, _fit, _fit_one, fit_probe, fit_trees
+from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.model.shared import ByTrees
-from fmstudio.training.losses import loss, prior_shift
-from fmstudio.training.probe import STRENGTHS, _fit, _fit_one, fit_probe, fit_trees
-from fmstudio.training.sample_weights import SampleWeights
 from fmstudio.types import TaskSpec
 
 EVEN = SampleWeights(balance=True)

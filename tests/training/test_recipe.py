@@ -9,7 +9,7 @@ import pytest
 
 from fmstudio.errors import InputError
 from fmstudio.training.config import PRESETS, RunConfig
-from fmstudio.training.recipe import Recipe, read_recipe
+from fmstudio.training.run_settings import Recipe, read_recipe
 
 CONFIG = RunConfig.from_preset(
     "thorough", modalities=("a", "b"), encoders={"b": "films"}, rank=4, learning_rate=1e-3

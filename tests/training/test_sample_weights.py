@@ -11,18 +11,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.utils.class_weight import compute_sample_weight
 
-from fmstudio.errors import InputError
-from fmstudio.evaluation.boosting import _settings, fit_boosting
-from fmstudio.model.shared import ByTrees
-from fmstudio.training.config import GROUP_CAP, RunConfig
-from fmstudio.training.finetune import finetune
-from fmstudio.training.probe import _fit, fit_probe, fit_trees
-from fmstudio.training.sample_weights import (
+from fmstudio.baselines.boosting import _settings, fit_boosting
+from fmstudio.baselines.probe import _fit, fit_probe, fit_trees
+from fmstudio.baselines.sample_weights import (
     SampleWeights,
     check_group_column,
     evened,
     sample_weights_of,
 )
+from fmstudio.errors import InputError
+from fmstudio.model.shared import ByTrees
+from fmstudio.training.config import GROUP_CAP, RunConfig
+from fmstudio.training.finetune import finetune
 from fmstudio.types import TaskSpec
 from tests.training.conftest import Recorder, run_record
 

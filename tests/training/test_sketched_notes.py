@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from fmstudio.adapters.probes import replay
-from fmstudio.model.checkpoints import keep
+from fmstudio.checkpoints.store import keep
 from fmstudio.records import ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.training.finetune import finetune

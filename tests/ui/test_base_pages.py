@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from fmstudio.model.compatibility import Check, Verdict
+from fmstudio.checkpoints.compatibility import Check, Verdict
 from fmstudio.runs.additions import Addition
 from fmstudio.studio.catalogue import Use
 from fmstudio.training.config import RunConfig
@@ -39,7 +39,7 @@ NO = Check("Kind of data", "lab/vit reads frames, not text.", "stop", "Add it fo
 @pytest.fixture
 def kept(studio, tmp_path):
     """A home with a small text encoder."""
-    from fmstudio.model.checkpoints import keep
+    from fmstudio.checkpoints.store import keep
     from tests.encoders.small import save_checkpoint
 
     folder = save_checkpoint("bert", tmp_path / "small-bert")

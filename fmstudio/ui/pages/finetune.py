@@ -11,7 +11,7 @@ import gradio as gr
 from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
 from fmstudio.records import LIVE_STATES, ProjectRecord
-from fmstudio.ui import forms, recipes, settings_step
+from fmstudio.ui import forms, run_settings, settings_step
 from fmstudio.ui.encoders import encoder_choice
 from fmstudio.ui.findings import findings, in_words
 from fmstudio.ui.fragments import (
@@ -122,26 +122,26 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         if not ref:
             raise InputError("No project is chosen.", hint="Choose one in step 1.")
         planned = studio.plan_from_recipe(int(ref), Path(file))
-        told = recipes.origin(f"the recipe {Path(file).name}", planned.remarks)
+        told = run_settings.origin(f"the recipe {Path(file).name}", planned.remarks)
         return (
             planned.config.base,
             list(planned.config.modalities),
             told,
-            *recipes.filled(planned, encoders, studio),
+            *run_settings.filled(planned, encoders, studio),
         )
 
     @shown
     def fill_again(request: gr.Request) -> tuple[Any, ...]:
-        planned = recipes.asked_again(studio, request)
+        planned = run_settings.asked_again(studio, request)
         if planned is None:
             return gr.skip()
         run = studio.run(request.query_params["again"])
-        told = recipes.origin(f"the run {run.id}", planned.remarks)
+        told = run_settings.origin(f"the run {run.id}", planned.remarks)
         return (
             gr.Walkthrough(selected=SETTINGS),
             data_step(studio, run.project_id),
             told,
-            *recipes.filled(planned, encoders, studio),
+            *run_settings.filled(planned, encoders, studio),
         )
 
     @shown
@@ -255,7 +255,7 @@ def _base(
     @shown
     def offer_bases(request: gr.Request) -> gr.Dropdown:
         bases = [(info.title, info.name) for info in studio.bases()]
-        again = recipes.wanted_again(studio, request)
+        again = run_settings.wanted_again(studio, request)
         first = again.base if again else bases[0][1] if bases else None
         return gr.Dropdown(choices=bases, value=first)
 
@@ -273,7 +273,7 @@ def _base(
         counts = record.summary.get("modalities", {}) if record else {}
         there = [pipeline for pipeline in studio.pipelines() if counts.get(pipeline.name)]
         labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]
-        again = recipes.wanted_again(studio, request)
+        again = run_settings.wanted_again(studio, request)
         if again and record and str(record.project_id) == request.query_params.get("project"):
             there = [one for one in there if one.name in again.modalities]
         return gr.CheckboxGroup(choices=labels, value=[one.name for one in there])

@@ -26,8 +26,8 @@ from fmstudio.ui.page import READY, Page
 from fmstudio.ui.paging import pager, part, with_asked
 from fmstudio.ui.pretraining_results import in_brief
 from fmstudio.ui.project_picker import REMEMBER
-from fmstudio.ui.recipes import ways
 from fmstudio.ui.run_monitor import POLL_SECONDS, state_badge, watch
+from fmstudio.ui.run_settings import ways
 from fmstudio.ui.wording import headline, lasted, moment, percent
 
 if TYPE_CHECKING:

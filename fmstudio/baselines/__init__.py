@@ -1,0 +1,1 @@
+"""Baselines and the models that are fitted, not trained: linear, boosted trees, their stack."""
