@@ -30,10 +30,7 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def reached(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """What other machines a test reached for: it fails if there is one, whoever caught the fault.
-
-    abuse row 121
-    """
+    """What other machines a test reached for: it fails if there is one, whoever caught the fault."""
     found: list[str] = []
     connect, look_up = socket.socket.connect, socket.getaddrinfo
 

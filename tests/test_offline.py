@@ -9,7 +9,6 @@ import pytest
 
 
 def test_whatever_reaches_for_another_machine_is_stopped_and_noted(reached):
-    # abuse row 121
     with pytest.raises(ConnectionRefusedError), socket.socket() as stranger:
         stranger.connect(("192.0.2.1", 443))
     with pytest.raises(OSError, match="may not look up"):

@@ -193,7 +193,6 @@ def test_a_file_that_breaks_its_decoder_is_named_and_the_next_one_is_read(reader
 
 
 def test_a_decoder_reaches_no_network(reader, film):
-    # abuse row 121
     with pytest.raises(UnreadableFile, match=r"film\.txt cannot be read \(PermissionError\)"):
         reader.read("unruly", film("network"))
 
@@ -207,7 +206,6 @@ def test_a_file_that_asks_for_too_much_memory_is_refused(reader, film):
 
 
 def test_a_decoder_that_hangs_is_ended_and_replaced(unruly, film):
-    # abuse row 46
     with Reader(replace(LIMITS, read_seconds=0.5)) as reader:
         assert reader.read("unruly", order("first")).values == "first"
         with pytest.raises(UnreadableFile, match=r"film\.txt took longer than 0\.5 s"):

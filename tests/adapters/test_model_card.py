@@ -77,7 +77,6 @@ def test_the_lines_in_a_bundles_readme_load_the_adapter_with_stock_peft(folder, 
 
 
 def test_what_a_person_called_things_is_shown_and_not_obeyed(card):
-    # abuse row 95
     signs = "<img src=x onerror=alert(1)> &lt; [x](http://y.z) *a* _b_ `c` ~~d~~ www.e.f g@h.i\n# j"
     lines = ["- k", "1. l", "2) m", "= n", "---", "+ o", "> p", "![q](r)", "| s | t |"]
     named = {"labels": [signs, *lines], "columns": [signs], "description": signs, "kind": signs}

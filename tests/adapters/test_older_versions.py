@@ -67,7 +67,6 @@ OLDER = {
 def test_an_adapter_with_the_settings_of_another_peft_answers_the_same(
     tuned, settings, tmp_path, version
 ):
-    # abuse row 113
     _, adapted, batch = tuned("vit")
     before = lora.shared_model(adapted)(inputs=batch).logits
     lora.save(adapted, tmp_path / "adapter")
@@ -86,7 +85,6 @@ def test_an_adapter_with_the_settings_of_another_peft_answers_the_same(
     ("key", "value"), [("use_dora", True), ("something_of_later", {"on": True}), ("bias", "all")]
 )
 def test_a_setting_of_another_peft_that_changes_answers_is_refused_by_name(folder, key, value):
-    # abuse row 113
     config = json.loads((folder / "adapter" / CONFIG).read_text()) | {key: value}
 
     with pytest.raises(BundleError, match=f"sets '{key}' to") as refused:
@@ -97,7 +95,6 @@ def test_a_setting_of_another_peft_that_changes_answers_is_refused_by_name(folde
 def test_layers_under_the_names_of_transformers_4_are_refused_by_one_of_them(
     tuned, settings, tmp_path
 ):
-    # abuse row 113
     _, adapted, _ = tuned("vit")
     lora.save(adapted, tmp_path / "adapter")
     (tmp_path / "config.json").write_text(json.dumps(adapted.base_model.model.config.to_dict()))

@@ -58,7 +58,6 @@ def replay(tmp_path_factory):
 
 
 def test_two_hundred_changed_cards_are_refused_by_the_seal_on_the_weights(files):
-    # abuse rows 111, 114
     cards = list(mutated_cards(json.loads(files["card.json"])))
     ends = Counter()
     for what, card in cards:
@@ -94,7 +93,6 @@ def test_a_changed_card_is_refused_with_its_field_or_changes_no_answer(files, bo
 
 @pytest.mark.parametrize("bound", [False, True], ids=["hashes right", "seal on weights right too"])
 def test_no_json_file_may_be_something_else(files, bound):
-    # abuse rows 109, 114
     tried = list(other_json(files))
     assert len(tried) == len(INSTEAD) * sum(name.endswith(".json") for name in files)
     for what, changes in tried:
@@ -105,7 +103,6 @@ def test_no_json_file_may_be_something_else(files, bound):
 
 
 def test_what_turns_or_scales_answers_is_refused_though_every_seal_was_forged(files, replay):
-    # abuse row 111
     assert replay(files) < 1e-4
     tried = list(other_meaning(files))
     assert {what.split()[0] for what, _ in tried} >= {"labels", "temperature", "shift"}
@@ -123,7 +120,6 @@ def _tensors(content: bytes):
 
 @pytest.mark.parametrize("change", ["dropped", "renamed", "reshaped", "another one's"])
 def test_a_tensor_that_does_not_fit_the_model_is_named(files, replay, change):
-    # abuse row 109
     held = dict(_tensors(files[WEIGHTS]))
     name = "base_model.model.task_head.offset"
     value = held.pop(name)

@@ -7,7 +7,6 @@ from fmstudio.cohort.readings import Reading
 
 
 def test_each_cell_becomes_a_number_once_whatever_the_checks_ask(known, monkeypatch):
-    # abuse row 35
     evidence = known(
         **{f"value_{n}": [str(10 * n + row % 7) for row in range(60)] for n in range(4)}
     )
@@ -25,7 +24,6 @@ def test_each_cell_becomes_a_number_once_whatever_the_checks_ask(known, monkeypa
 
 
 def test_three_hundred_columns_and_a_column_of_many_categories_are_reported_on(known):
-    # abuse row 36
     columns = {
         f"value_{n}": [str(10 + (n + 7 * row) % 13) for row in range(40)] for n in range(300)
     }

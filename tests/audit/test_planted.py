@@ -21,7 +21,6 @@ SEEDS, CASES = 40, 80
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "label_noise"])
 def test_a_planted_fault_is_found_with_its_columns_and_rows(kind, sample, reader, cache):
-    # abuse row 49
     planted = plant(kind, sample)
     own = found(evidence(sample / "manifest.csv", reader, cache), kind)
     own = [one for one in own if set(planted.columns[:1]) <= set(one["columns"])]

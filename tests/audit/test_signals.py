@@ -19,7 +19,7 @@ def logs(folder, unit_of, top_of):
     return [f"log{row}.csv" for row in range(ROWS)]
 
 
-def test_millivolts_among_microvolts_are_named_with_their_rows(known, tmp_path):  # abuse row 99
+def test_millivolts_among_microvolts_are_named_with_their_rows(known, tmp_path):
     names = logs(tmp_path, lambda row: "µV" if row % 10 == 0 else "mV", lambda row: 9)
     (got,) = found(known(log=names, roles={"log": "device_logs"}), "mixed_units")
 
@@ -27,7 +27,7 @@ def test_millivolts_among_microvolts_are_named_with_their_rows(known, tmp_path):
     assert "'ecg' is in another unit in 6 cases (µV)" in got["message"]
 
 
-def test_saturated_recordings_are_found_with_their_rows(known, tmp_path):  # abuse row 99
+def test_saturated_recordings_are_found_with_their_rows(known, tmp_path):
     names = logs(tmp_path, lambda row: "mV", lambda row: 0.6 if row < 15 else 9)
     (got,) = found(known(log=names, roles={"log": "device_logs"}), "constant_signal")
 

@@ -20,7 +20,6 @@ def at(evidence, kind, column):
     ]
 
 
-# abuse row 89
 @pytest.mark.parametrize("code", [666, 777, 888, 999, 9999, -99, -9, -8, -1, 66666, -77])
 def test_a_code_for_not_known_is_found_by_its_distance_from_the_values(known, code):
     cells = [str(code if n % 10 == 2 else 1 + n % 9) for n in range(ROWS)]
@@ -59,7 +58,6 @@ def test_values_that_only_look_like_codes_are_left_alone(known):
         assert at(got, "impossible_values", column) == []
 
 
-# abuse row 89
 @pytest.mark.parametrize("word", ["inf", "-inf", "Infinity", "∞", "1e308", "1e999"])
 def test_infinite_and_huge_values_are_impossible_and_never_a_spelling(known, word):
     cells = [word if n in (4, 5) else f"{n % 11}.5" for n in range(ROWS)]
@@ -83,7 +81,6 @@ def test_ages_that_are_all_dates_are_found_and_not_taken_for_row_numbers(known):
     assert at(got, "impossible_values", "age") == [(list(range(ROWS)), "warning")]
 
 
-# abuse row 90
 @pytest.mark.parametrize("wrong", ["2999-01-01", "1901-02-29", "31.11.2020", "0001-01-01"])
 def test_dates_that_cannot_be_are_found(known, wrong):
     cells = [
@@ -150,7 +147,6 @@ def test_bounds_flags_and_units_are_neither_spellings_nor_units_of_other_kinds(k
     assert got.numbers("fit")[:2].tolist() == [10, 10]
 
 
-# abuse row 86
 def test_classes_that_are_one_number_in_two_spellings_are_asked_about(known):
     label = [f"{cell}.0" if n % 5 == 0 else cell for n, cell in enumerate(LABELS[:ROWS])]
     got = known(label=label)
@@ -162,7 +158,6 @@ def test_classes_that_are_one_number_in_two_spellings_are_asked_about(known):
     assert at(known(), "spelling", "label") == []
 
 
-# abuse row 87
 def test_a_column_like_the_label_and_one_of_afterwards_are_found(known):
     copy = [{"0": "A", "1": "B"}[cell] for cell in LABELS[:ROWS]]
     got = known(

@@ -202,7 +202,7 @@ def test_given_splits_are_used_as_they_are(build):
 
 
 @pytest.mark.parametrize(("given", "lacking"), [("test", "validation"), ("validation", "test")])
-def test_a_missing_part_is_taken_from_train_and_said(build, given, lacking):  # abuse row 137
+def test_a_missing_part_is_taken_from_train_and_said(build, given, lacking):
     cohort = build(split=[*["train"] * 24, *[given] * 6])
 
     assert {case.split for case in cohort.cases[24:]} == {given}

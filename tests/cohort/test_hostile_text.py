@@ -28,7 +28,6 @@ def cohort_of(path: Path, notes: list[str]) -> Cohort:
 
 
 def test_orders_in_a_note_change_no_label_and_no_split(tmp_path):
-    # abuse row 97
     plain = [f"Cough for {n} days, no fever today." for n in range(30)]
     ordered = [note + " " + ORDERS[n % 2] for n, note in enumerate(plain)]
 
@@ -42,7 +41,6 @@ def test_orders_in_a_note_change_no_label_and_no_split(tmp_path):
 
 @pytest.mark.parametrize("said", [SQL, "100%", "a_b", "x" * 119, "'; --"])
 def test_sql_in_any_name_is_a_name(tmp_path, said):
-    # abuse row 94
     with Registry.open(Settings(tmp_path / "home")) as registry:
         other = registry.create_project("axb", TaskSpec("binary"))
         made = registry.create_project(said, TaskSpec("binary", description=said))

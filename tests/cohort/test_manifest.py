@@ -105,7 +105,6 @@ def test_empty_rows_are_left_out_and_remarked(write):
     ],
 )
 def test_what_is_no_table_is_refused_naming_the_fault(write, content, message):
-    # abuse row 53
     with pytest.raises(InputError, match=message) as caught:
         read_manifest(write(content))
 

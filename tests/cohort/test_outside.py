@@ -40,7 +40,6 @@ def noted(tmp_path):
     return make, study, elsewhere
 
 
-# abuse row 47
 @pytest.mark.parametrize("check_files", [True, False])
 @pytest.mark.parametrize("link", ["file", "folder", "two links", "link to a folder above"])
 def test_a_link_that_leads_out_of_the_manifests_folder_is_refused(noted, link, check_files):
@@ -105,7 +104,6 @@ def test_a_manifest_may_lie_in_a_folder_that_is_itself_a_link(noted, tmp_path):
     assert len(cohort.cases) == ROWS
 
 
-# abuse row 47
 @pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
 def test_what_is_no_file_is_refused_by_the_reader_and_nothing_hangs(noted, kind):
     make, study, _ = noted

@@ -79,7 +79,6 @@ def dicom(path, **elements):
     ],
 )
 def test_a_file_is_found_however_its_name_is_spelled(cohort, tmp_path, on_disk, in_table):
-    # abuse row 48
     files = [picture(tmp_path / on_disk(n)) for n in range(ROWS)]
 
     got, role, _ = cohort(film=[in_table.format(n) for n in range(ROWS)])
@@ -126,7 +125,6 @@ def test_a_name_that_can_mean_two_files_is_refused_with_both(cohort, tmp_path):
     ],
 )
 def test_no_spelling_leads_out_of_the_folder(tmp_path, name):
-    # abuse row 48
     picture(tmp_path / "secret.png")
     inner = tmp_path / "inner"
     (inner / "a").mkdir(parents=True)
@@ -135,7 +133,6 @@ def test_no_spelling_leads_out_of_the_folder(tmp_path, name):
 
 
 def test_dicom_files_without_an_ending_are_films(cohort, tmp_path):
-    # abuse row 43
     for n in range(ROWS):
         dicom(tmp_path / "disc" / f"IM{n:06d}")
 
@@ -269,7 +266,6 @@ def test_only_what_nobody_writes_otherwise_looks_like_a_path(cell, is_one):
     ],
 )
 def test_a_file_of_a_strange_name_is_its_cases_film(cohort, tmp_path, name):
-    # abuse row 48
     try:
         files = [picture(tmp_path / f"{name} {n}.png") for n in range(ROWS)]
     except OSError:
@@ -283,7 +279,6 @@ def test_a_file_of_a_strange_name_is_its_cases_film(cohort, tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a\nb.png", "a\tb.png", "n" * 400 + ".png"])
 def test_a_name_that_no_cell_should_hold_leads_nowhere_and_is_no_fault(cohort, name):
-    # abuse row 48
     cells = [f"films/{n}.png" for n in range(ROWS - 1)] + [name]
 
     with pytest.raises(InputError) as refused:

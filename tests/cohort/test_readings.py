@@ -20,7 +20,6 @@ def read(cells, name="x"):
     return [reading.text(cell) for cell in cells]
 
 
-# abuse row 90
 @pytest.mark.parametrize(
     ("cells", "iso"),
     [

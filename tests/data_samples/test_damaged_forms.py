@@ -26,7 +26,6 @@ def test_every_form_is_tried(readers):
 @pytest.mark.filterwarnings("ignore")  # of libraries, on settings that cannot be
 @pytest.mark.parametrize("name", COUNTS)
 def test_damaged_forms_are_read_or_refused_with_a_way_out(name, readers, tmp_path):
-    # abuse rows 44, 45, 46
     found = outcomes(name, readers[name], COUNTS[name], tmp_path)
 
     assert found["escapes"] == []

@@ -44,7 +44,6 @@ def test_a_config_that_names_no_architecture_is_refused(config):
 
 
 def test_remote_code_is_refused(copy):
-    # abuse row 120
     folder = copy("bert")
     rewrite(folder / "config.json", auto_map={"AutoModel": "modeling.Model"})
 
@@ -128,7 +127,6 @@ def test_there_is_no_published_encoder_for_tables(copy):
 
 @pytest.mark.parametrize("pickled", ["pytorch_model.bin", "model.pt", "flax_model.msgpack"])
 def test_weights_as_pickle_only_are_refused(copy, pickled):
-    # abuse row 107
     folder = copy("vit")
     (folder / "model.safetensors").rename(folder / pickled)
 

@@ -66,7 +66,7 @@ def test_a_threshold_for_a_target_reaches_it_and_the_next_one_does_not(name, tar
     assert min(b for b in beyond if b is not None) < target
 
 
-def test_at_the_thresholds_0_and_1_everybody_and_nobody_is_flagged():  # abuse row 145
+def test_at_the_thresholds_0_and_1_everybody_and_nobody_is_flagged():
     everybody, nobody = at_threshold(worked(), 0.0), at_threshold(worked(), 1.0)
 
     assert everybody["sensitivity"]["value"] == nobody["specificity"]["value"] == 1

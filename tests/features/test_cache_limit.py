@@ -69,7 +69,7 @@ def test_what_was_used_just_now_stays_and_what_is_held_always_does(tmp_path):
 
 def test_what_a_living_process_holds_stays_and_what_a_killed_one_held_goes(
     tmp_path,
-):  # abuse row 26
+):
     cache = filled(tmp_path)
     command = [sys.executable, "-c", HOLDER, str(tmp_path), KEYS[1]]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:

@@ -72,7 +72,6 @@ def refusal(status: dict[str, Any]) -> tuple[str, str]:
 
 
 def test_every_reason_against_a_model_is_said_before_its_weights_are_fetched(hub, ask, vit):
-    # abuse row 120
     good = dict(Model.of_folder(vit).files)
     config = json.loads(good["config.json"])
     foreign = good | {"config.json": json.dumps(config | {"model_type": "sam3"}).encode()}

@@ -241,7 +241,6 @@ def test_an_empty_and_a_too_short_recording_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.m4a"])
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_a_truncated_recording_is_refused(tmp_path: Path, name: str, share: float) -> None:
-    # abuse row 44
     path = tmp_path / name
     rng = np.random.default_rng(0)
     sound = (0.3 * rng.standard_normal(5 * 16_000)).clip(-1, 1).astype(np.float32)

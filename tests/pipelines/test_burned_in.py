@@ -34,7 +34,6 @@ def written(picture, words, at, size=16, fill=255):
 @pytest.mark.parametrize(("size", "fill"), [(12, 255), (16, 255), (24, 250), (20, 0)])
 @pytest.mark.parametrize("at", [(6, 6), (6, 560), (250, 100)])
 def test_a_name_on_a_film_is_found_where_it_stands(size, fill, at):
-    # abuse row 68
     dark = fill == 0
     picture = film(1)
     if dark:  # dark letters stand on a light label

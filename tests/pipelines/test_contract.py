@@ -85,7 +85,6 @@ def test_a_person_can_look_at_what_was_read(name, files):
 
 @pytest.mark.parametrize("name", pipelines())
 def test_a_file_of_another_kind_is_refused_with_its_name_and_a_way_out(name, tmp_path):
-    # abuse row 42
     path = tmp_path / f"program{pipelines()[name].suffixes[0]}"
     path.write_bytes(b"MZ\x90\0" + bytes(range(256)) * 8)
 
@@ -97,7 +96,6 @@ def test_a_file_of_another_kind_is_refused_with_its_name_and_a_way_out(name, tmp
 
 @pytest.mark.parametrize("name", pipelines())
 def test_damaged_files_are_read_in_standard_form_or_refused_by_name(name, files, reader, tmp_path):
-    # abuse rows 44, 45, 46
     rng = np.random.default_rng(sum(name.encode()))
     jobs = []
     for number in range(DAMAGED // len(pipelines())):

@@ -77,7 +77,7 @@ def test_slices_of_a_series_stay_together(film):
 
 @pytest.mark.parametrize("start", [b"\x7fELF", b"MZ\x90\x00", b"<html><script>alert(1)</script>"])
 def test_what_hides_before_a_dicom_file_is_gone_from_the_kept_copy(film, start):
-    # abuse row 50: the first 128 bytes are free, and may be a program or a page
+    # the first 128 bytes are free, and may be a program or a page
     before = PIPELINE.read([film])
     content = film.path.read_bytes()
     film.path.write_bytes(start.ljust(128, b"\x90") + content[128:])

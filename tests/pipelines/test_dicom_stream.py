@@ -36,7 +36,6 @@ def peak_bytes(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-# abuse row 54
 @pytest.mark.parametrize("pipeline", [radiology.PIPELINE, video.PIPELINE])
 @pytest.mark.parametrize("verb", ["read", "about"])
 def test_a_file_of_many_frames_is_never_held_as_a_whole(write_dicom, pipeline, verb):
@@ -50,7 +49,6 @@ def test_a_file_of_many_frames_is_never_held_as_a_whole(write_dicom, pipeline, v
     assert peak_bytes(lambda: getattr(pipeline, verb)(sources)) < 0.5 * size
 
 
-# abuse row 54
 def test_stripping_holds_the_pixels_once(write_dicom):
     frames = np.zeros((400, 128, 128), np.uint16)
     path = write_dicom(frames, PatientName="Doe^Jane")
@@ -71,7 +69,6 @@ def deflated_bomb(write_dicom, inflated: int):
     return Source("film", path)
 
 
-# abuse row 55
 @pytest.mark.parametrize("verb", ["read", "preview", "about", "stripped"])
 def test_a_deflated_bomb_is_stopped_whatever_is_asked_of_it(write_dicom, verb, monkeypatch):
     monkeypatch.setattr("pipelines.formats.dicom_stream.MAX_INFLATED_BYTES", 2_000_000)
@@ -129,7 +126,6 @@ def test_what_follows_the_pixels_does_not_pass_the_stripping(write_dicom, tmp_pa
     np.testing.assert_array_equal(pydicom.dcmread(kept).pixel_array, FILM)
 
 
-# abuse row 67
 @pytest.mark.parametrize(
     ("syntax", "named"),
     [("1.2.840.10008.1.2.4.94", "JPIP Referenced"), ("1.2.3.4.5", "1.2.3.4.5")],

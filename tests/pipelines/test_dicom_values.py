@@ -193,7 +193,6 @@ def test_the_first_value_of_a_modality_table_has_the_sign_of_the_pixels(write_di
     np.testing.assert_array_equal(units(path), np.round(RAMP * 255) * 4)
 
 
-# abuse row 64
 @pytest.mark.parametrize("element", ["RescaleSlope", "RescaleIntercept"])
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf", "two"])
 def test_a_rescale_that_is_no_number_is_a_damaged_header(write_dicom, element, value):

@@ -147,7 +147,6 @@ def _without_pixels(path: Path, sop_class: str, modality: str) -> Path:
     ],
 )
 def test_a_dicom_file_that_is_no_image_is_called_what_it_is(tmp_path, sop_class, modality, what):
-    # abuse row 65
     path = _without_pixels(tmp_path / "object.dcm", sop_class, modality)
 
     with pytest.raises(UnreadableFile, match=what) as refused:

@@ -161,7 +161,7 @@ def test_segments_of_a_wfdb_record_follow_each_other(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", ["²", "²58", "①"])
 def test_a_count_that_only_looks_like_a_digit_is_no_header(tmp_path: Path, count: str) -> None:
-    # abuse row 46: found by the fuzz
+    # found by the fuzz
     path = tmp_path / "r.hea"
     coding = "utf-8" if count == "①" else "latin-1"
     path.write_text(f"r {count} 250\nr.dat 16 200/mV 16 0 0 0 0 I\n", encoding=coding)

@@ -36,7 +36,6 @@ def column(got: ModalityInput, name: str) -> list[float | None]:
 
 
 def test_files_in_millivolts_and_microvolts_are_joined_in_one_unit(write) -> None:
-    # abuse row 99
     one = write("timestamp,ecg (mV)\n2021-03-04 10:00,0.5\n", "one.csv")
     two = write("timestamp,ecg (µV)\n2021-03-05 10:00,-1500\n", "two.csv")
     got = read(one, two)
@@ -47,7 +46,6 @@ def test_files_in_millivolts_and_microvolts_are_joined_in_one_unit(write) -> Non
 
 @pytest.mark.parametrize(("unit", "times"), [("µV", 1e-3), ("uV", 1e-3), ("V", 1e3), ("mV", 1)])
 def test_a_new_case_in_another_unit_is_put_into_that_of_training(write, unit, times) -> None:
-    # abuse row 99
     expected = Expected.of(PIPELINE, "ecg", {"low": -1.5, "high": 2.0, "unit": "mV"})
     given = read(write(f"time_s,ecg ({unit})\n0,500\n1,-250\n"))
     got = checked(PIPELINE, given, {"ecg": expected})
@@ -57,7 +55,7 @@ def test_a_new_case_in_another_unit_is_put_into_that_of_training(write, unit, ti
     assert any(f"from {unit} to mV" in remark for remark in got.remarks) == (unit != "mV")
 
 
-def test_files_in_units_that_cannot_be_joined_stay_apart(write) -> None:  # abuse row 99
+def test_files_in_units_that_cannot_be_joined_stay_apart(write) -> None:
     one = write("timestamp,flow (l/min)\n2021-03-04 10:00,0.5\n", "one.csv")
     two = write("timestamp,flow (V)\n2021-03-05 10:00,3\n", "two.csv")
     got = read(one, two)
@@ -65,7 +63,7 @@ def test_files_in_units_that_cannot_be_joined_stay_apart(write) -> None:  # abus
     assert got.facts["units"] == ["l/min", "V"]
 
 
-def test_order_of_channels_does_not_matter(write) -> None:  # abuse row 99
+def test_order_of_channels_does_not_matter(write) -> None:
     one = write("time_s,hr,spo2\n0,80,97\n1,81,96\n", "one.csv")
     two = write("time_s,spo2,hr\n0,97,80\n1,96,81\n", "two.csv")
     for name in ("hr", "spo2"):
@@ -73,7 +71,6 @@ def test_order_of_channels_does_not_matter(write) -> None:  # abuse row 99
 
 
 def test_a_single_sample_and_a_channel_without_any_number_are_read(write) -> None:
-    # abuse row 99
     got = read(write("time_s,hr,spo2\n0,80,NaN\n"))
     assert got.facts["channels"] == ["hr"]
     assert got.values.tolist() == [[80]]
@@ -82,7 +79,6 @@ def test_a_single_sample_and_a_channel_without_any_number_are_read(write) -> Non
 
 @pytest.mark.parametrize("end", [1, -1])
 def test_a_saturated_channel_is_remarked_on_and_a_slow_one_is_not(write, end: int) -> None:
-    # abuse row 99
     draw = np.random.default_rng(5)
     wave = np.clip(
         2 * np.sin(np.arange(2000) / 9) + draw.normal(0, 0.1, 2000), *sorted((end, -9 * end))
@@ -105,7 +101,6 @@ def test_the_rounded_peak_of_a_coarse_curve_is_not_saturated(write) -> None:
 
 
 def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch) -> None:
-    # abuse row 99
     monkeypatch.setattr("pipelines.formats.log_tables.MAX_VALUES", 1000)
     rows = "\n".join(f"{i},{i % 7},{i % 5}" for i in range(600))
     with pytest.raises(UnreadableFile, match=r"log\.csv holds too many readings"):
@@ -113,9 +108,8 @@ def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch)
 
 
 def test_a_record_of_many_samples_is_read_in_pieces(tmp_path: Path, monkeypatch) -> None:
-    # abuse row 99
     for module in ("recordings", "wfdb_records"):
-        monkeypatch.setattr(f"pipelines.{module}.BLOCK_SAMPLES", 20_000)
+        monkeypatch.setattr(f"pipelines.formats.{module}.BLOCK_SAMPLES", 20_000)
     count = 2_000_000
     (np.arange(count) % 200).astype("<i2").tofile(tmp_path / "long.dat")
     header = f"long 1 250 {count}\nlong.dat 16 200/mV 16 0 0 0 0 ecg\n"

@@ -140,7 +140,6 @@ def test_values_are_scaled_where_the_header_says_how(tmp_path, slope, intercept,
     )
 
 
-# abuse row 64
 @pytest.mark.parametrize("intercept", [np.nan, np.inf])
 def test_a_scale_without_its_offset_is_a_damaged_header(tmp_path, intercept):
     content = volume()

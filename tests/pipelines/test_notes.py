@@ -103,7 +103,6 @@ def test_a_scanned_pdf_is_refused_and_a_scanned_page_said(tmp_path: Path) -> Non
 
 
 def test_a_pdf_with_a_password_is_refused_and_one_with_print_limits_read(tmp_path: Path) -> None:
-    # abuse row 53
     for name, password in (("locked.pdf", "secret"), ("limited.pdf", "")):
         writer = pypdf.PdfWriter(clone_from=write_pdf(tmp_path / "plain.pdf", ["Chest pain."]))
         writer.encrypt(user_password=password, owner_password="owner", algorithm="RC4-128")

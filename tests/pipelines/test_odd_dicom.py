@@ -38,7 +38,7 @@ def data_set(path: Path) -> int:
     )
 
 
-def test_rows_as_a_long_number_are_read_and_absurd_ones_refused(write_dicom):  # abuse row 57
+def test_rows_as_a_long_number_are_read_and_absurd_ones_refused(write_dicom):
     path, want = write_dicom(FILM), read(write_dicom(FILM)).values
     content = path.read_bytes()
     place = content.index(struct.pack("<HH2sH", 0x28, 0x10, b"US", 2))
@@ -51,7 +51,7 @@ def test_rows_as_a_long_number_are_read_and_absurd_ones_refused(write_dicom):  #
             np.testing.assert_array_equal(read(path).values, want)
 
 
-def test_a_film_without_rows_is_refused(write_dicom):  # abuse row 57
+def test_a_film_without_rows_is_refused(write_dicom):
     path = write_dicom(FILM)
     header = pydicom.dcmread(path)
     del header.Rows
@@ -61,7 +61,6 @@ def test_a_film_without_rows_is_refused(write_dicom):  # abuse row 57
 
 
 def test_pixels_that_are_too_few_are_refused_and_what_is_too_much_is_left(write_dicom):
-    # abuse row 59
     want = read(write_dicom(FILM)).values
     longer = read(write_dicom(FILM, PixelData=FILM.tobytes() + bytes(4000)))
 
@@ -71,7 +70,7 @@ def test_pixels_that_are_too_few_are_refused_and_what_is_too_much_is_left(write_
     np.testing.assert_array_equal(longer.values, want)
 
 
-def test_a_sequence_that_is_never_closed_is_refused(write_dicom):  # abuse row 61
+def test_a_sequence_that_is_never_closed_is_refused(write_dicom):
     path = write_dicom(FILM)
     content, start = path.read_bytes(), data_set(path)
     opened = struct.pack("<HH2sHI", 0x0008, 0x1140, b"SQ", 0, 0xFFFFFFFF)
@@ -83,7 +82,6 @@ def test_a_sequence_that_is_never_closed_is_refused(write_dicom):  # abuse row 6
 
 @pytest.mark.parametrize("damage", ["no preamble", "no meta information", "another syntax"])
 def test_a_file_without_its_head_or_with_a_wrong_one_shows_the_same(write_dicom, damage):
-    # abuse row 62
     path = write_dicom(FILM)
     content, want = path.read_bytes(), read(path).values
     path.write_bytes(
@@ -100,14 +98,14 @@ def test_a_file_without_its_head_or_with_a_wrong_one_shows_the_same(write_dicom,
     np.testing.assert_array_equal(read(path).values, want)
 
 
-def test_a_transfer_syntax_that_nobody_knows_is_named(write_dicom):  # abuse row 62
+def test_a_transfer_syntax_that_nobody_knows_is_named(write_dicom):
     path = write_dicom(FILM)
     path.write_bytes(path.read_bytes().replace(EXPLICIT, b"1.2.840.10008.1.9.9\0"))
 
     assert "1.2.840.10008.1.9.9" in refusal(path)
 
 
-def test_indices_beyond_a_palette_take_its_last_colour(write_dicom):  # abuse row 63
+def test_indices_beyond_a_palette_take_its_last_colour(write_dicom):
     path = write_dicom(EIGHT, PhotometricInterpretation="PALETTE COLOR")
     header = pydicom.dcmread(path)
     for colour in ("Red", "Green", "Blue"):
@@ -122,7 +120,7 @@ def test_indices_beyond_a_palette_take_its_last_colour(write_dicom):  # abuse ro
     assert (picture[:, 80:] > 0.99).all()
 
 
-def test_halved_colour_of_ultrasound_is_read(write_dicom):  # abuse row 63
+def test_halved_colour_of_ultrasound_is_read(write_dicom):
     path = write_dicom(np.stack([EIGHT] * 3, -1))
     want = read(write_dicom(EIGHT, "grey.dcm")).values
     header = pydicom.dcmread(path)
@@ -143,7 +141,6 @@ def test_halved_colour_of_ultrasound_is_read(write_dicom):  # abuse row 63
     ],
 )
 def test_names_in_every_alphabet_are_named_as_such_and_never_shown(write_dicom, charset, name):
-    # abuse row 69
     path = write_dicom(FILM, SpecificCharacterSet=charset, PatientName=name)
 
     assert PIPELINE.about([Source("view", path)])["direct"] == ["PatientName"]
@@ -151,7 +148,7 @@ def test_names_in_every_alphabet_are_named_as_such_and_never_shown(write_dicom, 
     assert not any(part in str(shown) for part in name.replace("=", "^").split("^"))
 
 
-def test_a_charset_that_there_is_not_does_no_harm(write_dicom):  # abuse row 69
+def test_a_charset_that_there_is_not_does_no_harm(write_dicom):
     path = write_dicom(FILM, SpecificCharacterSet="ISO_IR 100", PatientName="Mueller^Anna")
     path.write_bytes(path.read_bytes().replace(b"ISO_IR 100", b"NOPE_99   "))
 
@@ -160,7 +157,7 @@ def test_a_charset_that_there_is_not_does_no_harm(write_dicom):  # abuse row 69
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR")
-def test_dates_and_ages_that_nobody_has_change_no_picture(write_dicom):  # abuse row 70
+def test_dates_and_ages_that_nobody_has_change_no_picture(write_dicom):
     want = read(write_dicom(FILM)).values
     path = write_dicom(
         FILM,

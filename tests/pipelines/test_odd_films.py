@@ -47,7 +47,6 @@ def greys(got: ModalityInput) -> np.ndarray:
     return got.values[:, 0, SIDE // 2 - 20 : SIDE // 2 + 20].mean(axis=(1, 2)) * 255
 
 
-# abuse row 103
 @pytest.mark.parametrize(
     ("name", "options"),
     [
@@ -66,7 +65,7 @@ def test_depth_fields_and_sound_do_not_change_what_is_seen(tmp_path, name, optio
     assert "flaws" not in got.facts
 
 
-def test_a_film_of_uneven_pace_keeps_its_order_and_its_mean_pace(tmp_path):  # abuse row 103
+def test_a_film_of_uneven_pace_keeps_its_order_and_its_mean_pace(tmp_path):
     stamps = [n if n < 16 else 16 + 4 * (n - 16) for n in range(COUNT)]  # slower by half its way
     got = read(film(tmp_path / "a.mp4", stamps))
 

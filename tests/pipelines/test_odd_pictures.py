@@ -43,7 +43,7 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_every_colour_model_shows_the_same_picture(tmp_path, name):  # abuse row 72
+def test_every_colour_model_shows_the_same_picture(tmp_path, name):
     PICTURES[name]().save(tmp_path / name)
     GREY.save(tmp_path / "grey.png")
     got, want = read(tmp_path / name).values, read(tmp_path / "grey.png").values
@@ -54,7 +54,7 @@ def test_every_colour_model_shows_the_same_picture(tmp_path, name):  # abuse row
     np.testing.assert_allclose(*blocks, atol=0.06)
 
 
-def test_what_a_palette_makes_transparent_is_black(tmp_path):  # abuse row 72
+def test_what_a_palette_makes_transparent_is_black(tmp_path):
     picture = Image.fromarray(np.repeat([[0, 1, 2, 3]], 4, axis=0).astype(np.uint8), mode="P")
     picture.putpalette([255, 255, 255, 80, 80, 80, 160, 160, 160, 255, 255, 255])
     picture.save(tmp_path / "a.png", transparency=0)
@@ -64,7 +64,7 @@ def test_what_a_palette_makes_transparent_is_black(tmp_path):  # abuse row 72
     assert any("transparent" in remark for remark in got.remarks)
 
 
-def test_a_jpeg_of_12_bits_is_refused_by_what_it_is(tmp_path):  # abuse row 72
+def test_a_jpeg_of_12_bits_is_refused_by_what_it_is(tmp_path):
     GREY.save(tmp_path / "a.jpg")
     content = bytearray((tmp_path / "a.jpg").read_bytes())
     content[content.index(b"\xff\xc0") + 4] = 12
@@ -75,7 +75,7 @@ def test_a_jpeg_of_12_bits_is_refused_by_what_it_is(tmp_path):  # abuse row 72
     assert "16 bits" in refused.value.hint
 
 
-def test_of_an_animated_picture_the_first_one_is_read_and_it_is_said(tmp_path):  # abuse row 74
+def test_of_an_animated_picture_the_first_one_is_read_and_it_is_said(tmp_path):
     second = Image.fromarray(255 - RAMP)
     GREY.save(tmp_path / "a.png")
     GREY.save(tmp_path / "b.png", save_all=True, append_images=[second], duration=100)
@@ -86,7 +86,7 @@ def test_of_an_animated_picture_the_first_one_is_read_and_it_is_said(tmp_path): 
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_rotation_of_a_camera_is_undone(tmp_path, orientation):  # abuse row 73
+def test_every_rotation_of_a_camera_is_undone(tmp_path, orientation):
     upright = RAMP[:40] // 2
     upright[:10, :10] = 255  # a mark in the upper left corner
     # How the sensor saw the upright picture, by the value of the tag (EXIF 2.3, 4.6.4).
@@ -123,7 +123,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("kind", BOMBS)
 @pytest.mark.parametrize("verb", ["read", "preview", "about"])
-def test_a_bomb_beside_the_pixels_is_never_inflated(tmp_path, kind, verb):  # abuse row 79
+def test_a_bomb_beside_the_pixels_is_never_inflated(tmp_path, kind, verb):
     packed = zlib.compress(bytes(BOMB_BYTES), 9)
     beside = chunk(b"iTXt" if kind == "XMP" else kind.encode(), BOMBS[kind] + packed)
     rows = b"".join(b"\0" + bytes(row) for row in RAMP)
@@ -140,7 +140,7 @@ def test_a_bomb_beside_the_pixels_is_never_inflated(tmp_path, kind, verb):  # ab
         tracemalloc.stop()
 
 
-def test_entities_of_xmp_are_never_expanded(tmp_path):  # abuse row 79
+def test_entities_of_xmp_are_never_expanded(tmp_path):
     entities = "".join(
         f"<!ENTITY {b} '{f'&{a};' * 10}'>" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
     )

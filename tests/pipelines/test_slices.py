@@ -253,7 +253,6 @@ def read_series(sources):
     return [round(float(each.min()) * 99) for each in got.values[:, 0]], got.remarks
 
 
-# abuse row 66
 def test_a_series_with_a_gap_and_a_slice_given_twice_says_both(write_dicom):
     same = generate_uid()
     slices = [
@@ -272,7 +271,6 @@ def test_a_series_with_a_gap_and_a_slice_given_twice_says_both(write_dicom):
     assert any("1 slice of one series given twice" in each for each in remarks)
 
 
-# abuse row 66
 def test_two_series_are_never_mixed_and_moments_of_one_are_kept_apart(write_dicom, tmp_path):
     first = series(
         write_dicom,

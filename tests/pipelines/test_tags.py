@@ -273,7 +273,6 @@ def every_byte(content):
 def test_a_name_in_a_files_tags_is_told_and_goes_and_the_content_stays(
     tmp_path, modality, name, write
 ):
-    # abuse row 68
     pipeline, path = pipelines()[modality], tmp_path / name
     write(path)
     source = Source("x", path)

@@ -236,7 +236,7 @@ def test_a_film_wrapped_in_dicom_is_the_film(write_dicom, write_film):
     np.testing.assert_array_equal(read(wrapped).values, read(path).values)
 
 
-def test_103_a_clip_of_one_frame_is_refused(write_film, write_dicom, tmp_path):
+def test_a_clip_of_one_frame_is_refused(write_film, write_dicom, tmp_path):
     Image.new("L", (64, 48), 100).save(tmp_path / "still.gif")
     slice_ = write_dicom(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64), "slice.dcm")
 
@@ -258,7 +258,6 @@ def test_a_clip_in_which_nothing_moves_is_read_and_said(write_film, tmp_path):
 @pytest.mark.parametrize("share", [0.99, 0.9, 0.5, 0.1])
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.mkv", "film.webm", "film.avi"])
 def test_a_film_that_was_cut_short_is_refused(write_film, name, share):
-    # abuse row 44
     path = write_film(name)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
@@ -286,7 +285,6 @@ def test_a_film_that_was_cut_short_behind_its_index_is_refused(write_film, share
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mkv", "film.avi"])
 def test_a_film_with_a_damaged_middle_says_so_wherever_it_is_shown(write_film, name):
-    # abuse row 103
     path = write_film(name, count=60, size=(128, 96), grain=True)
     whole = read(path)
     content = bytearray(path.read_bytes())
@@ -336,7 +334,7 @@ def test_a_file_with_only_sound_is_refused(tmp_path):
         ("head.mkv", b"\x1aE\xdf\xa3\x81", "damaged or cut short"),
     ],
 )
-def test_104_what_is_no_film_is_refused_by_what_it_is(tmp_path, name, content, what):
+def test_what_is_no_film_is_refused_by_what_it_is(tmp_path, name, content, what):
     (tmp_path / name).write_bytes(content)
 
     assert what in refusal(tmp_path / name).message

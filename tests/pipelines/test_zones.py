@@ -32,7 +32,7 @@ def said(*sources: Source, zone: str = "Europe/Berlin") -> list[Source]:
     return [Source(s.name, path=s.path, answers=(("log_zone", zone),)) for s in sources]
 
 
-def test_an_hour_that_is_there_twice_is_asked_about_and_read_in_its_order(tmp_path):  # abuse row 98
+def test_an_hour_that_is_there_twice_is_asked_about_and_read_in_its_order(tmp_path):
     source = log(tmp_path / "a.csv", local(NIGHT))
     (question,) = PIPELINE.open_questions([source])
     got = PIPELINE.read(said(source))
@@ -45,7 +45,7 @@ def test_an_hour_that_is_there_twice_is_asked_about_and_read_in_its_order(tmp_pa
     assert got.values[:, 0].tolist() == list(range(60, 60 + len(NIGHT)))
 
 
-def test_times_with_and_without_a_zone_in_one_log_are_put_on_one_clock(tmp_path):  # abuse row 98
+def test_times_with_and_without_a_zone_in_one_log_are_put_on_one_clock(tmp_path):
     mixed = [
         plain if n % 2 else moment.strftime("%Y-%m-%d %H:%M+00:00")
         for n, (plain, moment) in enumerate(zip(local(NIGHT[:6]), NIGHT[:6], strict=True))
@@ -57,7 +57,7 @@ def test_times_with_and_without_a_zone_in_one_log_are_put_on_one_clock(tmp_path)
     assert np.diff(PIPELINE.read(said(source)).facts["seconds"]).tolist() == [600.0] * 5
 
 
-def test_a_log_with_zones_and_one_without_are_put_on_one_clock(tmp_path):  # abuse row 98
+def test_a_log_with_zones_and_one_without_are_put_on_one_clock(tmp_path):
     first = log(tmp_path / "a.csv", [one.isoformat() for one in NIGHT[:6]])
     second = log(tmp_path / "b.csv", local(NIGHT[6:9]))
     (question,) = PIPELINE.open_questions([first, second])
@@ -75,7 +75,7 @@ def test_a_log_with_zones_and_one_without_are_put_on_one_clock(tmp_path):  # abu
         ["2021-10-31 02:10Z", "2021-10-31 02:50Z", "2021-10-31 02:10Z", "2021-10-31 02:50Z"],
     ],
 )
-def test_logs_that_are_only_unsorted_are_not_asked_about(tmp_path, moments):  # abuse row 98
+def test_logs_that_are_only_unsorted_are_not_asked_about(tmp_path, moments):
     assert PIPELINE.open_questions([log(tmp_path / "a.csv", moments)]) == ()
 
 

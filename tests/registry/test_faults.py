@@ -129,7 +129,7 @@ def test_the_disk_is_asked_by_writing_and_nothing_is_left(file, monkeypatch):
 def test_on_a_full_disk_everything_can_be_read_and_written_again_once_there_is_room(
     settings, file, left
 ):
-    # abuse row 8: the limit on a file's size stands for the full disk, where nothing can grow
+    # the limit on a file's size stands for the full disk, where nothing can grow
     if left == "open elsewhere":
         with Registry.open(settings) as other:
             other.create_project("Second", TaskSpec("binary"))
@@ -174,7 +174,6 @@ def read_only(monkeypatch):
 
 
 def test_a_write_protected_folder_is_read(settings, file, read_only):
-    # abuse row 10
     with Registry.open(settings) as registry:
         assert [project.name for project in registry.projects()] == ["Sepsis"]
         assert "cannot be written" in registry.notice.message
@@ -211,7 +210,6 @@ def test_an_empty_home_on_a_full_disk_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_registry_deleted_while_open_loses_nothing_and_is_not_made_anew(settings, file):
-    # abuse row 12
     with Registry.open(settings) as registry:
         registry.create_project("Second", TaskSpec("binary"))
         for path in settings.home.glob("registry.sqlite*"):
@@ -238,7 +236,7 @@ def test_a_registry_replaced_while_open_is_not_written_to_without_a_name(setting
 
 
 def test_a_drive_that_is_gone_is_named(settings, file, tmp_path):
-    # abuse row 11: the folder under our feet leads nowhere any more
+    # the folder under our feet leads nowhere any more
     with Registry.open(settings) as registry:
         settings.home.rename(tmp_path / "elsewhere")
         with pytest.raises(RegistryError, match="drive it lies on is gone"):
@@ -249,7 +247,6 @@ def test_a_drive_that_is_gone_is_named(settings, file, tmp_path):
 
 
 def test_the_log_beside_the_registry_is_cut_once_a_long_reader_is_gone(settings, monkeypatch):
-    # abuse rows 18 and 19
     monkeypatch.setattr(database, "WAL_BYTES", 200_000)
     with Registry.open(settings, busy_seconds=5) as registry:
         registry.create_project("Sepsis", TaskSpec("binary"))

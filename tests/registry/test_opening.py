@@ -170,7 +170,7 @@ def test_a_migration_that_fails_leaves_the_registry_as_it_was(settings, file, tm
 
 
 def test_a_migration_that_is_killed_leaves_the_registry_as_it_was(settings, file, tmp_path):
-    # abuse row 15: the process dies with the new table made and the old one gone
+    # the process dies with the new table made and the old one gone
     killed = later_version(tmp_path, more="import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     code = (
         "import sys; from pathlib import Path; from fmstudio.settings import Settings\n"
@@ -187,7 +187,6 @@ def test_a_migration_that_is_killed_leaves_the_registry_as_it_was(settings, file
 
 
 def test_a_registry_of_the_first_version_with_ten_thousand_rows_migrates(settings, tmp_path):
-    # abuse row 16
     first = tmp_path / "migrations"
     (first / "versions").mkdir(parents=True)
     for name in ("env.py", "versions/0001_first.py"):

@@ -56,7 +56,6 @@ def test_a_row_that_was_changed_by_another_program_is_named(registry, project, c
 def test_a_flipped_byte_of_a_row_is_refused_or_the_row_is_named(
     settings, registry, project, cohort, run
 ):
-    # abuse row 13
     fill(registry, project, cohort, run)
     registry.close()
     file = settings.home / "registry.sqlite"

@@ -143,7 +143,7 @@ def made(settings, tmp_path, process):
 
 def test_what_a_killed_import_and_export_left_goes_at_once_and_what_lives_stays(
     settings, registry, at_work, tmp_path
-):  # abuse row 26
+):
     assert clean_up(settings, registry) == []
     assert len(made(settings, tmp_path, at_work)) == 3
 

@@ -222,7 +222,6 @@ def test_real_workers_do_the_runs_one_after_the_other_detached_from_us(
 
 
 def test_a_run_goes_on_though_the_process_that_started_it_is_killed(settings, registry, run, wait):
-    # abuse row 3
     starting = (
         "import sys, time; from pathlib import Path; from fmstudio.registry import Registry\n"
         "from fmstudio.runs import launch; from fmstudio.settings import Settings\n"

@@ -16,7 +16,6 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_log_that_grows_is_rotated_under_the_process_that_writes_it(folder):
-    # abuse row 25
     handle = os.open(folder / run_log.LOG, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     for number in range(2000):
         os.write(handle, f"line {number}\n".encode())

@@ -94,7 +94,6 @@ def test_a_cohort_that_changed_since_it_was_added_is_refused(settings, registry,
 def test_a_file_changed_or_deleted_since_the_cohort_was_added_stops_the_run(
     settings, registry, tmp_path, what
 ):
-    # abuse rows 51, 52
     for number in range(30):
         (tmp_path / f"note{number}.txt").write_text(f"Patient {number} coughs at night.")
     path, roles = tmp_path / "noted.csv", {"id": "case_id", "note": "notes", "ill": "label"}
@@ -167,7 +166,6 @@ def test_scarce_memory_and_disk_are_named(fault, message, hint):
 
 
 def test_a_run_that_may_not_write_any_more_says_so_and_can_be_resumed(settings, registry, run):
-    # abuse row 10
     def refused(*_):
         raise PermissionError(13, "Permission denied", "/home/x/runs/checkpoint-0.tmp")
 
@@ -269,7 +267,7 @@ def test_a_running_run_stops_after_its_checkpoint_and_keeps_its_place(
     assert worker.wait(timeout=120) == 0
     stopped = registry.run(run.id)
     assert (stopped.status, stopped.error) == ("stopped", None)
-    assert (stopped.adapter_id, registry.adapters()) == (None, [])  # abuse row 146
+    assert (stopped.adapter_id, registry.adapters()) == (None, [])
     step = int((settings.home / "runs" / run.id / "checkpoint.txt").read_text())
     assert stopped.progress.epoch == step == len(registry.points(run.id))
 

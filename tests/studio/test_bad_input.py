@@ -228,7 +228,6 @@ def reading(studio, adapter, monkeypatch):
 
 @pytest.mark.parametrize("kind", BAD_FILES)
 def test_a_file_that_is_not_what_it_should_be(run, reading, tmp_path, kind, home):
-    # abuse row 41
     option, path = spoil(kind, tmp_path)
     said = run("predict", reading.id, option, path)
     assert path.name in refused(said)

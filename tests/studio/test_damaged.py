@@ -94,7 +94,6 @@ def gone(folder: Path) -> str:
     ids=lambda damage: damage.__name__,
 )
 def test_a_damaged_adapter_is_named_wherever_it_is_used(adapter, studio, run, tmp_path, damage):
-    # abuse rows 20, 114, 117
     file = damage(studio.adapter_folder(adapter.id))
 
     uses = {
@@ -116,7 +115,6 @@ def test_a_damaged_adapter_is_named_wherever_it_is_used(adapter, studio, run, tm
 
 
 def test_an_adapter_that_is_edited_while_it_is_in_memory_answers_no_more(adapter, studio):
-    # abuse rows 20, 144
     before = studio.predict(adapter.id, VALUES).probabilities
     path = studio.adapter_folder(adapter.id) / "calibration.json"
     content = path.read_bytes()
@@ -148,7 +146,6 @@ def test_a_touched_but_unchanged_adapter_is_read_once_more_and_not_each_time(
 
 
 def test_an_adapter_deleted_while_it_is_loaded_is_told_as_such(adapter, studio, monkeypatch):
-    # abuse row 29
     def vanish(folder, settings):
         shutil.rmtree(folder)
         return real(folder, settings)
@@ -161,7 +158,6 @@ def test_an_adapter_deleted_while_it_is_loaded_is_told_as_such(adapter, studio, 
 
 
 def test_a_bundle_makes_its_damaged_adapter_whole_and_is_another_one_otherwise(studio, monkeypatch):
-    # abuse row 118
     monkeypatch.setattr("fmstudio.adapters.probes.replay", lambda folder, settings: 0.0)
     first = studio.import_bundle(BUNDLE)
     folder = studio.adapter_folder(first.id)
@@ -201,7 +197,6 @@ def base(studio: Studio) -> BaseInfo:
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
 def test_a_base_whose_file_was_changed_or_lost_is_named(base, studio, file):
-    # abuse row 117
     settings = studio.settings
     known = base_files(base.name, settings)
     check_base(base.name, known, settings)
@@ -216,7 +211,6 @@ def test_a_base_whose_file_was_changed_or_lost_is_named(base, studio, file):
 
 
 def test_a_base_with_a_damaged_card_or_no_folder_does_not_hide_the_others(base, studio, run):
-    # abuse row 117
     card = studio.settings.home / "bases" / "mine" / "card.json"
     for content in (b"{", b"null", b"{}", b"\xff"):
         card.write_bytes(content)
@@ -240,7 +234,6 @@ def test_weights_that_are_not_those_of_the_bases_card_are_not_trained_on(base, s
 
 
 def test_an_adapter_whose_base_was_changed_says_which_file(adapter, studio, monkeypatch, tmp_path):
-    # abuse row 117
     from fmstudio.model import bases
 
     other = tmp_path / "base"

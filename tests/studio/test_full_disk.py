@@ -32,7 +32,6 @@ WRITING = ("project create other --task binary", "adapter alias ill/champion bes
 def test_every_command_that_reads_works_and_every_other_says_that_the_disk_is_full(
     home, studio, adapter
 ):
-    # abuse row 8
     studio.set_alias(adapter.id, "champion")
     studio.close()
 

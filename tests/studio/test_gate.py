@@ -94,7 +94,6 @@ def test_the_command_line_answers_by_an_option(studio, named, run, monkeypatch, 
 def test_tags_of_files_that_stay_where_they_are_are_asked_about_and_copies_have_none(
     studio, table, tmp_path, home
 ):
-    # abuse row 68
     (tmp_path / "cases").mkdir()
     names = recordings(tmp_path / "cases", b"Jane Zebrafinch")
     path = table(sound=names)

@@ -57,7 +57,7 @@ def test_stored_predictions_for_its_cases_go_with_a_cohort(studio, adapter, tabl
     assert [one.case_id for one in studio.predictions()] == ["somebody"]
 
 
-def test_what_is_used_is_not_deleted_and_the_reason_is_given(studio, adapter):  # abuse row 29
+def test_what_is_used_is_not_deleted_and_the_reason_is_given(studio, adapter):
     run = studio.registry.create_run(
         adapter.project_id, studio.cohort("ill").id, "finetune", {}, "embedded"
     )

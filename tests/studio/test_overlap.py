@@ -149,7 +149,6 @@ def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
 
 
 def test_the_bundle_holds_no_id_value_or_text_of_a_patient(trained):
-    # abuse row 115
     import zipfile
 
     with zipfile.ZipFile(trained / "ill.zip") as archive:

@@ -21,7 +21,6 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="the trials fork this
     ids=lambda one: getattr(one, "name", one),
 )
 def test_whatever_call_goes_wrong_nothing_half_written_is_used(work, way, tmp_path):
-    # abuse rows 2, 7 and 8
     tried, wrong = try_all(work, tmp_path, way, most=3)
 
     assert wrong == []

@@ -34,7 +34,7 @@ def nonce(number: int) -> dict[str, list[Source]]:
     return {TABLE: [Source(name, text=text) for name, text in values.items()]}
 
 
-def test_fifty_at_once_get_the_answers_that_each_alone_gets(asked):  # abuse row 31
+def test_fifty_at_once_get_the_answers_that_each_alone_gets(asked):
     studio, adapter = asked
 
     def ask(number: int) -> Prediction:
@@ -55,7 +55,7 @@ def test_fifty_at_once_get_the_answers_that_each_alone_gets(asked):  # abuse row
     }
 
 
-def test_what_is_missing_and_what_was_never_tested_is_on_the_result(asked):  # abuse row 138
+def test_what_is_missing_and_what_was_never_tested_is_on_the_result(asked):
     studio, adapter = asked
     answer = studio.predict(adapter, {NOTE: [Source("note", text="Cough and fever.")]})
 
@@ -78,7 +78,7 @@ def test_a_value_outside_of_training_is_a_warning_and_another_unit_a_remark(aske
     assert answer.guard[TABLE]["flag"] is True
 
 
-def test_a_picture_unlike_those_of_training_is_said_to_be(asked, tmp_path):  # abuse row 140
+def test_a_picture_unlike_those_of_training_is_said_to_be(asked, tmp_path):
     studio, adapter = asked
     place = np.arange(300)
     stripes = ((place[:, None] // 9 + place // 9) % 2 * 255).astype(np.uint8)
@@ -93,7 +93,7 @@ def test_a_picture_unlike_those_of_training_is_said_to_be(asked, tmp_path):  # a
     "given",
     [{}, {TABLE: []}, {NOTE: [Source("note", text=" ")]}, {TABLE: [Source("age", text="unknown")]}],
 )
-def test_nothing_to_look_at_is_refused_in_the_words_of_the_page(asked, given):  # abuse row 139
+def test_nothing_to_look_at_is_refused_in_the_words_of_the_page(asked, given):
     studio, adapter = asked
     with pytest.raises(InputError) as caught:
         studio.predict(adapter, given)
@@ -102,7 +102,7 @@ def test_nothing_to_look_at_is_refused_in_the_words_of_the_page(asked, given):  
     assert TABLE not in caught.value.hint.split()
 
 
-def test_an_adapter_exported_twice_is_the_same_file(asked, tmp_path):  # abuse row 28
+def test_an_adapter_exported_twice_is_the_same_file(asked, tmp_path):
     studio, adapter = asked
     first, again = tmp_path / "first.zip", tmp_path / "again.zip"
 

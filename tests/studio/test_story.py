@@ -144,7 +144,6 @@ def test_an_answer_adds_up_and_says_what_was_missing(story):
 
 
 def test_a_colleague_who_imports_the_bundle_gets_the_same_answers(story, tmp_path):
-    # abuse row 116
     home, manifest, _ = story
     there = tmp_path / "there"
     bundle = tmp_path / "ill.zip"
@@ -197,7 +196,6 @@ def test_a_changed_bundle_is_refused_by_name_and_leaves_nothing(story, tmp_path)
 
 
 def test_a_bundle_goes_only_into_a_project_that_asks_the_same(story, tmp_path):
-    # abuse row 111
     home, _, _ = story
     bundle = tmp_path / "ill.zip"
     fmstudio(home, "export", "ill/champion", bundle)

@@ -14,7 +14,6 @@ QUICK = RunConfig.from_preset("quick")
 
 
 def test_train_pressed_twice_or_in_two_tabs_is_one_run(studio, table, monkeypatch):
-    # abuse rows 27, 28
     studio.create_project("ill", "binary", "label_ill")
     studio.add_cohort("ill", table())
     monkeypatch.setattr(runs, "start", lambda *_: None)  # the run waits for its turn
@@ -29,7 +28,7 @@ def test_train_pressed_twice_or_in_two_tabs_is_one_run(studio, table, monkeypatc
     assert studio.start_finetune("ill", QUICK).id not in started  # it has ended: a new one
 
 
-def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):  # abuse row 28
+def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):
     project = studio.create_project("ill", "binary")
     adapter, other = (
         studio.registry.add_adapter(f"adapter-{n}", project.id, None, "A", {}) for n in "ab"
@@ -42,7 +41,7 @@ def test_what_is_deleted_twice_is_gone_and_nothing_else_is(studio):  # abuse row
     assert [one.id for one in studio.adapters()] == [other.id]
 
 
-def test_adapters_of_one_name_are_two_and_of_one_role_the_later_has_it(studio):  # abuse row 30
+def test_adapters_of_one_name_are_two_and_of_one_role_the_later_has_it(studio):
     project = studio.create_project("ill", "binary")
     for adapter in ("adapter-a", "adapter-b"):
         studio.registry.add_adapter(adapter, project.id, None, "The best", {})

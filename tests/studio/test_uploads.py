@@ -133,7 +133,6 @@ def test_a_zip_with_damage_inside_a_compressed_file_is_refused(settings, archive
 
 
 def test_a_zip_with_a_password_is_refused_by_that(settings, archive):
-    # abuse row 53
     path = archive(("manifest.csv", TABLE))
     content = bytearray(path.read_bytes())
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):

@@ -55,7 +55,6 @@ def test_a_table_that_takes_too_long_is_refused_by_name(tmp_path, monkeypatch):
         read_manifest(path)
 
 
-# abuse row 92
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
 def test_a_workbook_that_needs_too_much_memory_ends_its_child_alone(tmp_path, monkeypatch):
     monkeypatch.setenv("FMSTUDIO_READ_MEMORY_MB", "64")
@@ -167,7 +166,6 @@ def test_a_real_header_is_not_taken_for_a_title():
     assert find_header(years).place == 0
 
 
-# abuse row 80
 def test_a_single_line_without_end_is_refused_within_bounds(tmp_path):
     (tmp_path / "m.csv").write_text("case_id,note\nc1," + "x" * 20_000_000)
 
@@ -175,7 +173,6 @@ def test_a_single_line_without_end_is_refused_within_bounds(tmp_path):
         read_manifest(tmp_path / "m.csv")
 
 
-# abuse rows 81 and 82
 def test_odd_names_and_long_identifiers_stay_as_they_are(tmp_path):
     names = ["case_id", "label", "split", "select", "__class__", "😀", "name with  spaces"]
     cells = [["001", "1e5", "12345678901234567890", "0x1F", "1_000", "None", "3.10"]] * 2

@@ -314,7 +314,6 @@ def test_another_version_of_a_checkpoint_is_refused(finished, folders, tmp_path)
 def test_a_checkpoint_deleted_or_changed_after_training_is_found_out(
     finished, folders, tmp_path, harm, said
 ):
-    # abuse row 117
     there = Settings(tmp_path / "there")
     keep(folders["vit"], there, {"name": "vit"})
     keep(folders["bert"], there, {})

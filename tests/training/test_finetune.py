@@ -171,7 +171,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(light, project, settings, tmp_pat
 
     with pytest.raises(Stopped):
         finetune(run, project, light, broken, settings, Recorder(stop_after=steps))
-    if damaged:  # abuse row 20
+    if damaged:
         saved = [broken / damaged / name for name in FILES]
         newer = max(saved, key=lambda path: path.stat().st_mtime_ns)
         newer.write_bytes(newer.read_bytes()[:-9] + bytes(9))
@@ -248,9 +248,7 @@ def test_the_same_seed_gives_the_same_curve_and_leaves_the_first_adapter_as_it_i
         files.append({path: path.read_bytes() for path in first})
 
     assert curves[0] == curves[1]
-    assert (
-        files[0] == files[1]
-    )  # abuse row 147: a later training leaves every byte of an earlier one
+    assert files[0] == files[1]  # a later training leaves every byte of an earlier one
     assert np.isfinite(list(curves[0].values())).all()
 
 

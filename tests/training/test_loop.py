@@ -66,7 +66,6 @@ class OneWeight(Loop):
 def test_a_loss_that_is_no_number_ends_training_and_the_best_before_it_is_kept(
     tmp_path, monkeypatch
 ):
-    # abuse row 22
     monkeypatch.setattr(loop, "trained_state", lambda m: {"w": m["w"].detach().clone()})
     monkeypatch.setattr(loop, "load_trained_state", lambda m, s: m["w"].data.copy_(s["w"]))
     for reporter in (Recorder(), Recorder()):  # the second goes on from what the first has saved

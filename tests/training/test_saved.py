@@ -83,7 +83,6 @@ class _Wrapped:
 
 
 def test_a_write_broken_at_any_call_leaves_the_state_before_it(tmp_path, monkeypatch):
-    # abuse row 2
     for fatal in range(1, 20):
         folder = tmp_path / str(fatal)
         states = States(folder)
@@ -109,7 +108,6 @@ def test_a_write_broken_at_any_call_leaves_the_state_before_it(tmp_path, monkeyp
 
 
 def test_a_flipped_bit_or_a_lost_end_is_noticed_and_the_state_before_is_used(tmp_path):
-    # abuse row 20
     states = States(tmp_path)
     write(states, 1)
     write(states, 2)

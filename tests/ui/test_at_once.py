@@ -48,7 +48,6 @@ def question(handlers: dict[str, Any], number: int) -> tuple[int, list[Any]]:
 
 
 def test_each_of_many_browsers_gets_the_answer_to_its_own_question(asked):
-    # abuse row 31
     address, handlers, answered = asked
     visitors = [Visitor(address) for _ in range(AT_ONCE)]
     for one in visitors:
@@ -70,7 +69,6 @@ def test_each_of_many_browsers_gets_the_answer_to_its_own_question(asked):
 
 
 def test_questions_of_browsers_that_are_gone_hold_nobody_up(asked):
-    # abuse row 33
     address, handlers, _ = asked
     for number in range(GONE):
         one = Visitor(address)

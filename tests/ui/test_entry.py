@@ -113,7 +113,7 @@ def test_signing_out_ends_the_session_its_streams_and_its_files(client, served):
         assert copy.get("/").status_code == 303
 
 
-def test_wrong_passwords_make_the_next_one_wait_even_the_right_one(client):  # abuse row 135
+def test_wrong_passwords_make_the_next_one_wait_even_the_right_one(client):
     wrong = [sign_in(client, words) for words in ("a", "", WORDS + " ", WORDS[:-1], "x" * 9_000)]
     assert [answer.status_code for answer in wrong] == [401] * 5
     assert "That is not the password." in wrong[0].text

@@ -70,7 +70,7 @@ def test_a_value_out_of_range_is_said_at_its_own_field():
     assert verdicts["rank"]["message"] == "LoRA rank: from 1 to 128."
 
 
-def test_127_a_value_that_no_widget_offers_is_refused_all_the_same():
+def test_a_value_that_no_widget_offers_is_refused_all_the_same():
     values = forms.of_preset("quick")
     values[[item.name for item in forms.shown_fields()].index("rank")] = 10**12
 

@@ -125,7 +125,7 @@ def foreign_values(studio: Studio, own: str, others: str, tmp_path: Path) -> lis
 
 def test_no_handler_takes_a_file_that_its_session_was_not_given(
     studio, pages, client, other, tmp_path
-):  # abuse rows 124, 125, 126, 127
+):
     own, others = uploaded(client, content=b"mine"), uploaded(other)
     values = foreign_values(studio, own, others, tmp_path)
     before = temp_files(studio)
@@ -172,7 +172,7 @@ def test_a_handler_gets_the_sessions_own_file_and_nothing_that_is_claimed_about_
     assert "127.0.0.1:9" not in json.dumps(last)
 
 
-def test_a_file_goes_only_to_the_browser_that_gave_it(client, other):  # abuse row 126
+def test_a_file_goes_only_to_the_browser_that_gave_it(client, other):
     own = uploaded(client, "scan ü.txt", b"mine")
     found = client.get(f"/gradio_api/file={own}")
 
@@ -205,7 +205,7 @@ def test_what_the_studio_hands_out_goes_to_the_browser_that_asked(studio, pages,
     assert other.get(f"/gradio_api/file={path}").status_code == 403
 
 
-def test_answers_go_only_to_the_browser_whose_page_asked(pages, client, other):  # abuse row 126
+def test_answers_go_only_to_the_browser_whose_page_asked(pages, client, other):
     number, fn = handler(pages, "verify", "adapters")
     assert ask(client, number, [None] * len(fn.inputs), "mine").status_code == 200
     stranger = httpx.Client(base_url=client.base_url, timeout=WAIT)
@@ -258,7 +258,7 @@ def test_of_gradios_addresses_only_those_that_the_pages_use_are_there(client, me
     assert client.request(method, where, json={"data": []}).status_code in (404, 405)
 
 
-def test_a_question_that_no_page_asks_is_refused_and_is_no_fault(pages, client):  # row 124
+def test_a_question_that_no_page_asks_is_refused_and_is_no_fault(pages, client):
     number, fn = handler(pages, "verify", "adapters")
     by_itself = next(number for number, fn in pages.fns.items() if fn.fn is None)
     for wrong in (-1, 10**6, 10**30, 1.5, True, "1", None, [1], by_itself):
@@ -287,7 +287,7 @@ def test_a_question_that_no_page_asks_is_refused_and_is_no_fault(pages, client):
     assert len(fn.inputs) == 1
 
 
-def test_a_large_question_is_refused_while_it_comes(served, client):  # abuse row 129
+def test_a_large_question_is_refused_while_it_comes(served, client):
     def much() -> Iterator[bytes]:
         yield b'{"data": ["'
         for _ in range(sent.maxsize):

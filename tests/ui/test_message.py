@@ -35,7 +35,7 @@ def test_what_the_user_named_cannot_become_markup_in_a_message(told):
     assert "<script" not in told[0]
 
 
-def test_133_a_fault_of_ours_is_logged_and_told_without_its_details(told, caplog):
+def test_a_fault_of_ours_is_logged_and_told_without_its_details(told, caplog):
     @message.shown
     def handler() -> None:
         raise RuntimeError("/home/me/patient Miller.csv")
@@ -44,7 +44,7 @@ def test_133_a_fault_of_ours_is_logged_and_told_without_its_details(told, caplog
         handler()
 
     assert "Miller" not in told[0]
-    kept = WithoutWords().format(caplog.records[0])  # abuse row 134
+    kept = WithoutWords().format(caplog.records[0])
     assert "Miller" not in kept
     assert "test_message.py" in kept
     assert "RuntimeError" in kept

@@ -73,7 +73,6 @@ def test_several_files_come_whole_and_under_clean_names(client):
 
 @pytest.mark.parametrize("sent", ["", ".", "..", "/", "\\", "a/..", "\0"])
 def test_a_name_that_is_none_becomes_one(sent):
-    # abuse row 48
     assert clean_name(sent) == "file"
 
 
@@ -88,7 +87,7 @@ def test_a_file_over_the_limit_is_refused_and_gone(client, studio, served):
     assert give(client, 2 * MB).status_code == 200
 
 
-def test_one_browser_and_all_together_have_so_much_room(client, served):  # abuse row 40
+def test_one_browser_and_all_together_have_so_much_room(client, served):
     assert [give(client, 2 * MB - 5_000).status_code for _ in range(3)] == [200, 200, 413]
     assert "4 MB" in give(client, 2 * MB - 5_000).text
     with browser_at(served[0]) as other:
@@ -173,7 +172,7 @@ BEGUN = (
 )
 
 
-def test_an_upload_that_is_broken_off_leaves_nothing(client, studio, served):  # abuse row 39
+def test_an_upload_that_is_broken_off_leaves_nothing(client, studio, served):
     before = temp_files(studio)
     sessions = served[1].sessions
     kind = "multipart/form-data; boundary=b"
@@ -187,7 +186,7 @@ def test_an_upload_that_is_broken_off_leaves_nothing(client, studio, served):  #
     until(lambda: sum(one.kept for one in sessions._sessions.values()) == 4_096)
 
 
-def test_a_body_that_comes_by_drops_is_given_up(client, studio, monkeypatch):  # abuse rows 39, 129
+def test_a_body_that_comes_by_drops_is_given_up(client, studio, monkeypatch):
     monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.5)
     for path, kind, body in (
         ("/gradio_api/upload", "multipart/form-data; boundary=b", BEGUN),
@@ -199,7 +198,7 @@ def test_a_body_that_comes_by_drops_is_given_up(client, studio, monkeypatch):  #
     until(lambda: not any(path.name == "half.bin" for path in temp_files(studio)))
 
 
-def test_a_connection_on_which_nothing_is_asked_is_closed(client, monkeypatch):  # abuse row 129
+def test_a_connection_on_which_nothing_is_asked_is_closed(client, monkeypatch):
     monkeypatch.setattr(wire, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(wire, "IDLE_SECONDS", 0.6)
     with socket.create_connection((client.base_url.host, client.base_url.port)) as connection:
@@ -232,7 +231,7 @@ def test_uploads_go_with_their_session_and_after_a_day(client, served, studio, m
 
 def test_more_files_than_one_request_may_bring_are_refused_and_leave_nothing(
     client, studio, monkeypatch
-):  # abuse row 37: the pages send many files in several requests
+):  # the pages send many files in several requests
     monkeypatch.setattr(receiving, "MOST_FILES", 3)
     files = [("files", (f"{n}.txt", b"x")) for n in range(4)]
 

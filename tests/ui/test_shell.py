@@ -97,7 +97,7 @@ def test_nothing_is_fetched_from_another_host(client):
         assert "cdnjs" not in page
 
 
-def test_132_neither_analytics_nor_history_of_inputs_are_on(app, opened):
+def test_neither_analytics_nor_history_of_inputs_are_on(app, opened):
     options = launch_options(opened)
 
     assert app.analytics_enabled is False
@@ -105,11 +105,11 @@ def test_132_neither_analytics_nor_history_of_inputs_are_on(app, opened):
     assert "share" not in options
 
 
-def test_122_a_foreign_host_gets_nothing_of_the_app(client):
+def test_a_foreign_host_gets_nothing_of_the_app(client):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_123_a_foreign_page_cannot_upload(client):
+def test_a_foreign_page_cannot_upload(client):
     file = {"files": ("a.zip", b"PK", "application/zip")}
     origin = {"Origin": "http://evil.example"}
 
@@ -117,7 +117,7 @@ def test_123_a_foreign_page_cannot_upload(client):
     assert client.post("/gradio_api/upload", files=file).status_code == 200
 
 
-def test_125_registry_and_manifests_are_not_served(client, opened):
+def test_registry_and_manifests_are_not_served(client, opened):
     home = opened.settings.home
     kept = opened.settings.folder("cohorts") / "x" / "manifest.csv"
     kept.parent.mkdir()

@@ -24,7 +24,7 @@ from fmstudio.ui import wording
         (200_000, "2 days 7 h"),
     ],
 )
-def test_24_no_time_and_48_hours_display_right(seconds, said):
+def test_no_time_and_48_hours_display_right(seconds, said):
     assert wording.duration(seconds) == said
 
 
