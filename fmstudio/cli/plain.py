@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from fmstudio.present.values import NOTHING
 from fmstudio.types import Interval
-
-if TYPE_CHECKING:
-    pass
 
 
 def as_json(value: Any) -> str:
@@ -56,13 +54,13 @@ def record_text(record: Any) -> str:
     for name, value in plain(record).items():
         nested = isinstance(value, (dict, list))
         shown = json.dumps(value, ensure_ascii=False, indent=2) if nested else value
-        lines.append(f"{name}: {'-' if shown is None else shown}")
+        lines.append(f"{name}: {NOTHING if shown is None else shown}")
     return "\n".join(lines)
 
 
 def when(moment: datetime | None) -> str:
     """A moment in the reader's own time zone."""
-    return "-" if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    return NOTHING if moment is None else moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def one_line(value: Any) -> str:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fmstudio.cli.plain import table, when
-from fmstudio.present.values import interval
+from fmstudio.present.values import NOTHING, interval, number
 from fmstudio.records import RunRecord
-
-if TYPE_CHECKING:
-    pass
 
 
 def runs_text(runs: Sequence[RunRecord]) -> str:
     """The list of runs."""
     rows = [
-        (r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or "-", when(r.created_at))
+        (r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or NOTHING, when(r.created_at))
         for r in runs
     ]
     return table(("run", "status", "done", "adapter", "made"), rows)
@@ -26,7 +23,7 @@ def run_text(run: RunRecord) -> str:
     """A run as it stands."""
     lines = [f"{run.id}: {run.status}", progress_line(run)]
     if run.error:
-        lines += [f"error: {run.error}", f"hint: {run.hint or '-'}"]
+        lines += [f"error: {run.error}", f"hint: {run.hint or NOTHING}"]
     if run.result:
         lines += ["", result_text(run.result)]
     return "\n".join(lines)
@@ -95,7 +92,7 @@ def result_text(result: Mapping[str, Any]) -> str:
             "",
             table(("model", "score", "seconds"), [_candidate(r) for r in result["ladder"]]),
         ]
-        lines += [f"Chosen: {result.get('chosen', '-')}"]
+        lines += [f"Chosen: {result.get('chosen') or NOTHING}"]
     lines += _tried(result)
     if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
         most = max(len(s["modalities"]) for s in result["subsets"])
@@ -120,24 +117,20 @@ def _tried(result: Mapping[str, Any]) -> list[str]:
         used = ", ".join(f"{name} {_short(value)}" for name, value in best["settings"].items())
         lines.append(
             f"Search: {len(found['trials'])} sets of settings tried, used: {used} "
-            f"(loss {_loss(best['loss'])})"
+            f"(loss {number(best['loss'])})"
         )
     for name, soup in (result.get("seeds") or {}).items():
         alone = f"alone {min(soup['losses']):.3f} to {max(soup['losses']):.3f}"
         which, averaged = ("average", "") if soup["averaged"] else ("best", " averaged")
         lines.append(
             f"Seeds of {name}: the {which} of {len(soup['losses'])} kept "
-            f"(loss {_loss(soup['averaged_loss'])}{averaged}, {alone})"
+            f"(loss {number(soup['averaged_loss'])}{averaged}, {alone})"
         )
     return lines
 
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _loss(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def base_result_text(result: Mapping[str, Any]) -> str:
@@ -182,7 +175,7 @@ def _counts(n: Any) -> list[tuple[str, Any]]:
 
 def _score(entry: Mapping[str, Any]) -> str:
     """The one figure of an entry, whatever its name is."""
-    return next((interval(v) for v in entry.values() if isinstance(v, Mapping)), "-")
+    return next((interval(v) for v in entry.values() if isinstance(v, Mapping)), NOTHING)
 
 
 def _candidate(entry: Mapping[str, Any]) -> tuple[str, str, str]:

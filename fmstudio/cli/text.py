@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.cli.plain import one_line, table, when
 from fmstudio.cli.run_text import runs_text
+from fmstudio.present.values import NOTHING, number
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.types import Prediction
 
@@ -26,7 +27,7 @@ def projects_text(projects: Sequence[ProjectRecord]) -> str:
 
 def _some(names: Sequence[str], most: int = 4) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more or "-"
+    return ", ".join(names[:most]) + more or NOTHING
 
 
 def project_text(
@@ -56,7 +57,7 @@ def project_text(
 
 def cohorts_text(records: Sequence[CohortRecord]) -> str:
     """The list of cohorts."""
-    rows = [(r.id, r.name, r.summary.get("cases", "-"), when(r.created_at)) for r in records]
+    rows = [(r.id, r.name, number(r.summary.get("cases")), when(r.created_at)) for r in records]
     return table(("cohort", "name", "cases", "added"), rows)
 
 
@@ -146,7 +147,7 @@ def prediction_text(prediction: Prediction) -> str:
 
 def adapters_text(adapters: Sequence[AdapterRecord]) -> str:
     """The list of adapters."""
-    rows = [(a.id, a.name, ", ".join(a.aliases) or "-", when(a.created_at)) for a in adapters]
+    rows = [(a.id, a.name, ", ".join(a.aliases) or NOTHING, when(a.created_at)) for a in adapters]
     return table(("adapter", "name", "aliases", "made"), rows)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from fmstudio.errors import NotFound
 from fmstudio.records import ProjectRecord
+from fmstudio.ui.fragments import Html
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY
 
@@ -62,6 +63,19 @@ def project_dropdown(app: gr.Blocks, studio: Studio, label: str = "Project") -> 
     )
     remember(dropdown, "project")
     return dropdown
+
+
+def without_project(app: gr.Blocks, studio: Studio, place: gr.HTML, said: Html) -> None:
+    """Say in a place, once the page is opened, what to do first where there is no project at all.
+
+    Not before: where there are projects, it would be read for a moment.
+    """
+
+    @shown
+    def say() -> Any:
+        return gr.skip() if studio.count_projects() else said
+
+    app.load(say, outputs=place, api_visibility="private", show_progress="hidden")
 
 
 def remember(component: gr.Dropdown, name: str) -> None:

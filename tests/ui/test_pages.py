@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ from fmstudio.ui.reports import cohort_report
 from fmstudio.ui.results import cost, fusion, ladder, metrics, proof, subsets
 from fmstudio.ui.review import steps_of
 from fmstudio.ui.run_monitor import progress
+from fmstudio.ui.shell import build
 
 INTERVAL = {"value": 0.8, "low": 0.7, "high": 0.9}
 RESULT = {
@@ -273,3 +275,29 @@ def test_what_learned_from_a_patient_who_is_removed_is_offered_for_deletion():
     assert "1 adapter that learned from it stayed." in said
     assert 'href="/adapters?adapter=adapter-1"' in said
     assert "stayed" not in left(Deleted("p7"), "The patient was removed.")
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("data", "Create a project on the start page first."),
+        ("finetune", "There is no project yet."),
+        ("evaluate", "There is no adapter to evaluate yet."),
+    ],
+)
+def test_what_to_do_first_is_said_once_it_is_known_that_nothing_is_there(studio, page, said):
+    def told() -> list[str]:
+        found = [getattr(block, "value", None) for block in app.blocks.values()]
+        for handler in app.fns.values():
+            if handler.fn and handler.page == page and "load" in {on for _, on in handler.targets}:
+                more = len(inspect.signature(handler.fn).parameters) - len(handler.inputs)
+                answer = handler.fn(*[None] * len(handler.inputs), *[at()] * more)
+                found += answer if isinstance(answer, tuple) else [answer]
+        return [one for one in found if isinstance(one, str) and said in one]
+
+    app = build(studio)
+    assert len(told()) == 1
+
+    project = studio.create_project("Ward", "binary")
+    studio.registry.add_adapter("adapter-1", project.id, None, "one", {})
+    assert told() == []

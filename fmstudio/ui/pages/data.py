@@ -29,7 +29,7 @@ from fmstudio.ui.fragments import (
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
-from fmstudio.ui.project_picker import project_dropdown
+from fmstudio.ui.project_picker import project_dropdown, without_project
 from fmstudio.ui.questions import question_form
 from fmstudio.ui.reports import cohort_report, in_brief, stops
 from fmstudio.ui.roles import COLLECT, role_table
@@ -63,8 +63,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     project = project_dropdown(app, studio)
     doubts = area(elem_id="doubts")
     form = question_form(studio)
-    report = area(
-        empty("Create a project on the start page first.", "Go to start", "/"), elem_id="report"
+    report = area(elem_id="report")
+    without_project(
+        app, studio, report, empty("Create a project on the start page first.", "Go to start", "/")
     )
     doubt = gr.Button(
         "Look for labels that may be wrong",

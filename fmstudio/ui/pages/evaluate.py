@@ -70,10 +70,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             scale=3,
             elem_id="compared",
         )
-    glance = area(
-        empty("There is no adapter to evaluate yet.", "Fine-tune a model", "/finetune"),
-        elem_id="glance",
-    )
+    glance = area(elem_id="glance")
     compared = area(elem_id="side-by-side")
     with gr.Column(visible=False) as body:
         with gr.Column(visible=True) as thresholds:
@@ -236,10 +233,15 @@ def _wire(
     """Opening the page, another adapter, every slider."""
 
     @shown
-    def opened(request: gr.Request) -> tuple[gr.Dropdown, gr.Dropdown]:
+    def opened(request: gr.Request) -> tuple[gr.Dropdown, gr.Dropdown, Any]:
         value = asked_adapter(studio, request)
         labels = adapter_choices(studio, value)
-        return gr.Dropdown(choices=labels, value=value), gr.Dropdown(choices=labels, value=[])
+        none = empty("There is no adapter to evaluate yet.", "Fine-tune a model", "/finetune")
+        return (
+            gr.Dropdown(choices=labels, value=value),
+            gr.Dropdown(choices=labels, value=[], multiselect=True),
+            gr.skip() if value else none,
+        )
 
     @shown
     def show(adapter_id: str | None, wanted: str | None) -> tuple[Any, ...]:
@@ -306,7 +308,9 @@ def _wire(
         titles = {value: name for name, value in adapter_choices(studio, adapter_id, *also)}
         return join([section("Side by side"), evaluation_tables.side_by_side(found, titles)])
 
-    app.load(opened, outputs=[chosen, others], **OPTIONS).then(None, js=READY, **OPTIONS)
+    app.load(opened, outputs=[chosen, others, outputs[0]], **OPTIONS).then(
+        None, js=READY, **OPTIONS
+    )
     waiting = OPTIONS | {"show_progress": "minimal", "show_progress_on": [outputs[0]]}
     chosen.change(show, [chosen, label], list(outputs), **waiting)
     label.input(show, [chosen, label], list(outputs), **OPTIONS)

@@ -30,7 +30,7 @@ from fmstudio.ui.fragments import (
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
-from fmstudio.ui.project_picker import REMEMBER, project_dropdown
+from fmstudio.ui.project_picker import REMEMBER, project_dropdown, without_project
 from fmstudio.ui.reports import in_brief, modalities, stops
 from fmstudio.ui.review import review_step
 from fmstudio.ui.run_monitor import watch
@@ -192,7 +192,9 @@ def _buttons(onward: str = "Next") -> tuple[gr.Button, gr.Button]:
 def _task(app: gr.Blocks, studio: Studio) -> tuple[gr.Dropdown, gr.Button]:
     """Which question."""
     project = project_dropdown(app, studio)
-    words = area(empty("There is no project yet.", "Create one on the start page", "/"))
+    words = area()
+    none = empty("There is no project yet.", "Create one on the start page", "/")
+    without_project(app, studio, words, none)
 
     @shown
     def show(ref: str | None) -> Html:
