@@ -93,6 +93,29 @@ class RunRecord:
 
 
 @dataclass(frozen=True)
+class RunSummary:
+    """A run as a line of a list: without its settings and its result, which are long.
+
+    `makes` is its preset, of a run that pretrains the name of its base; `metrics` are those of its
+    result, `verdict` that on a new base.
+    """
+
+    id: str
+    project_id: int
+    kind: str
+    status: str
+    error: str | None
+    adapter_id: str | None
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    progress: Progress
+    makes: str | None
+    metrics: Mapping[str, Any]
+    verdict: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class AdapterRecord:
     """A fine-tuned adapter; its files lie in `adapters/<id>/`, laid out as in a bundle.
 
@@ -117,6 +140,19 @@ class AdapterName:
     id: str
     project_id: int
     name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AdapterSummary:
+    """An adapter as a line of a list: of its card the metrics, and on how many cases they rest."""
+
+    id: str
+    project_id: int
+    name: str
+    created_at: datetime
+    metrics: Mapping[str, Any]
+    test_cases: int | None
     aliases: tuple[str, ...] = ()
 
 

@@ -25,7 +25,7 @@ from fmstudio.types import Source
 if TYPE_CHECKING:
     from fmstudio.runs.additions import Addition
 
-Answer = tuple[Any, str]
+Answer = tuple[Any, str]  # for --json, and for people; a long list makes only what is asked for
 Work = TypeVar("Work")
 OF_THE_TABLE = ("manifest", "fingerprint")  # known from the table itself
 
@@ -44,23 +44,29 @@ def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def project_list(studio: Studio, args: argparse.Namespace) -> Answer:
     projects = studio.projects(limit=args.limit, skip=args.skip)
-    _say_rest(args, len(projects), studio.count_projects())
+    _say_rest(args, studio.count_projects())
     return projects, text.projects_text(projects)
 
 
-def _say_rest(args: argparse.Namespace, shown: int, total: int) -> None:
+def _say_rest(args: argparse.Namespace, total: int) -> None:
     """Say on standard error that a list goes on, and how to see more of it."""
-    last = args.skip + shown
+    last = args.skip + args.limit
     if last < total:
         sys.stderr.write(f"remark: {last} of {total}, newest first; more with --skip {last}\n")
 
 
 def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
     project = studio.project(args.name)
-    cohort, runs = studio.cohort(project.id), studio.runs(project.id)
-    adapters = studio.adapters(project.id)
-    data = {"project": project, "cohort": cohort, "runs": runs, "adapters": adapters}
-    return data, text.project_text(project, cohort, runs, adapters)
+    cohort = studio.cohort(project.id)
+    if not args.json:
+        runs, adapters = studio.run_summaries(project.id), studio.adapter_summaries(project.id)
+        return None, text.project_text(project, cohort, runs, adapters)
+    return {
+        "project": project,
+        "cohort": cohort,
+        "runs": studio.runs(project.id),
+        "adapters": studio.adapters(project.id),
+    }, ""
 
 
 def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -244,9 +250,11 @@ def _addition_step(attempt: Addition) -> tuple[str, float]:
 
 
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    runs = studio.runs(args.project, limit=args.limit, skip=args.skip)
-    _say_rest(args, len(runs), studio.count_runs(args.project))
-    return runs, run_text.runs_text(runs)
+    part = {"limit": args.limit, "skip": args.skip}
+    _say_rest(args, studio.count_runs(args.project))
+    if args.json:
+        return studio.runs(args.project, **part), ""
+    return None, run_text.runs_text(studio.run_summaries(args.project, **part))
 
 
 def run_show(studio: Studio, args: argparse.Namespace) -> Answer:
@@ -337,9 +345,11 @@ def _given(modality: contracts.Pipeline, word: str) -> list[Source]:
 
 
 def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapters = studio.adapters(args.project, limit=args.limit, skip=args.skip)
-    _say_rest(args, len(adapters), studio.count_adapters(args.project))
-    return adapters, text.adapters_text(adapters)
+    part = {"limit": args.limit, "skip": args.skip}
+    _say_rest(args, studio.count_adapters(args.project))
+    if args.json:
+        return studio.adapters(args.project, **part), ""
+    return None, text.adapters_text(studio.adapter_summaries(args.project, **part))
 
 
 def adapter_show(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -7,10 +7,10 @@ from typing import Any
 
 from fmstudio.cli.plain import table, when
 from fmstudio.present.values import NOTHING, interval, number
-from fmstudio.records import RunRecord
+from fmstudio.records import RunRecord, RunSummary
 
 
-def runs_text(runs: Sequence[RunRecord]) -> str:
+def runs_text(runs: Sequence[RunSummary]) -> str:
     """The list of runs."""
     rows = [
         (r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or NOTHING, when(r.created_at))

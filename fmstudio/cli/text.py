@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fmstudio.cli.plain import one_line, table, when
 from fmstudio.cli.run_text import runs_text
 from fmstudio.present.values import NOTHING, number
-from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.records import AdapterSummary, CohortRecord, ProjectRecord, RunSummary
 from fmstudio.types import Prediction
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def _some(names: Sequence[str], most: int = 4) -> str:
 def project_text(
     project: ProjectRecord,
     cohort: CohortRecord | None,
-    runs: Sequence[RunRecord],
-    adapters: Sequence[AdapterRecord],
+    runs: Sequence[RunSummary],
+    adapters: Sequence[AdapterSummary],
 ) -> str:
     """A project with what it has."""
     task = project.task
@@ -145,7 +145,7 @@ def prediction_text(prediction: Prediction) -> str:
     return "\n".join(lines)
 
 
-def adapters_text(adapters: Sequence[AdapterRecord]) -> str:
+def adapters_text(adapters: Sequence[AdapterSummary]) -> str:
     """The list of adapters."""
     rows = [(a.id, a.name, ", ".join(a.aliases) or NOTHING, when(a.created_at)) for a in adapters]
     return table(("adapter", "name", "aliases", "made"), rows)

@@ -11,17 +11,26 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterName, AdapterRecord, MadeWith, PredictionRecord
+from fmstudio.records import AdapterName, AdapterRecord, AdapterSummary, MadeWith, PredictionRecord
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import checked_name, find_project
-from fmstudio.registry.tables import Adapter, Alias, HeldOut, Prediction, Run
+from fmstudio.registry.tables import Adapter, Alias, HeldOut, Prediction, Run, within
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")  # it also names a folder
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NEWEST = (Adapter.created_at.desc(), Adapter.id.desc())
+# As AdapterSummary has them, of the long card only what a list shows.
+_SUMMARY = (
+    Adapter.id,
+    Adapter.project_id,
+    Adapter.name,
+    Adapter.created_at,
+    within(Adapter.card, "metrics").label("metrics"),
+    within(Adapter.card, "n", "test").label("test_cases"),
+)
 # Sentences that may name a file or quote a value of a patient.
 _NOT_KEPT = ("remarks", "warnings")
 
@@ -90,6 +99,23 @@ class Adapters(Database):
             aliases = _aliases(session, few)
             rows = session.execute(query.order_by(*_NEWEST))
             return [AdapterName(*row, aliases.get(row.id, ())) for row in rows]
+
+    def adapter_summaries(
+        self, project_id: int | None = None, limit: int | None = None, skip: int = 0
+    ) -> list[AdapterSummary]:
+        """Adapters as lines of a list, newest first: at most `limit` after `skip` of them; of one
+        project if given."""
+        few = _chosen(select(Adapter.id), project_id).order_by(*_NEWEST).limit(limit).offset(skip)
+        query = select(*_SUMMARY).where(Adapter.id.in_(few)).order_by(*_NEWEST)
+        with self.reading() as session:
+            aliases = _aliases(session, few)
+            rows = session.execute(query).all()
+        return [
+            AdapterSummary(
+                **row._asdict() | {"metrics": row.metrics or {}}, aliases=aliases.get(row.id, ())
+            )
+            for row in rows
+        ]
 
     def count_adapters(self, project_id: int | None = None) -> int:
         """How many adapters there are; of one project if given."""

@@ -18,17 +18,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import LIVE_STATES, Point, Progress, RunRecord
+from fmstudio.records import LIVE_STATES, Point, Progress, RunRecord, RunSummary
 from fmstudio.registry.adapters import first_alias, new_id, place_adapter, place_held_out
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import find_project
-from fmstudio.registry.tables import Run, RunPoint, now
+from fmstudio.registry.tables import Run, RunPoint, now, within
 from fmstudio.types import to_json
 
 _MAY_BECOME: Mapping[str, tuple[str, ...]] = {
@@ -42,6 +42,23 @@ _MAY_BECOME: Mapping[str, tuple[str, ...]] = {
 _FIXED = ("id", "project_id", "kind", "created_at")
 _NEWEST = (Run.created_at.desc(), Run.id.desc())
 _POINT_KEY = ("run_id", "name", "step")
+# As RunSummary has them, of the long JSON only what a list shows.
+_SUMMARY = (
+    Run.id,
+    Run.project_id,
+    Run.kind,
+    Run.status,
+    Run.error,
+    Run.adapter_id,
+    Run.created_at,
+    Run.started_at,
+    Run.ended_at,
+    Run.progress,
+    within(Run.config, "name").label("name"),
+    within(Run.config, "preset").label("preset"),
+    within(Run.result, "metrics").label("metrics"),
+    within(Run.result, "verdict").label("verdict"),
+)
 
 
 class Runs(Database):
@@ -106,6 +123,21 @@ class Runs(Database):
         query = select(Run).where(Run.id.in_(few)).order_by(*_NEWEST)
         with self.reading() as session:
             return [row.record() for row in session.scalars(query)]
+
+    def run_summaries(
+        self,
+        project_id: int | None = None,
+        states: Sequence[str] = (),
+        limit: int | None = None,
+        skip: int = 0,
+    ) -> list[RunSummary]:
+        """Runs as lines of a list, newest first: at most `limit` after `skip` of them; where given,
+        those of one project, of some states."""
+        few = _chosen(select(Run.id), project_id, states)
+        few = few.order_by(*_NEWEST).limit(limit).offset(skip)
+        query = select(*_SUMMARY).where(Run.id.in_(few)).order_by(*_NEWEST)
+        with self.reading() as session:
+            return [_summary(row) for row in session.execute(query)]
 
     def count_runs(self, project_id: int | None = None, states: Sequence[str] = ()) -> int:
         """How many runs there are; where given, of one project and of some states."""
@@ -262,6 +294,14 @@ def _find(session: Session, run_id: str) -> Run:
     if row is None:
         raise NotFound(f"There is no run '{run_id}'.", hint="`run list` names the runs there are.")
     return row
+
+
+def _summary(row: Row[Any]) -> RunSummary:
+    known = row._asdict()
+    name, preset = known.pop("name"), known.pop("preset")
+    long = {"metrics": row.metrics or {}, "verdict": row.verdict or {}}
+    progress = Progress(**known.pop("progress"))
+    return RunSummary(**known | long, progress=progress, makes=name or preset)
 
 
 def _chosen(

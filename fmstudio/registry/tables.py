@@ -11,7 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    case,
+    func,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -70,6 +79,15 @@ class Table(DeclarativeBase):
         datetime: UtcTime,
         dict[str, Any]: JSON(none_as_null=True),
     }
+
+
+def within(column: Any, *path: str) -> Any:
+    """A value deep in a column of long JSON, read without the rest; NULL where there is none.
+
+    Also where the JSON cannot be read: one such row must not hide a whole list, and says so itself
+    when it is opened.
+    """
+    return case((func.json_valid(column), column[path]))
 
 
 _IDS_ONCE = {"sqlite_autoincrement": True}  # an id is never given a second time

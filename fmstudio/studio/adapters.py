@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.records import AdapterName, AdapterRecord
+from fmstudio.records import AdapterName, AdapterRecord, AdapterSummary
 from fmstudio.studio import deletion, exchange
 from fmstudio.studio.keys import Keys
 
@@ -27,6 +27,14 @@ class Adapters(Keys):
         project, of an alias."""
         project_id = None if project is None else self.project(project).id
         return self.registry.adapters(project_id, alias, limit=limit, skip=skip)
+
+    def adapter_summaries(
+        self, project: str | int | None = None, limit: int = 100, skip: int = 0
+    ) -> list[AdapterSummary]:
+        """The newest adapters as lines of a list, newest first, after `skip` of them; of one
+        project if given."""
+        project_id = None if project is None else self.project(project).id
+        return self.registry.adapter_summaries(project_id, limit, skip)
 
     def adapter_names(
         self, project: str | int | None = None, alias: str | None = None, limit: int = 100

@@ -10,10 +10,12 @@ from fmstudio.errors import NotFound
 from fmstudio.records import (
     AdapterName,
     AdapterRecord,
+    AdapterSummary,
     CohortRecord,
     MadeWith,
     ProjectRecord,
     RunRecord,
+    RunSummary,
 )
 from fmstudio.studio import answering, cohort_cases, deletion, manifests, places, removal, uploads
 from fmstudio.studio.home import Home
@@ -59,7 +61,10 @@ class Projects(Home):
         return self.registry.count_projects(sample)
 
     def project_names(
-        self, records: Iterable[RunRecord | AdapterRecord | AdapterName | MadeWith]
+        self,
+        records: Iterable[
+            RunRecord | RunSummary | AdapterRecord | AdapterSummary | AdapterName | MadeWith
+        ],
     ) -> dict[int, str]:
         """The names of the projects of runs or adapters, by the projects' ids."""
         return self.registry.project_names({record.project_id for record in records})

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.baselines.sample_weights import check_group_column
-from fmstudio.records import CohortRecord, Point, RunRecord
+from fmstudio.records import CohortRecord, Point, RunRecord, RunSummary
 from fmstudio.studio import cohort_cases, recipes, uploads
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
@@ -152,6 +152,19 @@ class Training(Projects):
         self.reconcile()
         project_id = None if project is None else self.project(project).id
         return self.registry.runs(project_id, states, kind, limit, skip)
+
+    def run_summaries(
+        self,
+        project: str | int | None = None,
+        states: Sequence[str] = (),
+        limit: int = 100,
+        skip: int = 0,
+    ) -> list[RunSummary]:
+        """The newest runs as lines of a list, as they stand now, newest first, after `skip` of
+        them; where given, those of one project, of some states."""
+        self.reconcile()
+        project_id = None if project is None else self.project(project).id
+        return self.registry.run_summaries(project_id, states, limit, skip)
 
     def count_runs(self, project: str | int | None = None) -> int:
         """How many runs there are; of one project if given."""

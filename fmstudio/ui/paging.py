@@ -5,7 +5,7 @@ The number of the page stands in the address, so that a reload and a second tab 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,10 +13,11 @@ import gradio as gr
 
 from fmstudio.errors import NotFound
 from fmstudio.present.values import number
-from fmstudio.records import AdapterRecord, RunRecord
+from fmstudio.records import AdapterRecord, AdapterSummary, RunRecord, RunSummary
 from fmstudio.ui.fragments import NOTHING, Html, join, link, tag, text
 
 ROWS = 50
+Line = TypeVar("Line", RunSummary, AdapterSummary)
 Record = TypeVar("Record", RunRecord, AdapterRecord)
 
 
@@ -47,15 +48,15 @@ def part(request: gr.Request, total: int, rows: int = ROWS) -> Part:
 
 
 def with_asked(
-    records: list[Record], asked: str | None, find: Callable[[str], Record]
-) -> list[Record]:
-    """The records of a page, and the one that is asked for if it is on another page."""
-    if not asked or any(record.id == asked for record in records):
-        return records
+    lines: Sequence[Line], asked: str | None, find: Callable[[str], Record]
+) -> list[Line | Record]:
+    """The lines of a page, and the record that is asked for if it is on another page."""
+    if not asked or any(line.id == asked for line in lines):
+        return [*lines]
     try:
-        return [*records, find(asked)]
+        return [*lines, find(asked)]
     except NotFound:  # the address is old: it was deleted meanwhile
-        return records
+        return [*lines]
 
 
 def pager(shown: Part, address: str) -> Html:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from fmstudio.errors import NotFound
 from fmstudio.pretraining.config import PretrainConfig
-from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.records import LIVE_STATES, RunRecord, RunSummary
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
@@ -27,7 +27,7 @@ POLL_SECONDS = 2.0
 RESUMABLE = ("stopped", "interrupted", "failed")
 
 
-def state_badge(run: RunRecord) -> Html:
+def state_badge(run: RunRecord | RunSummary) -> Html:
     """The state of a run as a badge."""
     return badge(*STATES.get(run.status, (run.status, "plain")))
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import fields
 
 import pytest
 from sqlalchemy import event, text
 
+from fmstudio.errors import RegistryError
+from fmstudio.records import AdapterSummary, RunSummary
 from fmstudio.registry import Registry, opening
 from fmstudio.registry.backups import backups
 from fmstudio.registry.tables import Adapter, Run
@@ -62,6 +65,41 @@ def test_adapters_of_an_alias_come_with_their_aliases_whatever_the_page(registry
     assert [one.aliases for one in registry.adapter_names(limit=5)][-1] == ("champion",)
 
 
+def test_a_line_of_a_list_has_what_its_record_has(registry, project, cohort):
+    metrics, verdict = {"auroc": {"value": 0.8, "low": 0.7, "high": 0.9}}, {"verdict": "better"}
+    card = {"metrics": metrics, "n": {"train": 8, "test": 4}, "long": "x" * 9999}
+    made = registry.create_run(project.id, cohort.id, "finetune", {"preset": "quick"}, "embedded")
+    registry.claim_next_run()
+    registry.finish_run(made.id, {"metrics": metrics, "verdict": verdict}, "adapter-1", "A", card)
+    waits = registry.create_run(project.id, None, "pretrain", {"name": "mine"}, "embedded")
+
+    lines = registry.run_summaries()
+    (adapter,) = registry.adapter_summaries()
+
+    assert [line.makes for line in lines] == ["mine", "quick"]
+    assert [(line.metrics, line.verdict) for line in lines] == [({}, {}), (metrics, verdict)]
+    shared = {field.name for field in fields(RunSummary)} - {"makes", "metrics", "verdict"}
+    for line, record in zip(lines, (waits, registry.run(made.id)), strict=True):
+        assert [getattr(line, name) for name in shared] == [getattr(record, n) for n in shared]
+    assert (adapter.metrics, adapter.test_cases) == (metrics, 4)
+    record = registry.adapter("adapter-1")
+    shared = {field.name for field in fields(AdapterSummary)} - {"metrics", "test_cases"}
+    assert [getattr(adapter, name) for name in shared] == [getattr(record, n) for n in shared]
+
+
+def test_a_row_that_cannot_be_read_does_not_hide_the_list_and_says_so_when_opened(
+    registry, project
+):
+    for name in ("adapter-1", "adapter-2"):
+        registry.add_adapter(name, project.id, None, name, {"metrics": {"r2": {"value": 0.5}}})
+    with registry.writing() as session:
+        session.execute(text("UPDATE adapters SET card = '{\"metrics\":' WHERE id = 'adapter-1'"))
+
+    assert [line.metrics for line in registry.adapter_summaries()] == [{"r2": {"value": 0.5}}, {}]
+    with pytest.raises(RegistryError, match="holds a row that cannot be read"):
+        registry.adapter("adapter-1")
+
+
 def test_answers_are_paged_by_the_last_one_that_was_seen(registry, adapters):
     for number in range(5):
         registry.add_prediction(adapters[number % 2], f"case {number}", {"ehr": [SUM]}, {})
@@ -87,6 +125,8 @@ def test_a_page_loads_its_own_rows_and_no_others(registry, adapters, runs):
     try:
         registry.adapters(limit=2, skip=2)
         registry.adapter_names(limit=5)
+        registry.adapter_summaries(limit=5)
+        registry.run_summaries(limit=5)
         registry.runs(limit=2, skip=2)
         registry.count_runs()
     finally:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fmstudio.records import AdapterRecord, Progress, RunRecord
+from fmstudio.records import AdapterRecord, AdapterSummary, Progress, RunRecord
 from fmstudio.studio.deletion import Deleted
 from fmstudio.training.config import RunConfig
 from fmstudio.ui.deleting import left
@@ -144,11 +144,18 @@ def test_a_failed_run_shows_its_message_and_hint(project, now):
     assert "Free some space." in shown
 
 
-def test_runs_link_to_themselves(studio, project, now):
-    shown = runs.run_table(studio, [run_of(project, now, "finished", result=RESULT)])
+def test_runs_link_to_themselves(studio, project):
+    registry = studio.registry
+    run = registry.create_run(project.id, None, "finetune", {"preset": "quick"}, "embedded")
+    registry.claim_next_run()
+    registry.finish_run(run.id, RESULT, "adapter-1", "ward", {})
 
+    (line,), shown = runs.page_of(studio, at())
+
+    assert line.id == run.id
+    assert "Quick" in shown
     assert "AUROC 0.800 (0.700 to 0.900)" in shown
-    assert f"/runs?run=run-1&amp;project={project.id}" in shown
+    assert f"/runs?run={run.id}&amp;project={project.id}" in shown
 
 
 def test_the_headline_metric_comes_first():
@@ -239,7 +246,8 @@ def test_an_adapter_from_elsewhere_with_a_bare_card_is_still_shown(studio, proje
     bare = AdapterRecord("a-1", project.id, None, "From <Bern>", {}, now)
 
     assert "From &lt;Bern&gt;" in adapters.card(studio, bare)
-    assert "From &lt;Bern&gt;" in adapters.adapter_table(studio, [bare])
+    line = AdapterSummary("a-1", project.id, "From <Bern>", now, {}, None)
+    assert "From &lt;Bern&gt;" in adapters.adapter_table(studio, [line])
 
 
 def test_the_question_is_the_projects_where_the_card_has_none(studio, project, now):

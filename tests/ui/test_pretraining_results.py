@@ -129,8 +129,13 @@ def test_curves_of_pretraining_have_panels_of_their_own_and_a_legend():
     assert {axis.title.text for axis in (figure.layout.xaxis, figure.layout.xaxis3)} == {"Step"}
 
 
-def test_a_run_that_makes_a_base_is_told_apart_in_the_list(studio, now):
-    page = run_table(studio, [finished(now, judged("better", 0.2))])
+def test_a_run_that_makes_a_base_is_told_apart_in_the_list(studio):
+    project, registry = studio.create_project("Ward", "binary"), studio.registry
+    run = registry.create_run(project.id, None, "pretrain", {"name": "mine"}, "embedded")
+    registry.claim_next_run()
+    registry.finish_run_with_base(run.id, {"verdict": judged("better", 0.2)}, "mine", "0" * 64)
+
+    page = run_table(studio, studio.run_summaries())
 
     assert "Base mine" in page
     assert "better, AUROC +0.200" in page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import gradio as gr
 
 from fmstudio.errors import InputError, StudioError
 from fmstudio.present.values import interval, number
-from fmstudio.records import AdapterRecord
+from fmstudio.records import AdapterRecord, AdapterSummary
 from fmstudio.results.metrics import name_of
 from fmstudio.studio.uploads import temp_folder
 from fmstudio.ui.fragments import (
@@ -47,7 +47,7 @@ ALIASES = [("champion: answers by default", "champion"), ("candidate: to be comp
 FROM_CARD = ""
 
 
-def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
+def adapter_table(studio: Studio, adapters: Sequence[AdapterSummary]) -> Html:
     """Adapters in their order."""
     if not adapters:
         return empty(
@@ -58,8 +58,7 @@ def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
     projects = studio.project_names(adapters)
     rows = []
     for adapter in adapters:
-        first = headline(adapter.card.get("metrics"))
-        tested = (adapter.card.get("n") or {}).get("test")
+        first = headline(adapter.metrics)
         rows.append(
             [
                 link(adapter.name, f"/adapters?adapter={adapter.id}&project={adapter.project_id}"),
@@ -72,7 +71,7 @@ def adapter_table(studio: Studio, adapters: list[AdapterRecord]) -> Html:
                     " ",
                 ),
                 text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
-                text(number(tested)),
+                text(number(adapter.test_cases)),
                 text(moment(adapter.created_at)),
             ]
         )
@@ -135,11 +134,11 @@ def _counts(known: Mapping[str, Any]) -> str:
     return ", ".join(f"{number(count)} {split}" for split, count in counts.items()) or "–"
 
 
-def page_of(studio: Studio, request: gr.Request) -> tuple[list[AdapterRecord], Html]:
+def page_of(studio: Studio, request: gr.Request) -> tuple[list[AdapterSummary], Html]:
     """The adapters of the page of the list that the address asks for, the newest first, as a
     table."""
     shown_part = part(request, studio.count_adapters())
-    adapters = studio.adapters(limit=shown_part.rows, skip=shown_part.skip)
+    adapters = studio.adapter_summaries(limit=shown_part.rows, skip=shown_part.skip)
     return adapters, join([adapter_table(studio, adapters), pager(shown_part, "/adapters")])
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from fmstudio.present.values import interval
-from fmstudio.records import LIVE_STATES, RunRecord
+from fmstudio.records import LIVE_STATES, RunRecord, RunSummary
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.fragments import (
     NOTHING,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _LIST_SECONDS = 3 * POLL_SECONDS
 
 
-def run_table(studio: Studio, runs: list[RunRecord]) -> Html:
+def run_table(studio: Studio, runs: Sequence[RunSummary]) -> Html:
     """Runs in their order."""
     if not runs:
         return empty("Nothing was learned yet.", "Fine-tune a model", "/finetune")
@@ -56,29 +57,29 @@ def run_table(studio: Studio, runs: list[RunRecord]) -> Html:
     return table(["State", "Run", "Project", "What", "Started", "#Duration", "Result"], rows)
 
 
-def _what(run: RunRecord) -> str:
+def _what(run: RunSummary) -> str:
     """What a run makes: an adapter, with which effort, or a base."""
     if run.kind == "pretrain":
-        return f"Base {run.config['name']}"
-    return str(run.config.get("preset", "–")).capitalize()
+        return f"Base {run.makes}"
+    return (run.makes or "–").capitalize()
 
 
-def _outcome(run: RunRecord) -> str:
+def _outcome(run: RunSummary) -> str:
     """The headline of a finished run, how far a live one is, why another failed."""
     if run.status in LIVE_STATES:
         return f"{percent(run.progress.fraction)} · {run.progress.stage}"
     if run.status == "failed":
         return run.error or ""
     if run.kind == "pretrain":
-        return in_brief((run.result or {}).get("verdict") or {})
-    first = headline((run.result or {}).get("metrics"))
+        return in_brief(run.verdict)
+    first = headline(run.metrics)
     return f"{name_of(first[0])} {interval(first[1])}" if first else ""
 
 
-def page_of(studio: Studio, request: gr.Request) -> tuple[list[RunRecord], Html]:
+def page_of(studio: Studio, request: gr.Request) -> tuple[list[RunSummary], Html]:
     """The runs of the page of the list that the address asks for, the newest first, as a table."""
     shown_part = part(request, studio.count_runs())
-    runs = studio.runs(limit=shown_part.rows, skip=shown_part.skip)
+    runs = studio.run_summaries(limit=shown_part.rows, skip=shown_part.skip)
     return runs, join([run_table(studio, runs), pager(shown_part, "/runs")])
 
 
@@ -130,10 +131,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 
 def _live(studio: Studio) -> bool:
-    return bool(studio.runs(states=LIVE_STATES, limit=1))
+    return bool(studio.run_summaries(states=LIVE_STATES, limit=1))
 
 
-def _labels(studio: Studio, runs: list[RunRecord]) -> list[tuple[str, str]]:
+def _labels(studio: Studio, runs: Sequence[RunSummary | RunRecord]) -> list[tuple[str, str]]:
     projects = studio.project_names(runs)
     return [(f"{projects.get(run.project_id, '–')} · {run.id}", run.id) for run in runs]
 

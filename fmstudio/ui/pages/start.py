@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from fmstudio.present.values import interval
-from fmstudio.records import LIVE_STATES, ProjectRecord
+from fmstudio.records import LIVE_STATES, ProjectRecord, RunSummary
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.fragments import (
     NOTHING,
@@ -35,30 +35,34 @@ if TYPE_CHECKING:
 CARDS = 12  # projects on a page
 
 
-def next_step(studio: Studio, project: ProjectRecord) -> tuple[Html, str, str]:
-    """Where a project stands (as a badge), and the label and address of what to do next."""
+def next_step(
+    studio: Studio, project: ProjectRecord, live: RunSummary | None = None
+) -> tuple[Html, str, str]:
+    """Where a project stands (as a badge), and the label and address of what to do next.
+
+    `live` is its newest run that waits or works.
+    """
     here = f"?project={project.id}"
     cohort = studio.cohort(project.id)
     if cohort is None:
         return badge("No data yet"), "Add data", f"/data{here}"
-    live = studio.runs(project.id, LIVE_STATES, limit=1)
-    if live:
-        return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live[0].id}"
+    if live is not None:
+        return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live.id}"
     if studio.count_adapters(project.id):
         return badge("Ready to predict", "good"), "Predict", f"/predict{here}"
     cases = plural(int(cohort.summary.get("cases", 0)), "case")
     return badge(cases), "Fine-tune", f"/finetune{here}"
 
 
-def card(studio: Studio, project: ProjectRecord) -> Html:
+def card(studio: Studio, project: ProjectRecord, live: RunSummary | None) -> Html:
     """A project with its question, where it stands, and what to do next."""
-    state, label, target = next_step(studio, project)
+    state, label, target = next_step(studio, project, live)
     question = project.task.description or TASKS.get(project.task.kind, project.task.kind)
     lines = [tag("div", state), tag("h3", text(project.name)), tag("p", text(question))]
     if project.task.moment is not None:
         lines.append(tag("p", text(moment_of(project.task.moment))))
-    adapters = studio.adapters(project.id, limit=1)
-    best = headline(adapters[0].card.get("metrics")) if adapters else None
+    adapters = studio.adapter_summaries(project.id, limit=1)
+    best = headline(adapters[0].metrics) if adapters else None
     if best:
         lines.append(tag("p", text(f"{name_of(best[0])} {interval(best[1])}")))
     lines.append(tag("footer", link(label, target, "fm-button fm-quiet")))
@@ -71,7 +75,9 @@ def cards(studio: Studio, request: gr.Request) -> Html:
     own = studio.projects(sample=False, limit=shown_part.rows, skip=shown_part.skip)
     if not own:
         return empty("No project of your own yet. Create one below: give it a name and a question.")
-    found = tag("div", join(card(studio, project) for project in own), "fm-cards")
+    live = {run.project_id: run for run in reversed(studio.run_summaries(states=LIVE_STATES))}
+    cards = join(card(studio, project, live.get(project.id)) for project in own)
+    found = tag("div", cards, "fm-cards")
     return join([found, pager(shown_part, "/")])
 
 
