@@ -12,6 +12,8 @@ from typing import Any
 os.environ.update(
     GRADIO_ANALYTICS_ENABLED="False", HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1"
 )
+# Beside other tests and the runs that they start, threads that wait for each other only cost time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -108,8 +108,8 @@ def test_a_log_of_too_many_readings_is_refused_as_it_is_read(write, monkeypatch)
 
 
 def test_a_record_of_many_samples_is_read_in_pieces(tmp_path: Path, monkeypatch) -> None:
-    for module in ("recordings", "wfdb_records"):
-        monkeypatch.setattr(f"pipelines.formats.{module}.BLOCK_SAMPLES", 20_000)
+    for module in ("recordings", "formats.wfdb_records"):
+        monkeypatch.setattr(f"pipelines.{module}.BLOCK_SAMPLES", 20_000)
     count = 2_000_000
     (np.arange(count) % 200).astype("<i2").tofile(tmp_path / "long.dat")
     header = f"long 1 250 {count}\nlong.dat 16 200/mV 16 0 0 0 0 ecg\n"
