@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 TITLE = "A registry of many years"
 SMALL, LARGE = (4, 40, 400), (200, 10_000, 1_000_000)  # projects, runs, answers
 REPEATS = 7
+LISTS = ("project list", "run list", "run list --skip 9000", "adapter list", "base list")
 STEP = timedelta(minutes=1)
 BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -56,7 +57,13 @@ def _measured(work: Path, projects: int, runs: int, answers: int) -> dict[str, A
             timed = _handlers(studio) | _verbs(studio)
         timed |= {
             f"`{words}`": _median(lambda w=words: _command(home, w))
-            for words in ("project list", "run list", "adapter list", "run list --skip 9000")
+            for words in (
+                "project list",
+                "run list",
+                "adapter list",
+                "run list --skip 9000",
+                "base list",
+            )
         }
         size = (home / FILE).stat().st_size / 1e6
     return {"projects": projects, "runs": runs, "answers": answers, "mb": size, "ms": timed}
@@ -66,7 +73,7 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
     """Projects with a cohort each, runs with an adapter each, and answers of all adapters."""
     from sqlalchemy import insert
 
-    from fmstudio.registry.tables import Adapter, Alias, Cohort, Project, Run
+    from fmstudio.registry.tables import Adapter, Alias, Cohort, ModelUse, Project, Run
 
     card = json.loads(zipfile.ZipFile(ROOT / "assets/sample_adapter.zip").read("card.json"))
     task = {
@@ -125,6 +132,8 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
                     for n in few
                 ],
             )
+            uses = [{"adapter_id": f"adapter-{n:06x}", "model": card["base"]} for n in few]
+            session.execute(insert(ModelUse), uses)
             session.execute(insert(Run), [_run(n, own[n], card) for n in few])
         session.execute(
             insert(Alias),

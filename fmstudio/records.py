@@ -157,18 +157,6 @@ class AdapterSummary:
 
 
 @dataclass(frozen=True)
-class MadeWith:
-    """What an adapter was made with, by its card: base, SHA-256 of checkpoints; and its metrics."""
-
-    id: str
-    name: str
-    project_id: int
-    base: str
-    checkpoints: tuple[str, ...]
-    metrics: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class PredictionRecord:
     """One answer that was given: case id and hashes of the input, never its content."""
 

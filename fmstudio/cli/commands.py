@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from fmstudio import contracts
-from fmstudio.checkpoints.importing import FETCHING
 from fmstudio.cli import answering, keys, plain, run_text, text
 from fmstudio.cli.evaluation import comparison_text, judgement_text
+from fmstudio.cli.progress import show_progress
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound
@@ -22,11 +21,7 @@ from fmstudio.studio import Studio
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
 
-if TYPE_CHECKING:
-    from fmstudio.runs.additions import Addition
-
 Answer = tuple[Any, str]  # for --json, and for people; a long list makes only what is asked for
-Work = TypeVar("Work")
 OF_THE_TABLE = ("manifest", "fingerprint")  # known from the table itself
 
 
@@ -101,42 +96,6 @@ def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
     return record, text.cohort_text(record, "Mended")
 
 
-def base_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    known = studio.catalogue()
-    return known, text.catalogue_text(known)
-
-
-def base_show(studio: Studio, args: argparse.Namespace) -> Answer:
-    entry = studio.entry(args.name)
-    return entry, plain.record_text(entry)
-
-
-def base_add(studio: Studio, args: argparse.Namespace) -> Answer:
-    if args.check:
-        verdict = studio.check_checkpoint(args.source, args.kind, args.revision)
-        verdict.raise_fault()
-        return verdict, text.verdict_text(verdict)
-    attempt = studio.add_checkpoint(args.source, args.kind, args.name, args.revision)
-    watch = _show_progress(text.addition_line, _addition_step)
-    try:
-        kept = studio.wait_for_addition(attempt.id, watch)
-    except KeyboardInterrupt:
-        studio.stop_addition(attempt.id)
-        raise
-    finally:
-        sys.stderr.write("\n" if sys.stderr.isatty() else "")
-    return studio.entry(kept.name), f"Added the encoder '{kept.name}', which reads {kept.kind}."
-
-
-def base_remove(studio: Studio, args: argparse.Namespace) -> Answer:
-    entry = studio.entry(args.name)
-    if not args.yes:
-        raise InputError(
-            f"'{entry.name}' was not removed.", hint="Add --yes if that is what you want."
-        )
-    return {"removed": studio.remove_checkpoint(entry.name)}, f"Removed '{entry.name}'."
-
-
 def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     changes = {item.name: getattr(args, item.name) for item in fields(RunConfig)}
     changes["encoders"] = _encoders(args.encoders)
@@ -193,7 +152,7 @@ def _answer_of(studio: Studio, run: RunRecord, detach: bool) -> Answer:
     if detach:
         return {"run": run.id, "status": run.status}, run.id
     try:
-        run = studio.wait(run, _show_progress(run_text.progress_line, _run_step))
+        run = studio.wait(run, show_progress(run_text.progress_line, _run_step))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
         raise
@@ -216,37 +175,8 @@ def _encoders(given: list[tuple[str, str]]) -> dict[str, str]:
     return chosen
 
 
-def _show_progress(
-    line_of: Callable[[Work], str], step_of: Callable[[Work], tuple[str, float]]
-) -> Callable[[Work], None]:
-    """Says on standard error how far work is: in one line on a terminal, else every tenth.
-
-    `step_of` gives the stage, "" where there is nothing to say yet, and the share that is done.
-    """
-    last: tuple[Any, ...] = ()
-
-    def show(work: Work) -> None:
-        nonlocal last
-        line, terminal = line_of(work), sys.stderr.isatty()
-        stage, share = step_of(work)
-        now = (line,) if terminal else (stage, int(10 * share))
-        if stage and now != last:
-            sys.stderr.write(f"\r{line:<78}" if terminal else line + "\n")
-            sys.stderr.flush()
-        last = now
-
-    return show
-
-
 def _run_step(run: RunRecord) -> tuple[str, float]:
     return run.progress.stage or run.status, run.progress.fraction
-
-
-def _addition_step(attempt: Addition) -> tuple[str, float]:
-    """Only the download takes long enough to tell of; a refusal comes before it."""
-    if attempt.state != FETCHING or not attempt.total_mb:
-        return "", 0.0
-    return attempt.state, attempt.done_mb / attempt.total_mb
 
 
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:

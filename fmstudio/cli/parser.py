@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fmstudio.cli import answering, commands, deleting, keeping, keys
+from fmstudio.cli import answering, bases, commands, deleting, keeping, keys
 from fmstudio.cli.parser_runs import add_finetune, add_pretrain, add_run
 from fmstudio.cli.subcommands import (
     ADAPTER_HELP,
@@ -192,10 +192,10 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
 
 def _add_base(commands_of: Any) -> None:
     group = command_group(commands_of, "base", "pretrained models that adapters are made with")
-    add_command(group, "list", commands.base_list, "list the bases and the added encoders")
-    show = add_command(group, "show", commands.base_show, "show a base or an encoder")
+    add_command(group, "list", bases.base_list, "list the bases and the added encoders")
+    show = add_command(group, "show", bases.base_show, "show a base or an encoder")
     show.add_argument("name", metavar="NAME")
-    add = add_command(group, "add", commands.base_add, "check a published checkpoint, then add it")
+    add = add_command(group, "add", bases.base_add, "check a published checkpoint, then add it")
     add.add_argument(
         "source",
         metavar="ID_OR_FOLDER",
@@ -207,7 +207,7 @@ def _add_base(commands_of: Any) -> None:
     add.add_argument("--name", metavar="NAME", help="what to call it (default: end of its id)")
     add.add_argument("--revision", metavar="REVISION", help="of the hub (default: the newest)")
     add.add_argument("--check", action="store_true", help="only say whether it can be added")
-    remove = add_command(group, "remove", commands.base_remove, "remove an added encoder")
+    remove = add_command(group, "remove", bases.base_remove, "remove an added encoder")
     remove.add_argument("name", metavar="NAME")
     remove.add_argument("--yes", action="store_true", help="really remove it")
 

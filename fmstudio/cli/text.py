@@ -104,7 +104,7 @@ def catalogue_text(known: Sequence[Entry]) -> str:
             f"{one.parameters / 1e6:.1f} M",
             f"{one.size_mb:.0f} MB",
             one.licence + (", gated" if one.gated else ""),
-            len(one.used_by),
+            one.adapters,
         )
         for one in known
     ]

@@ -11,11 +11,11 @@ from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterName, AdapterRecord, AdapterSummary, MadeWith, PredictionRecord
+from fmstudio.records import AdapterName, AdapterRecord, AdapterSummary, PredictionRecord
 from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.projects import checked_name, find_project
-from fmstudio.registry.tables import Adapter, Alias, HeldOut, Prediction, Run, within
+from fmstudio.registry.tables import Adapter, Alias, HeldOut, ModelUse, Prediction, Run, within
 
 CHAMPION, CANDIDATE = "champion", "candidate"
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
@@ -106,16 +106,15 @@ class Adapters(Database):
         """Adapters as lines of a list, newest first: at most `limit` after `skip` of them; of one
         project if given."""
         few = _chosen(select(Adapter.id), project_id).order_by(*_NEWEST).limit(limit).offset(skip)
-        query = select(*_SUMMARY).where(Adapter.id.in_(few)).order_by(*_NEWEST)
         with self.reading() as session:
-            aliases = _aliases(session, few)
-            rows = session.execute(query).all()
-        return [
-            AdapterSummary(
-                **row._asdict() | {"metrics": row.metrics or {}}, aliases=aliases.get(row.id, ())
-            )
-            for row in rows
-        ]
+            return _summaries(session, few)
+
+    def made_with(self, model: str, limit: int | None = None) -> list[AdapterSummary]:
+        """The adapters made with a base (by its name) or an encoder (by its SHA-256), newest first,
+        at most `limit`."""
+        few = select(ModelUse.adapter_id).where(ModelUse.model == model)
+        with self.reading() as session:
+            return _summaries(session, few.order_by(ModelUse.id.desc()).limit(limit))
 
     def count_adapters(self, project_id: int | None = None) -> int:
         """How many adapters there are; of one project if given."""
@@ -123,31 +122,12 @@ class Adapters(Database):
         with self.reading() as session:
             return session.scalar(query) or 0
 
-    def made_with(self) -> list[MadeWith]:
-        """What every adapter was made with, the newest first: what its card says of that alone."""
-        card = Adapter.card
-        query = select(
-            Adapter.id,
-            Adapter.name,
-            Adapter.project_id,
-            card["base"].as_string(),
-            card["checkpoints"],
-            card["metrics"],
-        )
+    def count_uses(self) -> dict[str, int]:
+        """How many adapters were made with each model: a base by its name, an encoder by its
+        SHA-256."""
+        query = select(ModelUse.model, func.count().label("adapters")).group_by(ModelUse.model)
         with self.reading() as session:
-            rows = session.execute(query.order_by(*_NEWEST)).all()
-        return [
-            MadeWith(
-                row.id,
-                row.name,
-                row.project_id,
-                base or "",
-                tuple(one["sha256"] for one in checkpoints or ()),
-                metrics or {},
-            )
-            for row in rows
-            for base, checkpoints, metrics in (row[3:],)
-        ]
+            return {row.model: row.adapters for row in session.execute(query)}
 
     def adapter_ids(self, project_id: int | None = None) -> list[str]:
         """The ids of all adapters; of one project if given."""
@@ -266,7 +246,15 @@ def place_adapter(
             sealed=sealed,
         )
     )
+    session.flush()
+    session.add_all(ModelUse(adapter_id=adapter_id, model=model) for model in _models(card))
     log_event(session, "adapter added", adapter_id, {"project": project_id, "run": run_id})
+
+
+def _models(card: Mapping[str, Any]) -> list[str]:
+    """What an adapter was made with, each once: its base's name, its checkpoints' SHA-256."""
+    checkpoints = [one["sha256"] for one in card.get("checkpoints") or ()]
+    return list(dict.fromkeys(model for model in (card.get("base"), *checkpoints) if model))
 
 
 def place_held_out(session: Session, adapter_id: str, content: Mapping[str, Any]) -> None:
@@ -331,6 +319,17 @@ def _record(session: Session, row: Adapter) -> AdapterRecord:
     """The row as a record, with its aliases."""
     session.flush()
     return row.record(_aliases(session, [row.id]).get(row.id, ()))
+
+
+def _summaries(session: Session, few: Select[Any]) -> list[AdapterSummary]:
+    aliases = _aliases(session, few)
+    rows = session.execute(select(*_SUMMARY).where(Adapter.id.in_(few)).order_by(*_NEWEST))
+    return [
+        AdapterSummary(
+            **row._asdict() | {"metrics": row.metrics or {}}, aliases=aliases.get(row.id, ())
+        )
+        for row in rows
+    ]
 
 
 def _aliases(

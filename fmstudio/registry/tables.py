@@ -243,6 +243,21 @@ class Adapter(Sealed, Table):
         )
 
 
+class ModelUse(Table):
+    """That an adapter was made with a model: a base by its name, an encoder by its SHA-256.
+
+    The adapter's card says the same; here a model's adapters are counted without their cards.
+    """
+
+    __tablename__ = "model_uses"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    adapter_id: Mapped[str] = mapped_column(
+        ForeignKey("adapters.id", ondelete="CASCADE"), index=True
+    )
+    model: Mapped[str] = mapped_column(index=True)
+
+
 class Alias(Sealed, Table):
     """A name that points to one adapter of a project, such as `champion`."""
 

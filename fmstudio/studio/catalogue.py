@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import MadeWith
 from fmstudio.studio.adapters import Adapters
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from fmstudio.runs.additions import Addition
 
 BASE, ENCODER = "base", "encoder"
+NAMED_USERS = 10  # in a message
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Use:
 
 @dataclass(frozen=True)
 class Entry:
-    """A base, or a checkpoint kept as an encoder. `id` and `revision` are those of the hub."""
+    """A base, or a checkpoint kept as an encoder. `id` and `revision` are those of the hub;
+    `adapters` is how many were made with it."""
 
     name: str
     what: str
@@ -50,28 +51,31 @@ class Entry:
     trained_on: str
     description: str
     limits: str
-    used_by: tuple[Use, ...]
+    adapters: int
 
 
 class Catalogue(Adapters):
     """Bases and encoders."""
 
     def catalogue(self) -> list[Entry]:
-        """Every base, then every checkpoint kept on this machine, each with what it achieved."""
-        made = self.registry.made_with()
+        """Every base, then every checkpoint kept on this machine."""
+        counts = self.registry.count_uses()
+        bases = [_of_base(base, counts.get(base.name, 0)) for base in self.bases()]
+        return [*bases, *(replace(e, adapters=counts.get(e.sha256, 0)) for e in self.encoders())]
+
+    def uses(self, entry: Entry, limit: int | None = None) -> list[Use]:
+        """The adapters that were made with an entry, the newest first, at most `limit`, and what
+        each achieved."""
+        model = entry.name if entry.what == BASE else entry.sha256
+        made = self.registry.made_with(model, limit)
         projects = self.project_names(made)
-        bases = [
-            _of_base(base, _uses([one for one in made if one.base == base.name], projects))
-            for base in self.bases()
+        return [
+            Use(one.id, one.name, projects[one.project_id], one.project_id, one.metrics)
+            for one in made
         ]
-        kept = [
-            replace(one, used_by=_uses([m for m in made if one.sha256 in m.checkpoints], projects))
-            for one in self.encoders()
-        ]
-        return [*bases, *kept]
 
     def encoders(self) -> list[Entry]:
-        """Every checkpoint kept on this machine, without what it achieved."""
+        """Every checkpoint kept on this machine; its adapters are not counted."""
         from fmstudio.checkpoints.store import list_checkpoints
 
         return [_of_checkpoint(kept) for kept in list_checkpoints(self.settings)]
@@ -168,8 +172,11 @@ class Catalogue(Adapters):
             raise InputError(
                 f"'{name}' is a base and cannot be removed.", hint="Only added encoders can be."
             )
-        if entry.used_by:
-            users = ", ".join(f"{use.project}/{use.adapter}" for use in entry.used_by)
+        if entry.adapters:
+            newest = self.uses(entry, NAMED_USERS)
+            users = ", ".join(f"{use.project}/{use.adapter}" for use in newest)
+            if entry.adapters > len(newest):
+                users += f" and {entry.adapters - len(newest)} more adapters"
             raise InputError(
                 f"'{entry.name}' is needed by {users}, which cannot answer without it.",
                 hint="Delete these adapters first.",
@@ -188,7 +195,7 @@ class Catalogue(Adapters):
         return entry.name
 
 
-def _of_base(base: BaseInfo, used_by: tuple[Use, ...]) -> Entry:
+def _of_base(base: BaseInfo, adapters: int) -> Entry:
     card = base.card
     sources = [f"{part['name']} ({part['cases']} cases)" for part in card.get("trained_on", ())]
     return Entry(
@@ -208,7 +215,7 @@ def _of_base(base: BaseInfo, used_by: tuple[Use, ...]) -> Entry:
         ", ".join(sources) or "nothing",
         base.description,
         card.get("limits", ""),
-        used_by,
+        adapters,
     )
 
 
@@ -230,11 +237,5 @@ def _of_checkpoint(kept: CheckpointInfo) -> Entry:
         kept.trained_on or "not stated",
         kept.description,
         "",
-        (),
-    )
-
-
-def _uses(made: Sequence[MadeWith], projects: Mapping[int, str]) -> tuple[Use, ...]:
-    return tuple(
-        Use(one.id, one.name, projects[one.project_id], one.project_id, one.metrics) for one in made
+        0,
     )

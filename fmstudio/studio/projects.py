@@ -12,7 +12,6 @@ from fmstudio.records import (
     AdapterRecord,
     AdapterSummary,
     CohortRecord,
-    MadeWith,
     ProjectRecord,
     RunRecord,
     RunSummary,
@@ -62,9 +61,7 @@ class Projects(Home):
 
     def project_names(
         self,
-        records: Iterable[
-            RunRecord | RunSummary | AdapterRecord | AdapterSummary | AdapterName | MadeWith
-        ],
+        records: Iterable[RunRecord | RunSummary | AdapterRecord | AdapterSummary | AdapterName],
     ) -> dict[int, str]:
         """The names of the projects of runs or adapters, by the projects' ids."""
         return self.registry.project_names({record.project_id for record in records})

@@ -199,8 +199,8 @@ def test_a_registry_of_the_first_version_with_ten_thousand_rows_migrates(setting
         old.execute("INSERT INTO projects VALUES (1, 'Sepsis', ?, 0, ?)", (task, now))
         old.execute(
             "INSERT INTO adapters (id, project_id, name, card, created_at) "
-            "VALUES ('adapter-00000a', 1, 'first', '{}', ?)",
-            (now,),
+            "VALUES ('adapter-00000a', 1, 'first', ?, ?)",
+            (json.dumps({"base": "mine", "checkpoints": 2 * [{"sha256": "a" * 64}]}), now),
         )
         old.executemany(
             "INSERT INTO predictions (adapter_id, case_id, inputs, output, created_at) "
@@ -212,6 +212,7 @@ def test_a_registry_of_the_first_version_with_ten_thousand_rows_migrates(setting
         kept = registry.predictions(limit=None)
         assert [one.case_id for one in kept] == [f"case {n}" for n in reversed(range(10_000))]
         assert registry.adapter("adapter-00000a").sealed is None
+        assert registry.count_uses() == {"mine": 1, "a" * 64: 1}
     [copy] = backups(settings)
     with closing(sqlite3.connect(copy)) as before:
         assert before.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)

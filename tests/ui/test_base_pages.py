@@ -72,7 +72,8 @@ def test_the_list_shows_bases_and_encoders_with_licence_and_who_uses_them(studio
 def test_an_encoder_tells_how_it_did_on_the_users_own_projects(studio, kept):
     adapter = made_with(studio, kept, "Ward <8>")
 
-    shown = bases.details(studio.entry("small-bert"), bases.reads(studio))
+    entry = studio.entry("small-bert")
+    shown = bases.details(entry, studio.uses(entry), bases.reads(studio))
 
     assert "Ward &lt;8&gt;" in shown
     assert "AUROC 0.810 (0.700 to 0.900)" in shown
@@ -83,7 +84,7 @@ def test_an_encoder_tells_how_it_did_on_the_users_own_projects(studio, kept):
 
 def test_an_encoder_that_nobody_used_says_so(studio, kept):
     assert "No adapter was made with it yet." in bases.details(
-        studio.entry("small-bert"), bases.reads(studio)
+        studio.entry("small-bert"), (), bases.reads(studio)
     )
 
 
@@ -124,6 +125,19 @@ def test_the_review_names_the_encoder_of_each_modality_with_its_licence(studio, 
 def test_uses_keep_what_an_adapter_needs_to_be_found(studio, kept):
     adapter = made_with(studio, kept)
 
-    (use,) = studio.entry("small-bert").used_by
+    (use,) = studio.uses(studio.entry("small-bert"))
 
     assert use == Use(adapter.id, "ward", "Ward 7", adapter.project_id, adapter.card["metrics"])
+
+
+def test_of_many_adapters_a_model_names_the_newest_and_counts_all(studio, kept):
+    made = [made_with(studio, kept, f"Ward {n}").id for n in range(3)]
+    entry = studio.entry("small-bert")
+
+    uses = studio.uses(entry, limit=2)
+
+    assert entry.adapters == 3
+    assert [use.adapter for use in uses] == made[:0:-1]
+    assert "The newest 2 of 3 adapters." in bases.details(entry, uses, bases.reads(studio))
+    studio.delete_adapter(made[0])
+    assert studio.entry("small-bert").adapters == 2

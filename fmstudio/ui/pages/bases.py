@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fmstudio.studio import Studio
     from fmstudio.studio.catalogue import Entry, Use
 
+MOST_USES = 20  # adapters named on the card of a model
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 SOURCES = {
     "shipped": "came with the studio",
@@ -57,7 +58,7 @@ def catalogue(known: list[Entry]) -> Html:
             text(many(one.parameters)),
             text(megabytes(one.size_mb)),
             join([text(one.licence), badge("gated", "warning") if one.gated else NOTHING], " "),
-            text(len(one.used_by) or "–"),
+            text(number(one.adapters) if one.adapters else "–"),
         ]
         for one in known
     ]
@@ -65,7 +66,7 @@ def catalogue(known: list[Entry]) -> Html:
     return table(header, rows)
 
 
-def details(one: Entry, readable: Mapping[str, str]) -> Html:
+def details(one: Entry, uses: Sequence[Use], readable: Mapping[str, str]) -> Html:
     """Where an entry comes from, what it learned from, what it may be used for, how it did."""
     pairs = [
         ("Called here", one.name),
@@ -89,7 +90,7 @@ def details(one: Entry, readable: Mapping[str, str]) -> Html:
     if one.revision:
         pairs.append(("Revision", one.revision))
     pairs.append(("SHA-256", one.sha256 or "–"))
-    return join([section(one.title), facts(pairs), achieved(one.used_by)])
+    return join([section(one.title), facts(pairs), achieved(uses, one.adapters)])
 
 
 def reads(studio: Studio) -> dict[str, str]:
@@ -101,8 +102,8 @@ def reads(studio: Studio) -> dict[str, str]:
     }
 
 
-def achieved(uses: tuple[Use, ...]) -> Html:
-    """How it did on the user's own projects."""
+def achieved(uses: Sequence[Use], adapters: int) -> Html:
+    """How it did on the user's own projects: the newest of so many adapters."""
     top = section("On your own projects", "Held-out patients, with 95 % intervals.")
     if not uses:
         return join([top, tag("p", text("No adapter was made with it yet."), "fm-note")])
@@ -117,7 +118,11 @@ def achieved(uses: tuple[Use, ...]) -> Html:
                 text(f"{name_of(first[0])} {interval(first[1])}" if first else "–"),
             ]
         )
-    return join([top, table(["Project", "Adapter", "#Result"], rows)])
+    found = table(["Project", "Adapter", "#Result"], rows)
+    if adapters == len(uses):
+        return join([top, found])
+    newest = f"The newest {len(uses)} of {number(adapters)} adapters."
+    return join([top, found, tag("p", text(newest), "fm-note")])
 
 
 def build(app: gr.Blocks, studio: Studio) -> None:
@@ -152,7 +157,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def show(name: str | None) -> Html:
-        return details(studio.entry(name), readable) if name else NOTHING
+        if not name:
+            return NOTHING
+        one = studio.entry(name)
+        return details(one, studio.uses(one, MOST_USES), readable)
 
     outputs = [listing, chosen]
     app.load(opened, outputs=outputs, **OPTIONS)
@@ -175,11 +183,10 @@ def _removing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
         one = studio.entry(name) if name else None
         if one is None or one.what != "encoder":
             return gr.update(visible=False), False, NOTHING
-        if one.used_by:
+        if one.adapters:
+            needs = "needs" if one.adapters == 1 else "need"
             why = notice(
-                f"It cannot be removed while {plural(len(one.used_by), 'adapter')} needs it."
-                if len(one.used_by) == 1
-                else f"It cannot be removed while {plural(len(one.used_by), 'adapter')} need it.",
+                f"It cannot be removed while {plural(one.adapters, 'adapter')} {needs} it.",
                 "They could not answer without it. Delete them on the page Adapters first.",
             )
             return gr.update(visible=False), False, why
