@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from benchmarks.resealed import sealed_again
 from fmstudio.adapters.archive import read_zip, write_folder
@@ -17,13 +18,7 @@ from fmstudio.studio import Studio
 from fmstudio.studio.sample import BUNDLE
 from fmstudio.ui.evaluation_parts import on_slider
 from tests.evaluation.made import answered, drawn, question
-from tests.ui.test_browser_story import CHROMIUM, browser, keep, opened, served
 
-playwright = pytest.importorskip("playwright.sync_api")
-from playwright.sync_api import expect  # noqa: E402
-
-__all__ = ["browser", "keep"]  # fixtures
-PATIENCE_MS = 120_000
 SHOWN = """() => {
   const traces = document.querySelector("#roc .js-plotly-plot").data;
   const mark = traces[traces.length - 1];
@@ -37,12 +32,6 @@ CUT_OFF = """() => [...document.querySelectorAll(".fm-scroll")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1)
   .map((box) => box.innerText.slice(0, 80))"""  # tables of which a column stands outside
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed"),
-]
-
 
 def calibrated(fitted: dict) -> dict[str, bytes]:
     """The files of a whole adapter that promises what was fitted."""
@@ -53,104 +42,100 @@ def calibrated(fitted: dict) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def home(tmp_path, table) -> Path:
-    """A home with two adapters of one project and their kept answers; no model is there."""
-    home = tmp_path / "home"
+def studio(studio: Studio, table) -> Studio:
+    """A studio with two adapters of one project and their kept answers; no model is there."""
     random = np.random.default_rng(0)
     groups = {"sex": tuple(random.choice(["F", "M"], 200).tolist())}
     test, before = drawn(0, 200), drawn(1, 120)
     worse = question(test.truth, np.clip(test.chance + random.normal(0, 0.3, 200), 0.01, 0.99))
-    with Studio.open(home) as studio:
-        project = studio.create_project("Pneumonia", "binary")
-        studio.add_cohort("Pneumonia", table())
-        task = studio.project("Pneumonia").task
-        for name, cases in (("adapter-one", test), ("adapter-two", worse)):
-            card = {"name": "Pneumonia", "task": task.as_dict(), "modalities": [], "metrics": {}}
-            studio.registry.add_adapter(name, project.id, None, "Pneumonia", card)
-            fitted = fit_conformal(task, before.chance, before.truth.astype(float))
-            write_folder(calibrated(fitted), studio.adapter_folder(name))
-            kept = {
-                "task": task.as_dict(),
-                "modalities": ["a", "b"],
-                "temperature": 1.0,
-                "test": answered(cases, groups).as_dict(),
-                "subsets": [],
-                "fusion": None,
-                "validation": answered(before).as_dict(),
-                "missing": [],
-                "shift": 0.0,
-                "ladder": {"probe": worse.chance.tolist()},
-            }
-            studio.registry.keep_held_out(name, kept)
-        studio.set_alias("adapter-one", "champion")
-    return home
+    project = studio.create_project("Pneumonia", "binary")
+    studio.add_cohort("Pneumonia", table())
+    task = studio.project("Pneumonia").task
+    for name, cases in (("adapter-one", test), ("adapter-two", worse)):
+        card = {"name": "Pneumonia", "task": task.as_dict(), "modalities": [], "metrics": {}}
+        studio.registry.add_adapter(name, project.id, None, "Pneumonia", card)
+        fitted = fit_conformal(task, before.chance, before.truth.astype(float))
+        write_folder(calibrated(fitted), studio.adapter_folder(name))
+        kept = {
+            "task": task.as_dict(),
+            "modalities": ["a", "b"],
+            "temperature": 1.0,
+            "test": answered(cases, groups).as_dict(),
+            "subsets": [],
+            "fusion": None,
+            "validation": answered(before).as_dict(),
+            "missing": [],
+            "shift": 0.0,
+            "ladder": {"probe": worse.chance.tolist()},
+        }
+        studio.registry.keep_held_out(name, kept)
+    studio.set_alias("adapter-one", "champion")
+    return studio
 
 
-def test_an_adapter_is_judged_compared_and_reported_on(home, browser, keep):
-    with served(home) as address, opened(browser, address) as page:
-        page.goto(f"{address}/evaluate")
-        glance = page.locator("#glance")
-        expect(glance).to_contain_text("better than guessing", timeout=PATIENCE_MS)
-        expect(page.locator("#side-by-side")).to_contain_text("Probe", timeout=PATIENCE_MS)
-        for plot in ("roc", "pr", "decision", "reliability"):
-            expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
-        keep(page, "evaluate")
+def test_an_adapter_is_judged_compared_and_reported_on(page, keep):
+    page.goto("/evaluate")
+    glance = page.locator("#glance")
+    expect(glance).to_contain_text("better than guessing")
+    expect(page.locator("#side-by-side")).to_contain_text("Probe")
+    for plot in ("roc", "pr", "decision", "reliability"):
+        expect(page.locator(f"#{plot} .js-plotly-plot")).to_be_visible()
+    keep(page, "evaluate")
 
-        said = page.locator("#at-threshold")
-        page.get_by_label("I need").click()
-        page.get_by_role("option", name="Specificity").click()
-        page.locator("#find").click()
-        expect(said).to_contain_text("Specificity", timeout=PATIENCE_MS)
-        prevalence = page.locator("#prevalence input[type=number]")
-        prevalence.fill("5")
-        prevalence.press("Enter")
-        expect(said).to_contain_text("Of 1,000 patients 50 have the outcome", timeout=PATIENCE_MS)
+    said = page.locator("#at-threshold")
+    page.get_by_label("I need").click()
+    page.get_by_role("option", name="Specificity").click()
+    page.locator("#find").click()
+    expect(said).to_contain_text("Specificity")
+    prevalence = page.locator("#prevalence input[type=number]")
+    prevalence.fill("5")
+    prevalence.press("Enter")
+    expect(said).to_contain_text("Of 1,000 patients 50 have the outcome")
 
-        page.get_by_label("Compare with").click()
-        page.get_by_role("option", name="adapter-two").click()
-        page.keyboard.press("Escape")
-        expect(page.locator("#side-by-side")).to_contain_text("worse", timeout=PATIENCE_MS)
-        keep(page, "evaluate-compared")
-        page.set_viewport_size({"width": 1024, "height": 900})
-        assert page.evaluate(CUT_OFF) == []
-        page.set_viewport_size({"width": 1440, "height": 900})
+    page.get_by_label("Compare with").click()
+    page.get_by_role("option", name="adapter-two").click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side-by-side")).to_contain_text("worse")
+    keep(page, "evaluate-compared")
+    page.set_viewport_size({"width": 1024, "height": 900})
+    assert page.evaluate(CUT_OFF) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
 
-        page.locator("#report").click()
-        link = page.locator("a[download]").first
-        expect(link).to_be_visible(timeout=PATIENCE_MS)
-        with page.expect_download() as loading:
-            link.click()
-        with zipfile.ZipFile(loading.value.path()) as archive:
-            names = {Path(name).name for name in archive.namelist()}
-        assert {"report.html", "report.pdf", "report.json", "roc.svg"} <= names
+    page.locator("#report").click()
+    link = page.locator("a[download]").first
+    expect(link).to_be_visible()
+    with page.expect_download() as loading:
+        link.click()
+    with zipfile.ZipFile(loading.value.path()) as archive:
+        names = {Path(name).name for name in archive.namelist()}
+    assert {"report.html", "report.pdf", "report.json", "roc.svg"} <= names
 
 
-def test_the_mark_and_the_numbers_are_of_the_threshold_that_was_found_last(home, browser):
+def test_the_mark_and_the_numbers_are_of_the_threshold_that_was_found_last(page):
     test, before = drawn(0, 200), drawn(1, 120)
-    with served(home) as address, opened(browser, address) as page:
-        page.goto(f"{address}/evaluate")
-        expect(page.locator("#roc .js-plotly-plot")).to_be_visible(timeout=PATIENCE_MS)
-        expect(page.locator("#at-threshold table").first).to_be_visible(timeout=PATIENCE_MS)
-        slider = page.locator("#threshold input[type=range]")
-        for target, asked in (("Specificity", 90), ("Sensitivity", 95), ("Specificity", 60)):
-            page.get_by_label("I need").click()
-            page.get_by_role("option", name=target).click()
-            share = page.locator("#asked input[type=number]")
-            share.fill(str(asked))
-            share.press("Enter")
-            slider.focus()
-            for _ in range(30):  # the slider is still being answered as the button is pressed
-                page.keyboard.press("ArrowRight")
-            page.locator("#find").click()
+    page.goto("/evaluate")
+    expect(page.locator("#roc .js-plotly-plot")).to_be_visible()
+    expect(page.locator("#at-threshold table").first).to_be_visible()
+    slider = page.locator("#threshold input[type=range]")
+    for target, asked in (("Specificity", 90), ("Sensitivity", 95), ("Specificity", 60)):
+        page.get_by_label("I need").click()
+        page.get_by_role("option", name=target).click()
+        share = page.locator("#asked input[type=number]")
+        share.fill(str(asked))
+        share.press("Enter")
+        slider.focus()
+        for _ in range(30):  # the slider is still being answered as the button is pressed
+            page.keyboard.press("ArrowRight")
+        page.locator("#find").click()
 
-            wanted = on_slider(threshold_for(before, target.lower(), asked / 100), target.lower())
-            flagged = test.chance >= wanted
-            hits, alarms = int((flagged & test.truth).sum()), int((flagged & ~test.truth).sum())
-            ill = test.positives
-            told = [hits, ill - hits, alarms, len(test) - ill - alarms]
-            page.wait_for_timeout(3_000)  # all answers, the late ones too
-            shown = page.evaluate(SHOWN)
+        wanted = on_slider(threshold_for(before, target.lower(), asked / 100), target.lower())
+        flagged = test.chance >= wanted
+        hits, alarms = int((flagged & test.truth).sum()), int((flagged & ~test.truth).sum())
+        ill = test.positives
+        told = [hits, ill - hits, alarms, len(test) - ill - alarms]
+        page.wait_for_timeout(3_000)  # all answers, the late ones too
+        shown = page.evaluate(SHOWN)
 
-            assert shown["threshold"] == pytest.approx(wanted)
-            assert [shown["cells"][place] for place in (1, 2, 4, 5)] == told
-            assert shown["mark"] == pytest.approx([alarms / (len(test) - ill), hits / ill])
+        assert shown["threshold"] == pytest.approx(wanted)
+        assert [shown["cells"][place] for place in (1, 2, 4, 5)] == told
+        assert shown["mark"] == pytest.approx([alarms / (len(test) - ill), hits / ill])

@@ -5,33 +5,21 @@ The model is stood in for by a recorder, everything else is the studio itself.
 
 from __future__ import annotations
 
-import socket
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
 
-playwright = pytest.importorskip("playwright.sync_api")
-import uvicorn  # noqa: E402
-from playwright.sync_api import Browser, Locator, Page, expect  # noqa: E402
+from fmstudio.studio import Studio
+from fmstudio.types import Prediction
+from tests.ui.browsing import PATIENCE_MS, opened
+from tests.ui.running import running
 
-from fmstudio.studio import Studio  # noqa: E402
-from fmstudio.types import Prediction  # noqa: E402
-from fmstudio.ui.shell import application  # noqa: E402
-from tests.ui.test_browser_story import ARGUMENTS, CHROMIUM  # noqa: E402
-
-PATIENCE_MS = 120_000
 MANY = 300
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(1_800),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed"),
-]
 
 
 @dataclass
@@ -110,7 +98,7 @@ class Open:
         is what it was asked."""
         before = len(self.recorder.asked)
         self.page.locator("#predict").click()
-        expect(self.page.locator("#answer")).to_contain_text("60.0 %", timeout=PATIENCE_MS)
+        expect(self.page.locator("#answer")).to_contain_text("60.0 %")
         until = time.monotonic() + PATIENCE_MS / 1000
         while len(self.recorder.asked) == before and time.monotonic() < until:
             self.page.wait_for_timeout(50)
@@ -123,59 +111,40 @@ class Open:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[tuple[str, Recorder]]:
-    """The studio with three adapters, its address and the recorder behind all of them."""
+    """The address of a studio with three adapters, and the recorder behind all of them."""
     recorder = Recorder()
-    patch = pytest.MonkeyPatch()
-    patch.setattr("fmstudio.studio.loaded.Loaded.predictor", lambda *_: recorder)
-    patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-    with Studio.open(tmp_path_factory.mktemp("home")) as studio:
-        project = studio.create_project("ill", "binary")
-        own = ["ehr", "notes"]
-        for name, features in (
-            ("short", FEATURES),
-            ("other", {"age": FEATURES["age"]}),
-            ("long", LONG),
-        ):
-            studio.registry.add_adapter(name, project.id, None, name, card(own, features))
-        studio.warm_up()
-        with socket.socket() as listening:
-            listening.bind(("127.0.0.1", 0))
-            port = listening.getsockname()[1]
-            app = application(studio, "127.0.0.1", port)
-            server = uvicorn.Server(
-                uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=2)
-            )
-            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-            thread.start()
-            yield f"http://127.0.0.1:{port}", recorder
-            server.should_exit = True
-            thread.join(60)
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fmstudio.studio.loaded.Loaded.predictor", lambda *_: recorder)
+        with Studio.open(tmp_path_factory.mktemp("home")) as studio:
+            project = studio.create_project("ill", "binary")
+            own = ["ehr", "notes"]
+            for name, features in (
+                ("short", FEATURES),
+                ("other", {"age": FEATURES["age"]}),
+                ("long", LONG),
+            ):
+                studio.registry.add_adapter(name, project.id, None, name, card(own, features))
+            studio.warm_up()
+            with running(studio) as (address, _):
+                yield address, recorder
+
+
+@contextmanager
+def asking(browser: Browser, served: tuple[str, Recorder], adapter: str) -> Iterator[Open]:
+    """The form of an adapter, once its fields can be typed into."""
+    address, recorder = served
+    with opened(browser, address) as page:
+        page.goto(f"/predict?adapter={adapter}")
+        expect(page.locator("[data-value]").first).to_be_attached()
+        page.wait_for_function("window.fmValues && document.querySelector('[data-known]')")
+        yield Open(page, recorder)
 
 
 @pytest.fixture
 def form(browser, served) -> Iterator[Open]:
-    yield from opened(browser, served, "short")
-
-
-def opened(browser: Browser, served: tuple[str, Recorder], adapter: str) -> Iterator[Open]:
-    address, recorder = served
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{address}/predict?adapter={adapter}")
-    expect(page.locator("[data-value]").first).to_be_attached(timeout=PATIENCE_MS)
-    page.wait_for_function("window.fmValues && document.querySelector('[data-known]')")
-    yield Open(page, recorder)
-    page.context.close()
+    with asking(browser, served, "short") as form:
+        yield form
 
 
 PACES = [20, 60, 200, 500]
@@ -195,7 +164,7 @@ def test_typing_over_a_value_replaces_it_whatever_the_pace(form, pace):
     age.dblclick()
     form.page.keyboard.type("55,5", delay=pace)
     form.page.keyboard.press("Enter")
-    expect(form.said("age")).to_have_text("Read as 55.5 years.", timeout=PATIENCE_MS)
+    expect(form.said("age")).to_have_text("Read as 55.5 years.")
     assert form.answered()["age"] == "55,5"
     age.click()
     form.page.keyboard.press("Control+a")
@@ -223,30 +192,26 @@ def test_what_is_pasted_chosen_and_picked_is_used(form):
 def test_an_impossible_value_is_refused_at_its_field_and_gets_no_answer(form):
     form.at("age").fill("250")
     form.page.keyboard.press("Tab")
-    expect(form.said("age")).to_contain_text(
-        "250 is outside 28 to 96 seen in training", timeout=PATIENCE_MS
-    )
+    expect(form.said("age")).to_contain_text("250 is outside 28 to 96 seen in training")
     expect(form.at("age")).to_have_attribute("aria-invalid", "true")
     asked = len(form.recorder.asked)
 
     form.page.locator("#predict").click()
 
     answer = form.page.locator("#answer")
-    expect(answer).to_contain_text("One value has to be corrected", timeout=PATIENCE_MS)
+    expect(answer).to_contain_text("One value has to be corrected")
     expect(answer).to_contain_text("age 250 is outside 28 to 96")
     assert len(form.recorder.asked) == asked
     form.at("age").fill("abc")
-    expect(form.said("age")).to_contain_text("'abc' is not a number", timeout=PATIENCE_MS)
+    expect(form.said("age")).to_contain_text("'abc' is not a number")
     form.at("age").fill("50")
-    expect(form.said("age")).to_have_text("", timeout=PATIENCE_MS)
+    expect(form.said("age")).to_have_text("")
     assert form.answered() == {"age": "50"}
 
 
 def test_a_value_outside_of_training_is_marked_and_answered(form):
     form.at("age").fill("20")
-    expect(form.said("age")).to_have_text(
-        "20 is outside 28 to 96 seen in training.", timeout=PATIENCE_MS
-    )
+    expect(form.said("age")).to_have_text("20 is outside 28 to 96 seen in training.")
     assert form.answered() == {"age": "20"}
 
 
@@ -257,9 +222,9 @@ def test_a_value_in_another_unit_is_offered_converted(form):
     use.click()
 
     expect(form.at("creatinine")).to_have_value("79.58")
-    expect(form.said("creatinine")).to_have_text("", timeout=PATIENCE_MS)
+    expect(form.said("creatinine")).to_have_text("")
     form.at("creatinine").fill("0.9 mg/dL")
-    expect(form.said("creatinine")).to_contain_text("converted to 79.58", timeout=PATIENCE_MS)
+    expect(form.said("creatinine")).to_contain_text("converted to 79.58")
     assert form.answered() == {"creatinine_umol_l": "0.9 mg/dL"}
 
 
@@ -274,7 +239,7 @@ def test_an_answer_is_marked_as_old_as_soon_as_a_value_is_changed(form):
 def choose(form: Open, adapter: str, field: str, count: int) -> None:
     form.page.get_by_label("Adapter that answers").click()
     form.page.get_by_role("option", name=adapter).click()
-    expect(form.page.locator("[data-value]")).to_have_count(count, timeout=PATIENCE_MS)
+    expect(form.page.locator("[data-value]")).to_have_count(count)
     expect(form.page.locator(f"[data-value={field}]")).to_be_attached(timeout=PATIENCE_MS)
 
 
@@ -289,7 +254,7 @@ def test_what_was_typed_stays_when_the_adapter_changes_and_goes_for_a_new_patien
     choose(form, "short", "sex", len(FEATURES))
     expect(form.at("sex")).to_have_value("F")
     form.page.get_by_role("button", name="New patient").click()
-    expect(form.at("age")).to_have_value("", timeout=PATIENCE_MS)
+    expect(form.at("age")).to_have_value("")
     expect(form.at("sex")).to_have_value("")
 
 
@@ -332,7 +297,7 @@ def test_all_fields_are_seen_in_two_columns_without_a_scroll_of_their_own(form, 
 
 
 def test_three_hundred_values_are_grouped_and_found(browser, served):
-    for form in opened(browser, served, "long"):
+    with asking(browser, served, "long") as form:
         shown = form.page.locator("[data-value]").locator("visible=true")
         assert shown.count() == MANY // 2  # the first group
         form.page.get_by_placeholder(f"Find one of {MANY} values").fill("lab 17")

@@ -8,32 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
-from tests.ui.test_browser_story import (  # noqa: F401
-    CHROMIUM,
-    browser,
-    expect,
-    keep,
-    opened,
-    press,
-    served,
-)
+from fmstudio.studio import Studio
+from tests.ui.browsing import press
 
-WAIT_MS = 120_000
 CASES = 60
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.timeout(900),
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="Chromium is not installed"),
-]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A home with a project whose table has a leak, two units, spellings, and a film twice."""
-    from fmstudio.studio import Studio
-
+def films(studio: Studio, tmp_path: Path) -> Studio:
+    """A studio with a project whose table has a leak, two units, spellings, and a film twice."""
     draw = np.random.default_rng(0)
     with (tmp_path / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -61,76 +46,69 @@ def home(tmp_path: Path) -> Path:
                     ill,
                 ]
             )
-    with Studio.open(tmp_path / "home") as studio:
-        project = studio.create_project("Films", "binary", describe="Ill?")
-        roles = {"film": "radiology", "grade": "ehr"}
-        studio.add_cohort(project.id, tmp_path / "manifest.csv", roles)
-    return tmp_path / "home"
+    project = studio.create_project("Films", "binary", describe="Ill?")
+    roles = {"film": "radiology", "grade": "ehr"}
+    studio.add_cohort(project.id, tmp_path / "manifest.csv", roles)
+    return studio
 
 
-def test_a_new_project_may_state_its_moment_of_prediction(browser, tmp_path):  # noqa: F811
-    from fmstudio.studio import Studio
-
-    with served(tmp_path / "new") as address, opened(browser, address) as page:
-        for name, hours in (("At any time", None), ("After a day", "24")):
-            page.goto(address)
-            page.get_by_label("Name", exact=True).fill(name)
-            if hours:
-                page.locator("#moment input").fill(hours)
-            press(page, "Create project")
-            page.wait_for_url("**/data?project=*", timeout=WAIT_MS)
-        page.goto(address)
-        expect(page.get_by_text("Predicts 24 h after the beginning")).to_be_visible(timeout=WAIT_MS)
-    with Studio.open(tmp_path / "new") as studio:
-        assert studio.project("At any time").task.moment is None
-        assert studio.project("After a day").task.moment == 24
+def test_a_new_project_may_state_its_moment_of_prediction(studio, page):
+    for name, hours in (("At any time", None), ("After a day", "24")):
+        page.goto("/")
+        page.get_by_label("Name", exact=True).fill(name)
+        if hours:
+            page.locator("#moment input").fill(hours)
+        press(page, "Create project")
+        page.wait_for_url("**/data?project=*")
+    page.goto("/")
+    expect(page.get_by_text("Predicts 24 h after the beginning")).to_be_visible()
+    assert studio.project("At any time").task.moment is None
+    assert studio.project("After a day").task.moment == 24
 
 
-def test_findings_are_shown_by_severity_with_their_rows_and_mended(browser, keep, home):  # noqa: F811
-    with served(home) as address, opened(browser, address) as page:
-        page.goto(f"{address}/data")
-        cards = page.locator(".fm-finding")
-        expect(cards.first).to_contain_text("Must be fixed", timeout=WAIT_MS)
-        expect(cards.first).to_contain_text("'grade' is the outcome under another name")
-        expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_have_count(0)
-        units = page.locator("[data-kind=mixed_units]")
-        units.get_by_text("Rows concerned").click()
-        expect(units.locator("td").first).to_have_text("c0")
-        keep(page, "report-1-found")
+def test_findings_are_shown_by_severity_with_their_rows_and_mended(films, page, keep):
+    page.goto("/data")
+    cards = page.locator(".fm-finding")
+    expect(cards.first).to_contain_text("Must be fixed")
+    expect(cards.first).to_contain_text("'grade' is the outcome under another name")
+    expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_have_count(0)
+    units = page.locator("[data-kind=mixed_units]")
+    units.get_by_text("Rows concerned").click()
+    expect(units.locator("td").first).to_have_text("c0")
+    keep(page, "report-1-found")
 
-        press(page, "Leave out 'grade'")
-        expect(page.locator(".fm-stop")).to_have_count(0, timeout=WAIT_MS)
-        expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_be_visible()
-        press(page, "Convert 6 values to °C")
-        expect(units).to_have_count(0, timeout=WAIT_MS)
-        press(page, "Write them one way")
-        expect(page.locator("[data-kind=spelling]")).to_have_count(0, timeout=WAIT_MS)
-        press(page, "Keep one of each, leave out 1 row")
-        expect(page.locator("[data-kind=duplicate_files]")).to_have_count(0, timeout=WAIT_MS)
-        expect(page.locator("#report")).to_contain_text(f"{CASES - 1} cases of")
-        keep(page, "report-2-mended")
-        press(page, "Undo")
-        expect(page.locator("[data-kind=duplicate_files]")).to_be_visible(timeout=WAIT_MS)
-        expect(page.locator("#report")).to_contain_text(f"{CASES} cases of")
-        expect(page.locator(".fm-undo")).to_contain_text("Mended last: Write them one way")
+    press(page, "Leave out 'grade'")
+    expect(page.locator(".fm-stop")).to_have_count(0)
+    expect(page.get_by_role("link", name="Fine-tune on this cohort")).to_be_visible()
+    press(page, "Convert 6 values to °C")
+    expect(units).to_have_count(0)
+    press(page, "Write them one way")
+    expect(page.locator("[data-kind=spelling]")).to_have_count(0)
+    press(page, "Keep one of each, leave out 1 row")
+    expect(page.locator("[data-kind=duplicate_files]")).to_have_count(0)
+    expect(page.locator("#report")).to_contain_text(f"{CASES - 1} cases of")
+    keep(page, "report-2-mended")
+    press(page, "Undo")
+    expect(page.locator("[data-kind=duplicate_files]")).to_be_visible()
+    expect(page.locator("#report")).to_contain_text(f"{CASES} cases of")
+    expect(page.locator(".fm-undo")).to_contain_text("Mended last: Write them one way")
 
-        press(page, "Look for labels that may be wrong")
-        expect(page.locator("#doubts")).to_contain_text("Looking for labels in doubt")
-        page.goto(f"{address}/runs")  # the page that asked is gone
-        page.goto(f"{address}/data")
-        expect(page.locator("#doubts")).to_contain_text("Labels were looked at", timeout=WAIT_MS)
-        expect(page.get_by_role("button", name="Look for labels")).to_be_hidden()
-        keep(page, "report-3-labels")
+    press(page, "Look for labels that may be wrong")
+    expect(page.locator("#doubts")).to_contain_text("Looking for labels in doubt")
+    page.goto("/runs")  # the page that asked is gone
+    page.goto("/data")
+    expect(page.locator("#doubts")).to_contain_text("Labels were looked at")
+    expect(page.get_by_role("button", name="Look for labels")).to_be_hidden()
+    keep(page, "report-3-labels")
 
-    from fmstudio.studio import Studio
-
-    with Studio.open(home) as studio:
-        events = [e for e in studio.audit()["events"] if e.kind == "cohort mended"]
-        assert [event.details["finding"] for event in events] == [
-            "column_gives_label",
-            "mixed_units",
-            "spelling",
-            "duplicate_files",
-        ]
-        assert studio.audit()["events"][-2].kind == "mending undone"
-        assert (home.parent / "manifest.csv").read_text(encoding="utf-8").count("Former ") > 0
+    events = [e for e in films.audit()["events"] if e.kind == "cohort mended"]
+    assert [event.details["finding"] for event in events] == [
+        "column_gives_label",
+        "mixed_units",
+        "spelling",
+        "duplicate_files",
+    ]
+    assert films.audit()["events"][-2].kind == "mending undone"
+    assert (films.settings.home.parent / "manifest.csv").read_text(encoding="utf-8").count(
+        "Former "
+    ) > 0

@@ -14,7 +14,7 @@ import pytest
 from fmstudio.settings import Settings, load_settings
 from fmstudio.studio import Studio
 from fmstudio.ui.only_one import OnlyOne, Other, address_of
-from tests.ui.test_browser_story import served
+from tests.ui.browsing import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ def second(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
-def test_a_second_app_says_where_the_first_listens_and_ends(tmp_path):  # abuse row 17
+def test_a_second_app_says_where_the_first_listens_and_ends(tmp_path):
     home = tmp_path / "home"
     with served(home) as address:
         said, as_json = second(home), second(home, "--json", "--port", "1")
