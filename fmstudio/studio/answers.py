@@ -91,7 +91,8 @@ class Answers(Values):
         """
         adapter = self.adapter(adapter_ref)
         cases, _ = cohort_cases.read_cases(self, adapter, Path(manifest), require_label=False)
-        return batch.predict_to_csv(self, adapter, cases, Path(out))
+        with deletion.answering(self.settings, adapter.id):
+            return batch.predict_to_csv(self, adapter, cases, Path(out))
 
     def predictions(
         self, adapter_ref: str | None = None, limit: int = 100, before: int | None = None

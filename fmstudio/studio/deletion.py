@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fmstudio.settings import Settings
     from fmstudio.studio.home import Home
 
-ANSWERING = "answering-"  # begins the marks in temp/ of predictions that are under way
+ANSWERING = "answering-"  # begins the marks in temp/ of answers and evaluations under way
 KEEPS = (
     "Weights cannot unlearn a patient: delete an adapter, too, where it must not have learned "
     "from what is gone."
@@ -124,8 +124,8 @@ def check_idle(
         marks = home.settings.folder("temp").glob(f"{ANSWERING}{adapter.id}-*{MARK}")
         if any(is_alive(mark) for mark in marks):
             raise InputError(
-                f"The adapter {adapter.id} is answering.",
-                hint="Wait for its answer, then delete it.",
+                f"The adapter {adapter.id} is answering or being evaluated.",
+                hint="Wait until that is over, then delete it.",
             )
 
 

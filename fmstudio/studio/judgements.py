@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
-from fmstudio.studio import cohort_cases, uploads
+from fmstudio.studio import cohort_cases, deletion, uploads
 from fmstudio.studio.answers import Answers
 from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import PatientCase
@@ -38,15 +39,15 @@ class Judgements(Answers):
         """
         from fmstudio.evaluation.labelled_predictions import HeldOut
 
-        adapter = self.adapter(ref)
-        kept = self.registry.held_out(adapter.id)
+        kept = self.registry.held_out(self.adapter(ref).id)
         if kept is not None:
             return HeldOut.from_dict(kept)
         load_libraries()
         from fmstudio.prediction.for_evaluation import judge
 
-        found = judge(self.predictor(adapter.id), cohort_cases.held_out(self, adapter))
-        self.registry.keep_held_out(adapter.id, found.as_dict())
+        with self._in_use(ref) as adapter:
+            found = judge(self.predictor(adapter.id), cohort_cases.held_out(self, adapter))
+            self.registry.keep_held_out(adapter.id, found.as_dict())
         return found
 
     def evaluate(self, ref: str, manifest: Path | None = None) -> dict[str, Any]:
@@ -56,17 +57,24 @@ class Judgements(Answers):
 
         Raises as `held_out` does; InputError for a manifest without labels, usable or new cases.
         """
-        adapter = self.adapter(ref)
-        conformal = self.contents(adapter).readout.conformal
-        if manifest is not None:
-            held, found = self._of_manifest(adapter, Path(manifest))
-            told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
-            return self._judge(adapter, held, conformal) | told
-        with self._judging:  # two pages that open at once wait for one judgement
-            if adapter.id not in self._judged:
-                held = self.held_out(adapter.id)
-                self._judged[adapter.id] = self._judge(adapter, held, conformal)
-            return self._judged[adapter.id]
+        with self._in_use(ref) as adapter:
+            conformal = self.contents(adapter).readout.conformal
+            if manifest is not None:
+                held, found = self._of_manifest(adapter, Path(manifest))
+                told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
+                return self._judge(adapter, held, conformal) | told
+            with self._judging:  # two pages that open at once wait for one judgement
+                if adapter.id not in self._judged:
+                    held = self.held_out(adapter.id)
+                    self._judged[adapter.id] = self._judge(adapter, held, conformal)
+                return self._judged[adapter.id]
+
+    @contextmanager
+    def _in_use(self, ref: str) -> Iterator[AdapterRecord]:
+        """An adapter that cannot be deleted meanwhile. Raises NotFound."""
+        adapter_id = self.adapter(ref).id
+        with deletion.answering(self.settings, adapter_id):
+            yield self.adapter(adapter_id)  # again: it may have gone before it was marked
 
     def _judge(
         self, adapter: AdapterRecord, held: HeldOut, conformal: Mapping[str, Any]

@@ -67,7 +67,7 @@ def test_what_is_used_is_not_deleted_and_the_reason_is_given(studio, adapter):
 
     with deletion.answering(studio.settings, adapter.id):
         for delete in (studio.delete_adapter, lambda _: studio.delete_project("ill")):
-            with pytest.raises(InputError, match="is answering"):
+            with pytest.raises(InputError, match="is answering or being evaluated"):
                 delete(adapter.id)
     studio.delete_adapter(adapter.id)
     with pytest.raises(NotFound):

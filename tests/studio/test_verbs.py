@@ -10,12 +10,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sqlalchemy import func, select
 
 from fmstudio.adapters.readout import Readout
 from fmstudio.errors import InputError, NotFound, ResourceError, RunFailed, StudioError
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions
 from fmstudio.records import Progress
+from fmstudio.registry.tables import HeldOut as KeptAnswers
 from fmstudio.studio import Studio, sample, starting
 from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
@@ -252,6 +254,52 @@ def test_an_adapter_is_asked_once_about_its_held_out_patients_and_judged_from_wh
     kept = json.dumps(studio.registry.held_out(made.id))
     assert "patient_id" not in kept
     assert '"p1"' not in kept
+
+
+def test_what_is_being_evaluated_is_not_deleted_until_that_is_over(
+    studio, adapter, table, monkeypatch
+):
+    made = judged_adapter(studio, adapter, table, monkeypatch)
+    tried = []
+
+    def evaluated(*given):
+        deletes = (
+            lambda: studio.delete_adapter(made.id),
+            lambda: studio.delete_cohort("ill"),
+            lambda: studio.delete_project("ill"),
+        )
+        for delete in deletes:
+            with pytest.raises(InputError, match=f"{made.id} is answering or being evaluated"):
+                delete()
+            tried.append(delete)
+        return by_age(*given)
+
+    monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", evaluated)
+    studio.evaluate(made.id)
+    studio.evaluate(made.id, table("new/manifest.csv", 40))
+
+    assert len(tried) == 6
+    studio.delete_project("ill")
+    assert studio.registry.counts()["adapters"] == 0
+    assert list((studio.settings.home / "temp").iterdir()) == []
+
+
+def test_an_evaluation_whose_adapter_is_gone_says_so_and_leaves_no_row(
+    studio, adapter, table, monkeypatch
+):
+    made = judged_adapter(studio, adapter, table, monkeypatch)
+
+    def deleted_meanwhile(*given):
+        studio.registry.delete_adapter(made.id)
+        return by_age(*given)
+
+    monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", deleted_meanwhile)
+    with pytest.raises(NotFound, match=made.id):
+        studio.evaluate(made.id)
+
+    with studio.registry.reading() as session:
+        assert session.scalar(select(func.count()).select_from(KeptAnswers)) == 0
+    assert made.id not in studio._judged
 
 
 def test_sliders_recompute_from_what_is_kept(studio, adapter, table, monkeypatch):
