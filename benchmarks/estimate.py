@@ -17,8 +17,8 @@ from typing import Any
 from benchmarks.cohorts import DATA, QUESTIONS, real_project
 from benchmarks.command import studio, watch
 from benchmarks.made import PROJECT, made_cohort, made_project
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
-from fmstudio.training.config import RunConfig
 
 TITLE = "Estimates"
 FEW = 60  # cases of the small made cohort
@@ -48,7 +48,7 @@ def _run(
         home = Path(folder)
         make(home)
         with Studio.open(home) as opened:
-            said = opened.estimate(PROJECT, RunConfig.from_preset(preset))
+            said = opened.runs.estimate(PROJECT, RunConfig.from_preset(preset))
         begun = studio(home, "finetune", PROJECT, "--preset", preset, "--detach")
         started = time.monotonic()
         result, peak = watch(home, begun["run"])

@@ -32,10 +32,10 @@ from fmstudio.features.outputs import features_of
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import groups_of
-from fmstudio.training.config import RunConfig
 from fmstudio.training.frozen_candidates import grow, install
 from fmstudio.training.loop import Loop, Part
 from fmstudio.types import ModalityInput, PatientCase

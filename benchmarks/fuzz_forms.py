@@ -102,7 +102,7 @@ def _spoilt(content: bytes, rng: np.random.Generator) -> bytes:
 
 
 def _recipe() -> Form:
-    from fmstudio.training.config import RunConfig
+    from fmstudio.run_config import RunConfig
     from fmstudio.training.run_settings import Recipe, read_recipe
 
     config = RunConfig(modalities=("ehr", "notes"), encoders={"notes": "bert"})

@@ -28,9 +28,9 @@ from fmstudio.adapters.lora import targets
 from fmstudio.encoders.batching import collate
 from fmstudio.features.inputs import Preparation
 from fmstudio.model.load import load_base, task_config
+from fmstudio.run_config import RunConfig
 from fmstudio.sandbox import Reader
 from fmstudio.settings import load_settings
-from fmstudio.training.config import RunConfig
 
 
 class Cases(torch.utils.data.Dataset):

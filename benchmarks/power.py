@@ -57,7 +57,7 @@ def _studio(folder: Path) -> Any:
 
 def _project(folder: Path) -> None:
     with _studio(folder) as studio:
-        studio.create_project("made", "binary")
+        studio.projects.create("made", "binary")
     rows = [f"c{i},p{i},{30 + i},{int(i % 3 == 0)}" for i in range(24)]
     (folder / "cases").mkdir()
     lines = ["case_id,patient_id,age,label_ill", *rows]
@@ -73,7 +73,7 @@ def _add_cohort(folder: Path) -> None:
         mock.patch("fmstudio.studio.manifests.report_on", return_value={}),
         mock.patch("fmstudio.studio.uploads.strip_headers"),
     ):
-        studio.add_cohort("made", folder / "cases" / "manifest.csv", copy=True)
+        studio.cohorts.add("made", folder / "cases" / "manifest.csv", copy=True)
 
 
 def _cells(path: Path) -> Any:
@@ -88,7 +88,7 @@ def _cells(path: Path) -> Any:
 
 def _check_cohort(folder: Path, done: bool) -> str:
     with _studio(folder) as studio:
-        cohorts = studio.registry.cohorts(studio.project("made").id)
+        cohorts = studio.registry.cohorts(studio.projects.get("made").id)
         kept = [(studio.settings.home / cohort.manifest).parent for cohort in cohorts]
     for path in (folder / "cases").iterdir():
         if any((each / path.name).read_bytes() != path.read_bytes() for each in kept):
@@ -130,7 +130,7 @@ def _check_state(folder: Path, done: bool) -> str:
 def _made_adapter(folder: Path) -> None:
     _project(folder)
     with _studio(folder) as studio:
-        studio.registry.create_run(studio.project("made").id, None, "finetune", {}, "embedded")
+        studio.registry.create_run(studio.projects.get("made").id, None, "finetune", {}, "embedded")
         run = studio.registry.claim_next_run()
         studio.registry.attach_worker(run.id, os.getpid(), 0.0)
         made = studio.settings.folder(f"runs/{run.id}") / "adapter"
@@ -193,7 +193,7 @@ def _registered(folder: Path) -> None:
 
 def _export(folder: Path) -> None:
     with _studio(folder) as studio:
-        studio.export("made/champion", folder / "out.zip")
+        studio.adapters.export("made/champion", folder / "out.zip")
 
 
 def _check_export(folder: Path, done: bool) -> str:

@@ -36,14 +36,14 @@ def _timed(home: Path, adapter: str, manifest: Path) -> dict[str, Any]:
 
     whole, network = [], []
     with Studio.open(home) as opened:
-        project = opened.create_project("new", "binary", "label_deterioration", "1")
-        opened.add_cohort(project.id, manifest)
-        complete = [case for case in opened.cases(project.id) if len(case.sources) == 6]
-        spent = _count_network(opened.predictor(adapter))
+        project = opened.projects.create("new", "binary", "label_deterioration", "1")
+        opened.cohorts.add(project.id, manifest)
+        complete = [case for case in opened.cohorts.cases(project.id) if len(case.sources) == 6]
+        spent = _count_network(opened.predictions.predictor(adapter))
         for case in complete[: WARM_UP + 100]:
             spent.clear()
             started = time.perf_counter()
-            opened.predict(adapter, case.sources, case.case_id)
+            opened.predictions.predict(adapter, case.sources, case.case_id)
             whole.append(1000 * (time.perf_counter() - started))
             network.append(1000 * sum(spent))
     return {"whole_ms": whole[WARM_UP:], "network_ms": network[WARM_UP:]}

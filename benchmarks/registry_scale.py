@@ -153,7 +153,7 @@ def _run(number: int, project: int, card: Mapping[str, Any]) -> dict[str, Any]:
     from dataclasses import asdict
 
     from fmstudio.records import Progress
-    from fmstudio.training.config import RunConfig
+    from fmstudio.run_config import RunConfig
 
     at = BEGAN + number * STEP
     result = {"metrics": card["metrics"], "n": card["n"], "adapter": f"adapter-{number:06x}"}
@@ -257,11 +257,11 @@ def _called(handler: Callable[..., Any], inputs: int, request: Any) -> Any:
 
 
 def _verbs(studio: Studio) -> dict[str, float]:
-    newest = studio.adapters(limit=1)[0].id
+    newest = studio.adapters.list(limit=1)[0].id
     return {
-        "the newest answers": _median(lambda: studio.predictions()),
-        "the newest answers of an adapter": _median(lambda: studio.predictions(newest)),
-        "answers before the 1000th": _median(lambda: studio.predictions(before=1000)),
+        "the newest answers": _median(lambda: studio.predictions.list()),
+        "the newest answers of an adapter": _median(lambda: studio.predictions.list(newest)),
+        "answers before the 1000th": _median(lambda: studio.predictions.list(before=1000)),
         "an answer kept": _median(
             lambda: studio.registry.add_prediction(newest, "case", {"ehr": ["0" * 64]}, {})
         ),

@@ -68,15 +68,15 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
 def _round(studio: Studio, sample: Any, table: Path, handlers: list[Any], number: int) -> None:
     """What a ward does in an hour: ten answers, a cohort with its report, every page."""
     for case in range(10):
-        studio.predict(sample.adapter, sample.sources, f"case-{number}-{case}")
-    project = studio.create_project(f"round {number}", "binary", "label_ill")
-    studio.add_cohort(project.id, table, copy=number % 2 == 0)
-    studio.cohort_report(project.id)
+        studio.predictions.predict(sample.adapter, sample.sources, f"case-{number}-{case}")
+    project = studio.projects.create(f"round {number}", "binary", "label_ill")
+    studio.cohorts.add(project.id, table, copy=number % 2 == 0)
+    studio.cohorts.report(project.id)
     for handler, inputs, wanted in handlers:
         request = SimpleNamespace(query_params={"project": str(project.id)})
         handler(*[None] * inputs, *[request] * max(0, wanted - inputs))
-    studio.evaluate(sample.adapter)
-    studio.delete_project(project.id)
+    studio.evaluation.evaluate(sample.adapter)
+    studio.projects.delete(project.id)
 
 
 def _handlers(studio: Studio) -> list[tuple[Any, int, int]]:

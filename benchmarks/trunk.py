@@ -32,8 +32,8 @@ from fmstudio.adapters.lora import attach, shared_model
 from fmstudio.baselines.sample_weights import sample_weights_of
 from fmstudio.encoders.blocks import Places
 from fmstudio.model.shared import SharedModel, Started
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import load_settings
-from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop
 from fmstudio.training.training_data import prepare
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,14 +13,13 @@ from fmstudio.contracts import pipelines
 ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A part may import from the floors below its own, never from beside or above.
-# `training.config` and `pretraining.config` are plain dataclasses, which pages and command line read.
 FLOORS = (
     ("types", "errors", "files", "identity", "lock", "marks", "office", "traces"),
     ("results",),
     ("present",),
     ("records", "settings", "private", "tables", "standard_form"),
-    ("contracts", "columns", "training.config"),
-    ("pretraining.config",),
+    ("contracts", "columns", "run_config"),
+    ("pretrain_config",),
     ("sandbox", "encoders", "registry", "evaluation"),
     ("checkpoints",),
     ("model", "cohort"),
@@ -80,15 +79,17 @@ def name_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imports(path: Path, at_start_only: bool = False) -> Iterator[tuple[int, str]]:
-    """(line, module) of each import; what only a type checker sees is left out.
+def imports(
+    path: Path, at_start_only: bool = False, typing: bool = False
+) -> Iterator[tuple[int, str]]:
+    """(line, module) of each import; what only a type checker sees is left out without `typing`.
 
     With `at_start_only`, what is inside functions is left out too: it is imported when called.
     """
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not typing:
             waiting.extend(node.orelse)
             continue
         if at_start_only and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -123,6 +124,44 @@ def test_every_part_of_the_studio_has_its_floor():
     parts = {path.relative_to(ROOT / "fmstudio").parts[0] for path in sources("fmstudio")}
 
     assert {part.removesuffix(".py") for part in parts} - FLOOR.keys() == {"__init__"}
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The parts of a graph whose members all reach each other, longer than one."""
+    reached = {start: reachable(graph, start) for start in graph}
+    found = {
+        tuple(sorted(other for other in reached[start] if start in reached[other]))
+        for start in graph
+        if start in reached[start]
+    }
+    return [list(circle) for circle in sorted(found)]
+
+
+def reachable(graph: Mapping[str, set[str]], start: str) -> set[str]:
+    """All that can be come to from a node, itself only if a way leads back."""
+    seen: set[str] = set()
+    waiting = list(graph[start])
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting.extend(graph.get(node, ()))
+    return seen
+
+
+def test_no_file_and_no_room_leads_back_to_itself():
+    files: dict[str, set[str]] = {}
+    rooms: dict[str, set[str]] = {}
+    known = {name_of(path) for path in sources("fmstudio", "pipelines")}
+    for path in sources("fmstudio", "pipelines"):
+        own = name_of(path)
+        files[own] = {name for _, name in imports(path, typing=True)} & known - {own}
+        room = part_of(own) or own
+        others = {part_of(name) or name for name in files[own]}
+        rooms[room] = rooms.get(room, set()) | others - {room}
+
+    assert circles(files) == []
+    assert circles(rooms) == []
 
 
 def test_imports_go_downwards_only():

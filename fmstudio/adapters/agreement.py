@@ -16,7 +16,7 @@ from fmstudio.adapters.schema_card import Card, Figure, Judged
 from fmstudio.contracts import pipelines
 from fmstudio.errors import BundleError, InputError
 from fmstudio.results.metrics import HEADLINE, METRICS
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.types import TaskSpec
 
 READ = ("last", "mean", "lowest", "highest", "is")

@@ -25,8 +25,8 @@ from fmstudio.errors import BundleError
 from fmstudio.model.head import TaskHead
 from fmstudio.model.load import load_base
 from fmstudio.model.shared import SharedModel
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
 
 Adapted = PeftModel  # a SharedModel with an adapter attached, as other files know it
 

@@ -24,7 +24,7 @@ from fmstudio.files import TEMPORARY, beside, sync
 from fmstudio.marks import at_work
 from fmstudio.registry import Registry
 from fmstudio.registry.backups import copy_to
-from fmstudio.registry.database import BUSY_SECONDS
+from fmstudio.registry.connecting import BUSY_SECONDS
 from fmstudio.registry.faults import FILE, explained
 from fmstudio.registry.named import Named, is_kept, named_folders, own_folders
 from fmstudio.registry.opening import open_to_read

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fmstudio.errors import InputError
-from fmstudio.training.config import GROUP_CAP, RunConfig
+from fmstudio.run_config import GROUP_CAP, RunConfig
 from fmstudio.types import PatientCase, TaskSpec
 
 

@@ -30,5 +30,5 @@ def answers(args: argparse.Namespace) -> dict[str, str]:
 
 def answer(studio: Studio, args: argparse.Namespace) -> tuple[Any, str]:
     """`cohort answer`."""
-    record = studio.answer_questions(args.project, answers(args), args.by)
+    record = studio.cohorts.answer_questions(args.project, answers(args), args.by)
     return record, text.cohort_text(record, "Answered in")

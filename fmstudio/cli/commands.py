@@ -15,10 +15,10 @@ from fmstudio.cli.progress import show_progress
 from fmstudio.cohort.cells import is_path
 from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_like_path
 from fmstudio.errors import InputError, NotFound
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import RunRecord
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
-from fmstudio.training.config import RunConfig
 from fmstudio.types import Source
 
 Answer = tuple[Any, str]  # for --json, and for people; a long list makes only what is asked for
@@ -31,15 +31,15 @@ def demo(studio: Studio, args: argparse.Namespace) -> Answer:
 
 
 def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
-    project = studio.create_project(
+    project = studio.projects.create(
         args.name, args.task, args.label, args.positive, args.describe, moment=args.moment
     )
     return project, f"Made the project '{project.name}'. Next: cohort add"
 
 
 def project_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    projects = studio.projects(limit=args.limit, skip=args.skip)
-    _say_rest(args, studio.count_projects())
+    projects = studio.projects.list(limit=args.limit, skip=args.skip)
+    _say_rest(args, studio.projects.count())
     return projects, text.projects_text(projects)
 
 
@@ -51,48 +51,50 @@ def _say_rest(args: argparse.Namespace, total: int) -> None:
 
 
 def project_show(studio: Studio, args: argparse.Namespace) -> Answer:
-    project = studio.project(args.name)
-    cohort = studio.cohort(project.id)
+    project = studio.projects.get(args.name)
+    cohort = studio.cohorts.newest(project.id)
     if not args.json:
-        runs, adapters = studio.run_summaries(project.id), studio.adapter_summaries(project.id)
+        runs, adapters = studio.runs.summaries(project.id), studio.adapters.summaries(project.id)
         return None, text.project_text(project, cohort, runs, adapters)
     return {
         "project": project,
         "cohort": cohort,
-        "runs": studio.runs(project.id),
-        "adapters": studio.adapters(project.id),
+        "runs": studio.runs.list(project.id),
+        "adapters": studio.adapters.list(project.id),
     }, ""
 
 
 def cohort_add(studio: Studio, args: argparse.Namespace) -> Answer:
-    record = studio.add_cohort(
+    record = studio.cohorts.add(
         args.project, args.manifest, dict(args.role), args.name, args.copy, answering.answers(args)
     )
     return record, text.cohort_text(record)
 
 
 def cohort_list(studio: Studio, args: argparse.Namespace) -> Answer:
-    records = studio.cohorts(args.project)
+    records = studio.cohorts.list(args.project)
     return records, text.cohorts_text(records)
 
 
 def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
     report = (
-        studio.cohort_report(args.project) if args.quick else studio.complete_report(args.project)
+        studio.cohorts.report(args.project)
+        if args.quick
+        else studio.cohorts.check_labels(args.project)
     )
     return report, text.report_text(report)
 
 
 def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
     if args.undo:
-        record = studio.undo_mending(args.project)
+        record = studio.cohorts.undo_cleaning(args.project)
         return record, text.cohort_text(record, "Took again")
     if args.finding is None:
         raise InputError(
             "No finding was named.",
             hint="Name one of those that 'cohort report' lists, or give --undo.",
         )
-    record = studio.mend_cohort(args.project, args.finding, args.way, args.by)
+    record = studio.cohorts.clean(args.project, args.finding, args.way, args.by)
     return record, text.cohort_text(record, "Mended")
 
 
@@ -102,12 +104,12 @@ def finetune(studio: Studio, args: argparse.Namespace) -> Answer:
     if args.recipe is None:
         config = RunConfig.from_preset(changes.pop("preset") or RunConfig.preset, **changes)
     else:
-        planned = studio.plan_from_recipe(args.project, args.recipe, changes)
+        planned = studio.runs.plan_from_recipe(args.project, args.recipe, changes)
         config = planned.config
         sys.stderr.writelines(f"remark: {remark}\n" for remark in planned.remarks)
     if args.confirmed_by:
-        studio.confirm_identifiers(args.project, args.confirmed_by)
-    run = studio.start_finetune(args.project, config)
+        studio.cohorts.confirm_identifiers(args.project, args.confirmed_by)
+    run = studio.runs.start(args.project, config)
     return _answer_of(studio, run, args.detach)
 
 
@@ -121,11 +123,11 @@ def pretrain(studio: Studio, args: argparse.Namespace) -> Answer:
         )
     names = [item.name for item in fields(PretrainConfig) if item.name not in OF_THE_TABLE]
     given = {name: value for name in names if (value := getattr(args, name)) is not None}
-    name = given.pop("name", None) or studio.free_base_name(args.project)
+    name = given.pop("name", None) or studio.pretraining.free_name(args.project)
     config = PretrainConfig(name=name, **given)
     if args.confirmed_by:
-        studio.confirm_identifiers(args.project, args.confirmed_by)
-    run = studio.start_pretrain(args.project, config, args.manifest)
+        studio.cohorts.confirm_identifiers(args.project, args.confirmed_by)
+    run = studio.pretraining.start(args.project, config, args.manifest)
     return _answer_of(studio, run, args.detach)
 
 
@@ -139,7 +141,7 @@ def _base_from_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
     def say(line: str) -> None:
         sys.stderr.write(line + "\n")
 
-    card = studio.make_base(
+    card = studio.pretraining.make_base(
         args.recipe, args.data, args.work, args.out or args.work, args.stage, args.teacher, say
     )
     if args.stage:
@@ -152,7 +154,7 @@ def _answer_of(studio: Studio, run: RunRecord, detach: bool) -> Answer:
     if detach:
         return {"run": run.id, "status": run.status}, run.id
     try:
-        run = studio.wait(run, show_progress(run_text.progress_line, _run_step))
+        run = studio.runs.wait(run, show_progress(run_text.progress_line, _run_step))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nThe run {run.id} goes on. Look at it with: run show {run.id}\n")
         raise
@@ -181,30 +183,30 @@ def _run_step(run: RunRecord) -> tuple[str, float]:
 
 def run_list(studio: Studio, args: argparse.Namespace) -> Answer:
     part = {"limit": args.limit, "skip": args.skip}
-    _say_rest(args, studio.count_runs(args.project))
+    _say_rest(args, studio.runs.count(args.project))
     if args.json:
-        return studio.runs(args.project, **part), ""
-    return None, run_text.runs_text(studio.run_summaries(args.project, **part))
+        return studio.runs.list(args.project, **part), ""
+    return None, run_text.runs_text(studio.runs.summaries(args.project, **part))
 
 
 def run_show(studio: Studio, args: argparse.Namespace) -> Answer:
-    run = studio.run(args.run_id)
+    run = studio.runs.get(args.run_id)
     return run, run_text.run_text(run)
 
 
 def run_recipe(studio: Studio, args: argparse.Namespace) -> Answer:
-    recipe = studio.recipe(args.run_id, args.file)
+    recipe = studio.runs.recipe(args.run_id, args.file)
     said = recipe.as_text().rstrip() if args.file is None else f"Wrote {args.file}."
     return recipe.as_dict(), said
 
 
 def run_stop(studio: Studio, args: argparse.Namespace) -> Answer:
-    run = studio.stop_run(args.run_id)
+    run = studio.runs.stop(args.run_id)
     return run, f"The run {run.id} stops after its next checkpoint."
 
 
 def run_resume(studio: Studio, args: argparse.Namespace) -> Answer:
-    run = studio.resume_run(args.run_id)
+    run = studio.runs.resume(args.run_id)
     return run, f"The run {run.id} goes on. Look at it with: run show {run.id}"
 
 
@@ -215,23 +217,25 @@ def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
                 "A report is written about an adapter's own held-out patients.",
                 hint="Give --report or --manifest, not both.",
             )
-        files = studio.report(args.adapter, args.report)
-        return studio.evaluate(args.adapter), f"Wrote {files[0]} and {len(files) - 1} more files."
-    result = studio.evaluate(args.adapter, args.manifest)
+        files = studio.evaluation.report(args.adapter, args.report)
+        return studio.evaluation.evaluate(
+            args.adapter
+        ), f"Wrote {files[0]} and {len(files) - 1} more files."
+    result = studio.evaluation.evaluate(args.adapter, args.manifest)
     return result, judgement_text(result)
 
 
 def predict(studio: Studio, args: argparse.Namespace) -> Answer:
     sources = _sources(args)
     if args.manifest is None and args.out is None:
-        prediction = studio.predict(args.adapter, sources, args.case)
+        prediction = studio.predictions.predict(args.adapter, sources, args.case)
         return prediction.as_dict(), text.prediction_text(prediction)
     if sources or args.manifest is None or args.out is None:
         raise InputError(
             "A batch takes --manifest FILE and --out FILE.csv and no inputs of a single case.",
             hint="Give both of them alone, or the inputs of one case alone.",
         )
-    rows = studio.predict_manifest(args.adapter, args.manifest, args.out)
+    rows = studio.predictions.predict_manifest(args.adapter, args.manifest, args.out)
     data = {"adapter": args.adapter, "rows": rows, "out": str(args.out)}
     return data, f"Wrote {rows} rows to {args.out}."
 
@@ -276,49 +280,49 @@ def _given(modality: contracts.Pipeline, word: str) -> list[Source]:
 
 def adapter_list(studio: Studio, args: argparse.Namespace) -> Answer:
     part = {"limit": args.limit, "skip": args.skip}
-    _say_rest(args, studio.count_adapters(args.project))
+    _say_rest(args, studio.adapters.count(args.project))
     if args.json:
-        return studio.adapters(args.project, **part), ""
-    return None, text.adapters_text(studio.adapter_summaries(args.project, **part))
+        return studio.adapters.list(args.project, **part), ""
+    return None, text.adapters_text(studio.adapters.summaries(args.project, **part))
 
 
 def adapter_show(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapter = studio.adapter(args.adapter)
+    adapter = studio.adapters.get(args.adapter)
     return adapter, plain.record_text(adapter)
 
 
 def adapter_alias(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapter = studio.set_alias(args.adapter, args.alias)
-    project = studio.project(adapter.project_id)
+    adapter = studio.adapters.set_alias(args.adapter, args.alias)
+    project = studio.projects.get(adapter.project_id)
     return adapter, f"{project.name}/{args.alias} is now {adapter.id}."
 
 
 def adapter_renew(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapter = studio.renew_adapter(args.adapter)
+    adapter = studio.adapters.renew(args.adapter)
     return adapter, f"{adapter.id} is sealed as this version of the studio seals adapters."
 
 
 def adapter_compare(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.compare([args.first, args.second])
+    found = studio.evaluation.compare([args.first, args.second])
     return found, comparison_text(found)
 
 
 def export(studio: Studio, args: argparse.Namespace) -> Answer:
-    path = studio.export(args.adapter, args.file, args.sign_as)
-    key = studio.key()
+    path = studio.adapters.export(args.adapter, args.file, args.sign_as)
+    key = studio.keys.own()
     data = {"adapter": args.adapter, "file": str(path), "signed_with": key and key.fingerprint}
     return data, f"Wrote {path}." + (f" Signed by {key.name}." if key else "")
 
 
 def verify(studio: Studio, args: argparse.Namespace) -> Answer:
-    facts = studio.verify(args.file)
+    facts = studio.adapters.verify(args.file)
     told = f"{args.file.name} is whole, and its stored cases replay."
     return facts, f"{told} {keys.signer_text(facts['signer'])}"
 
 
 def import_bundle(studio: Studio, args: argparse.Namespace) -> Answer:
-    adapter = studio.import_bundle(args.file, args.project)
-    project = studio.project(adapter.project_id)
+    adapter = studio.adapters.import_bundle(args.file, args.project)
+    project = studio.projects.get(adapter.project_id)
     data = {"adapter": adapter.id, "project": project.name, "aliases": adapter.aliases}
     return data, f"Imported {adapter.id} into the project '{project.name}'."
 

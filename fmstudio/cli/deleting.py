@@ -15,30 +15,30 @@ Answer = tuple[Any, str]
 
 
 def project(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.project(args.name)
+    found = studio.projects.get(args.name)
     _check_sure(args, f"The project '{found.name}'", "its runs and adapters would go too")
-    studio.delete_project(found.id)
+    studio.projects.delete(found.id)
     return {"deleted": found.name}, f"Deleted the project '{found.name}'."
 
 
 def cohort(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.find_cohort(args.cohort)
+    found = studio.cohorts.get(args.cohort)
     _check_sure(args, f"The cohort '{found.name}'", "its copied files would go too")
-    deleted = studio.delete_cohort(found.id)
+    deleted = studio.cohorts.delete(found.id)
     return deleted, told(f"Deleted the cohort '{deleted.what}'.", deleted)
 
 
 def patient(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.find_cohort(args.cohort)
+    found = studio.cohorts.get(args.cohort)
     _check_sure(args, f"The patient of '{found.name}'", "rows and files would go for good")
-    removed = studio.remove_patient(found.id, args.patient)
+    removed = studio.cohorts.remove_patient(found.id, args.patient)
     return removed, told(f"Removed the patient '{removed.what}' from '{found.name}'.", removed)
 
 
 def adapter(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.adapter(args.adapter)
+    found = studio.adapters.get(args.adapter)
     _check_sure(args, f"The adapter {found.id}", "its stored predictions would go too")
-    studio.delete_adapter(found.id)
+    studio.adapters.delete(found.id)
     return {"deleted": found.id}, f"Deleted the adapter {found.id}."
 
 

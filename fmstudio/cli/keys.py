@@ -15,33 +15,33 @@ Answer = tuple[Any, str]
 
 
 def make(studio: Studio, args: argparse.Namespace) -> Answer:
-    key = studio.make_key(args.name)
+    key = studio.keys.make(args.name)
     return key, f"Made the key of {key.name}. Bundles are signed from now on.\n{key.fingerprint}"
 
 
 def show(studio: Studio, args: argparse.Namespace) -> Answer:
-    key = studio.key()
+    key = studio.keys.own()
     if key is None:
         raise NotFound("This studio has no key.", hint="Make one: `key make --name NAME`.")
     told = f"{key.name}: {key.fingerprint}"
     if args.file is not None:
-        told += f"\nWrote {studio.write_public_key(args.file)}."
+        told += f"\nWrote {studio.keys.write_public(args.file)}."
     return key, told
 
 
 def listing(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.trusted_keys()
+    found = studio.keys.trusted()
     lines = [f"{k.fingerprint}  {k.name}{' (this studio)' if k.own else ''}" for k in found]
     return found, "\n".join(lines) or "No key is trusted yet: `key trust FILE_OR_FINGERPRINT`."
 
 
 def trust(studio: Studio, args: argparse.Namespace) -> Answer:
-    key = studio.trust_key(args.key, args.name)
+    key = studio.keys.trust(args.key, args.name)
     return key, f"Bundles signed with {key.fingerprint} are shown as from {key.name}."
 
 
 def distrust(studio: Studio, args: argparse.Namespace) -> Answer:
-    found = studio.distrust_key(args.key)
+    found = studio.keys.distrust(args.key)
     return {"distrusted": found}, f"{found} is trusted no longer."
 
 

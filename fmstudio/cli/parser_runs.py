@@ -11,8 +11,8 @@ from typing import Any
 from fmstudio.cli import commands
 from fmstudio.cli.subcommands import add_command, add_paging, command_group
 from fmstudio.cli.values import listed, value_of
-from fmstudio.pretraining.config import PretrainConfig
-from fmstudio.training.config import RunConfig
+from fmstudio.pretrain_config import PretrainConfig
+from fmstudio.run_config import RunConfig
 
 
 def add_finetune(commands_of: Any) -> None:

@@ -15,7 +15,7 @@ from fmstudio.types import Prediction
 if TYPE_CHECKING:
     from fmstudio.checkpoints.compatibility import Verdict
     from fmstudio.runs.additions import Addition
-    from fmstudio.studio.catalogue import Entry
+    from fmstudio.studio.bases import Entry
     from fmstudio.studio.sample import Sample
 
 

@@ -24,7 +24,7 @@ from fmstudio.doctor.log_lines import LEFT_OUT, in_our_words
 from fmstudio.errors import InputError, StudioError
 from fmstudio.files import replacing
 from fmstudio.registry import Registry
-from fmstudio.registry.database import BUSY_SECONDS
+from fmstudio.registry.connecting import BUSY_SECONDS
 from fmstudio.registry.faults import FILE
 from fmstudio.registry.read_only import readable
 from fmstudio.settings import Settings

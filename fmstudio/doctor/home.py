@@ -17,7 +17,7 @@ from fmstudio.doctor.finding import Finding
 from fmstudio.errors import BundleError, StudioError
 from fmstudio.marks import MARK
 from fmstudio.registry import Registry
-from fmstudio.registry.database import BUSY_SECONDS
+from fmstudio.registry.connecting import BUSY_SECONDS
 from fmstudio.registry.faults import FILE
 from fmstudio.registry.named import Named, is_kept, named_folders
 from fmstudio.registry.read_only import readable

@@ -10,7 +10,7 @@ from fmstudio.features.held_out import Asked, held_out
 from fmstudio.features.inputs import Preparation
 from fmstudio.features.threads import one_thread
 from fmstudio.prediction.predictor import Predictor
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.types import Cohort
 
 

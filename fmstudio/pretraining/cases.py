@@ -14,7 +14,7 @@ from typing import Any
 from fmstudio.cohort import Manifest, build_cohort, file_hashes, propose_roles, read_manifest
 from fmstudio.contracts import pipelines
 from fmstudio.errors import InputError
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import CohortRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.types import Cohort, PatientCase

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import psutil
 
 from fmstudio.contracts import pipeline
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.training.estimate import (
     CASE_EFFICIENCY,
     ENCODER_GIGA,

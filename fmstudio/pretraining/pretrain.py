@@ -22,9 +22,9 @@ from fmstudio.features.inputs import Preparation
 from fmstudio.model.bases import base_info
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.pretraining.base_folder import CARD, ends, versions, write_child, write_json
 from fmstudio.pretraining.cases import Gathered
-from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.features import features

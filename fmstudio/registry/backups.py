@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from fmstudio.files import replacing
-from fmstudio.registry.database import BUSY_SECONDS, open_file
+from fmstudio.registry.connecting import BUSY_SECONDS, open_file
 
 FOLDER = "backups"
 KEPT = 3

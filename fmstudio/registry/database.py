@@ -21,9 +21,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from fmstudio.errors import RegistryError, StudioError
+from fmstudio.registry.connecting import open_file
 from fmstudio.registry.faults import DAMAGED_ROW, FILE, GONE, explained
 
-BUSY_SECONDS = 30.0
 WAL_BYTES = 64 * 2**20  # the log beside the file is cut to this once its content is in the file
 _json = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
@@ -33,21 +33,6 @@ def _parsed(text: str) -> Any:
         return json.loads(text)
     except ValueError as fault:
         raise RegistryError(*DAMAGED_ROW) from fault
-
-
-def open_file(path: Path, busy_seconds: float, options: str = "mode=rw") -> sqlite3.Connection:
-    """The file at `path`, which has to be there: SQLite would put an empty one in its place.
-
-    The driver's own transactions begin late and lose updates of others without a word: here they
-    are begun by hand.
-    """
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?{options}",
-        timeout=busy_seconds,
-        uri=True,
-        isolation_level=None,
-        check_same_thread=False,
-    )
 
 
 def connect(path: Path, busy_seconds: float, foreign_keys: bool = True) -> Engine:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from fmstudio.errors import InputError, RegistryError
 from fmstudio.records import LIVE_STATES, PredictionRecord
 from fmstudio.registry.backups import back_up, backups
-from fmstudio.registry.database import BUSY_SECONDS, Database, open_file
+from fmstudio.registry.connecting import BUSY_SECONDS, open_file
+from fmstudio.registry.database import Database
 from fmstudio.registry.events import log_event
 from fmstudio.registry.faults import FILE, explained
 from fmstudio.registry.tables import Adapter, Cohort, Event, HeldOut, Prediction, Run

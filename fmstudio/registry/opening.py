@@ -20,7 +20,8 @@ from sqlalchemy import Engine
 from fmstudio.errors import RegistryError, StudioError
 from fmstudio.files import sync
 from fmstudio.registry.backups import back_up, backups, is_due
-from fmstudio.registry.database import BUSY_SECONDS, connect, engine_of, open_file
+from fmstudio.registry.connecting import BUSY_SECONDS, open_file
+from fmstudio.registry.database import connect, engine_of
 from fmstudio.registry.faults import FILE, explained, is_damage
 from fmstudio.registry.read_only import ALONE, readable
 from fmstudio.settings import Settings

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from fmstudio.registry.database import open_file
+from fmstudio.registry.connecting import open_file
 from fmstudio.registry.faults import is_in_use
 
 ALONE = "mode=ro&immutable=1"

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from fmstudio.errors import ReadOnlyRegistry, ResourceError
 from fmstudio.registry.adapters import Adapters
-from fmstudio.registry.database import BUSY_SECONDS
+from fmstudio.registry.connecting import BUSY_SECONDS
 from fmstudio.registry.events import Events
 from fmstudio.registry.faults import FILE
 from fmstudio.registry.forgetting import Forgetting

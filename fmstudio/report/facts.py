@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
-from fmstudio.training.config import GROUP_CAP
+from fmstudio.run_config import GROUP_CAP
 
 QUESTION_PARTS = (
     "discrimination",

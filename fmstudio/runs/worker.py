@@ -119,8 +119,8 @@ def _finetuning() -> Work:
 
 
 def _pretrain(settings: Settings, registry: Registry, reporter: RunReporter) -> Pretrained:
+    from fmstudio.pretrain_config import PretrainConfig
     from fmstudio.pretraining.cases import gather
-    from fmstudio.pretraining.config import PretrainConfig
 
     run = registry.run(reporter.run_id)
     project = registry.project(run.project_id)

@@ -1,20 +1,14 @@
 """The verbs that pages and command line call: the only door to everything below.
 
-verbs.py      Studio, the whole of it; the verbs on the studio itself
-answers.py    previews, predictions                  batch.py      a manifest's answers as CSV
-judgements.py how good an adapter is
-adapters.py   adapters                               exchange.py   bundles out, checked, and in
-training.py   bases and runs                         waiting.py    waiting for a run
-recipes.py    settings to run again
-catalogue.py  bases and encoders
-pretraining.py  new bases from cases without labels
-projects.py   projects and cohorts                   manifests.py  from a manifest to cases
-home.py       one open home folder                   loaded.py     models that stay in memory
-uploads.py    files that come and go                 tasks.py      what is predicted
-sample.py     the sample project                     starting.py   the first minute of the app
-encoders.py   checkpoints chosen for a run
+studio.py      Studio, and the verbs on the studio itself
+projects.py    projects                cohorts.py     cohorts and what was found in them
+bases.py       bases and encoders      pretraining.py new bases from cases without labels
+runs.py        fine-tuning             adapters.py    adapters and bundles
+predictions.py previews, answers       values.py      typed values, checked as they are typed
+evaluation.py  how good an adapter is  keys.py        who signs, and whose signatures are trusted
+context.py     what all of them share: one home folder, its registry, what is in memory
 """
 
-from fmstudio.studio.verbs import Studio
+from fmstudio.studio.studio import Studio
 
 __all__ = ["Studio"]

@@ -11,7 +11,7 @@ from fmstudio.studio import manifests
 from fmstudio.studio.gate import account
 
 if TYPE_CHECKING:
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 OPEN = "open_question"  # the kind of finding that waits for an answer
 
@@ -29,7 +29,7 @@ def steps_of(answers: Mapping[str, str], by: str | None = None) -> list[Mapping[
 
 
 def answer_questions(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     record: CohortRecord,
     answers: Mapping[str, str],
@@ -46,7 +46,7 @@ def answer_questions(
         raise InputError("Nothing was answered.", hint="Fill in at least one answer.")
     labels = {one.key: one.label for one, _ in questions().values()}
     said = " ".join(f"{labels[step['key']]} {step['said']}" for step in steps)
-    return manifests.after(home, project, record, steps, OPEN, said, by, _check_settled)
+    return manifests.after(context, project, record, steps, OPEN, said, by, _check_settled)
 
 
 def _check_settled(before: Mapping[str, Any], after: Mapping[str, Any], said: str) -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError
 from fmstudio.files import replacing
-from fmstudio.records import AdapterRecord
 from fmstudio.studio import uploads
-from fmstudio.types import Cohort, Prediction, TaskSpec
+from fmstudio.types import Cohort, Prediction, Source, TaskSpec
 
 if TYPE_CHECKING:
-    from fmstudio.studio.answers import Answers
+    from fmstudio.settings import Settings
+
+Predict = Callable[[Mapping[str, Sequence[Source]], str], Prediction]
 
 # Cells that a spreadsheet would run as a formula (OWASP, "CSV Injection"): they begin with one of
 # these, in any width or height of it that Unicode has, after anything that leaves no mark.
@@ -37,21 +38,23 @@ def safe_cell(text: str) -> str:
     return text
 
 
-def predict_to_csv(studio: Answers, adapter: AdapterRecord, cohort: Cohort, out: Path) -> int:
+def predict_to_csv(predict: Predict, settings: Settings, cohort: Cohort, out: Path) -> int:
     """Write the predictions; the file appears only when it is complete.
+
+    `predict` answers one case of the adapter, by its sources and id, and keeps the answer.
 
     Raises InputError if the file cannot be written there.
     """
     uploads.check_folder_of(out)
     try:
         with (
-            uploads.writing(studio.settings, out),
+            uploads.writing(settings, out),
             replacing(out, 0o644) as part,
             part.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, _columns(cohort.task), lineterminator="\n")
             writer.writeheader()
-            for row in _rows(studio, adapter, cohort):
+            for row in _rows(predict, cohort):
                 writer.writerow({name: safe_cell(cell) for name, cell in row.items()})
     except OSError as fault:
         raise InputError(
@@ -68,10 +71,10 @@ def _columns(task: TaskSpec) -> list[str]:
     return ["case_id", *answer, "missing", "warnings", "error"]
 
 
-def _rows(studio: Answers, adapter: AdapterRecord, cohort: Cohort) -> Iterator[dict[str, str]]:
+def _rows(predict: Predict, cohort: Cohort) -> Iterator[dict[str, str]]:
     for case in cohort.cases:
         try:
-            prediction = studio.predict(adapter.id, case.sources, case.case_id, must_keep=True)
+            prediction = predict(case.sources, case.case_id)
         except InputError as fault:
             yield {"case_id": case.case_id, "error": fault.message}
         else:

@@ -15,10 +15,10 @@ from fmstudio.types import Cohort, TaskSpec
 
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 
 def manifest_path(settings: Settings, record: CohortRecord) -> Path:
@@ -86,7 +86,7 @@ def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
 
 
 def read_cases(
-    home: Home, adapter: AdapterRecord, path: Path, require_label: bool
+    context: Context, adapter: AdapterRecord, path: Path, require_label: bool
 ) -> tuple[Cohort, dict[str, str]]:
     """The cases of another manifest as an adapter sees them, and the roles of its columns.
 
@@ -94,11 +94,11 @@ def read_cases(
     """
     from fmstudio.cohort import build_cohort, read_manifest
 
-    task = home.registry.project(adapter.project_id).task
+    task = context.registry.project(adapter.project_id).task
     manifest = read_manifest(path)
     for column in task.columns if require_label else ():
         manifest.check_column(column)
-    known = {c: r for c, r in _known_roles(home, adapter).items() if c in manifest.columns}
+    known = {c: r for c, r in _known_roles(context, adapter).items() if c in manifest.columns}
     known |= {column: "label" for column in task.columns if column in manifest.columns}
     roles = choose_roles(manifest, known, replace(task, columns=()))
     answers = adapter.card.get("answers", {})
@@ -108,53 +108,53 @@ def read_cases(
     return cohort, roles
 
 
-def _known_roles(home: Home, adapter: AdapterRecord) -> dict[str, str]:
+def _known_roles(context: Context, adapter: AdapterRecord) -> dict[str, str]:
     """Roles by column of the training cohort; of an imported adapter those that its card tells."""
-    record = training_cohort(home, adapter)
+    record = training_cohort(context, adapter)
     if record is not None:
         return dict(record.roles)
     columns = adapter.card.get("columns", {})
     return {column: modality for modality, names in columns.items() for column in names}
 
 
-def held_out(home: Home, adapter: AdapterRecord) -> Cohort:
+def held_out(context: Context, adapter: AdapterRecord) -> Cohort:
     """The cohort that an adapter was trained on, for its held-out cases. Raises NotFound."""
-    record = training_cohort(home, adapter)
+    record = training_cohort(context, adapter)
     if record is None:
         raise NotFound(
             f"The adapter {adapter.id} was imported: its held-out patients are not here.",
             hint="Give a labelled manifest with --manifest.",
         )
-    return load(home.settings, home.registry.project(adapter.project_id), record)
+    return load(context.settings, context.registry.project(adapter.project_id), record)
 
 
-def training_cohort(home: Home, adapter: AdapterRecord) -> CohortRecord | None:
+def training_cohort(context: Context, adapter: AdapterRecord) -> CohortRecord | None:
     """The cohort of an adapter's run; of an imported one that of its project with the same
     fingerprint, if the cohort came here too."""
     if adapter.run_id is not None:
-        cohort_id = home.registry.run(adapter.run_id).cohort_id
-        return None if cohort_id is None else home.registry.cohort(cohort_id)
+        cohort_id = context.registry.run(adapter.run_id).cohort_id
+        return None if cohort_id is None else context.registry.cohort(cohort_id)
     fingerprint = adapter.card.get("fingerprint")
     if fingerprint is None:
         return None
-    same = home.registry.cohorts(adapter.project_id, str(fingerprint), limit=1)
+    same = context.registry.cohorts(adapter.project_id, str(fingerprint), limit=1)
     return next(iter(same), None)
 
 
 def trained_patients(
-    home: Home, adapter: AdapterRecord, roles: Mapping[str, str]
+    context: Context, adapter: AdapterRecord, roles: Mapping[str, str]
 ) -> frozenset[str] | None:
     """The patients that training or a choice saw; None where they cannot be told from others.
 
     `roles` are those of the manifest to compare with: where its patients are not named in the
     column that named them in training, a name may be anybody's.
     """
-    record = training_cohort(home, adapter)
+    record = training_cohort(context, adapter)
     column = None if record is None else _names_patients(record.roles)
     if record is None or column is None or column != _names_patients(roles):
         return None
     try:
-        cohort = load(home.settings, home.registry.project(adapter.project_id), record)
+        cohort = load(context.settings, context.registry.project(adapter.project_id), record)
     except InputError:  # moved or changed since: its files and rows are known by their hashes
         return None
     return frozenset(case.patient_id for case in cohort.cases if case.split != "test")

@@ -21,7 +21,7 @@ from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
     from fmstudio.settings import Settings
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 ANSWERING = "answering-"  # begins the marks in temp/ of answers and evaluations under way
 KEEPS = (
@@ -40,12 +40,12 @@ class Deleted:
     remarks: tuple[str, ...] = ()
 
 
-def delete_project(home: Home, project: ProjectRecord) -> None:
+def delete_project(context: Context, project: ProjectRecord) -> None:
     """See `Projects.delete_project`."""
-    settings, registry = home.settings, home.registry
+    settings, registry = context.settings, context.registry
     adapters, runs = registry.adapters(project.id), registry.runs(project.id)
     cohorts = registry.cohorts(project.id)
-    check_idle(home, cohorts, adapters)
+    check_idle(context, cohorts, adapters)
     doomed = [settings.folder("adapters") / adapter.id for adapter in adapters]
     doomed += [settings.folder("runs") / run.id for run in runs]
     doomed += cohort_cases.kept_folders(settings, cohorts) + cohort_cases.kept_tables(
@@ -54,45 +54,45 @@ def delete_project(home: Home, project: ProjectRecord) -> None:
     with going(doomed):
         registry.delete_project(project.id)
         uploads.remove(doomed)
-    end(home, adapters)
+    end(context, adapters)
 
 
-def delete_cohort(home: Home, record: CohortRecord) -> Deleted:
+def delete_cohort(context: Context, record: CohortRecord) -> Deleted:
     """See `Projects.delete_cohort`."""
-    registry, project = home.registry, home.registry.project(record.project_id)
-    every = same_table(home, record)
+    registry, project = context.registry, context.registry.project(record.project_id)
+    every = same_table(context, record)
     ids = {one.id for one in every}
-    adapters = [one for one in registry.adapters(project.id) if _learned_from(home, one) in ids]
+    adapters = [one for one in registry.adapters(project.id) if _learned_from(context, one) in ids]
     runs = [run.id for run in registry.runs(project.id) if run.cohort_id in ids]
-    check_idle(home, every, adapters)
-    of_them, remarks = _answers_to(home, project, every)
-    doomed = cohort_cases.kept_folders(home.settings, every)
+    check_idle(context, every, adapters)
+    of_them, remarks = _answers_to(context, project, every)
+    doomed = cohort_cases.kept_folders(context.settings, every)
     with going(doomed):
         registry.delete_cohorts(project.id, ids, of_them)
         uploads.remove(doomed)
-    end(home, adapters)
+    end(context, adapters)
     learned = tuple(adapter.id for adapter in adapters)
     return Deleted(record.name, tuple(runs), learned, tuple(remarks))
 
 
-def delete_adapter(home: Home, adapter: AdapterRecord) -> None:
+def delete_adapter(context: Context, adapter: AdapterRecord) -> None:
     """See `Adapters.delete_adapter`."""
-    check_idle(home, (), [adapter])
-    folder = home.settings.folder("adapters") / adapter.id
+    check_idle(context, (), [adapter])
+    folder = context.settings.folder("adapters") / adapter.id
     with going([folder]):
-        home.registry.delete_adapter(adapter.id)
+        context.registry.delete_adapter(adapter.id)
         uploads.remove([folder])
-    end(home, [adapter])
+    end(context, [adapter])
 
 
-def end(home: Home, adapters: Sequence[AdapterRecord] = ()) -> None:
+def end(context: Context, adapters: Sequence[AdapterRecord] = ()) -> None:
     """What every deletion ends with: memory, temporary files, and the registry's own bytes."""
     from fmstudio.features.cache import Cache
 
-    home.let_go([adapter.id for adapter in adapters])
-    Cache.of(home.settings).empty()
-    uploads.forget_old(home.settings)
-    home.registry.forget_deleted()
+    context.let_go([adapter.id for adapter in adapters])
+    Cache.of(context.settings).empty()
+    uploads.forget_old(context.settings)
+    context.registry.forget_deleted()
 
 
 @contextmanager
@@ -111,17 +111,17 @@ def going(folders: Sequence[Path]) -> Iterator[None]:
 
 
 def check_idle(
-    home: Home, cohorts: Sequence[CohortRecord], adapters: Sequence[AdapterRecord]
+    context: Context, cohorts: Sequence[CohortRecord], adapters: Sequence[AdapterRecord]
 ) -> None:
     """Raises InputError while one of these is being looked at or answers."""
     for record in cohorts:
-        if home.is_looked_at(record.id):
+        if context.is_looked_at(record.id):
             raise InputError(
                 f"The labels of cohort '{record.name}' are being looked at.",
                 hint="Wait until that is over, then delete it.",
             )
     for adapter in adapters:
-        marks = home.settings.folder("temp").glob(f"{ANSWERING}{adapter.id}-*{MARK}")
+        marks = context.settings.folder("temp").glob(f"{ANSWERING}{adapter.id}-*{MARK}")
         if any(is_alive(mark) for mark in marks):
             raise InputError(
                 f"The adapter {adapter.id} is answering or being evaluated.",
@@ -139,27 +139,27 @@ def answering(settings: Settings, adapter_id: str) -> Iterator[None]:
         yield
 
 
-def same_table(home: Home, record: CohortRecord) -> list[CohortRecord]:
+def same_table(context: Context, record: CohortRecord) -> list[CohortRecord]:
     """All cohorts of a project that are one table of cases: as it was added, and cleaned."""
-    table = cohort_cases.table_path(home.settings, record)
-    every = home.registry.cohorts(record.project_id)
-    return [one for one in every if cohort_cases.table_path(home.settings, one) == table]
+    table = cohort_cases.table_path(context.settings, record)
+    every = context.registry.cohorts(record.project_id)
+    return [one for one in every if cohort_cases.table_path(context.settings, one) == table]
 
 
-def _learned_from(home: Home, adapter: AdapterRecord) -> int | None:
-    record = cohort_cases.training_cohort(home, adapter)
+def _learned_from(context: Context, adapter: AdapterRecord) -> int | None:
+    record = cohort_cases.training_cohort(context, adapter)
     return None if record is None else record.id
 
 
 def _answers_to(
-    home: Home, project: ProjectRecord, records: Sequence[CohortRecord]
+    context: Context, project: ProjectRecord, records: Sequence[CohortRecord]
 ) -> tuple[Callable[[PredictionRecord], bool], list[str]]:
     """Which stored predictions are about the cases of cohorts, as far as their files are there."""
     cases: list[PatientCase] = []
     remarks = []
     for record in records:
         try:
-            cases += cohort_cases.load(home.settings, project, record).cases
+            cases += cohort_cases.load(context.settings, project, record).cases
         except InputError:
             remarks.append(
                 f"The files of cohort '{record.name}' are not as they were when it was added, so "

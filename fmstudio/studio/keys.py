@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.studio.training import Training
+from fmstudio.studio.context import Context
 
 if TYPE_CHECKING:
     from fmstudio.adapters.signing import Key, Signer
@@ -22,31 +22,34 @@ class Trusted:
     own: bool
 
 
-class Keys(Training):
-    """Who signs, and whose signatures are known."""
+class Keys:
+    """The key that signs bundles, and the keys whose signatures are trusted."""
 
-    def make_key(self, name: str) -> Trusted:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def make(self, name: str) -> Trusted:
         """Make this studio's key pair. Raises InputError if there is one."""
         from fmstudio.adapters import signing
 
-        key = signing.make_key(self.settings, name)
-        self.registry.record("key made", key.fingerprint)
+        key = signing.make_key(self._context.settings, name)
+        self._context.registry.record("key made", key.fingerprint)
         return Trusted(key.name, key.fingerprint, own=True)
 
-    def key(self) -> Trusted | None:
+    def own(self) -> Trusted | None:
         """This studio's key, if one was made."""
-        found = self.signing_key()
+        found = self.signing()
         return None if found is None else Trusted(found.name, found.fingerprint, own=True)
 
-    def signing_key(self) -> Key | None:
+    def signing(self) -> Key | None:
         """The key pair itself, for `export`."""
         from fmstudio.adapters import signing
 
-        return signing.own_key(self.settings)
+        return signing.own_key(self._context.settings)
 
-    def write_public_key(self, target: Path) -> Path:
+    def write_public(self, target: Path) -> Path:
         """Write this studio's public key as a file to give away. Raises NotFound without a key."""
-        found = self.signing_key()
+        found = self.signing()
         if found is None:
             raise NotFound("This studio has no key.", hint="Make one: `key make --name NAME`.")
         try:
@@ -58,29 +61,29 @@ class Keys(Training):
             ) from fault
         return target
 
-    def trusted_keys(self) -> list[Trusted]:
+    def trusted(self) -> list[Trusted]:
         """The keys that the user trusts, by name."""
         from fmstudio.adapters import signing
 
-        own = self.key()
-        known = signing.trusted(self.settings)
+        own = self.own()
+        known = signing.trusted(self._context.settings)
         found = [Trusted(n, f, own is not None and f == own.fingerprint) for f, n in known.items()]
         return sorted(found, key=lambda key: (not key.own, key.name, key.fingerprint))
 
-    def trust_key(self, key: str, name: str) -> Trusted:
+    def trust(self, key: str, name: str) -> Trusted:
         """Trust a key by its fingerprint or its file. Raises InputError."""
         from fmstudio.adapters import signing
 
-        found = signing.trust(self.settings, key, name)
-        self.registry.record("key trusted", found)
-        return next(one for one in self.trusted_keys() if one.fingerprint == found)
+        found = signing.trust(self._context.settings, key, name)
+        self._context.registry.record("key trusted", found)
+        return next(one for one in self.trusted() if one.fingerprint == found)
 
-    def distrust_key(self, key: str) -> str:
+    def distrust(self, key: str) -> str:
         """Take a key off the list of trusted ones; its fingerprint. Raises NotFound."""
         from fmstudio.adapters import signing
 
-        found = signing.distrust(self.settings, key)
-        self.registry.record("key no longer trusted", found)
+        found = signing.distrust(self._context.settings, key)
+        self._context.registry.record("key no longer trusted", found)
         return found
 
     def signer(self, signer: Signer | None) -> dict[str, Any] | None:
@@ -90,7 +93,7 @@ class Keys(Training):
         """
         if signer is None:
             return None
-        known = {key.fingerprint: key for key in self.trusted_keys()}
+        known = {key.fingerprint: key for key in self.trusted()}
         key = known.get(signer.fingerprint)
         state = "unknown" if key is None else "own" if key.own else "known"
         name = signer.name if key is None else key.name

@@ -22,11 +22,11 @@ MOST_ROWS, MOST_COLUMNS = 12, 5  # shown of what a finding is about
 
 if TYPE_CHECKING:
     from fmstudio.registry import Registry
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 
 def add(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     path: Path,
     given: Mapping[str, str],
@@ -53,19 +53,19 @@ def add(
     cohort = build_cohort(manifest, roles, task, named)
 
     if not copy and not steps:
-        report = report_on(home, manifest, roles, cohort)
-        return _register(home.registry, project, path.resolve(), roles, task, cohort, report)
-    with uploads.cohort_folder(home.settings) as folder:
-        kept = uploads.keep(path, folder, home.settings) if copy else path.resolve()
+        report = report_on(context, manifest, roles, cohort)
+        return _register(context.registry, project, path.resolve(), roles, task, cohort, report)
+    with uploads.cohort_folder(context.settings) as folder:
+        kept = uploads.keep(path, folder, context.settings) if copy else path.resolve()
         if copy:  # what we keep does not say who the patients are
-            uploads.strip_headers(folder, home.reader())
+            uploads.strip_headers(folder, context.reader())
         if steps:
             folder.mkdir(mode=0o700, exist_ok=True)
             kept = write_mended(folder, kept, steps)
         manifest = read_manifest(kept)
         cohort = build_cohort(manifest, roles, task, cohort.name)
-        report = report_on(home, manifest, roles, cohort)
-        return _register(home.registry, project, kept, roles, task, cohort, report)
+        report = report_on(context, manifest, roles, cohort)
+        return _register(context.registry, project, kept, roles, task, cohort, report)
 
 
 def now() -> str:
@@ -73,20 +73,20 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def complete(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
+def complete(context: Context, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
     """A cohort whose report says too which labels are contradicted. Raises as `load` does."""
     from fmstudio.cohort import read_manifest
 
     if record.summary.get("probed"):
         return record
-    cohort = load(home.settings, project, record)
-    manifest = read_manifest(manifest_path(home.settings, record))
-    report = probed(home, record.summary, manifest, record.roles, cohort)
-    return home.registry.update_cohort_summary(record.id, report)
+    cohort = load(context.settings, project, record)
+    manifest = read_manifest(manifest_path(context.settings, record))
+    report = probed(context, record.summary, manifest, record.roles, cohort)
+    return context.registry.update_cohort_summary(record.id, report)
 
 
 def mend(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     record: CohortRecord,
     finding: str,
@@ -100,11 +100,11 @@ def mend(
     """
     found = find(record.summary, finding)
     label, steps = steps_of(found, way)
-    return after(home, project, record, steps, found["kind"], label, by)
+    return after(context, project, record, steps, found["kind"], label, by)
 
 
 def confirm_identifiers(
-    home: Home, project: ProjectRecord, record: CohortRecord, by: str
+    context: Context, project: ProjectRecord, record: CohortRecord, by: str
 ) -> CohortRecord:
     """A new cohort in which every finding that must be answered is confirmed to identify nobody.
 
@@ -119,11 +119,11 @@ def confirm_identifiers(
     ]
     if not steps:
         return record
-    return after(home, project, record, steps, "identifiers", "They identify nobody", by)
+    return after(context, project, record, steps, "identifiers", "They identify nobody", by)
 
 
 def after(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     record: CohortRecord,
     steps: Sequence[Mapping[str, Any]],
@@ -141,18 +141,18 @@ def after(
 
     who = (by or account()).strip()
     steps = signed(steps, who, now())
-    with uploads.cohort_folder(home.settings) as folder:
+    with uploads.cohort_folder(context.settings) as folder:
         folder.mkdir(mode=0o700)
-        path = write_mended(folder, manifest_path(home.settings, record), steps)
+        path = write_mended(folder, manifest_path(context.settings, record), steps)
         manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
         cohort = build_cohort(manifest, roles, project.task, record.name)
-        report = report_on(home, manifest, roles, cohort)
+        report = report_on(context, manifest, roles, cohort)
         check(record.summary, report, label)
         how = {"from": record.id, "finding": kind, "way": label}
         if any(step["do"] in ("accept", "answer") for step in steps):
             how["by"] = who
         return _register(
-            home.registry,
+            context.registry,
             project,
             path,
             roles,
@@ -164,7 +164,7 @@ def after(
         )
 
 
-def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
+def undo(context: Context, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
     """The cohort before the last mending, taken again as the newest; the mended one stays.
 
     Raises NotFound if nothing was mended, and InputError if the files have changed since.
@@ -175,9 +175,9 @@ def undo(home: Home, project: ProjectRecord, record: CohortRecord) -> CohortReco
             f"Nothing was mended in the cohort '{record.name}'.",
             hint="There is nothing to undo.",
         )
-    before = home.registry.cohort(how["from"])
-    load(home.settings, project, before)
-    return home.registry.add_cohort(
+    before = context.registry.cohort(how["from"])
+    load(context.settings, project, before)
+    return context.registry.add_cohort(
         project.id,
         before.name,
         before.manifest,

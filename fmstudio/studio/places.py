@@ -14,7 +14,7 @@ from fmstudio.studio import cohort_cases
 from fmstudio.types import PatientCase, Source
 
 if TYPE_CHECKING:
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 MOST_PLACES = 6
 MARGIN = 0.03  # of the picture, around what is cut out
@@ -22,10 +22,12 @@ MARGIN = 0.03  # of the picture, around what is cut out
 Cut = tuple[np.ndarray, str]
 
 
-def cut_out(home: Home, record: CohortRecord, finding: Mapping[str, Any]) -> list[Cut]:
+def cut_out(context: Context, record: CohortRecord, finding: Mapping[str, Any]) -> list[Cut]:
     """(picture uint8, caption) of the first places of a finding; none where files have changed."""
     try:
-        cohort = cohort_cases.load(home.settings, home.registry.project(record.project_id), record)
+        cohort = cohort_cases.load(
+            context.settings, context.registry.project(record.project_id), record
+        )
     except StudioError:
         return []
     cases = {case.row: case for case in cohort.cases}
@@ -34,7 +36,7 @@ def cut_out(home: Home, record: CohortRecord, finding: Mapping[str, Any]) -> lis
         *box, file = place.split(" ", 4)
         known = _source(cases.get(row), finding["columns"], file) if len(box) == 4 else None
         if known is not None and len(found) < MOST_PLACES:
-            found += _cut(home, known, [float(share) for share in box], cases[row].case_id)
+            found += _cut(context, known, [float(share) for share in box], cases[row].case_id)
     return found
 
 
@@ -48,10 +50,12 @@ def _source(
     return None
 
 
-def _cut(home: Home, known: tuple[str, Source], box: Sequence[float], case_id: str) -> list[Cut]:
+def _cut(
+    context: Context, known: tuple[str, Source], box: Sequence[float], case_id: str
+) -> list[Cut]:
     modality, source = known
     try:
-        images = home.reader().preview(modality, [source]).images
+        images = context.reader().preview(modality, [source]).images
     except StudioError:
         return []
     if not images:

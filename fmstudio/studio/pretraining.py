@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError
 from fmstudio.files import sync_all
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import LIVE_STATES, CohortRecord, ProjectRecord, RunRecord
 from fmstudio.studio import uploads
+from fmstudio.studio.bases import Bases
+from fmstudio.studio.cohorts import Cohorts
+from fmstudio.studio.context import Context
 from fmstudio.studio.gate import check_answered
 from fmstudio.studio.libraries import load_libraries
-from fmstudio.studio.training import Training
+from fmstudio.studio.projects import Projects
+from fmstudio.studio.runs import Runs
 from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
@@ -49,8 +53,17 @@ class Planned:
     estimate: Estimate
 
 
-class Pretraining(Training):
+class Pretraining:
     """Objectives and pretraining runs."""
+
+    def __init__(
+        self, context: Context, projects: Projects, cohorts: Cohorts, bases: Bases, runs: Runs
+    ) -> None:
+        self._context = context
+        self._projects = projects
+        self._cohorts = cohorts
+        self._bases = bases
+        self._runs = runs
 
     def objectives(self) -> list[Objective]:
         """What a base can learn from without labels."""
@@ -60,7 +73,7 @@ class Pretraining(Training):
         found = discover("fmstudio.pretraining.objectives", "OBJECTIVE").values()
         return [Objective(one.name, one.label, one.help) for one in found]
 
-    def plan_pretrain(
+    def plan(
         self, project: str | int, config: PretrainConfig, manifest: Path | None = None
     ) -> Planned:
         """What a run on the project's cohort and a table of further cases would be.
@@ -69,8 +82,8 @@ class Pretraining(Training):
         """
         from fmstudio.pretraining.estimate import estimate
 
-        record, cohort = self.project(project), self.cohort(project)
-        self.base(config.base)
+        record, cohort = self._projects.get(project), self._cohorts.newest(project)
+        self._bases.get(config.base)
         known = {one.name for one in self.objectives()}
         for name in config.objectives:
             if name not in known:
@@ -89,7 +102,7 @@ class Pretraining(Training):
             cost,
         )
 
-    def start_pretrain(
+    def start(
         self,
         project: str | int,
         config: PretrainConfig,
@@ -105,19 +118,19 @@ class Pretraining(Training):
         from fmstudio import runs
 
         self._check_name(config.name)
-        uploads.check_free_disk(self.settings)
-        planned = self.plan_pretrain(project, config, manifest)
-        record, cohort = self.project(project), self.cohort(project)
+        uploads.check_free_disk(self._context.settings)
+        planned = self.plan(project, config, manifest)
+        record, cohort = self._projects.get(project), self._cohorts.newest(project)
         if cohort is not None:
             check_answered(cohort)
         with ExitStack() as keeping:
             if manifest is not None and copy:
-                folder = keeping.enter_context(uploads.cohort_folder(self.settings))
-                kept = uploads.keep(Path(manifest), folder, self.settings)
+                folder = keeping.enter_context(uploads.cohort_folder(self._context.settings))
+                kept = uploads.keep(Path(manifest), folder, self._context.settings)
                 sync_all(folder)
                 config = self._with_table(planned.config, record, cohort, kept)
                 planned = replace(planned, config=config)
-            run = self.registry.create_run(
+            run = self._context.registry.create_run(
                 record.id,
                 cohort.id if cohort else None,
                 KIND,
@@ -125,8 +138,8 @@ class Pretraining(Training):
                 config.base,
                 planned.estimate.stages,
             )
-        runs.start(self.settings, self.registry, run.id)
-        return self.registry.run(run.id)
+        runs.start(self._context.settings, self._context.registry, run.id)
+        return self._context.registry.run(run.id)
 
     def make_base(
         self,
@@ -148,16 +161,17 @@ class Pretraining(Training):
 
     def learned_case(self, run_id: str, case_id: str) -> PatientCase | None:
         """A case that a run learned from, with its files; None where it is not there any more."""
-        run = self.run(run_id)
-        record = self.project(run.project_id)
-        cohort = None if run.cohort_id is None else self.registry.cohort(run.cohort_id)
+        run = self._runs.get(run_id)
+        record = self._projects.get(run.project_id)
+        cohort = None if run.cohort_id is None else self._context.registry.cohort(run.cohort_id)
         gathered = self._gathered(record, cohort, PretrainConfig.from_dict(run.config))
         return next((case for case in gathered.cases if case.case_id == case_id), None)
 
-    def free_base_name(self, project: str | int) -> str:
+    def free_name(self, project: str | int) -> str:
         """A name for a new base that is not taken: from the project's, with a number behind it."""
         words = "".join(
-            c if c.isalnum() and c.isascii() else "-" for c in self.project(project).name.lower()
+            c if c.isalnum() and c.isascii() else "-"
+            for c in self._projects.get(project).name.lower()
         )
         stem = words.strip("-")[:30] or "base"
         taken = self._taken_names()
@@ -170,7 +184,7 @@ class Pretraining(Training):
     ) -> Gathered:
         from fmstudio.pretraining.cases import gather
 
-        return gather(self.settings, project, cohort, config)
+        return gather(self._context.settings, project, cohort, config)
 
     def _with_table(
         self,
@@ -189,7 +203,7 @@ class Pretraining(Training):
             return config
         from fmstudio.pretraining.cases import further_cases
 
-        path, home = Path(manifest).resolve(), self.settings.home.resolve()
+        path, home = Path(manifest).resolve(), self._context.settings.home.resolve()
         _, fingerprint = further_cases(path, project, cohort.roles if cohort else {})
         kept = path.relative_to(home) if path.is_relative_to(home) else path
         return replace(config, manifest=kept.as_posix(), fingerprint=fingerprint)
@@ -202,5 +216,7 @@ class Pretraining(Training):
             )
 
     def _taken_names(self) -> set[str]:
-        live = self.runs(states=LIVE_STATES, kind=KIND, limit=1000)
-        return {base.name for base in self.bases()} | {str(run.config["name"]) for run in live}
+        live = self._runs.list(states=LIVE_STATES, kind=KIND, limit=1000)
+        return {base.name for base in self._bases.list()} | {
+            str(run.config["name"]) for run in live
+        }

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import CohortRecord, ProjectRecord, RunRecord
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.studio.cohort_cases import group_columns
-from fmstudio.training.config import PRESETS, RunConfig
 from fmstudio.training.run_settings import ANOTHER_FILE, MOST_BYTES, Recipe, read_recipe
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from fmstudio.types import Cohort, PatientCase
 
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 LEARNED_FROM = ("train", "validation")  # splits that weights or choices rest on
 NOT_COPIED = (
@@ -50,32 +50,32 @@ class Member:
         return any(case.split in LEARNED_FROM for case in self.cases)
 
 
-def remove_patient(home: Home, record: CohortRecord, patient: str) -> Deleted:
+def remove_patient(context: Context, record: CohortRecord, patient: str) -> Deleted:
     """See `Projects.remove_patient`."""
     from fmstudio.cohort import read_manifest
 
-    settings, project = home.settings, home.registry.project(record.project_id)
+    settings, project = context.settings, context.registry.project(record.project_id)
     table = cohort_cases.table_path(settings, record)
     whole = read_manifest(table)
     rows = _rows_of(whole, record, patient)
-    members = [_member(home, project, one, rows) for one in same_table(home, record)]
-    trained = _trained_on(home, members)
+    members = [_member(context, project, one, rows) for one in same_table(context, record)]
+    trained = _trained_on(context, members)
     adapters = [adapter for adapter, _ in trained]
-    check_idle(home, [one.record for one in members], adapters)
+    check_idle(context, [one.record for one in members], adapters)
     cases = [case for member in members for case in member.cases]
     is_of_them, ids = about(cases), {case.case_id for case in cases}
     copied = settings.home / "cohorts" in table.parents
-    doomed = _doomed(home, project, members, whole, rows)
+    doomed = _doomed(context, project, members, whole, rows)
     with ExitStack() as made:
         new = made.enter_context(_without_rows(whole, record, rows)) if copied else table
-        changed = {m.record.id: _rewritten(home, project, m, new, rows, made) for m in members}
-        held_out = _held_out(home, adapters, ids)
-        home.registry.rewrite_cohorts(project.id, changed, held_out, is_of_them)
+        changed = {m.record.id: _rewritten(context, project, m, new, rows, made) for m in members}
+        held_out = _held_out(context, adapters, ids)
+        context.registry.rewrite_cohorts(project.id, changed, held_out, is_of_them)
     with going(doomed):
         uploads.remove(doomed)
     if copied:
         _remove_empty_folders(table.parent)
-    end(home, adapters)
+    end(context, adapters)
     learned = [adapter for adapter, member in trained if member.learned_from]
     runs = tuple(adapter.run_id for adapter in learned if adapter.run_id is not None)
     remarks = () if copied else (NOT_COPIED,)
@@ -96,25 +96,25 @@ def _rows_of(whole: Manifest, record: CohortRecord, patient: str) -> list[int]:
 
 
 def _member(
-    home: Home, project: ProjectRecord, record: CohortRecord, rows: Collection[int]
+    context: Context, project: ProjectRecord, record: CohortRecord, rows: Collection[int]
 ) -> Member:
-    cohort = cohort_cases.load(home.settings, project, record)
+    cohort = cohort_cases.load(context.settings, project, record)
     return Member(record, cohort, tuple(case for case in cohort.cases if case.row in rows))
 
 
-def _trained_on(home: Home, members: Sequence[Member]) -> list[tuple[AdapterRecord, Member]]:
+def _trained_on(context: Context, members: Sequence[Member]) -> list[tuple[AdapterRecord, Member]]:
     """The adapters of the cohorts' project that learned from one of them, and from which."""
     by_id = {member.record.id: member for member in members}
     found = []
-    for adapter in home.registry.adapters(members[0].record.project_id):
-        cohort = cohort_cases.training_cohort(home, adapter)
+    for adapter in context.registry.adapters(members[0].record.project_id):
+        cohort = cohort_cases.training_cohort(context, adapter)
         if cohort is not None and cohort.id in by_id:
             found.append((adapter, by_id[cohort.id]))
     return found
 
 
 def _doomed(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     members: Sequence[Member],
     whole: Manifest,
@@ -122,8 +122,8 @@ def _doomed(
 ) -> list[Path]:
     """What goes of our own: the manifests as they were, and of a copied cohort all files that no
     row of anybody else names."""
-    ours = home.settings.home / "cohorts"
-    before = [cohort_cases.manifest_path(home.settings, member.record) for member in members]
+    ours = context.settings.home / "cohorts"
+    before = [cohort_cases.manifest_path(context.settings, member.record) for member in members]
     doomed = [path for path in before if ours in path.parents]
     if ours in whole.path.parents:
         needed = _files_of_others(whole, project, members[0].record, rows)
@@ -185,7 +185,7 @@ def _free(name: str, whole: Manifest) -> str:
 
 
 def _rewritten(
-    home: Home,
+    context: Context,
     project: ProjectRecord,
     member: Member,
     table: Path,
@@ -197,10 +197,10 @@ def _rewritten(
     from fmstudio.cohort.roles import columns_of
 
     record = member.record
-    before = read_manifest(cohort_cases.manifest_path(home.settings, record))
+    before = read_manifest(cohort_cases.manifest_path(context.settings, record))
     folder = before.path.parent
-    if home.settings.home / "cohorts" not in folder.parents:
-        folder = made.enter_context(uploads.cohort_folder(home.settings))
+    if context.settings.home / "cohorts" not in folder.parents:
+        folder = made.enter_context(uploads.cohort_folder(context.settings))
         folder.mkdir(mode=0o700)
     parts: dict[str, list[int]] = {}
     for case in member.cohort.cases:
@@ -214,7 +214,7 @@ def _rewritten(
     path = cleaning.write_steps(folder / name, table, steps)
     manifest, roles = read_manifest(path), {**record.roles, column: "split"}
     cohort = build_cohort(manifest, roles, project.task, record.name)
-    report = report_on(home, manifest, roles, cohort)
+    report = report_on(context, manifest, roles, cohort)
     if "mended" in record.summary:
         report["mended"] = record.summary["mended"]
     return {
@@ -226,14 +226,14 @@ def _rewritten(
 
 
 def _held_out(
-    home: Home, adapters: Sequence[AdapterRecord], ids: Collection[str]
+    context: Context, adapters: Sequence[AdapterRecord], ids: Collection[str]
 ) -> dict[str, dict[str, Any] | None]:
     """The adapters' answers to held-out cases without the patient's, where there are any."""
     from fmstudio.evaluation.labelled_predictions import HeldOut
 
     found: dict[str, dict[str, Any] | None] = {}
     for adapter in adapters:
-        kept = home.registry.held_out(adapter.id)
+        kept = context.registry.held_out(adapter.id)
         if kept is not None:
             left = HeldOut.from_dict(kept).without(ids)
             found[adapter.id] = None if left is None else left.as_dict()

@@ -12,33 +12,33 @@ from fmstudio.types import Cohort
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
     from fmstudio.cohort.audit.evidence import Evidence
-    from fmstudio.studio.home import Home
+    from fmstudio.studio.context import Context
 
 
 def evidence_of(
-    home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
+    context: Context, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
 ) -> Evidence:
     """What the checks look at: every file is read once, or found in the cache."""
     from fmstudio.cohort.audit.evidence import Evidence
     from fmstudio.cohort.audit.input_summaries import read_digests, read_left_open
     from fmstudio.features.cache import Cache
 
-    digests = read_digests(cohort, home.reader(), Cache.of(home.settings))
-    left_open = read_left_open(cohort, home.reader(), digests)
+    digests = read_digests(cohort, context.reader(), Cache.of(context.settings))
+    left_open = read_left_open(cohort, context.reader(), digests)
     return Evidence(manifest, roles, cohort, digests, left_open=left_open)
 
 
 def report_on(
-    home: Home, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
+    context: Context, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
 ) -> dict[str, Any]:
     """The report without the frozen base's opinion, which takes longer."""
     from fmstudio.cohort.audit import cohort_report
 
-    return cohort_report(evidence_of(home, manifest, roles, cohort))
+    return cohort_report(evidence_of(context, manifest, roles, cohort))
 
 
 def probed(
-    home: Home,
+    context: Context,
     report: Mapping[str, Any],
     manifest: Manifest,
     roles: Mapping[str, str],
@@ -50,7 +50,7 @@ def probed(
     from fmstudio.cohort.audit.evidence import Evidence
     from fmstudio.cohort.audit.label_check import doubts
 
-    found = doubts(cohort, home.reader(), home.settings)
+    found = doubts(cohort, context.reader(), context.settings)
     return with_doubts(dict(report), Evidence(manifest, roles, cohort), found)
 
 

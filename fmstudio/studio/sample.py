@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from fmstudio.errors import NotFound
 from fmstudio.records import ProjectRecord
+from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.cohorts import Cohorts
+from fmstudio.studio.projects import Projects
 from fmstudio.types import PatientCase, Source
 
 if TYPE_CHECKING:
-    from fmstudio.studio.verbs import Studio
+    from fmstudio.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
 MANIFEST = ROOT / "data_samples" / "cohort" / "manifest.csv"
@@ -37,55 +40,67 @@ class Sample:
     sources: Mapping[str, tuple[Source, ...]]
 
 
-def make_sample(studio: Studio) -> None:
-    """Make what is not there yet: project, cohort, adapter. Raises NotFound for missing files."""
-    for path in (MANIFEST, BUNDLE, ANSWERS):
-        if not path.is_file():
-            raise NotFound(
-                f"The sample's file {path.parent.name}/{path.name} is missing.",
-                hint="Clone the project again; it comes with it.",
-            )
-    project = _project(studio) or studio.create_project(
-        _free_name(studio), "binary", describe=QUESTION, sample=True
-    )
-    if studio.cohort(project.id) is None:
-        studio.add_cohort(project.id, MANIFEST, ROLES, name="Sample cohort")
-    if not studio.count_adapters(project.id):
-        adapter = studio.import_bundle(BUNDLE, project.id)
-        answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
-        studio.registry.keep_held_out(adapter.id, answers)
+class SampleProject:
+    """Makes the sample and finds it again."""
 
+    def __init__(self, projects: Projects, cohorts: Cohorts, adapters: Adapters) -> None:
+        self._projects = projects
+        self._cohorts = cohorts
+        self._adapters = adapters
+        self._known: Sample | None = None
 
-def read_sample(studio: Studio, known: Sample | None = None) -> Sample | None:
-    """The sample as it is, or None as long as any part of it is missing.
+    def make(self, registry: Registry) -> None:
+        """Make what is not there yet: project, cohort, adapter with its answers.
 
-    `known` is given back if it still is so: reading the case anew takes a moment.
-    """
-    project = _project(studio)
-    cohort = None if project is None else studio.cohort(project.id)
-    if project is None or cohort is None:
-        return None
-    adapters = studio.adapters(project.id, "champion", 1) or studio.adapters(project.id, limit=1)
-    if not adapters:
-        return None
-    champion = adapters[0]
-    if known and (known.cohort_id, known.adapter) == (cohort.id, champion.id):
-        return known
-    case = _first_case(studio.cases(project.id))
-    return Sample(project, cohort.id, champion.id, case.case_id, case.sources)
+        Raises NotFound if the files that ship with the studio are missing.
+        """
+        for path in (MANIFEST, BUNDLE, ANSWERS):
+            if not path.is_file():
+                raise NotFound(
+                    f"The sample's file {path.parent.name}/{path.name} is missing.",
+                    hint="Clone the project again; it comes with it.",
+                )
+        project = self._project() or self._projects.create(
+            self._free_name(), "binary", describe=QUESTION, sample=True
+        )
+        if self._cohorts.newest(project.id) is None:
+            self._cohorts.add(project.id, MANIFEST, ROLES, name="Sample cohort")
+        if not self._adapters.count(project.id):
+            adapter = self._adapters.import_bundle(BUNDLE, project.id)
+            answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
+            registry.keep_held_out(adapter.id, answers)
 
+    def read(self) -> Sample | None:
+        """The sample as it is, or None as long as any part of it is missing.
 
-def _project(studio: Studio) -> ProjectRecord | None:
-    return next(iter(studio.projects(sample=True, limit=1)), None)
+        What was read before is given back if it still is so: reading a case takes a moment.
+        """
+        project = self._project()
+        cohort = None if project is None else self._cohorts.newest(project.id)
+        if project is None or cohort is None:
+            self._known = None
+            return None
+        named = self._adapters.list(project.id, "champion", 1)
+        adapters = named or self._adapters.list(project.id, limit=1)
+        if not adapters:
+            self._known = None
+            return None
+        there = (cohort.id, adapters[0].id)
+        if self._known is None or there != (self._known.cohort_id, self._known.adapter):
+            case = _first_case(self._cohorts.cases(project.id))
+            self._known = Sample(project, *there, case.case_id, case.sources)
+        return self._known
 
+    def _project(self) -> ProjectRecord | None:
+        return next(iter(self._projects.list(sample=True, limit=1)), None)
 
-def _free_name(studio: Studio) -> str:
-    """A name that no project of the user has taken."""
-    try:
-        studio.project(NAME)
-    except NotFound:
-        return NAME
-    return f"{NAME} of the studio"
+    def _free_name(self) -> str:
+        """A name that no project of the user has taken."""
+        try:
+            self._projects.get(NAME)
+        except NotFound:
+            return NAME
+        return f"{NAME} of the studio"
 
 
 def _first_case(cases: tuple[PatientCase, ...]) -> PatientCase:

@@ -8,7 +8,7 @@ import socket
 import threading
 
 from fmstudio.errors import InputError, ResourceError, StudioError
-from fmstudio.studio.verbs import Studio
+from fmstudio.studio.studio import Studio
 
 log = logging.getLogger(__name__)
 
@@ -73,5 +73,5 @@ def _set_up(studio: Studio) -> None:
 
 def _sample(studio: Studio) -> None:
     """A sample that somebody deleted stays deleted; one that was left half made is finished."""
-    if not studio.count_projects() or studio.count_projects(sample=True):
+    if not studio.projects.count() or studio.projects.count(sample=True):
         studio.demo()

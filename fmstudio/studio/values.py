@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from fmstudio import contracts
 from fmstudio.errors import InputError
-from fmstudio.studio.catalogue import Catalogue
-from fmstudio.training.config import BOOSTING
+from fmstudio.run_config import BOOSTING
+from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.context import Context
 from fmstudio.types import Source
 
 if TYPE_CHECKING:
@@ -19,16 +20,20 @@ if TYPE_CHECKING:
 MOST_VALUES, LONGEST_VALUE = 20_000, 2_000
 
 
-class Values(Catalogue):
+class Values:
     """What the fields of a form are, and whether what stands in them can be used."""
+
+    def __init__(self, context: Context, adapters: Adapters) -> None:
+        self._context = context
+        self._adapters = adapters
 
     def reads(self, adapter_ref: str) -> list[str]:
         """The modalities that an adapter looks at: of boosted trees on tables these alone."""
-        adapter = self.adapter(adapter_ref)
+        adapter = self._adapters.get(adapter_ref)
         everything = list(adapter.card.get("modalities") or ())
         if adapter.card.get("chosen") != BOOSTING:
             return everything
-        config = self.adapter_folder(adapter.id) / "config.json"
+        config = self._adapters.folder(adapter.id) / "config.json"
         trees = json.loads(config.read_text(encoding="utf-8")).get("trees") or {}
         return [name for name in everything if name in trees]
 
@@ -37,7 +42,7 @@ class Values(Catalogue):
         columns; none for any other kind of modality."""
         from fmstudio.prediction.expected import expectations
 
-        card = self.adapter(adapter_ref).card
+        card = self._adapters.get(adapter_ref).card
         learned = (card.get("table_columns") or {}).get(modality) or {}
         found = expectations(contracts.pipeline(modality), learned)
         columns = (card.get("columns") or {}).get(modality) or ()
@@ -70,6 +75,6 @@ class Values(Catalogue):
             return {}
         expected = {one.name: one for one in self.expected(adapter_ref, modality)}
         typed = [Source(name, text=text) for name, text in values.items()]
-        read = self.reader().read(modality, typed)
+        read = self._context.reader().read(modality, typed)
         found = fields(contracts.pipeline(modality), read, list(values.values()), expected)
         return dict(zip(values, found, strict=True))

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from fmstudio.errors import RunFailed
 from fmstudio.records import LIVE_STATES, OUR_FAULT, RunRecord
-
-if TYPE_CHECKING:
-    from fmstudio.studio.training import Training
 
 POLL_SECONDS = 0.5
 
 
 def wait(
-    studio: Training, run_id: str, watch: Callable[[RunRecord], None] | None = None
+    get: Callable[[str], RunRecord],
+    run_id: str,
+    watch: Callable[[RunRecord], None] | None = None,
 ) -> RunRecord:
-    """The run once it has finished; `watch` is called with it at every look.
+    """The run, as `get` gives it, once it has finished; `watch` is called with it at every look.
 
     Raises RunFailed if it ended without a result, RuntimeError if that was the studio's fault.
     """
-    run = studio.run(run_id)
+    run = get(run_id)
     while run.status in LIVE_STATES:
         if watch is not None:
             watch(run)
         time.sleep(POLL_SECONDS)
-        run = studio.run(run_id)
+        run = get(run_id)
     if run.status == "finished":
         return run
     if run.error == OUR_FAULT:

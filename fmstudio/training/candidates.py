@@ -18,10 +18,10 @@ from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.features.outputs import features_of
 from fmstudio.model.shared import SharedModel, feature_groups
-from fmstudio.training.config import BOOSTING as BOOSTING
-from fmstudio.training.config import LORA as LORA
-from fmstudio.training.config import PROBE as PROBE
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import BOOSTING as BOOSTING
+from fmstudio.run_config import LORA as LORA
+from fmstudio.run_config import PROBE as PROBE
+from fmstudio.run_config import RunConfig
 from fmstudio.training.training_data import SPLITS, TrainingData
 from fmstudio.types import Interval, TaskSpec
 

@@ -20,7 +20,7 @@ from fmstudio.checkpoints.memory import HOLES, free_mb, weights_mb
 from fmstudio.checkpoints.store import CheckpointInfo
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.errors import ResourceError
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.training.sample import TYPICAL, Size
 from fmstudio.training.stages import JUDGING, READING, SEARCHING, SIMPLER, TUNING
 

@@ -27,10 +27,10 @@ from fmstudio.features.held_out import Asked, held_out
 from fmstudio.features.outputs import features_of, logits_of
 from fmstudio.model.shared import SharedModel, token_means
 from fmstudio.records import Progress, ProjectRecord, RunRecord
+from fmstudio.run_config import SCOPES, RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import Candidate, check_learned, ladder_json, single_probes
 from fmstudio.training.choice import choose, on_held_out
-from fmstudio.training.config import SCOPES, RunConfig
 from fmstudio.training.frozen_candidates import Probed, grow, head_of, install, probe_candidate
 from fmstudio.training.lora_candidate import Start, Tuned
 from fmstudio.training.lora_stages import StageContext, train_stages

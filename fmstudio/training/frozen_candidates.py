@@ -15,6 +15,7 @@ from fmstudio.contracts import pipeline
 from fmstudio.features.outputs import features_of
 from fmstudio.model.head import TaskHead
 from fmstudio.model.shared import SharedModel
+from fmstudio.run_config import RunConfig
 from fmstudio.training.candidates import (
     BOOSTING,
     PROBE,
@@ -23,7 +24,6 @@ from fmstudio.training.candidates import (
     cross_validation_json,
     groups_of,
 )
-from fmstudio.training.config import RunConfig
 from fmstudio.training.learning_curve import refits_on_fewer
 from fmstudio.training.stopwatch import Stopwatch
 from fmstudio.training.training_data import SPLITS, TrainingData

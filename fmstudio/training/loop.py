@@ -28,8 +28,8 @@ from fmstudio.features.outputs import autocast, logits_of
 from fmstudio.features.prefix import Prefix, frozen_depth
 from fmstudio.model.shared import Started
 from fmstudio.records import Point, Progress
+from fmstudio.run_config import RunConfig
 from fmstudio.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from fmstudio.training.config import RunConfig
 from fmstudio.training.reporter import Reporter, Stopped
 from fmstudio.training.saved import States
 from fmstudio.training.stages import TUNING

@@ -12,8 +12,8 @@ from torch import Tensor
 from fmstudio.adapters.lora import attach, detach, trained_state
 from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.model.shared import SharedModel
+from fmstudio.run_config import RunConfig
 from fmstudio.training.candidates import Candidate, candidate
-from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop, Trained
 from fmstudio.training.reporter import Reporter
 from fmstudio.training.training_data import SPLITS, TrainingData

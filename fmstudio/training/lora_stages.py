@@ -21,9 +21,9 @@ from fmstudio.errors import InputError
 from fmstudio.features.inputs import Processor
 from fmstudio.features.outputs import logits_of
 from fmstudio.records import Point, Progress
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import LORA, Candidate, candidate
-from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Trained
 from fmstudio.training.lora_candidate import Start, Tuned, tune
 from fmstudio.training.reporter import Reporter, Share

@@ -11,8 +11,8 @@ import psutil
 from fmstudio.checkpoints.memory import HOLES, check_free
 from fmstudio.checkpoints.store import find_checkpoint
 from fmstudio.features.inputs import PreparedCases
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
 
 
 def peak_memory_mb() -> float:

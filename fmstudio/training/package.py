@@ -22,8 +22,8 @@ from fmstudio.cohort.fingerprint import contents
 from fmstudio.contracts import pipeline
 from fmstudio.model.bases import base_files, base_info
 from fmstudio.records import ProjectRecord
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
 from fmstudio.training.training_data import TrainingData
 
 INTENDED_USE = (

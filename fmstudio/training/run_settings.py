@@ -14,7 +14,7 @@ from typing import Any
 
 from fmstudio import __version__
 from fmstudio.errors import InputError
-from fmstudio.training.config import RunConfig, expected
+from fmstudio.run_config import RunConfig, expected
 
 SCHEMA = "fmstudio/recipe/1"
 NAMED = ("base", "modalities", "encoders")  # settings that a recipe names with their hashes

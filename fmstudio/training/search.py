@@ -31,7 +31,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState, create_trial
 
 from fmstudio.errors import InputError
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.types import to_json
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from fmstudio.features.inputs import Preparation, PreparedCases, Processor
 from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
 from fmstudio.records import Progress
+from fmstudio.run_config import RunConfig
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.bridge import fit_bridges
-from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Part
 from fmstudio.training.memory import check_step
 from fmstudio.training.reporter import Reporter

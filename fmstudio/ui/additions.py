@@ -137,34 +137,34 @@ def adding(app: gr.Blocks, studio: Studio, kinds: Mapping[str, str]) -> gr.Textb
         if not source.strip():
             raise InputError("Nothing was given.", hint="Type an id or a folder first.")
         # An attempt that has ended has been read; one that is live stays in sight.
-        live = next((one.id for one in studio.additions() if one.live), "")
+        live = next((one.id for one in studio.bases.additions() if one.live), "")
         try:
-            found = studio.check_checkpoint(source, kind or None)
+            found = studio.bases.check(source, kind or None)
         except StudioError as fault:
             return notice(fault.message, fault.hint, "stop"), gr.update(visible=False), None, live
         return verdict_view(found), gr.update(visible=found.fits), found.revision, live
 
     @shown
     def begin(source: str, kind: str, name: str, revision: str | None) -> tuple[str, Html, dict]:
-        begun = studio.add_checkpoint(source, kind or None, name.strip() or None, revision)
+        begun = studio.bases.add(source, kind or None, name.strip() or None, revision)
         return begun.id, NOTHING, gr.update(visible=False)
 
     @shown
     def newest() -> str:
         """The attempt that a page opened now should show: one that is live or ended lately."""
-        return next((one.id for one in studio.additions()), "")
+        return next((one.id for one in studio.bases.additions()), "")
 
     @shown
     def follow(attempt: str) -> tuple[Html, dict, gr.Timer, Any]:
         if not attempt:
             return NOTHING, gr.update(visible=False), gr.Timer(active=False), gr.skip()
-        one = studio.addition(attempt)
+        one = studio.bases.addition(attempt)
         new = one.name if one.state == "added" else gr.skip()
         return progress(one), gr.update(visible=one.live), gr.Timer(active=one.live), new
 
     @shown
     def end(attempt: str) -> None:
-        studio.stop_addition(attempt)
+        studio.bases.stop(attempt)
 
     outputs = [state, stop, timer, added]
     checked = [told, confirm, revision, attempt]

@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from fmstudio.training.config import GROUPS, PRESETS, RunConfig, why_idle
+from fmstudio.run_config import GROUPS, PRESETS, RunConfig, why_idle
 from fmstudio.ui import forms
 from fmstudio.ui.fragments import Html, area, badge, join, notice, tag, text
 from fmstudio.ui.wording import listed, plural

@@ -91,7 +91,7 @@ def _box(studio: Studio, pipeline: Pipeline, adapter: gr.Dropdown) -> Box:
         if not sources or shown_already:
             return NOTHING
         try:
-            return preview(studio.preview(pipeline.name, sources, adapter_id or None))
+            return preview(studio.predictions.preview(pipeline.name, sources, adapter_id or None))
         except StudioError as fault:
             return refusal(fault)
 
@@ -104,7 +104,8 @@ def _box(studio: Studio, pipeline: Pipeline, adapter: gr.Dropdown) -> Box:
 def empty_form(studio: Studio, adapter_id: str | None, box: Box) -> Html:
     """The fields that an adapter knows, for the browser to put back what was typed."""
     return form(
-        box.pipeline.name, studio.expected(adapter_id, box.pipeline.name) if adapter_id else ()
+        box.pipeline.name,
+        studio.values.expected(adapter_id, box.pipeline.name) if adapter_id else (),
     )
 
 
@@ -125,12 +126,12 @@ def filled_in(
 
 
 def _filled_form(studio: Studio, adapter_id: str, modality: str, typed: Values) -> Html:
-    names = studio.feature_names(modality, list(typed))
+    names = studio.values.feature_names(modality, list(typed))
     values: dict[str, str] = {}
     for name, said in zip(names, typed.values(), strict=True):
         values.setdefault(name, said)
-    expected = studio.expected(adapter_id, modality)
-    verdicts = studio.check_values(adapter_id, modality, values)
+    expected = studio.values.expected(adapter_id, modality)
+    verdicts = studio.values.check_values(adapter_id, modality, values)
     return form(modality, expected, as_filled(expected, values, verdicts))
 
 
@@ -138,7 +139,7 @@ def folded(studio: Studio, adapter_id: str | None) -> Html:
     """Hides the boxes of what an adapter does not look at, and names them in a line."""
     if not adapter_id:
         return NOTHING
-    read = studio.reads(adapter_id)
+    read = studio.values.reads(adapter_id)
     others = [one for one in studio.pipelines() if one.name not in read]
     if not others or not read:
         return NOTHING

@@ -69,13 +69,13 @@ def deletion(studio: Studio, project: gr.Dropdown) -> tuple[gr.Accordion, gr.Tex
         _check_sure(sure)
         if not patient.strip():
             raise InputError("No patient was named.", hint="Type the patient's number.")
-        removed = studio.remove_patient(_newest(studio, ref), patient)
+        removed = studio.cohorts.remove_patient(_newest(studio, ref), patient)
         return left(removed, "The patient was removed."), secrets.token_hex(4), "", False
 
     @shown
     def delete_cohort(ref: str, sure: bool) -> tuple[Html, str, bool]:
         _check_sure(sure)
-        deleted = studio.delete_cohort(_newest(studio, ref))
+        deleted = studio.cohorts.delete(_newest(studio, ref))
         told = left(deleted, f"The cohort '{deleted.what}' was deleted.")
         return told, secrets.token_hex(4), False
 
@@ -100,7 +100,7 @@ def deletion(studio: Studio, project: gr.Dropdown) -> tuple[gr.Accordion, gr.Tex
 
 
 def _newest(studio: Studio, project: str) -> int:
-    cohort = studio.cohort(int(project))
+    cohort = studio.cohorts.newest(int(project))
     if cohort is None:
         raise InputError("This project has no cohort.", hint="Add a table of cases first.")
     return cohort.id

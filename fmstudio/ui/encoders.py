@@ -11,16 +11,16 @@ from fmstudio.ui.message import shown
 
 if TYPE_CHECKING:
     from fmstudio.contracts import Pipeline
+    from fmstudio.run_config import RunConfig
     from fmstudio.studio import Studio
-    from fmstudio.studio.catalogue import Entry
-    from fmstudio.training.config import RunConfig
+    from fmstudio.studio.bases import Entry
 
 OWN = ""
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def _kept(studio: Studio) -> list[Entry]:
-    return studio.encoders()
+    return studio.bases.encoders()
 
 
 def choices_for(studio: Studio, pipeline: Pipeline) -> list[tuple[str, str]]:

@@ -12,8 +12,8 @@ from typing import Any
 import gradio as gr
 
 from fmstudio.present.values import number
-from fmstudio.pretraining.config import PretrainConfig
-from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.pretrain_config import PretrainConfig
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.ui.fragments import Html, join, table, tag, text
 from fmstudio.ui.wording import listed
 

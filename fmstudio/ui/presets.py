@@ -7,7 +7,7 @@ from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.present.values import number
-from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import Html, join, table, tag, text
 from fmstudio.ui.wording import estimated

@@ -27,7 +27,7 @@ REMEMBER = """(value) => {{
 
 def choices(studio: Studio, asked: ProjectRecord | None = None) -> list[tuple[str, str]]:
     """The newest projects as (name, id), those of the user first; the one asked for among them."""
-    projects = studio.projects(sample=False, limit=MOST) + studio.projects(sample=True)
+    projects = studio.projects.list(sample=False, limit=MOST) + studio.projects.list(sample=True)
     if asked is not None and asked not in projects:
         projects.append(asked)
     return [(project.name, str(project.id)) for project in projects]
@@ -38,10 +38,12 @@ def asked(studio: Studio, request: gr.Request) -> ProjectRecord | None:
     named = request.query_params.get("project")
     if named:
         try:
-            return studio.project(int(named) if named.isdecimal() else named)
+            return studio.projects.get(int(named) if named.isdecimal() else named)
         except NotFound:
             pass  # the address is old: the project was deleted meanwhile
-    newest = studio.projects(sample=False, limit=1) or studio.projects(sample=True, limit=1)
+    newest = studio.projects.list(sample=False, limit=1) or studio.projects.list(
+        sample=True, limit=1
+    )
     return newest[0] if newest else None
 
 
@@ -73,7 +75,7 @@ def without_project(app: gr.Blocks, studio: Studio, place: gr.HTML, said: Html) 
 
     @shown
     def say() -> Any:
-        return gr.skip() if studio.count_projects() else said
+        return gr.skip() if studio.projects.count() else said
 
     app.load(say, outputs=place, api_visibility="private", show_progress="hidden")
 

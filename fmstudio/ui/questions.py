@@ -53,7 +53,7 @@ class QuestionForm:
 
 def question_form(studio: Studio) -> QuestionForm:
     """The form, hidden until a cohort's report asks something."""
-    questions = studio.questions()
+    questions = studio.cohorts.questions()
     with gr.Column(visible=False, elem_id="questions", elem_classes="fm-panel") as whole:
         lead = area()
         with gr.Row():

@@ -13,8 +13,8 @@ from fmstudio.ui.reports import in_brief
 from fmstudio.ui.wording import duration, estimated, listed
 
 if TYPE_CHECKING:
+    from fmstudio.run_config import RunConfig
     from fmstudio.studio import Studio
-    from fmstudio.training.config import RunConfig
 
 KEPT = {"boosting": "Boosting on the table", "probe": "The probe", "lora": "LoRA"}
 
@@ -23,10 +23,10 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
     """What will be done, and what it will cost."""
     if not config.modalities:
         raise InputError("No modality is chosen.", hint="Choose at least one in step 3.")
-    record = studio.project(project)
-    cohort = studio.cohort(project)
+    record = studio.projects.get(project)
+    cohort = studio.cohorts.newest(project)
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
-    cost = studio.estimate(project, config)
+    cost = studio.runs.estimate(project, config)
     pairs = [
         ("Project", record.name),
         ("Question", record.task.description or "–"),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import NotFound
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import LIVE_STATES, RunRecord, RunSummary
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
 from fmstudio.ui.message import shown
@@ -138,8 +138,8 @@ def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
                 (None, 0),
                 gr.Timer(active=False),
             )
-        run = studio.run(run_id)
-        points = studio.points(run_id)
+        run = studio.runs.get(run_id)
+        points = studio.runs.points(run_id)
         live = run.status in LIVE_STATES
         figure: Any = gr.skip()
         if drawn != (run_id, len(points)):
@@ -158,9 +158,9 @@ def watch(studio: Studio, run_id: gr.Textbox) -> Watch:
     outputs = [head, stop, resume, plot, outcome, drawn, timer]
     options = {"api_visibility": "private", "show_progress": "hidden"}
     gr.on([run_id.change, timer.tick], follow, [run_id, drawn], outputs, **options)
-    asked = shown(lambda run_id: studio.stop_run(run_id) and None)
+    asked = shown(lambda run_id: studio.runs.stop(run_id) and None)
     stop.click(asked, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
-    again = shown(lambda run_id: studio.resume_run(run_id) and None)
+    again = shown(lambda run_id: studio.runs.resume(run_id) and None)
     resume.click(again, run_id, **options).then(follow, [run_id, drawn], outputs, **options)
     return Watch(stop, resume, outcome)
 
@@ -188,7 +188,7 @@ def _achieved(studio: Studio, run: RunRecord) -> Html:
 def _there(studio: Studio, adapter_id: str) -> bool:
     """False if the adapter of a run was deleted meanwhile."""
     try:
-        studio.adapter(adapter_id)
+        studio.adapters.get(adapter_id)
     except NotFound:
         return False
     return True

@@ -15,9 +15,9 @@ from fmstudio.ui.encoders import choices_for
 from fmstudio.ui.fragments import NOTHING, Html, bullets, join, link, notice, tag, text
 
 if TYPE_CHECKING:
+    from fmstudio.run_config import RunConfig
     from fmstudio.studio import Studio
     from fmstudio.studio.recipes import Planned
-    from fmstudio.training.config import RunConfig
 
 
 def ways(studio: Studio, run: RunRecord) -> Html:
@@ -28,7 +28,7 @@ def ways(studio: Studio, run: RunRecord) -> Html:
     if run.kind != "finetune":
         return NOTHING
     try:
-        recipe = studio.recipe(run.id).as_text()
+        recipe = studio.runs.recipe(run.id).as_text()
     except StudioError as fault:
         return notice(f"This run has no recipe any more: {fault.message}", fault.hint)
     content = base64.b64encode(recipe.encode()).decode()
@@ -55,7 +55,7 @@ def asked_again(studio: Studio, request: gr.Request) -> Planned | None:
     run_id = request.query_params.get("again")
     if not run_id or request.query_params.get("run"):
         return None
-    return studio.plan_again(run_id)
+    return studio.runs.plan_again(run_id)
 
 
 def wanted_again(studio: Studio, request: gr.Request) -> RunConfig | None:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from fmstudio.present.values import number
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.ui.forms import said
 from fmstudio.ui.fragments import NOTHING, Html, badge, join, section, table, text
 from fmstudio.ui.results import STAGES

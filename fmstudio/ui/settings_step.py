@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.ui import all_settings, forms, presets
 from fmstudio.ui.fragments import Html, area
 from fmstudio.ui.message import shown
@@ -64,14 +64,14 @@ def follow(
         ref: str | None, names: list[str], preset: str, wanted: str | None, *values: Any
     ) -> Html:
         wanted = wanted or ""
-        task = studio.project(int(ref)).task.kind if ref else ""
-        columns = studio.group_columns(int(ref)) if ref else []
+        task = studio.projects.get(int(ref)).task.kind if ref else ""
+        columns = studio.cohorts.group_columns(int(ref)) if ref else []
         standing = all_settings.stand(values, preset, names, task, wanted, columns)
         return all_settings.told(standing, preset, wanted)
 
     @shown
     def offer(ref: str | None, now: str | None) -> Any:
-        columns = studio.group_columns(int(ref)) if ref else []
+        columns = studio.cohorts.group_columns(int(ref)) if ref else []
         # A choice that stands is left alone: it may be newer than the one that came along.
         own = {} if now in ("", *columns) else {"value": ""}
         return gr.update(choices=[(forms.NONE, ""), *columns], **own)
@@ -99,11 +99,11 @@ def costs_of(
     encoders: Mapping[str, str],
 ) -> dict[str, Estimate]:
     """What each preset would take; nothing where there is no cohort or nothing to look at."""
-    if not project or not base or not names or studio.cohort(int(project)) is None:
+    if not project or not base or not names or studio.cohorts.newest(int(project)) is None:
         return {}
     own = {name: word for name, word in encoders.items() if name in names}
     given: Mapping[str, Any] = {"base": base, "modalities": tuple(names), "encoders": own}
     return {
-        preset: studio.estimate(int(project), RunConfig.from_preset(preset, **given))
-        for preset in studio.presets()
+        preset: studio.runs.estimate(int(project), RunConfig.from_preset(preset, **given))
+        for preset in studio.runs.presets()
     }

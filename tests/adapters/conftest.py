@@ -17,7 +17,7 @@ from fmstudio.adapters.bundle import export, seal, unpack, verify
 from fmstudio.adapters.contents import MEANING, meaning
 from fmstudio.adapters.tensors import with_metadata
 from fmstudio.errors import BundleError
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 
 BASE_SHA256 = "ab" * 32
 WEIGHTS = "adapter/adapter_model.safetensors"

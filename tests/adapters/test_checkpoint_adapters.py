@@ -19,9 +19,9 @@ from fmstudio.encoders.checkpoint import supported
 from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.errors import BundleError
 from fmstudio.model.load import load_base, task_config
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.bridge import TOKEN_SIZE, principal
-from fmstudio.training.config import RunConfig
 from tests.encoders.small import save_checkpoint
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

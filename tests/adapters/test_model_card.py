@@ -20,7 +20,7 @@ from pathlib import Path
 from fmstudio.adapters.lora import attach, save, shared_model
 from fmstudio.model.load import load_base, task_config
 from fmstudio.settings import load_settings
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 
 folder, home = map(Path, sys.argv[1:])
 settings = load_settings(home)

@@ -17,8 +17,8 @@ from fmstudio.features.cache import Cache
 from fmstudio.features.inputs import PreparedCases, encode
 from fmstudio.features.prefix import Prefix, frozen_depth
 from fmstudio.model.load import load_base, task_config
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import load_settings
-from fmstudio.training.config import RunConfig
 
 STATES = {
     "series": {"channels": {"hr": {"centre": 80.0, "spread": 12.0}}},

@@ -10,8 +10,8 @@ import pytest
 
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
 from fmstudio.errors import InputError
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.pretraining.cases import further_cases, gather
-from fmstudio.pretraining.config import PretrainConfig
 from fmstudio.records import CohortRecord, ProjectRecord
 from fmstudio.settings import Settings
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from fmstudio.errors import ReadOnlyRegistry, RegistryError, ResourceError
-from fmstudio.registry import Registry, database, faults, opening
+from fmstudio.registry import Registry, connecting, database, faults, opening
 from fmstudio.registry.backups import backups
 from fmstudio.registry.faults import in_words
 from fmstudio.settings import Settings
@@ -161,7 +161,7 @@ def _read(settings: Settings) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def read_only(monkeypatch):
     """The folder of the registry cannot be written: neither to it nor to what is in it."""
-    real = database.open_file
+    real = connecting.open_file
 
     def refusing(path, busy_seconds, options="mode=rw"):
         if path.parent.name != "home of a studio" or "immutable" in options:

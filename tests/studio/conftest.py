@@ -121,10 +121,10 @@ class Answering:
 @pytest.fixture
 def adapter(studio: Studio, table: Table, monkeypatch: pytest.MonkeyPatch) -> AdapterRecord:
     """An adapter of the project 'ill', answered for by `Answering`."""
-    if not studio.projects():
-        studio.create_project("ill", "binary")
-        studio.add_cohort("ill", table("known/manifest.csv"))
-    task = studio.project("ill").task
+    if not studio.projects.list():
+        studio.projects.create("ill", "binary")
+        studio.cohorts.add("ill", table("known/manifest.csv"))
+    task = studio.projects.get("ill").task
     card = {
         "name": "ill",
         "task": {
@@ -139,7 +139,7 @@ def adapter(studio: Studio, table: Table, monkeypatch: pytest.MonkeyPatch) -> Ad
         "metrics": {},
     }
     record = studio.registry.add_adapter(
-        studio.registry.new_adapter_id(), studio.project("ill").id, None, "ill", card
+        studio.registry.new_adapter_id(), studio.projects.get("ill").id, None, "ill", card
     )
     monkeypatch.setattr(
         "fmstudio.studio.loaded.Loaded.predictor",

@@ -9,9 +9,9 @@ import pytest
 
 from fmstudio.errors import InputError, UnreadableFile
 from fmstudio.features.keys import source_key
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import cohort_cases
-from fmstudio.studio.answers import named
-from fmstudio.training.config import RunConfig
+from fmstudio.studio.predictions import named
 from fmstudio.types import Source
 
 ROWS = 30
@@ -33,8 +33,8 @@ def logs(folder, header="sample,ecg", broken=()):
 def ward(studio, table, tmp_path):
     """A project whose logs do not say how fast they were sampled."""
     path = table(log=logs(tmp_path / "cases"))
-    studio.create_project("ill", "binary")
-    studio.add_cohort("ill", path)
+    studio.projects.create("ill", "binary")
+    studio.cohorts.add("ill", path)
     return path
 
 
@@ -44,12 +44,12 @@ def findings(report, kind="open_question"):
 
 def step(studio, given):
     """Seconds between the first two samples of what a case gives."""
-    at = studio.reader().read("device_logs", given).facts["seconds"]
+    at = studio.context.reader().read("device_logs", given).facts["seconds"]
     return at[1] - at[0]
 
 
 def test_a_cohort_of_logs_without_times_asks_at_import_and_is_not_learned_from(studio, ward):
-    (finding,) = findings(studio.cohort("ill").summary)
+    (finding,) = findings(studio.cohorts.newest("ill").summary)
 
     assert finding["severity"] == "stop"
     assert finding["rows"] == list(range(ROWS))
@@ -59,30 +59,30 @@ def test_a_cohort_of_logs_without_times_asks_at_import_and_is_not_learned_from(s
     assert [one["key"] for one in finding["asks"]] == ["log_time", "log_rate"]
     assert finding["asks"][0]["choices"] == ["sample:samples"]
     with pytest.raises(InputError, match="before a question is answered"):
-        studio.start_finetune("ill", RunConfig.from_preset("quick"))
-    assert findings(studio.cohort("ill").summary, "unreadable") == []
+        studio.runs.start("ill", RunConfig.from_preset("quick"))
+    assert findings(studio.cohorts.newest("ill").summary, "unreadable") == []
 
 
 def test_one_answer_is_kept_with_the_cohort_and_every_file_is_read_with_it(studio, ward):
-    before = studio.cohort("ill")
-    after = studio.answer_questions("ill", {"log_rate": "250 Hz"}, by="Dr Ada")
+    before = studio.cohorts.newest("ill")
+    after = studio.cohorts.answer_questions("ill", {"log_rate": "250 Hz"}, by="Dr Ada")
 
     assert findings(after.summary) == []
     (said,) = findings(after.summary, "answered")
     assert "250 (Dr Ada, " in said["message"]
     assert after.fingerprint != before.fingerprint
     cohort_cases.check_ready(after, ["device_logs"])
-    cohort = cohort_cases.load(studio.settings, studio.project("ill"), after)
+    cohort = cohort_cases.load(studio.settings, studio.projects.get("ill"), after)
     assert cohort.answers == {"log_rate": "250"}
     assert all(
         step(studio, case.sources["device_logs"]) == pytest.approx(0.004)
         for case in cohort.cases[:2]
     )
-    assert studio.undo_mending("ill").fingerprint == before.fingerprint
+    assert studio.cohorts.undo_cleaning("ill").fingerprint == before.fingerprint
 
 
 def test_an_answer_that_settles_nothing_or_cannot_be_one_changes_nothing(studio, ward):
-    before = studio.cohort("ill")
+    before = studio.cohorts.newest("ill")
     for answers, said in (
         ({"log_time": "when:ms"}, "No more files can be read"),
         ({"log_rate": "fast"}, "'fast' is no sampling rate"),
@@ -90,20 +90,20 @@ def test_an_answer_that_settles_nothing_or_cannot_be_one_changes_nothing(studio,
         ({}, "Nothing was answered"),
     ):
         with pytest.raises(InputError, match=said):
-            studio.answer_questions("ill", answers)
-    assert studio.cohort("ill") == before
+            studio.cohorts.answer_questions("ill", answers)
+    assert studio.cohorts.newest("ill") == before
     assert list((studio.settings.home / "cohorts").iterdir()) == []
 
 
 def test_a_unit_that_was_assumed_is_asked_for_and_does_not_stop_anyone(studio, table, tmp_path):
     path = table(log=logs(tmp_path / "cases", "time,ecg"))
-    studio.create_project("ill", "binary")
-    (finding,) = findings(studio.add_cohort("ill", path).summary)
+    studio.projects.create("ill", "binary")
+    (finding,) = findings(studio.cohorts.add("ill", path).summary)
 
     assert finding["severity"] == "warning"
     assert finding["asks"][0]["choices"] == ["time:s", "time:ms", "time:min"]
-    assert findings(studio.answer_questions("ill", {"log_time": "time:ms"}).summary) == []
-    case = studio.cases("ill")[0]
+    assert findings(studio.cohorts.answer_questions("ill", {"log_time": "time:ms"}).summary) == []
+    case = studio.cohorts.cases("ill")[0]
     assert step(studio, case.sources["device_logs"]) == pytest.approx(0.001)
 
 
@@ -115,7 +115,7 @@ def test_an_answer_given_with_the_table_is_never_asked_for(run, studio, table, t
     added = json.loads(run(*words, "--json").out)
 
     assert findings(added["summary"]) == []
-    case = studio.cases("ill")[3]
+    case = studio.cohorts.cases("ill")[3]
     assert step(studio, case.sources["device_logs"]) == pytest.approx(0.01)
     inside = case.sources["device_logs"][0].path.is_relative_to(studio.settings.home)
     assert inside == copy
@@ -138,14 +138,14 @@ def test_a_new_case_is_read_as_was_said_of_the_training_cohort(
     logs(tmp_path / "new")
     given = [Source("log", path=tmp_path / "new" / "log0.csv")]
     with pytest.raises(UnreadableFile, match="no time column"):
-        studio.reader().read("device_logs", given)
+        studio.context.reader().read("device_logs", given)
     adapter.card["answers"] = {"log_rate": "20"}
 
     assert step(studio, named("device_logs", given, adapter)) == pytest.approx(0.05)
     own = [Source("log", path=given[0].path, answers=(("log_rate", "10"),))]
     assert step(studio, named("device_logs", own, adapter)) == pytest.approx(0.1)
-    monkeypatch.setattr(studio, "adapter", lambda ref: adapter)
-    assert studio.preview("device_logs", given, adapter.id).table[1][0] == "ecg"
+    monkeypatch.setattr(studio.adapters, "get", lambda ref: adapter)
+    assert studio.predictions.preview("device_logs", given, adapter.id).table[1][0] == "ecg"
 
 
 def test_a_table_to_predict_is_read_as_was_said_of_the_training_cohort(
@@ -159,16 +159,16 @@ def test_a_table_to_predict_is_read_as_was_said_of_the_training_cohort(
 
 
 def test_a_recipe_brings_the_answer_along_and_says_where_another_was_given(studio, ward):
-    answered = studio.answer_questions("ill", {"log_rate": "250"})
+    answered = studio.cohorts.answer_questions("ill", {"log_rate": "250"})
     config = RunConfig.from_preset("quick")
     run = studio.registry.create_run(
         answered.project_id, answered.id, "finetune", config.as_dict(), config.base
     )
-    recipe = studio.recipe(run.id, ward.parent / "a.json")
+    recipe = studio.runs.recipe(run.id, ward.parent / "a.json")
     assert recipe.answers == {"log_rate": "250"}
-    studio.answer_questions("ill", {"log_rate": "125"})
+    studio.cohorts.answer_questions("ill", {"log_rate": "125"})
 
-    said = studio.plan_from_recipe("ill", ward.parent / "a.json").remarks
+    said = studio.runs.plan_from_recipe("ill", ward.parent / "a.json").remarks
     assert any("read with log_rate 250; those of" in remark for remark in said)
 
 
@@ -186,8 +186,8 @@ def test_files_that_mostly_cannot_be_read_stop_at_import_with_reason_and_way_out
     studio, table, tmp_path
 ):
     path = table(log=logs(tmp_path / "cases", "time_s,ecg", broken=range(20)))
-    studio.create_project("ill", "binary")
-    record = studio.add_cohort("ill", path)
+    studio.projects.create("ill", "binary")
+    record = studio.cohorts.add("ill", path)
     (finding,) = findings(record.summary, "unreadable")
 
     assert finding["severity"] == "stop"
@@ -196,6 +196,6 @@ def test_files_that_mostly_cannot_be_read_stop_at_import_with_reason_and_way_out
     assert "log1.csv" not in finding["message"]
     assert finding["fix"].endswith("Or go on without these files.")
     with pytest.raises(InputError, match="20 of 30 cases cannot be read"):
-        studio.start_finetune("ill", RunConfig.from_preset("quick"))
-    accepted = studio.mend_cohort("ill", finding["id"], 1)
+        studio.runs.start("ill", RunConfig.from_preset("quick"))
+    accepted = studio.cohorts.clean("ill", finding["id"], 1)
     cohort_cases.check_ready(accepted, ["device_logs"])

@@ -219,10 +219,10 @@ def reading(studio, adapter, monkeypatch):
 
     def predict(self, sources, case_id="case"):
         for modality, given in sources.items():
-            studio.reader().read(modality, given)
+            studio.context.reader().read(modality, given)
         raise AssertionError("the file was read")
 
-    monkeypatch.setattr(type(studio.predictor(adapter.id)), "predict", predict)
+    monkeypatch.setattr(type(studio.predictions.predictor(adapter.id)), "predict", predict)
     return adapter
 
 
@@ -241,7 +241,7 @@ def test_a_file_that_is_not_what_it_should_be(run, reading, tmp_path, kind, home
 def test_a_clip_of_one_frame_is_said_to_be_one(studio, tmp_path):
     clip(path := tmp_path / "one.mp4", frames=1)
     try:
-        said = " ".join(studio.reader().read("video", [Source("video", path=path)]).remarks)
+        said = " ".join(studio.context.reader().read("video", [Source("video", path=path)]).remarks)
     except UnreadableFile as fault:
         said = fault.message
     assert "one.mp4" in said
@@ -297,7 +297,7 @@ def test_a_decoder_that_hangs_or_is_greedy_is_ended(
     monkeypatch.setattr(process, "SEARCH_PATH", (tmp_path / "search", ROOT))
     sound(path := tmp_path / f"{does}.wav")
     with Reader(Limits(read_seconds=2, read_memory_mb=1024)) as reader:
-        monkeypatch.setattr(studio, "reader", lambda: reader)
+        monkeypatch.setattr(studio.context, "reader", lambda: reader)
         error = refused(run("predict", reading.id, "--audio", path))
     assert path.name in error
     assert says in error

@@ -67,7 +67,7 @@ def test_no_cell_starts_like_a_formula_unless_it_is_a_number(text):
 def test_a_batch_has_a_row_per_case_in_the_manifests_order(studio, adapter, table, tmp_path):
     out = tmp_path / "out.csv"
     manifest = table("new/manifest.csv", rows=5, age=[90, 10, 60, 20, 30], label_ill=None)
-    assert studio.predict_manifest(adapter.id, manifest, out) == 5
+    assert studio.predictions.predict_manifest(adapter.id, manifest, out) == 5
     found = rows(out)
     assert list(found[0]) == [
         "case_id",
@@ -90,16 +90,18 @@ def test_a_batch_has_a_row_per_case_in_the_manifests_order(studio, adapter, tabl
 def test_a_case_that_cannot_be_read_does_not_stop_the_others(
     studio, adapter, table, tmp_path, monkeypatch
 ):
-    whole = type(studio.predictor(adapter.id)).predict
+    whole = type(studio.predictions.predictor(adapter.id)).predict
 
     def predict(self, sources, case_id="case"):
         if case_id == "=c1":
             raise UnreadableFile("a.dcm is cut short.", hint="Export it again.")
         return whole(self, sources, case_id)
 
-    monkeypatch.setattr(type(studio.predictor(adapter.id)), "predict", predict)
+    monkeypatch.setattr(type(studio.predictions.predictor(adapter.id)), "predict", predict)
     out = tmp_path / "out.csv"
-    studio.predict_manifest(adapter.id, table("new/m.csv", rows=2, case_id=["=c1", "c2"]), out)
+    studio.predictions.predict_manifest(
+        adapter.id, table("new/m.csv", rows=2, case_id=["=c1", "c2"]), out
+    )
     first, second = rows(out)
     assert (first["case_id"], first["error"], first["prediction"]) == (
         "'=c1",
@@ -111,25 +113,27 @@ def test_a_case_that_cannot_be_read_does_not_stop_the_others(
 
 def test_no_label_of_a_new_manifest_is_an_input(studio, adapter, table, tmp_path, monkeypatch):
     seen = []
-    whole = type(studio.predictor(adapter.id)).predict
+    whole = type(studio.predictions.predictor(adapter.id)).predict
 
     def predict(self, sources, case_id="case"):
         seen.append({source.name for source in sources["ehr"]})
         return whole(self, sources, case_id)
 
-    monkeypatch.setattr(type(studio.predictor(adapter.id)), "predict", predict)
+    monkeypatch.setattr(type(studio.predictions.predictor(adapter.id)), "predict", predict)
     dead = [0, 1] * 15
     for more in ({}, {"label_dead": dead}, {"label_ill": None, "label_dead": dead}):
-        studio.predict_manifest(adapter.id, table("new/m.csv", **more), tmp_path / "out.csv")
+        studio.predictions.predict_manifest(
+            adapter.id, table("new/m.csv", **more), tmp_path / "out.csv"
+        )
     assert seen == [{"age", "crp"}] * 90
 
 
 def test_a_regression_gives_value_and_interval(studio, table, tmp_path, request):
-    studio.create_project("ill", "regression", label="crp")
-    studio.add_cohort("ill", table("known/manifest.csv", label_ill=None))
+    studio.projects.create("ill", "regression", label="crp")
+    studio.cohorts.add("ill", table("known/manifest.csv", label_ill=None))
     adapter = request.getfixturevalue("adapter")
     out = tmp_path / "out.csv"
-    studio.predict_manifest(adapter.id, table("new/m.csv", rows=1, label_ill=None), out)
+    studio.predictions.predict_manifest(adapter.id, table("new/m.csv", rows=1, label_ill=None), out)
     (row,) = rows(out)
     assert (row["value"], row["low"], row["high"]) == ("-30.0", "-99.5", "0.0")
 
@@ -145,7 +149,7 @@ def test_a_batch_that_breaks_off_leaves_what_was_there(
 
     monkeypatch.setattr("fmstudio.files.os.fsync", full)
     with pytest.raises(InputError, match=r"out\.csv cannot be written: No space left"):
-        studio.predict_manifest(adapter.id, table("new/m.csv", rows=2), out)
+        studio.predictions.predict_manifest(adapter.id, table("new/m.csv", rows=2), out)
     assert out.read_text() == "old"
     assert not list(tmp_path.glob(".out*"))
 
@@ -158,10 +162,14 @@ def test_a_registry_that_fails_ends_the_batch_instead_of_filling_every_row(
 
     monkeypatch.setattr(studio.registry, "add_prediction", full)
     with pytest.raises(ResourceError):
-        studio.predict_manifest(adapter.id, table("new/m.csv", rows=2), tmp_path / "out.csv")
+        studio.predictions.predict_manifest(
+            adapter.id, table("new/m.csv", rows=2), tmp_path / "out.csv"
+        )
     assert not (tmp_path / "out.csv").exists()
 
 
 def test_the_folder_must_exist(studio, adapter, table, tmp_path):
     with pytest.raises(NotFound, match="'nowhere'"):
-        studio.predict_manifest(adapter.id, table("new/m.csv"), tmp_path / "nowhere" / "out.csv")
+        studio.predictions.predict_manifest(
+            adapter.id, table("new/m.csv"), tmp_path / "nowhere" / "out.csv"
+        )

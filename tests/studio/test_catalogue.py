@@ -57,7 +57,7 @@ def test_a_refusal_is_one_line_and_one_hint_and_nothing_is_written(run, hub, ber
 
 
 def test_an_encoder_that_an_adapter_was_made_with_stays(studio, kept):
-    project = studio.create_project("ill", "binary")
+    project = studio.projects.create("ill", "binary")
     adapter = studio.registry.add_adapter(
         studio.registry.new_adapter_id(),
         project.id,
@@ -67,22 +67,22 @@ def test_an_encoder_that_an_adapter_was_made_with_stays(studio, kept):
     )
 
     with pytest.raises(InputError, match=f"ill/{adapter.id}"):
-        studio.remove_checkpoint("notes-bert")
+        studio.bases.remove("notes-bert")
 
-    studio.delete_adapter(adapter.id)
-    assert studio.remove_checkpoint("lab/bert") == "notes-bert"
+    studio.adapters.delete(adapter.id)
+    assert studio.bases.remove("lab/bert") == "notes-bert"
 
 
 def test_an_encoder_that_a_run_may_still_need_stays(studio, kept, table):
-    project = studio.create_project("ill", "binary")
-    cohort = studio.add_cohort(project.id, table())
+    project = studio.projects.create("ill", "binary")
+    cohort = studio.cohorts.add(project.id, table())
     run = studio.registry.create_run(
         project.id, cohort.id, "finetune", {"encoders": {"notes": "notes-bert"}}, "embedded"
     )
     studio.registry.cancel_run(run.id)
 
     with pytest.raises(InputError, match=f"{run.id}, which may go on"):
-        studio.remove_checkpoint("notes-bert")
+        studio.bases.remove("notes-bert")
 
 
 def test_a_base_is_never_removed(run):

@@ -16,7 +16,6 @@ from fmstudio.__main__ import main
 from fmstudio.cli.parser import build_parser
 from fmstudio.errors import InputError
 from fmstudio.records import Progress
-from fmstudio.studio import Studio
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -131,7 +130,7 @@ def test_a_project_goes_from_its_making_to_its_end(run, table):
 
 def test_a_long_list_says_how_much_of_it_is_shown_and_how_to_go_on(run, studio):
     for number in range(5):
-        studio.create_project(f"P{number}", "binary")
+        studio.projects.create(f"P{number}", "binary")
 
     said = run("project", "list", "--limit", "2", "--skip", "1", "--json")
 
@@ -168,7 +167,7 @@ def test_what_libraries_print_does_not_spoil_the_document(run, monkeypatch):
         sys.stdout.write("loading…\n")
         return []
 
-    monkeypatch.setattr(Studio, "projects", chatty)
+    monkeypatch.setattr("fmstudio.studio.projects.Projects.list", chatty)
     said = run("project", "list", "--json")
     assert (json.loads(said.out), said.err) == ([], "loading…\n")
 
@@ -177,7 +176,7 @@ def test_a_fault_of_ours_is_one_line_and_its_traceback_is_in_the_log(run, monkey
     def broken(self, **_):
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(Studio, "projects", broken)
+    monkeypatch.setattr("fmstudio.studio.projects.Projects.list", broken)
     said = run("project", "list")
     assert (said.status, said.out) == (1, "")
     (line,) = said.err.splitlines()
@@ -196,7 +195,7 @@ def test_a_message_is_one_line_whatever_is_in_it(run, monkeypatch):
     def refuse(self, **_):
         raise InputError("The file 'a\nb' is\r\nnot there.", hint="Look\nelsewhere.")
 
-    monkeypatch.setattr(Studio, "projects", refuse)
+    monkeypatch.setattr("fmstudio.studio.projects.Projects.list", refuse)
     assert run("project", "list").error == "The file 'a b' is not there."
 
 
@@ -207,7 +206,7 @@ def test_the_settings_of_a_run_come_from_the_preset_and_the_options(run, monkeyp
         asked.append(config)
         raise InputError("Enough.", hint="-")
 
-    monkeypatch.setattr(Studio, "start_finetune", start)
+    monkeypatch.setattr("fmstudio.studio.runs.Runs.start", start)
     run(
         "finetune",
         "ill",
@@ -230,18 +229,18 @@ def test_the_settings_of_a_run_come_from_the_preset_and_the_options(run, monkeyp
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_run(run, studio, table, monkeypatch):
-    studio.create_project("ill", "binary")
-    cohort = studio.add_cohort("ill", table())
+    studio.projects.create("ill", "binary")
+    cohort = studio.cohorts.add("ill", table())
     waiting = studio.registry.create_run(
-        studio.project("ill").id, cohort.id, "finetune", {}, "embedded"
+        studio.projects.get("ill").id, cohort.id, "finetune", {}, "embedded"
     )
-    monkeypatch.setattr(Studio, "start_finetune", lambda *_: waiting)
+    monkeypatch.setattr("fmstudio.studio.runs.Runs.start", lambda *_: waiting)
 
     def interrupted(self, run, watch):
         watch(waiting)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Studio, "wait", interrupted)
+    monkeypatch.setattr("fmstudio.studio.runs.Runs.wait", interrupted)
     said = run("finetune", "ill")
     assert said.status == 130
     assert f"The run {waiting.id} goes on." in said.err
@@ -253,20 +252,20 @@ def test_ctrl_c_ends_the_waiting_and_not_the_run(run, studio, table, monkeypatch
 def test_progress_goes_to_standard_error_now_and_then(run, studio, table, monkeypatch):
     from dataclasses import replace
 
-    studio.create_project("ill", "binary")
-    cohort = studio.add_cohort("ill", table())
+    studio.projects.create("ill", "binary")
+    cohort = studio.cohorts.add("ill", table())
     one = studio.registry.create_run(
-        studio.project("ill").id, cohort.id, "finetune", {}, "embedded"
+        studio.projects.get("ill").id, cohort.id, "finetune", {}, "embedded"
     )
     done = replace(one, status="finished", result={"run": one.id, "metrics": {}})
-    monkeypatch.setattr(Studio, "start_finetune", lambda *_: one)
+    monkeypatch.setattr("fmstudio.studio.runs.Runs.start", lambda *_: one)
 
     def wait(self, run, watch):
         for percent in range(100):
             watch(replace(one, progress=Progress("Fine-tuning", percent / 100)))
         return done
 
-    monkeypatch.setattr(Studio, "wait", wait)
+    monkeypatch.setattr("fmstudio.studio.runs.Runs.wait", wait)
     said = run("finetune", "ill", "--json")
     assert json.loads(said.out) == done.result
     assert len(said.err.splitlines()) == 10
@@ -275,7 +274,8 @@ def test_progress_goes_to_standard_error_now_and_then(run, studio, table, monkey
 def test_predict_takes_files_values_and_text(run, adapter, monkeypatch, tmp_path):
     seen = {}
     monkeypatch.setattr(
-        Studio, "predict", lambda self, ref, sources, case: seen.update(sources) or 1 / 0
+        "fmstudio.studio.predictions.Predictions.predict",
+        lambda self, ref, sources, case: seen.update(sources) or 1 / 0,
     )
     (tmp_path / "a.dcm").write_bytes(b"")
     (tmp_path / "b.dcm").write_bytes(b"")

@@ -66,7 +66,7 @@ def test_app_opens_on_this_machine_sets_nothing_up_twice_and_ends_on_ctrl_c(home
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Studio.open(home) as studio:
-        studio.create_project("mine", "binary")
+        studio.projects.create("mine", "binary")
     app = subprocess.Popen(
         [sys.executable, ROOT / "app.py", "--no-browser", "--port", str(port), "--home", home],
         stderr=subprocess.PIPE,
@@ -90,4 +90,4 @@ def test_app_opens_on_this_machine_sets_nothing_up_twice_and_ends_on_ctrl_c(home
     assert f"http://127.0.0.1:{port}" in said
     assert "Traceback" not in said
     with Studio.open(home) as studio:
-        assert [project.name for project in studio.projects()] == ["mine"]
+        assert [project.name for project in studio.projects.list()] == ["mine"]

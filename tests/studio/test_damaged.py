@@ -28,8 +28,8 @@ def adapter(studio: Studio):
     with zipfile.ZipFile(BUNDLE) as bundle:
         card, manifest = json.loads(bundle.read("card.json")), bundle.read("manifest.json")
         adapter_id = studio.registry.new_adapter_id()
-        bundle.extractall(studio.adapter_folder(adapter_id))
-    project = studio.create_project("icu", "binary")
+        bundle.extractall(studio.adapters.folder(adapter_id))
+    project = studio.projects.create("icu", "binary")
     sealed = hashlib.sha256(manifest).hexdigest()
     return studio.registry.add_adapter(adapter_id, project.id, None, "icu", card, sealed)
 
@@ -94,7 +94,7 @@ def gone(folder: Path) -> str:
     ids=lambda damage: damage.__name__,
 )
 def test_a_damaged_adapter_is_named_wherever_it_is_used(adapter, studio, run, tmp_path, damage):
-    file = damage(studio.adapter_folder(adapter.id))
+    file = damage(studio.adapters.folder(adapter.id))
 
     uses = {
         "predict": ("predict", adapter.id, "--set", "age=71"),
@@ -115,19 +115,19 @@ def test_a_damaged_adapter_is_named_wherever_it_is_used(adapter, studio, run, tm
 
 
 def test_an_adapter_that_is_edited_while_it_is_in_memory_answers_no_more(adapter, studio):
-    before = studio.predict(adapter.id, VALUES).probabilities
-    path = studio.adapter_folder(adapter.id) / "calibration.json"
+    before = studio.predictions.predict(adapter.id, VALUES).probabilities
+    path = studio.adapters.folder(adapter.id) / "calibration.json"
     content = path.read_bytes()
     edited(path.parent)
 
     for _ in range(2):
         with pytest.raises(BundleError, match=r"calibration\.json"):
-            studio.predict(adapter.id, VALUES)
+            studio.predictions.predict(adapter.id, VALUES)
 
     path.write_bytes(content)
-    assert studio.predict(adapter.id, VALUES).probabilities == before
+    assert studio.predictions.predict(adapter.id, VALUES).probabilities == before
     with Studio.open(studio.settings.home) as restarted:
-        assert restarted.predict(adapter.id, VALUES).probabilities == before
+        assert restarted.predictions.predict(adapter.id, VALUES).probabilities == before
 
 
 def test_a_touched_but_unchanged_adapter_is_read_once_more_and_not_each_time(
@@ -138,9 +138,9 @@ def test_a_touched_but_unchanged_adapter_is_read_once_more_and_not_each_time(
     monkeypatch.setattr(predictor_file, "whole", lambda *a: counted.append(1) or real(*a))
     for touched in (False, False, True, False):
         if touched:
-            path = studio.adapter_folder(adapter.id) / "card.json"
+            path = studio.adapters.folder(adapter.id) / "card.json"
             path.write_bytes(path.read_bytes())
-        studio.predictor(adapter.id)
+        studio.predictions.predictor(adapter.id)
 
     assert len(counted) == 2
 
@@ -153,25 +153,25 @@ def test_an_adapter_deleted_while_it_is_loaded_is_told_as_such(adapter, studio, 
     real = predictor_file.load
     monkeypatch.setattr(predictor_file, "load", vanish)
     with pytest.raises(StudioError) as caught:
-        studio.predict(adapter.id, VALUES)
+        studio.predictions.predict(adapter.id, VALUES)
     assert adapter.id in caught.value.message
 
 
 def test_a_bundle_makes_its_damaged_adapter_whole_and_is_another_one_otherwise(studio, monkeypatch):
     monkeypatch.setattr("fmstudio.adapters.probes.replay", lambda folder, settings: 0.0)
-    first = studio.import_bundle(BUNDLE)
-    folder = studio.adapter_folder(first.id)
+    first = studio.adapters.import_bundle(BUNDLE)
+    folder = studio.adapters.folder(first.id)
     for damage in (edited, gone):
         damage(folder)
         with pytest.raises(BundleError):
-            studio.contents(first)
-        assert studio.import_bundle(BUNDLE).id == first.id
-        assert studio.contents(first).sealed == first.sealed
-    assert len(studio.adapters()) == 1
+            studio.adapters.contents(first)
+        assert studio.adapters.import_bundle(BUNDLE).id == first.id
+        assert studio.adapters.contents(first).sealed == first.sealed
+    assert len(studio.adapters.list()) == 1
     for project in (None, "another"):  # the same name, whole beside whole
-        second = studio.import_bundle(BUNDLE, project)
+        second = studio.adapters.import_bundle(BUNDLE, project)
         assert (second.id != first.id, second.name) == (True, first.name)
-        assert studio.contents(second).sealed == first.sealed
+        assert studio.adapters.contents(second).sealed == first.sealed
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def base(studio: Studio) -> BaseInfo:
         "description": "",
     }
     (folder / "card.json").write_text(json.dumps(card))
-    return studio.base("mine")
+    return studio.bases.get("mine")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "config.json"])
@@ -245,7 +245,7 @@ def test_an_adapter_whose_base_was_changed_says_which_file(adapter, studio, monk
     monkeypatch.setattr(bases, "_SHIPPED", other)
 
     with pytest.raises(BundleError, match=r"'tokenizer\.json' of the base 'embedded'"):
-        whole(studio.adapter_folder(adapter.id), studio.settings, adapter.sealed)
+        whole(studio.adapters.folder(adapter.id), studio.settings, adapter.sealed)
 
 
 def test_a_signer_is_this_studio_unknown_or_known_by_the_name_that_its_user_gave(
@@ -256,27 +256,27 @@ def test_a_signer_is_this_studio_unknown_or_known_by_the_name_that_its_user_gave
     assert "not signed" in run("verify", tmp_path / "plain.zip").out
     said = run("export", adapter.id, tmp_path / "signed.zip", "--sign-as", "Ward 7")
     assert (said.status, "Signed by Ward 7" in said.out) == (0, True)
-    assert studio.verify(tmp_path / "signed.zip")["signer"]["known"] == "own"
-    print_of_key = studio.key().fingerprint
+    assert studio.adapters.verify(tmp_path / "signed.zip")["signer"]["known"] == "own"
+    print_of_key = studio.keys.own().fingerprint
 
     with Studio.open(tmp_path / "colleague") as colleague:
-        assert colleague.verify(tmp_path / "plain.zip")["signer"] is None
-        found = colleague.verify(tmp_path / "signed.zip")["signer"]
+        assert colleague.adapters.verify(tmp_path / "plain.zip")["signer"] is None
+        found = colleague.adapters.verify(tmp_path / "signed.zip")["signer"]
         assert found == {"name": "Ward 7", "fingerprint": print_of_key, "known": "unknown"}
-        colleague.trust_key(print_of_key, "Dr. Lind")
-        known = colleague.verify(tmp_path / "signed.zip")["signer"]
+        colleague.keys.trust(print_of_key, "Dr. Lind")
+        known = colleague.adapters.verify(tmp_path / "signed.zip")["signer"]
         assert known == {"name": "Dr. Lind", "fingerprint": print_of_key, "known": "known"}
-        imported = colleague.import_bundle(tmp_path / "signed.zip")
-        colleague.export(imported.id, tmp_path / "passed on.zip")
-        assert colleague.verify(tmp_path / "passed on.zip")["signer"] == known
-        colleague.distrust_key(print_of_key)
-        assert colleague.verify(tmp_path / "signed.zip")["signer"]["known"] == "unknown"
+        imported = colleague.adapters.import_bundle(tmp_path / "signed.zip")
+        colleague.adapters.export(imported.id, tmp_path / "passed on.zip")
+        assert colleague.adapters.verify(tmp_path / "passed on.zip")["signer"] == known
+        colleague.keys.distrust(print_of_key)
+        assert colleague.adapters.verify(tmp_path / "signed.zip")["signer"]["known"] == "unknown"
 
 
 def test_an_adapter_of_the_format_before_is_sealed_anew_on_request(adapter, studio, run):
     from fmstudio.adapters.tensors import with_metadata
 
-    folder = studio.adapter_folder(adapter.id)
+    folder = studio.adapters.folder(adapter.id)
     before = whole(folder, studio.settings, adapter.sealed)
     weights = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(with_metadata(WEIGHTS, weights, {"fmstudio.meaning": ""}))
@@ -305,8 +305,8 @@ def test_an_adapter_of_the_format_before_is_sealed_anew_on_request(adapter, stud
     (folder / "calibration.json").write_bytes(content)
 
     assert run("adapter", "renew", adapter.id).status == 0
-    renewed = studio.adapter(adapter.id)
-    after = studio.contents(renewed)
+    renewed = studio.adapters.get(adapter.id)
+    after = studio.adapters.contents(renewed)
     assert renewed.sealed == after.sealed
     assert after.readout == before.readout
     assert run("adapter", "renew", adapter.id).status == 2

@@ -43,7 +43,7 @@ def test_a_folder_is_kept_and_its_name_is_what_the_run_remembers(
     said = run("finetune", project, "--encoder", f"notes={bert}", "--detach", "--json")
 
     assert said.status == 0, said.err
-    stored = studio.run(json.loads(said.out)["run"]).config
+    stored = studio.runs.get(json.loads(said.out)["run"]).config
     assert stored["encoders"] == {"notes": "bert-small"}
     (kept,) = list_checkpoints(studio.settings)
     assert (kept.name, kept.kind, kept.source, kept.id) == ("bert-small", "text", "folder", None)
@@ -73,7 +73,7 @@ def test_an_encoder_that_cannot_be_is_refused_before_a_run_starts(
     assert answer.status == 2
     assert said in answer.error
     assert hint in answer.err
-    assert studio.runs() == []
+    assert studio.runs.list() == []
 
 
 def test_a_folder_with_an_encoder_for_another_kind_is_refused_and_not_kept(
@@ -96,7 +96,7 @@ def test_a_run_for_which_memory_is_short_is_refused_before_it_starts(
     assert answer.status == 2
     assert "A run with bert-small needs about" in answer.error
     assert "700 MB are free" in answer.error
-    assert studio.runs() == []
+    assert studio.runs.list() == []
 
 
 def test_a_disk_without_room_leaves_nothing_of_a_checkpoint(studio, bert):

@@ -32,7 +32,7 @@ WRITING = ("project create other --task binary", "adapter alias ill/champion bes
 def test_every_command_that_reads_works_and_every_other_says_that_the_disk_is_full(
     home, studio, adapter
 ):
-    studio.set_alias(adapter.id, "champion")
+    studio.adapters.set_alias(adapter.id, "champion")
     studio.close()
 
     done = subprocess.run(
@@ -60,18 +60,18 @@ def test_every_command_that_reads_works_and_every_other_says_that_the_disk_is_fu
 @pytest.mark.parametrize("kind", [ResourceError, ReadOnlyRegistry])
 def test_an_answer_that_cannot_be_kept_is_given_and_says_so(studio, adapter, monkeypatch, kind):
     given = {"ehr": [Source("age", text="70"), Source("crp", text="12")]}
-    kept = studio.predict(adapter.id, given)
+    kept = studio.predictions.predict(adapter.id, given)
 
     def full(*_args):
         raise kind("The registry cannot be written to.", hint="Free some space.")
 
     monkeypatch.setattr(studio.registry, "add_prediction", full)
-    unkept = studio.predict(adapter.id, given)
+    unkept = studio.predictions.predict(adapter.id, given)
 
     assert unkept.probabilities == kept.probabilities
     assert unkept.warnings[: len(kept.warnings)] == kept.warnings
     assert "not kept in the registry" in unkept.warnings[-1]
-    assert len(studio.predictions()) == 1
+    assert len(studio.predictions.list()) == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_disk_that_fails_while_a_cohort_is_copied_is_named(
     def fail(source, target, **_):
         raise OSError(number, os.strerror(number), str(source))
 
-    studio.create_project("ill", "binary")
+    studio.projects.create("ill", "binary")
     path = table()
     monkeypatch.setattr(shutil, "copyfile", fail)
     done = run("cohort", "add", "ill", path, "--copy")

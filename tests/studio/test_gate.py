@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fmstudio.errors import InputError
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import cohort_cases
-from fmstudio.training.config import RunConfig
 
 NOTE = "Cough for three days."
 
@@ -24,8 +24,8 @@ def named(studio, table):
     """A project whose second note names its patient."""
     notes = [NOTE] * 30
     notes[1] = "Mrs. Jane Zebrafinch, MRN 0012345, has a cough."
-    studio.create_project("ill", "binary")
-    studio.add_cohort("ill", table(note=notes), {"note": "notes"})
+    studio.projects.create("ill", "binary")
+    studio.cohorts.add("ill", table(note=notes), {"note": "notes"})
 
 
 def recordings(folder, title):
@@ -45,18 +45,18 @@ def recordings(folder, title):
 
 
 def test_a_run_is_refused_until_a_name_in_the_notes_is_answered(studio, named):
-    (finding,) = waiting(studio.cohort("ill"))
+    (finding,) = waiting(studio.cohorts.newest("ill"))
 
     assert finding["kind"] == "identifiers"
     assert finding["rows"] == [1]
     assert "Zebrafinch" not in str(finding)
     with pytest.raises(InputError, match="nobody has answered"):
-        studio.start_finetune("ill", RunConfig.from_preset("quick"))
-    assert studio.runs("ill") == []
+        studio.runs.start("ill", RunConfig.from_preset("quick"))
+    assert studio.runs.list("ill") == []
 
 
 def test_the_answer_is_kept_with_who_gave_it_and_when(studio, named):
-    record = studio.mend_cohort("ill", "identifiers", 1, by="Dr Ada")
+    record = studio.cohorts.clean("ill", "identifiers", 1, by="Dr Ada")
     (finding,) = [one for one in record.summary["findings"] if one["kind"] == "identifiers"]
     line = studio.audit()["events"][-1]
 
@@ -68,7 +68,7 @@ def test_the_answer_is_kept_with_who_gave_it_and_when(studio, named):
 
 
 def test_notes_that_name_somebody_can_be_left_out_instead(studio, named):
-    record = studio.mend_cohort("ill", "identifiers", 2)
+    record = studio.cohorts.clean("ill", "identifiers", 2)
 
     assert waiting(record) == []
     assert "notes" not in {name for name, n in record.summary["modalities"].items() if n}
@@ -88,7 +88,7 @@ def test_the_command_line_answers_by_an_option(studio, named, run, monkeypatch, 
     )
     assert answered.status == 0
     assert len(started) == 1
-    assert waiting(studio.cohort("ill")) == []
+    assert waiting(studio.cohorts.newest("ill")) == []
 
 
 def test_tags_of_files_that_stay_where_they_are_are_asked_about_and_copies_have_none(
@@ -97,18 +97,18 @@ def test_tags_of_files_that_stay_where_they_are_are_asked_about_and_copies_have_
     (tmp_path / "cases").mkdir()
     names = recordings(tmp_path / "cases", b"Jane Zebrafinch")
     path = table(sound=names)
-    studio.create_project("ill", "binary")
+    studio.projects.create("ill", "binary")
 
-    there = studio.add_cohort("ill", path)
+    there = studio.cohorts.add("ill", path)
     (finding,) = waiting(there)
     assert finding["rows"] == [0]
     assert finding["columns"] == ["sound"]
 
-    copied = studio.add_cohort("ill", path, copy=True)
+    copied = studio.cohorts.add("ill", path, copy=True)
     assert waiting(copied) == []
     kept = (home / copied.manifest).parent
     assert not [p for p in kept.rglob("*") if p.is_file() and b"Zebrafinch" in p.read_bytes()]
-    assert studio.confirm_identifiers("ill", "Dr Ada").id == copied.id
+    assert studio.cohorts.confirm_identifiers("ill", "Dr Ada").id == copied.id
 
 
 def test_text_on_a_film_is_asked_about_apart_from_headers_and_shown(studio, table, tmp_path):
@@ -120,13 +120,13 @@ def test_text_on_a_film_is_asked_about_apart_from_headers_and_shown(studio, tabl
         if n == 3:
             ImageDraw.Draw(film).text((10, 10), "ZEBRAFINCH, JANE 1950", fill=255, font_size=18)
         film.save(tmp_path / "cases" / f"f{n}.png")
-    studio.create_project("ill", "binary")
-    record = studio.add_cohort("ill", table(film=[f"f{n}.png" for n in range(30)]))
+    studio.projects.create("ill", "binary")
+    record = studio.cohorts.add("ill", table(film=[f"f{n}.png" for n in range(30)]))
 
     (finding,) = waiting(record)
     assert finding["rows"] == [3]
-    ((picture, caption),) = studio.cut_out("ill", finding)
+    ((picture, caption),) = studio.cohorts.cut_out("ill", finding)
     assert caption.startswith("c3")
     assert picture.max() == 255
     assert picture.shape[0] < 100
-    assert waiting(studio.mend_cohort("ill", finding["id"], 1)) == []
+    assert waiting(studio.cohorts.clean("ill", finding["id"], 1)) == []

@@ -15,8 +15,8 @@ from fmstudio.studio.cohort_cases import load
 def test_a_home_goes_into_a_file_and_comes_back_elsewhere(
     run, studio, table, home, tmp_path, capsys
 ):
-    studio.create_project("ill", "binary")
-    studio.add_cohort("ill", table(), copy=True)
+    studio.projects.create("ill", "binary")
+    studio.cohorts.add("ill", table(), copy=True)
     archive = tmp_path / "a.zip"
 
     told = json.loads(run("backup", archive, "--json").out)
@@ -28,13 +28,13 @@ def test_a_home_goes_into_a_file_and_comes_back_elsewhere(
     assert capsys.readouterr().out.startswith("Restored 1 projects, 1 cohorts")
     home.rename(tmp_path / "gone")
     with Studio.open(tmp_path / "new") as new:
-        project = new.project("ill")
+        project = new.projects.get("ill")
         (cohort,) = new.registry.cohorts(project.id)
         assert len(load(new.settings, project, cohort).cases) == 30  # its fingerprint is compared
 
 
 def test_the_doctor_names_what_is_wrong_in_the_home_and_what_to_do(run, studio, home):
-    project = studio.create_project("ill", "binary")
+    project = studio.projects.create("ill", "binary")
     assert json.loads(run("doctor", "--json").out)["findings"] == []
     studio.registry.add_adapter("adapter-00000a", project.id, None, "ill", {})
 
@@ -51,12 +51,12 @@ def test_the_diagnostic_file_holds_no_name_and_nothing_of_a_patient(table, tmp_p
     home = tmp_path / planted
     settings = Settings(home)
     with Registry.open(settings) as registry, Studio(settings, registry) as mine:
-        project = mine.create_project(f"{planted} project", "binary")
+        project = mine.projects.create(f"{planted} project", "binary")
         notes = [f"{planted} has coughed for {i} days." for i in range(30)]
         path = table(
             f"{planted} files/{planted}.csv", notes=notes, **{planted: [planted, "other"] * 15}
         )
-        mine.add_cohort(project.id, path, name=f"{planted} cohort", copy=True)
+        mine.cohorts.add(project.id, path, name=f"{planted} cohort", copy=True)
         card = {"name": planted, "task": {"labels": [planted]}}
         registry.add_adapter("adapter-00000a", project.id, None, planted, card)
         registry.add_prediction("adapter-00000a", planted, {}, {"prediction": planted})
@@ -71,7 +71,7 @@ def test_the_diagnostic_file_holds_no_name_and_nothing_of_a_patient(table, tmp_p
     log.write_text(f"{planted}\n{fault}2026-12-01 11:00:00,000 INFO {planted}: {planted}\n")
     (settings.folder(f"adapters/{planted}") / planted).write_text(planted)
     os.utime(home / "adapters" / planted, (0, 0))
-    monkeypatch.setattr(Studio, "projects", lambda self, **_: {}[planted])
+    monkeypatch.setattr("fmstudio.studio.projects.Projects.list", lambda self, **_: {}[planted])
     assert main(["project", "list", "--home", str(home)]) == 1  # a fault of ours, with the name
     monkeypatch.undo()
     with (home / "logs" / "studio.log").open("a") as file:

@@ -24,8 +24,8 @@ def mixed(studio, table):
     temp = [f"{c * 1.8 + 32 if n % 10 == 0 else c:.1f}" for n, c in enumerate(draw)]
     sex = ["Female" if n == 5 else ("female", "male")[n % 2] for n in range(ROWS)]
     path = table(rows=ROWS, temp_c=temp, sex=sex, crp=None, label_ill=ILL)
-    studio.create_project("ill", "binary")
-    studio.add_cohort("ill", path)
+    studio.projects.create("ill", "binary")
+    studio.cohorts.add("ill", path)
     return path
 
 
@@ -34,8 +34,8 @@ def kinds(report):
 
 
 def test_a_finding_is_mended_and_the_table_and_the_old_cohort_stay(studio, mixed):
-    before, text = studio.cohort("ill"), mixed.read_text()
-    after = studio.mend_cohort("ill", "mixed_units")
+    before, text = studio.cohorts.newest("ill"), mixed.read_text()
+    after = studio.cohorts.clean("ill", "mixed_units")
 
     assert kinds(before.summary) == ["mixed_units", "spelling"]
     assert kinds(after.summary) == ["spelling"]
@@ -43,15 +43,18 @@ def test_a_finding_is_mended_and_the_table_and_the_old_cohort_stay(studio, mixed
     assert after.fingerprint != before.fingerprint
     assert mixed.read_text() == text
     values = [
-        s.text for case in studio.cases("ill") for s in case.sources["ehr"] if s.name == "temp_c"
+        s.text
+        for case in studio.cohorts.cases("ill")
+        for s in case.sources["ehr"]
+        if s.name == "temp_c"
     ]
     assert max(map(float, values)) < 42
     assert studio.registry.cohort(before.id).fingerprint == before.fingerprint
 
 
 def test_mending_is_logged_with_what_was_found_and_how(studio, mixed):
-    before = studio.cohort("ill")
-    after = studio.mend_cohort("ill", "spelling", 2)
+    before = studio.cohorts.newest("ill")
+    after = studio.cohorts.clean("ill", "spelling", 2)
     line = studio.audit()["events"][-1]
 
     assert (line.kind, line.subject) == ("cohort mended", f"cohort {after.id}")
@@ -62,10 +65,10 @@ def test_mending_is_logged_with_what_was_found_and_how(studio, mixed):
 
 
 def test_deleting_a_project_deletes_its_mended_tables(studio, mixed, home):
-    studio.mend_cohort("ill", "spelling")
-    studio.mend_cohort("ill", "mixed_units")
+    studio.cohorts.clean("ill", "spelling")
+    studio.cohorts.clean("ill", "mixed_units")
     assert len(list((home / "cohorts").iterdir())) == 2
-    studio.delete_project("ill")
+    studio.projects.delete("ill")
 
     assert list((home / "cohorts").iterdir()) == []
     assert mixed.is_file()
@@ -73,13 +76,13 @@ def test_deleting_a_project_deletes_its_mended_tables(studio, mixed, home):
 
 def test_what_cannot_be_mended_is_refused_and_nothing_changes(studio, mixed, home):
     with pytest.raises(NotFound, match="no finding 'nothing'"):
-        studio.mend_cohort("ill", "nothing")
+        studio.cohorts.clean("ill", "nothing")
     with pytest.raises(InputError, match="has 2 ways"):
-        studio.mend_cohort("ill", "spelling", 3)
+        studio.cohorts.clean("ill", "spelling", 3)
     with pytest.raises(InputError, match="has no way"):
-        studio.mend_cohort("ill", "few_cases")
+        studio.cohorts.clean("ill", "few_cases")
 
-    assert len(studio.registry.cohorts(studio.project("ill").id)) == 1
+    assert len(studio.registry.cohorts(studio.projects.get("ill").id)) == 1
     assert list((home / "cohorts").glob("*")) == []
 
 
@@ -97,20 +100,20 @@ def test_report_and_mend_on_the_command_line(run, studio, mixed):
 
 
 def test_a_complete_report_is_made_once_and_kept(studio, mixed, monkeypatch):
-    first = studio.complete_report("ill")
+    first = studio.cohorts.check_labels("ill")
     monkeypatch.setattr(
         "fmstudio.cohort.audit.label_check.doubts", lambda *_: pytest.fail("asked again")
     )
 
     assert first["probed"]
-    assert studio.complete_report("ill") == first
-    assert studio.cohort_report("ill") == first
+    assert studio.cohorts.check_labels("ill") == first
+    assert studio.cohorts.report("ill") == first
 
 
 def test_copies_of_films_that_the_studio_keeps_do_not_name_the_patient(studio, tmp_path, home):
     made = generate(tmp_path / "made", 40, 7)
-    studio.create_project("films", "binary")
-    record = studio.add_cohort("films", made, {"site": "group", "age_band": "group"}, copy=True)
+    studio.projects.create("films", "binary")
+    record = studio.cohorts.add("films", made, {"site": "group", "age_band": "group"}, copy=True)
     kept = sorted((home / "cohorts").rglob("*.dcm"))
 
     assert kept
@@ -118,26 +121,26 @@ def test_copies_of_films_that_the_studio_keeps_do_not_name_the_patient(studio, t
     assert pydicom.dcmread(kept[0]).PatientIdentityRemoved == "YES"
     assert b"SAMPLE-P" in next((made.parent / "films").glob("*.dcm")).read_bytes()
     assert [f for f in record.summary["findings"] if f["kind"] == "identifiers"] == []
-    assert len(studio.cases("films")) == 40
+    assert len(studio.cohorts.cases("films")) == 40
 
 
 def test_a_mending_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
-    first = studio.cohort("ill")
-    studio.mend_cohort("ill", "mixed_units")
-    mended = studio.mend_cohort("ill", "spelling")
+    first = studio.cohorts.newest("ill")
+    studio.cohorts.clean("ill", "mixed_units")
+    mended = studio.cohorts.clean("ill", "spelling")
 
-    once = studio.undo_mending("ill")
+    once = studio.cohorts.undo_cleaning("ill")
     line = studio.audit()["events"][-1]
     assert kinds(once.summary) == ["spelling"]
     assert (line.kind, line.subject) == ("mending undone", f"cohort {once.id}")
     assert (line.details["from"], line.details["finding"]) == (mended.id, "spelling")
-    twice = studio.undo_mending("ill")
+    twice = studio.cohorts.undo_cleaning("ill")
     assert (twice.fingerprint, kinds(twice.summary)) == (first.fingerprint, kinds(first.summary))
-    assert studio.cohort("ill").id == twice.id
+    assert studio.cohorts.newest("ill").id == twice.id
     with pytest.raises(NotFound, match="Nothing was mended"):
-        studio.undo_mending("ill")
+        studio.cohorts.undo_cleaning("ill")
 
-    assert len(studio.registry.cohorts(studio.project("ill").id)) == 5
+    assert len(studio.registry.cohorts(studio.projects.get("ill").id)) == 5
     assert studio.registry.cohort(mended.id).fingerprint == mended.fingerprint
     assert studio.audit()["whole"]
 
@@ -161,17 +164,17 @@ def test_labels_are_doubted_by_a_thread_that_outlives_who_asked(studio, mixed, m
         return []
 
     monkeypatch.setattr("fmstudio.cohort.audit.label_check.doubts", slowly)
-    studio.look_for_doubts("ill")
-    studio.look_for_doubts("ill")
+    studio.cohorts.start_label_check("ill")
+    studio.cohorts.start_label_check("ill")
     assert begun.wait(60)
-    assert studio.doubts_state("ill") == (True, "")
-    assert not studio.cohort_report("ill")["probed"]
+    assert studio.cohorts.label_check_state("ill") == (True, "")
+    assert not studio.cohorts.report("ill")["probed"]
     go.set()
     asked[0].join(60)
 
     assert len(asked) == 1
-    assert studio.doubts_state("ill") == (False, "")
-    assert studio.cohort_report("ill")["probed"]
+    assert studio.cohorts.label_check_state("ill") == (False, "")
+    assert studio.cohorts.report("ill")["probed"]
 
 
 def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):
@@ -179,10 +182,10 @@ def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):
         raise InputError("No room.")
 
     monkeypatch.setattr("fmstudio.cohort.audit.label_check.doubts", refuse)
-    studio.look_for_doubts("ill")
+    studio.cohorts.start_label_check("ill")
     for _ in range(6_000):
-        if not studio.doubts_state("ill")[0]:
+        if not studio.cohorts.label_check_state("ill")[0]:
             break
         time.sleep(0.05)
 
-    assert studio.doubts_state("ill") == (False, "No room.")
+    assert studio.cohorts.label_check_state("ill") == (False, "No room.")

@@ -13,8 +13,8 @@ from fmstudio.adapters import trained_on
 from fmstudio.cli.run_text import result_text
 from fmstudio.cohort.fingerprint import Contents
 from fmstudio.errors import BundleError, InputError
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
-from fmstudio.training.config import RunConfig
 
 ROWS = 40
 
@@ -55,12 +55,12 @@ def trained(tmp_path_factory):
     """(home of the training, another home that imported the adapter, folder)"""
     folder = tmp_path_factory.mktemp("overlap")
     with Studio.open(folder / "home") as studio:
-        studio.create_project("ill", "binary", label="label_ill")
-        studio.add_cohort("ill", write(folder / "study" / "manifest.csv", rows_of(1), {}))
-        studio.wait(studio.start_finetune("ill", RunConfig(epochs=1)))
-        studio.export("ill/champion", folder / "ill.zip")
+        studio.projects.create("ill", "binary", label="label_ill")
+        studio.cohorts.add("ill", write(folder / "study" / "manifest.csv", rows_of(1), {}))
+        studio.runs.wait(studio.runs.start("ill", RunConfig(epochs=1)))
+        studio.adapters.export("ill/champion", folder / "ill.zip")
     with Studio.open(folder / "elsewhere") as studio:
-        studio.import_bundle(folder / "ill.zip")
+        studio.adapters.import_bundle(folder / "ill.zip")
     return folder
 
 
@@ -71,7 +71,7 @@ def studio(request, trained):
 
 
 def test_only_the_patients_that_training_has_not_seen_are_judged(studio, trained):
-    found = studio.evaluate("ill/champion", trained / "study" / "manifest.csv")
+    found = studio.evaluation.evaluate("ill/champion", trained / "study" / "manifest.csv")
 
     assert found["overlap"]["cases"] == 32  # the eight held-out patients are left
     assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [32, 32, 32]
@@ -88,7 +88,9 @@ def kept_of_inputs(studio: Studio) -> set[Path]:
 
 def test_new_patients_are_all_judged(studio, trained):
     before = kept_of_inputs(studio)
-    found = studio.evaluate("ill/champion", write(trained / "new" / "m.csv", rows_of(2), {}))
+    found = studio.evaluation.evaluate(
+        "ill/champion", write(trained / "new" / "m.csv", rows_of(2), {})
+    )
 
     assert found["n"] == ROWS
     assert kept_of_inputs(studio) == before  # they belong to no cohort: nothing of them is kept
@@ -111,7 +113,9 @@ def test_other_names_formats_and_orders_hide_nothing(studio, trained):
             }
         )
     rows += rows_of(3)
-    found = studio.evaluate("ill/champion", write(trained / "renamed" / "m.csv", rows, texts))
+    found = studio.evaluation.evaluate(
+        "ill/champion", write(trained / "renamed" / "m.csv", rows, texts)
+    )
 
     assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [32, 32, 32]
     assert found["n"] == ROWS + 8
@@ -119,15 +123,15 @@ def test_other_names_formats_and_orders_hide_nothing(studio, trained):
 
 def test_with_nothing_new_left_it_is_refused(studio, trained):
     stored = json.loads(
-        (studio.adapter_folder(studio.adapter("ill/champion").id) / "card.json").read_text()
+        (studio.adapters.folder(studio.adapters.get("ill/champion").id) / "card.json").read_text()
     )
     assert stored["n"]["test"] == 8
     with Studio.open(trained / "home") as at_home:
-        known = {c.patient_id for c in at_home.cases("ill") if c.split != "test"}
+        known = {c.patient_id for c in at_home.cohorts.cases("ill") if c.split != "test"}
     rows = [row for row in rows_of(1) if row["patient_id"] in known]
 
     with pytest.raises(InputError, match="all 32 cases"):
-        studio.evaluate("ill/champion", write(trained / "study" / "known.csv", rows, {}))
+        studio.evaluation.evaluate("ill/champion", write(trained / "study" / "known.csv", rows, {}))
 
 
 def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
@@ -138,11 +142,11 @@ def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
     path = write(trained / "again" / "m.csv", rows, {})
 
     with Studio.open(trained / "home") as studio:
-        found = studio.evaluate("ill/champion", path)
+        found = studio.evaluation.evaluate("ill/champion", path)
         assert (found["n"], found["overlap"]["patients"]) == (8, 32)
         assert found["overlap"]["ids_known"]
     with Studio.open(trained / "elsewhere") as studio:
-        found = studio.evaluate("ill/champion", path)
+        found = studio.evaluation.evaluate("ill/champion", path)
         assert (found["n"], found["overlap"]["patients"]) == (ROWS, 0)
         assert not found["overlap"]["ids_known"]
         assert "could not be compared by their ids" in result_text(found)

@@ -50,7 +50,7 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     result = json.loads(said.out)
 
     # What was learned from: training patients and those without a label.
-    report = studio.cohort_report("ill")
+    report = studio.cohorts.report("ill")
     assert result["n"] == {
         "labelled training cases": report["splits"]["train"],
         "cases without a label": 12,
@@ -74,12 +74,12 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     card = json.loads((base / "card.json").read_text())
     content = (base / "model.safetensors").read_bytes()
     assert card["sha256"] == result["base_sha256"] == hashlib.sha256(content).hexdigest()
-    assert card["lineage"] == [{"name": "embedded", "sha256": studio.base("embedded").sha256}]
-    assert card["licence"] == studio.base("embedded").licence
-    assert card["trained_on"][0]["fingerprints"] == [studio.cohort("ill").fingerprint]
+    assert card["lineage"] == [{"name": "embedded", "sha256": studio.bases.get("embedded").sha256}]
+    assert card["licence"] == studio.bases.get("embedded").licence
+    assert card["trained_on"][0]["fingerprints"] == [studio.cohorts.newest("ill").fingerprint]
     assert card["verdict"] == result["verdict"]
     assert not any(f"c{i}" in (base / "card.json").read_text().split('"') for i in range(52))
-    assert studio.base("mine").sha256 == card["sha256"]
+    assert studio.bases.get("mine").sha256 == card["sha256"]
     made = [event for event in studio.audit()["events"] if event.kind == "base made"]
     assert [(event.subject, event.details["sha256"]) for event in made] == [
         ("mine", card["sha256"])
@@ -93,7 +93,7 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
 
     # An adapter on it, and a home that does not have it.
     tuned = json.loads(run(*TO_FINETUNE, "--json").out)
-    assert studio.adapter(tuned["adapter"]).card["base_sha256"] == card["sha256"]
+    assert studio.adapters.get(tuned["adapter"]).card["base_sha256"] == card["sha256"]
     bundle = tmp_path / "ill.zip"
     assert run("export", tuned["adapter"], bundle).status == 0
     capsys.readouterr()
@@ -123,16 +123,16 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     ],
 )
 def test_a_mistake_is_said_before_anything_is_started(run, studio, unlabelled, words, said):
-    studio.create_project("ill", "binary")
-    studio.add_cohort("ill", unlabelled)
+    studio.projects.create("ill", "binary")
+    studio.cohorts.add("ill", unlabelled)
     answer = run(*words)
 
     assert (answer.status, answer.error) == (2, said)
-    assert studio.runs() == []
+    assert studio.runs.list() == []
 
 
 def test_a_project_without_any_cases_asks_for_a_table(run, studio):
-    studio.create_project("ill", "binary")
+    studio.projects.create("ill", "binary")
 
     assert run("pretrain", "ill").error == "The project 'ill' has no cases to learn from."
 
@@ -141,24 +141,24 @@ def test_a_table_alone_is_enough_and_an_upload_of_it_goes_with_the_project(
     studio, table, monkeypatch
 ):
     monkeypatch.setattr("fmstudio.runs.start", lambda *given: None)
-    studio.create_project("ill", "binary")
+    studio.projects.create("ill", "binary")
     path = table("more/manifest.csv", label_ill=None)
-    planned = studio.plan_pretrain("ill", _config(), path)
-    begun = studio.start_pretrain("ill", _config(), path, copy=True)
+    planned = studio.pretraining.plan("ill", _config(), path)
+    begun = studio.pretraining.start("ill", _config(), path, copy=True)
 
     assert (planned.cases, planned.labelled) == (30, False)
     assert planned.estimate.seconds > STARTING_SECONDS
     kept = studio.settings.home / begun.config["manifest"]
     assert kept.is_relative_to(studio.settings.home / "cohorts")
-    assert studio.learned_case(begun.id, "c7").sources["ehr"][0].text == "79"
+    assert studio.pretraining.learned_case(begun.id, "c7").sources["ehr"][0].text == "79"
     studio.registry.cancel_run(begun.id)
-    studio.delete_project("ill")
+    studio.projects.delete("ill")
     assert not kept.exists()
     with pytest.raises(NotFound):
-        studio.project("ill")
+        studio.projects.get("ill")
 
 
 def _config():
-    from fmstudio.pretraining.config import PretrainConfig
+    from fmstudio.pretrain_config import PretrainConfig
 
     return PretrainConfig(name="mine", epochs=1)

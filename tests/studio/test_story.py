@@ -190,8 +190,8 @@ def test_a_changed_bundle_is_refused_by_name_and_leaves_nothing(story, tmp_path)
             new.writestr(name, content + b" " if name == "calibration.json" else content)
     with Studio.open(tmp_path / "there") as studio:
         with pytest.raises(BundleError, match=r"calibration\.json"):
-            studio.import_bundle(changed)
-        assert studio.projects() == []
+            studio.adapters.import_bundle(changed)
+        assert studio.projects.list() == []
         assert list((tmp_path / "there").glob("adapters/*")) == []
 
 
@@ -200,15 +200,15 @@ def test_a_bundle_goes_only_into_a_project_that_asks_the_same(story, tmp_path):
     bundle = tmp_path / "ill.zip"
     fmstudio(home, "export", "ill/champion", bundle)
     with Studio.open(tmp_path / "there") as studio:
-        studio.create_project("stay", "regression")
+        studio.projects.create("stay", "regression")
         with pytest.raises(InputError, match="stay"):
-            studio.import_bundle(bundle, "stay")
-        assert studio.adapters() == []
-        studio.create_project("mine", "binary")
-        adapter = studio.import_bundle(bundle, "mine")
-        assert studio.project("mine").task.labels == ("0", "1")
+            studio.adapters.import_bundle(bundle, "stay")
+        assert studio.adapters.list() == []
+        studio.projects.create("mine", "binary")
+        adapter = studio.adapters.import_bundle(bundle, "mine")
+        assert studio.projects.get("mine").task.labels == ("0", "1")
         assert adapter.aliases == ("champion",)
-        assert studio.import_bundle(bundle, "mine").aliases == ()
-        assert studio.import_bundle(bundle).project_id == studio.project("ill").id
-        studio.delete_project("mine")
-        assert not studio.adapter_folder(adapter.id).exists()
+        assert studio.adapters.import_bundle(bundle, "mine").aliases == ()
+        assert studio.adapters.import_bundle(bundle).project_id == studio.projects.get("ill").id
+        studio.projects.delete("mine")
+        assert not studio.adapters.folder(adapter.id).exists()

@@ -163,13 +163,13 @@ def test_too_little_room_is_said_with_the_figures(settings, monkeypatch):
 
 
 def test_a_folder_that_holds_the_home_is_not_copied_into_itself(studio, home):
-    studio.create_project("ill", "binary", "label_ill")
+    studio.projects.create("ill", "binary", "label_ill")
     table = home.parent / "table.csv"
     rows = [f"c{n},{30 + n},{n % 2}" for n in range(30)]
     table.write_text("\n".join(["case_id,age,label_ill", *rows]), encoding="utf-8")
 
     with pytest.raises(InputError, match="holds the studio's home"):
-        studio.add_cohort("ill", table, copy=True)
+        studio.cohorts.add("ill", table, copy=True)
 
-    assert studio.cohort("ill") is None
+    assert studio.cohorts.newest("ill") is None
     assert [*(home / "cohorts").glob("*")] == []

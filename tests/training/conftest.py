@@ -11,8 +11,8 @@ import pytest
 from data_samples.generate import generate
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
 from fmstudio.records import Point, Progress, ProjectRecord, RunRecord
+from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
 from fmstudio.types import Cohort
 
 

@@ -15,9 +15,9 @@ from fmstudio.contracts import pipelines
 from fmstudio.errors import ResourceError
 from fmstudio.features.inputs import Preparation
 from fmstudio.model.load import load_base, task_config
+from fmstudio.run_config import RunConfig
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
 from fmstudio.training.estimate import estimate, within_memory
 from fmstudio.training.sample import Size, sizes
 from tests.encoders.small import PROCESSORS
@@ -82,7 +82,7 @@ from fmstudio.checkpoints.store import find_checkpoint
 from fmstudio.model.load import load_base, task_config
 from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.settings import Settings
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.training.memory import peak_memory_mb
 
 settings, name = Settings(Path(sys.argv[1])), sys.argv[2]

@@ -8,8 +8,8 @@ import torch
 
 from fmstudio.baselines.losses import loss
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.run_config import RunConfig
 from fmstudio.training import loop
-from fmstudio.training.config import RunConfig
 from fmstudio.training.loop import Loop, Part, task_loss
 from fmstudio.training.saved import States
 from fmstudio.types import TaskSpec

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 import pytest
 
 from fmstudio.errors import InputError
-from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.training.run_settings import Recipe, read_recipe
 
 CONFIG = RunConfig.from_preset(

@@ -21,7 +21,7 @@ from fmstudio.baselines.sample_weights import (
 )
 from fmstudio.errors import InputError
 from fmstudio.model.shared import ByTrees
-from fmstudio.training.config import GROUP_CAP, RunConfig
+from fmstudio.run_config import GROUP_CAP, RunConfig
 from fmstudio.training.finetune import finetune
 from fmstudio.types import TaskSpec
 from tests.training.conftest import Recorder, run_record

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.training.saved import FILES, States
 from fmstudio.training.search import search
 

@@ -10,8 +10,8 @@ from dataclasses import fields, replace
 import pytest
 
 from fmstudio.errors import InputError
+from fmstudio.run_config import RunConfig
 from fmstudio.training import search as searching
-from fmstudio.training.config import RunConfig
 from fmstudio.training.search import FILE, Trial, apply, propose, search, space_of
 
 SCOPES = ("upper trunk", "trunk")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fmstudio.adapters.lora import attach, load_trained_state, trained_state
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.training.weight_averaging import average, best_of, mean_product
 
 A, B = "layer.lora_A.default.weight", "layer.lora_B.default.weight"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fmstudio.training.config import GROUPS, PRESETS
+from fmstudio.run_config import GROUPS, PRESETS
 from fmstudio.training.estimate import Estimate
 from fmstudio.ui import all_settings, forms, presets
 

@@ -22,7 +22,7 @@ ADAPTER = "adapter-1"
 def asked(studio, monkeypatch) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
     """(address, the handlers of the page Predict, the cases that were answered): an adapter whose
     probability is the age in thousands."""
-    project = studio.create_project("Sepsis", "binary")
+    project = studio.projects.create("Sepsis", "binary")
     card = {"task": {"kind": "binary", "labels": ["no", "yes"]}, "modalities": ["ehr"]}
     studio.registry.add_adapter(ADAPTER, project.id, None, "A", card)
     answered = []
@@ -33,9 +33,9 @@ def asked(studio, monkeypatch) -> Iterator[tuple[str, dict[str, Any], list[str]]
         chances = {"no": 1 - age / 1000, "yes": age / 1000}
         return Prediction(ref, case_id, "binary", "no", chances, {"ehr": 0.1}, 0.5, ("ehr",), ())
 
-    monkeypatch.setattr(Studio, "predict", predict)
-    monkeypatch.setattr(Studio, "expected", lambda *_: ())
-    monkeypatch.setattr(Studio, "check_values", lambda *_: {})
+    monkeypatch.setattr("fmstudio.studio.predictions.Predictions.predict", predict)
+    monkeypatch.setattr("fmstudio.studio.values.Values.expected", lambda *_: ())
+    monkeypatch.setattr("fmstudio.studio.values.Values.check_values", lambda *_: {})
     with running(studio) as (address, app):
         pages = app.gate.pages
         yield address, {n: handler(pages, "predict", n) for n in ("opened", "predict")}, answered

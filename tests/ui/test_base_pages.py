@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from fmstudio.checkpoints.compatibility import Check, Verdict
+from fmstudio.run_config import RunConfig
 from fmstudio.runs.additions import Addition
-from fmstudio.studio.catalogue import Use
-from fmstudio.training.config import RunConfig
+from fmstudio.studio.bases import Use
 from fmstudio.ui import additions, encoders
 from fmstudio.ui.pages import bases
 
@@ -48,7 +48,7 @@ def kept(studio, tmp_path):
 
 def made_with(studio, kept, project: str = "Ward 7"):
     """An adapter whose card names the encoder."""
-    at = studio.create_project(project, "binary")
+    at = studio.projects.create(project, "binary")
     card = {
         "base": "embedded",
         "checkpoints": [{"sha256": kept.sha256}],
@@ -60,7 +60,7 @@ def made_with(studio, kept, project: str = "Ward 7"):
 def test_the_list_shows_bases_and_encoders_with_licence_and_who_uses_them(studio, kept):
     made_with(studio, kept)
 
-    shown = bases.catalogue(studio.catalogue())
+    shown = bases.catalogue(studio.bases.catalogue())
 
     assert "Embedded base" in shown
     assert "Untrained weights" in shown
@@ -72,8 +72,8 @@ def test_the_list_shows_bases_and_encoders_with_licence_and_who_uses_them(studio
 def test_an_encoder_tells_how_it_did_on_the_users_own_projects(studio, kept):
     adapter = made_with(studio, kept, "Ward <8>")
 
-    entry = studio.entry("small-bert")
-    shown = bases.details(entry, studio.uses(entry), bases.reads(studio))
+    entry = studio.bases.entry("small-bert")
+    shown = bases.details(entry, studio.bases.uses(entry), bases.reads(studio))
 
     assert "Ward &lt;8&gt;" in shown
     assert "AUROC 0.810 (0.700 to 0.900)" in shown
@@ -84,7 +84,7 @@ def test_an_encoder_tells_how_it_did_on_the_users_own_projects(studio, kept):
 
 def test_an_encoder_that_nobody_used_says_so(studio, kept):
     assert "No adapter was made with it yet." in bases.details(
-        studio.entry("small-bert"), (), bases.reads(studio)
+        studio.bases.entry("small-bert"), (), bases.reads(studio)
     )
 
 
@@ -125,19 +125,19 @@ def test_the_review_names_the_encoder_of_each_modality_with_its_licence(studio, 
 def test_uses_keep_what_an_adapter_needs_to_be_found(studio, kept):
     adapter = made_with(studio, kept)
 
-    (use,) = studio.uses(studio.entry("small-bert"))
+    (use,) = studio.bases.uses(studio.bases.entry("small-bert"))
 
     assert use == Use(adapter.id, "ward", "Ward 7", adapter.project_id, adapter.card["metrics"])
 
 
 def test_of_many_adapters_a_model_names_the_newest_and_counts_all(studio, kept):
     made = [made_with(studio, kept, f"Ward {n}").id for n in range(3)]
-    entry = studio.entry("small-bert")
+    entry = studio.bases.entry("small-bert")
 
-    uses = studio.uses(entry, limit=2)
+    uses = studio.bases.uses(entry, limit=2)
 
     assert entry.adapters == 3
     assert [use.adapter for use in uses] == made[:0:-1]
     assert "The newest 2 of 3 adapters." in bases.details(entry, uses, bases.reads(studio))
-    studio.delete_adapter(made[0])
-    assert studio.entry("small-bert").adapters == 2
+    studio.adapters.delete(made[0])
+    assert studio.bases.entry("small-bert").adapters == 2

@@ -28,8 +28,8 @@ def studio(studio: Studio, tmp_path: Path) -> Studio:
             pixels = draw.integers(0, 255, (48, 48), np.uint8)
             Image.fromarray(pixels).save(tmp_path / f"film{case}.png")
             writer.writerow([f"c{case}", f"p{case}", f"film{case}.png", 30 + case, case % 2])
-    project = studio.create_project("Films", "binary", describe="Ill?")
-    studio.add_cohort(project.id, tmp_path / "manifest.csv", {"film": "radiology"})
+    project = studio.projects.create("Films", "binary", describe="Ill?")
+    studio.cohorts.add(project.id, tmp_path / "manifest.csv", {"film": "radiology"})
     return studio
 
 

@@ -48,14 +48,14 @@ def studio(studio: Studio, table) -> Studio:
     groups = {"sex": tuple(random.choice(["F", "M"], 200).tolist())}
     test, before = drawn(0, 200), drawn(1, 120)
     worse = question(test.truth, np.clip(test.chance + random.normal(0, 0.3, 200), 0.01, 0.99))
-    project = studio.create_project("Pneumonia", "binary")
-    studio.add_cohort("Pneumonia", table())
-    task = studio.project("Pneumonia").task
+    project = studio.projects.create("Pneumonia", "binary")
+    studio.cohorts.add("Pneumonia", table())
+    task = studio.projects.get("Pneumonia").task
     for name, cases in (("adapter-one", test), ("adapter-two", worse)):
         card = {"name": "Pneumonia", "task": task.as_dict(), "modalities": [], "metrics": {}}
         studio.registry.add_adapter(name, project.id, None, "Pneumonia", card)
         fitted = fit_conformal(task, before.chance, before.truth.astype(float))
-        write_folder(calibrated(fitted), studio.adapter_folder(name))
+        write_folder(calibrated(fitted), studio.adapters.folder(name))
         kept = {
             "task": task.as_dict(),
             "modalities": ["a", "b"],
@@ -69,7 +69,7 @@ def studio(studio: Studio, table) -> Studio:
             "ladder": {"probe": worse.chance.tolist()},
         }
         studio.registry.keep_held_out(name, kept)
-    studio.set_alias("adapter-one", "champion")
+    studio.adapters.set_alias("adapter-one", "champion")
     return studio
 
 

@@ -117,7 +117,7 @@ def served(tmp_path_factory) -> Iterator[tuple[str, Recorder]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fmstudio.studio.loaded.Loaded.predictor", lambda *_: recorder)
         with Studio.open(tmp_path_factory.mktemp("home")) as studio:
-            project = studio.create_project("ill", "binary")
+            project = studio.projects.create("ill", "binary")
             own = ["ehr", "notes"]
             for name, features in (
                 ("short", FEATURES),

@@ -12,8 +12,8 @@ from tests.ui.browsing import RUN_MS
 @pytest.fixture
 def studio(studio: Studio, table) -> Studio:
     """A studio with one project of 40 labelled patients with values and notes."""
-    studio.create_project("Pneumonia", "binary")
-    studio.add_cohort("Pneumonia", table())
+    studio.projects.create("Pneumonia", "binary")
+    studio.cohorts.add("Pneumonia", table())
     return studio
 
 
@@ -51,7 +51,9 @@ def test_a_base_is_planned_made_judged_and_looked_into(studio, table, page, keep
     expect(page.locator("#group-case")).to_contain_text("Cough and fever")
     keep(page, "pretrain-done")
 
-    assert studio.base("pneumonia-1").card["lineage"][0]["name"] == "embedded"
-    (run,) = studio.runs()
-    held_out = {case.patient_id for case in studio.cases("Pneumonia") if case.split != "train"}
+    assert studio.bases.get("pneumonia-1").card["lineage"][0]["name"] == "embedded"
+    (run,) = studio.runs.list()
+    held_out = {
+        case.patient_id for case in studio.cohorts.cases("Pneumonia") if case.split != "train"
+    }
     assert run.result["n"]["cases of the further table"] == 60 - len(held_out)

@@ -26,8 +26,8 @@ def studio(studio: Studio, tmp_path: Path) -> Studio:
             rows = "\n".join(f"{n},{draw.normal():.3f}" for n in range(40))
             (tmp_path / f"log{case}.csv").write_text(f"sample,ecg\n{rows}\n")
             writer.writerow([f"c{case}", f"p{case}", 30 + case, f"log{case}.csv", case % 3 // 2])
-    project = studio.create_project("Logs", "binary", describe="Ill?")
-    studio.add_cohort(project.id, tmp_path / "manifest.csv")
+    project = studio.projects.create("Logs", "binary", describe="Ill?")
+    studio.cohorts.add(project.id, tmp_path / "manifest.csv")
     return studio
 
 

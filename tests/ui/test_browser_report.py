@@ -46,9 +46,9 @@ def films(studio: Studio, tmp_path: Path) -> Studio:
                     ill,
                 ]
             )
-    project = studio.create_project("Films", "binary", describe="Ill?")
+    project = studio.projects.create("Films", "binary", describe="Ill?")
     roles = {"film": "radiology", "grade": "ehr"}
-    studio.add_cohort(project.id, tmp_path / "manifest.csv", roles)
+    studio.cohorts.add(project.id, tmp_path / "manifest.csv", roles)
     return studio
 
 
@@ -62,8 +62,8 @@ def test_a_new_project_may_state_its_moment_of_prediction(studio, page):
         page.wait_for_url("**/data?project=*")
     page.goto("/")
     expect(page.get_by_text("Predicts 24 h after the beginning")).to_be_visible()
-    assert studio.project("At any time").task.moment is None
-    assert studio.project("After a day").task.moment == 24
+    assert studio.projects.get("At any time").task.moment is None
+    assert studio.projects.get("After a day").task.moment == 24
 
 
 def test_findings_are_shown_by_severity_with_their_rows_and_mended(films, page, keep):

@@ -7,8 +7,8 @@ import json
 import pytest
 from playwright.sync_api import Page, expect
 
+from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
-from fmstudio.training.config import RunConfig
 from tests.ui.browsing import PATIENCE_MS, press
 
 CONFIG = RunConfig.from_preset("balanced", rank=4, learning_rate=1e-3, modalities=("notes",))
@@ -17,9 +17,9 @@ CONFIG = RunConfig.from_preset("balanced", rank=4, learning_rate=1e-3, modalitie
 @pytest.fixture
 def studio(studio: Studio, table) -> Studio:
     """A studio with two projects, of one a run that was stopped before it began."""
-    studio.create_project("Length of stay", "regression", label="label_days")
-    project = studio.create_project("Ward 7", "binary")
-    cohort = studio.add_cohort("Ward 7", table())
+    studio.projects.create("Length of stay", "regression", label="label_days")
+    project = studio.projects.create("Ward 7", "binary")
+    cohort = studio.cohorts.add("Ward 7", table())
     run = studio.registry.create_run(
         project.id, cohort.id, "finetune", CONFIG.as_dict(), CONFIG.base
     )
@@ -99,8 +99,8 @@ def test_a_value_out_of_range_is_said_at_its_field_whatever_is_searched_for(brow
 def test_groups_to_balance_are_chosen_among_the_group_columns_of_the_cohort(
     studio, page, keep, table
 ):
-    project = studio.create_project("Ward 8", "binary")
-    studio.add_cohort("Ward 8", table("grouped", site=True))
+    project = studio.projects.create("Ward 8", "binary")
+    studio.cohorts.add("Ward 8", table("grouped", site=True))
     page.goto("/finetune?project=2")
     to_settings(page)
     standing(page, "the cohort has no group column: Balance groups of")

@@ -9,7 +9,7 @@ import gradio as gr
 import pytest
 
 from fmstudio.errors import InputError
-from fmstudio.training.config import PRESETS, RunConfig
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.ui import all_settings, forms
 
 

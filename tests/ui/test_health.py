@@ -18,7 +18,7 @@ from fmstudio.ui.shell import application
 def home(tmp_path, monkeypatch) -> Settings:
     monkeypatch.setattr(health, "FRESH_SECONDS", -1.0)
     with Studio.open(tmp_path / "home") as studio:
-        studio.create_project("secret name", "binary")
+        studio.projects.create("secret name", "binary")
     return studio.settings
 
 
@@ -40,7 +40,7 @@ def test_a_full_disk_and_a_registry_of_no_use_are_named(home):
 
 def test_monitors_need_no_password_and_learn_nothing_else(tmp_path):
     with Studio.open(tmp_path / "home") as studio:
-        studio.create_project("secret name", "binary")
+        studio.projects.create("secret name", "binary")
         app = Guard(application(studio, password=Password("a long password")))
         with TestClient(app, base_url="http://127.0.0.1:7860") as client:
             answer = client.get("/health")

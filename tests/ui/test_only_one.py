@@ -33,7 +33,7 @@ def test_a_second_app_says_where_the_first_listens_and_ends(tmp_path):
         found = json.loads(as_json.stdout)
         assert found["address"] == f"{address}/"
         with Studio.open(home) as studio:  # the command line goes on beside it
-            studio.create_project("beside", "binary")
+            studio.projects.create("beside", "binary")
     assert not (home / "serve.json").exists()
     assert not list((home / "temp").glob("pages-*"))
 

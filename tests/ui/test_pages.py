@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 from fmstudio.records import AdapterRecord, AdapterSummary, Progress, RunRecord
+from fmstudio.run_config import RunConfig
 from fmstudio.studio.deletion import Deleted
-from fmstudio.training.config import RunConfig
 from fmstudio.ui.deleting import left
 from fmstudio.ui.pages import adapters, data, finetune, predict, runs, start
 from fmstudio.ui.reports import cohort_report
@@ -37,12 +37,12 @@ RESULT = {
 
 @pytest.fixture
 def project(studio):
-    return studio.create_project("Ward <7>", "binary", describe="Ill tomorrow?")
+    return studio.projects.create("Ward <7>", "binary", describe="Ill tomorrow?")
 
 
 @pytest.fixture
 def cohort(studio, project, table):
-    return studio.add_cohort(project.id, table())
+    return studio.cohorts.add(project.id, table())
 
 
 def at(**query: str) -> SimpleNamespace:
@@ -59,7 +59,7 @@ def run_of(project, now, status: str, **more) -> RunRecord:
 def test_a_new_project_asks_for_data_and_one_with_data_for_a_fine_tune(studio, project, table):
     assert start.next_step(studio, project)[1:] == ("Add data", f"/data?project={project.id}")
 
-    studio.add_cohort(project.id, table())
+    studio.cohorts.add(project.id, table())
 
     assert start.next_step(studio, project)[1:] == ("Fine-tune", f"/finetune?project={project.id}")
 
@@ -85,7 +85,7 @@ def test_the_data_page_shows_the_report_of_the_newest_cohort(studio, project, co
 
 
 def test_any_case_can_be_looked_at_with_what_it_lacks(studio, project, cohort):
-    case = studio.cases(project.id)[0]
+    case = studio.cohorts.cases(project.id)[0]
 
     shown = data.case_view(studio, case)
 
@@ -226,10 +226,10 @@ def test_figures_that_could_not_be_computed_break_nothing():
 
 
 def test_the_champion_answers_unless_another_project_is_asked_for(studio, project):
-    elsewhere = studio.create_project("Elsewhere", "binary")
+    elsewhere = studio.projects.create("Elsewhere", "binary")
     for name, owner in (("old", project), ("new", project), ("other", elsewhere)):
         studio.registry.add_adapter(name, owner.id, None, name, {})
-    studio.set_alias("old", "champion")
+    studio.adapters.set_alias("old", "champion")
 
     assert [value for _, value in predict.adapter_choices(studio)] == ["old", "other", "new"]
     assert predict.preferred(studio, None) == "old"
@@ -259,13 +259,13 @@ def test_the_question_is_the_projects_where_the_card_has_none(studio, project, n
 
 
 def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, table):
-    project = studio.create_project("Later", "binary", moment=36)
-    studio.add_cohort(project.id, table())
+    project = studio.projects.create("Later", "binary", moment=36)
+    studio.cohorts.add(project.id, table())
 
     assert "Predicts 36 h after the beginning of a case." in start.cards(studio, at())
     assert "Predicts 36 h after the beginning of a case." in data.present(studio, project.id)
     late = {"moment": {"hours": 36, "left_out": {"device_logs": 1200}}}
-    told = cohort_report(studio.cohort(project.id).summary | late, studio.pipelines())
+    told = cohort_report(studio.cohorts.newest(project.id).summary | late, studio.pipelines())
     assert "left out: Device logs 1,200." in told
 
 
@@ -306,6 +306,6 @@ def test_what_to_do_first_is_said_once_it_is_known_that_nothing_is_there(studio,
     app = build(studio)
     assert len(told()) == 1
 
-    project = studio.create_project("Ward", "binary")
+    project = studio.projects.create("Ward", "binary")
     studio.registry.add_adapter("adapter-1", project.id, None, "one", {})
     assert told() == []

@@ -34,7 +34,7 @@ def test_a_pager_says_which_rows_are_shown_and_leads_to_newer_and_older_ones():
 
 
 def test_lists_show_the_rows_of_their_page_alone(studio, monkeypatch):
-    project = studio.create_project("Sepsis", "binary")
+    project = studio.projects.create("Sepsis", "binary")
     for n in range(5):
         studio.registry.add_adapter(f"adapter-{n}", project.id, None, f"Adapter {n}", {})
     made = [
@@ -56,11 +56,11 @@ def test_lists_show_the_rows_of_their_page_alone(studio, monkeypatch):
 
 
 def test_what_the_address_names_can_be_chosen_from_any_page(studio):
-    project = studio.create_project("Sepsis", "binary")
+    project = studio.projects.create("Sepsis", "binary")
     first, second = (
         studio.registry.add_adapter(f"adapter-{n}", project.id, None, "A", {}) for n in range(2)
     )
 
-    assert with_asked([second], first.id, studio.adapter) == [second, first]
-    assert with_asked([second], second.id, studio.adapter) == [second]
-    assert with_asked([second], "adapter-gone", studio.adapter) == [second]
+    assert with_asked([second], first.id, studio.adapters.get) == [second, first]
+    assert with_asked([second], second.id, studio.adapters.get) == [second]
+    assert with_asked([second], "adapter-gone", studio.adapters.get) == [second]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fmstudio.pretraining.config import PretrainConfig
+from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import Point, Progress, RunRecord
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.pages.pretrain import case_choices
@@ -130,12 +130,12 @@ def test_curves_of_pretraining_have_panels_of_their_own_and_a_legend():
 
 
 def test_a_run_that_makes_a_base_is_told_apart_in_the_list(studio):
-    project, registry = studio.create_project("Ward", "binary"), studio.registry
+    project, registry = studio.projects.create("Ward", "binary"), studio.registry
     run = registry.create_run(project.id, None, "pretrain", {"name": "mine"}, "embedded")
     registry.claim_next_run()
     registry.finish_run_with_base(run.id, {"verdict": judged("better", 0.2)}, "mine", "0" * 64)
 
-    page = run_table(studio, studio.run_summaries())
+    page = run_table(studio, studio.runs.summaries())
 
     assert "Base mine" in page
     assert "better, AUROC +0.200" in page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmstudio.cli.run_text import result_text
-from fmstudio.training.config import RunConfig
+from fmstudio.run_config import RunConfig
 from fmstudio.training.search import Found, Trial
 from fmstudio.training.weight_averaging import AveragedWeights
 from fmstudio.ui.search_results import tried

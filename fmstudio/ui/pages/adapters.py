@@ -55,7 +55,7 @@ def adapter_table(studio: Studio, adapters: Sequence[AdapterSummary]) -> Html:
             "Fine-tune a model",
             "/finetune",
         )
-    projects = studio.project_names(adapters)
+    projects = studio.projects.names(adapters)
     rows = []
     for adapter in adapters:
         first = headline(adapter.metrics)
@@ -108,7 +108,7 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
 def damage(studio: Studio, adapter: AdapterRecord) -> Html:
     """What is wrong with the adapter's files, and what to do; nothing if they are whole."""
     try:
-        studio.contents(adapter)
+        studio.adapters.contents(adapter)
     except StudioError as fault:
         return notice(fault.message, fault.hint, "stop")
     return NOTHING
@@ -116,7 +116,7 @@ def damage(studio: Studio, adapter: AdapterRecord) -> Html:
 
 def signing(studio: Studio) -> Html:
     """Whether bundles are signed, and with which key."""
-    key = studio.key()
+    key = studio.keys.own()
     if key is None:
         told = "Bundles are not signed. To sign them: python -m fmstudio key make --name NAME"
     else:
@@ -137,8 +137,8 @@ def _counts(known: Mapping[str, Any]) -> str:
 def page_of(studio: Studio, request: gr.Request) -> tuple[list[AdapterSummary], Html]:
     """The adapters of the page of the list that the address asks for, the newest first, as a
     table."""
-    shown_part = part(request, studio.count_adapters())
-    adapters = studio.adapter_summaries(limit=shown_part.rows, skip=shown_part.skip)
+    shown_part = part(request, studio.adapters.count())
+    adapters = studio.adapters.summaries(limit=shown_part.rows, skip=shown_part.skip)
     return adapters, join([adapter_table(studio, adapters), pager(shown_part, "/adapters")])
 
 
@@ -162,7 +162,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     def _listed(asked: str | None, request: gr.Request) -> tuple[Html, gr.Dropdown, dict]:
         adapters, found = page_of(studio, request)
-        offered = with_asked(adapters, asked, studio.adapter)
+        offered = with_asked(adapters, asked, studio.adapters.get)
         ids = [adapter.id for adapter in offered]
         value = asked if asked in ids else (ids[0] if ids else None)
         labels = [(f"{adapter.name} · {adapter.id}", adapter.id) for adapter in offered]
@@ -189,7 +189,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def show(adapter_id: str | None) -> Html:
         if not adapter_id:
             return NOTHING
-        adapter = studio.adapter(adapter_id)
+        adapter = studio.adapters.get(adapter_id)
         return join([damage(studio, adapter), card(studio, adapter)])
 
     options = {"api_visibility": "private", "show_progress": "hidden"}
@@ -210,7 +210,7 @@ def _aliasing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
 
     @shown
     def give(adapter_id: str, name: str) -> str:
-        studio.set_alias(adapter_id, name)
+        studio.adapters.set_alias(adapter_id, name)
         gr.Info(f"It is now the project's {text(name)}.")
         return secrets.token_hex(4)
 
@@ -238,10 +238,10 @@ def _exporting(app: gr.Blocks, studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shown
     def export(adapter_id: str) -> dict:
-        adapter = studio.adapter(adapter_id)
+        adapter = studio.adapters.get(adapter_id)
         folder = temp_folder(studio.settings)
         plain = re.sub(r"[^A-Za-z0-9-]+", "-", adapter.name).strip("-").lower() or "adapter"
-        path = studio.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
+        path = studio.adapters.export(adapter_id, folder / f"{plain}-{adapter.id}.zip")
         return gr.update(value=str(path), visible=True)
 
     app.load(
@@ -270,7 +270,7 @@ def _deleting(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     def delete(adapter_id: str, sure: bool) -> tuple[str, bool]:
         if not sure:
             raise InputError("Deleting was not confirmed.", hint="Tick the box first.")
-        studio.delete_adapter(adapter_id)
+        studio.adapters.delete(adapter_id)
         return secrets.token_hex(4), False
 
     sure.change(
@@ -312,7 +312,7 @@ def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
         if not archive:
             return NOTHING, gr.update(interactive=False)
         try:
-            found = studio.verify(Path(archive))
+            found = studio.adapters.verify(Path(archive))
         except StudioError as fault:
             return notice(fault.message, fault.hint, "stop"), gr.update(interactive=False)
         return verified(found), gr.update(interactive=True)
@@ -321,7 +321,7 @@ def _importing(app: gr.Blocks, studio: Studio) -> gr.Textbox:
     def take(archive: str | None, project: str) -> tuple[str, Html, None]:
         if not archive:
             raise InputError("No bundle was given.", hint="Drop a ZIP into the box first.")
-        adapter = studio.import_bundle(Path(archive), int(project) if project else None)
+        adapter = studio.adapters.import_bundle(Path(archive), int(project) if project else None)
         told = f"'{adapter.name}' was imported."
         return adapter.id, notice(told, "It is in the list above.", "good"), None
 

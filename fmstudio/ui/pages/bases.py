@@ -36,7 +36,7 @@ from fmstudio.ui.wording import headline, many, megabytes, plural
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
-    from fmstudio.studio.catalogue import Entry, Use
+    from fmstudio.studio.bases import Entry, Use
 
 MOST_USES = 20  # adapters named on the card of a model
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -142,7 +142,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     added = adding(app, studio, readable)
 
     def listed_with(asked: str | None) -> tuple[Html, gr.Dropdown]:
-        known = studio.catalogue()
+        known = studio.bases.catalogue()
         names = [one.name for one in known]
         labels = [
             (one.title if one.title == one.name else f"{one.title} · {one.name}", one.name)
@@ -159,8 +159,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def show(name: str | None) -> Html:
         if not name:
             return NOTHING
-        one = studio.entry(name)
-        return details(one, studio.uses(one, MOST_USES), readable)
+        one = studio.bases.entry(name)
+        return details(one, studio.bases.uses(one, MOST_USES), readable)
 
     outputs = [listing, chosen]
     app.load(opened, outputs=outputs, **OPTIONS)
@@ -180,7 +180,7 @@ def _removing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
 
     @shown
     def offer(name: str | None) -> tuple[dict, bool, Html]:
-        one = studio.entry(name) if name else None
+        one = studio.bases.entry(name) if name else None
         if one is None or one.what != "encoder":
             return gr.update(visible=False), False, NOTHING
         if one.adapters:
@@ -196,7 +196,7 @@ def _removing(studio: Studio, chosen: gr.Dropdown) -> gr.Textbox:
     def remove(name: str, sure: bool) -> tuple[str, bool]:
         if not sure:
             raise InputError("Removing was not confirmed.", hint="Tick the box first.")
-        gone = studio.remove_checkpoint(name)
+        gone = studio.bases.remove(name)
         gr.Info(f"{text(gone)} was removed.")
         return secrets.token_hex(4), False
 

@@ -83,7 +83,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     def stands(ref: int) -> tuple[Any, ...]:
         """What is known of the newest cohort, for `report`, `state` and the form."""
-        cohort = studio.cohort(ref)
+        cohort = studio.cohorts.newest(ref)
         asked = form.shown_for(cohort.summary if cohort else None)
         return present(studio, ref), *about_doubts(studio, ref), *asked
 
@@ -91,7 +91,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def show(ref: str | None) -> tuple[Any, ...]:
         if not ref:
             return gr.skip()
-        there = studio.cohort(int(ref)) is not None
+        there = studio.cohorts.newest(int(ref)) is not None
         return (
             *stands(int(ref)),
             gr.update(visible=there, open=False),
@@ -103,27 +103,27 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def mended(said: str, ref: str) -> tuple[Any, ...]:
         finding, _, way = said.partition(" ")
         if finding == UNDO:
-            record, done = studio.undo_mending(int(ref)), "Undone"
+            record, done = studio.cohorts.undo_cleaning(int(ref)), "Undone"
         else:
-            record, done = studio.mend_cohort(int(ref), finding, int(way)), "Mended"
+            record, done = studio.cohorts.clean(int(ref), finding, int(way)), "Mended"
         brief = text(in_brief(record.summary))
         gr.Info(f"{done}: now {brief}. The cohort before it is kept.")
         return stands(int(ref))
 
     @shown
     def answered(ref: str, *said: str | None) -> tuple[Any, ...]:
-        studio.answer_questions(int(ref), form.answers(said))
+        studio.cohorts.answer_questions(int(ref), form.answers(said))
         gr.Info("Answered for all files. The cohort before it is kept.")
         return stands(int(ref))
 
     @shown
     def look_for(ref: str) -> tuple[Any, ...]:
-        studio.look_for_doubts(int(ref))
+        studio.cohorts.start_label_check(int(ref))
         return about_doubts(studio, int(ref))
 
     @shown
     def follow(ref: str) -> tuple[Any, ...]:
-        under_way, _ = studio.doubts_state(int(ref))
+        under_way, _ = studio.cohorts.label_check_state(int(ref))
         return gr.skip() if under_way else stands(int(ref))
 
     state = [doubts, doubt, looking]
@@ -157,10 +157,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr.Timer]:
     """Where the search for wrong labels stands, its button, and the timer that follows it."""
-    cohort = studio.cohort(project)
+    cohort = studio.cohorts.newest(project)
     if cohort is None:
         return NOTHING, gr.update(visible=False), gr.Timer(active=False)
-    under_way, fault = studio.doubts_state(project)
+    under_way, fault = studio.cohorts.label_check_state(project)
     if under_way:
         said = notice(
             "Looking for labels in doubt…",
@@ -184,7 +184,7 @@ def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr
 
 def present(studio: Studio, project: int) -> Html:
     """The newest cohort of a project, or that there is none."""
-    cohort = studio.cohort(project)
+    cohort = studio.cohorts.newest(project)
     if cohort is None:
         return notice(
             "This project has no data yet.",
@@ -203,8 +203,10 @@ def present(studio: Studio, project: int) -> Html:
             cohort_report(
                 cohort.summary,
                 studio.pipelines(),
-                studio.concerned(project),
-                lambda finding: studio.cut_out(project, finding) if finding.get("places") else [],
+                studio.cohorts.rows_concerned(project),
+                lambda finding: (
+                    studio.cohorts.cut_out(project, finding) if finding.get("places") else []
+                ),
             ),
             way,
         ]
@@ -276,18 +278,18 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         here: str,
     ) -> tuple[Path, Html, str, dict]:
         path = gathered(studio, kind, archive, table, files, here)
-        columns = studio.project(int(ref)).task.columns
-        proposed = studio.propose_roles(path, list(columns) or None)
+        columns = studio.projects.get(int(ref)).task.columns
+        proposed = studio.cohorts.propose_roles(path, list(columns) or None)
         rows = max((column.filled for column in proposed), default=0)
         table_html = role_table(proposed, rows, studio.pipelines())
-        name = proposed_name(kind, archive, path, studio.project(int(ref)).name)
+        name = proposed_name(kind, archive, path, studio.projects.get(int(ref)).name)
         return path, table_html, name, gr.update(visible=True)
 
     @shown
     def keep(roles: str, ref: str, path: Path | None, name: str, kind: str) -> tuple[str, dict]:
         if path is None:
             raise InputError("No table was read yet.", hint="Press 'Read the table' first.")
-        record = studio.add_cohort(
+        record = studio.cohorts.add(
             int(ref), path, roles=json.loads(roles), name=name.strip() or None, copy=kind != HERE
         )
         gr.Info(f"Added {text(in_brief(record.summary))}.")
@@ -329,7 +331,7 @@ def gathered(
     if kind == ZIP:
         if not archive:
             raise InputError("No ZIP was given.", hint="Drop it into the box first.")
-        return studio.unpack_upload(Path(archive))
+        return studio.cohorts.unpack_upload(Path(archive))
     if kind == FILES:
         if not table:
             raise InputError("No table was given.", hint="Drop it into the box 'Table' first.")
@@ -356,7 +358,7 @@ def _viewer(studio: Studio, project: gr.Dropdown, viewer: gr.Accordion) -> list[
 
     @shown
     def fill(ref: str) -> tuple[tuple[PatientCase, ...], gr.Dropdown]:
-        known = studio.cases(int(ref))
+        known = studio.cohorts.cases(int(ref))
         names = [case.case_id for case in known]
         return known, gr.Dropdown(choices=names, value=names[0] if names else None)
 
@@ -379,7 +381,7 @@ def case_view(studio: Studio, case: PatientCase) -> Html:
             inside = tag("p", text("Not given."))
         else:
             try:
-                inside = preview(studio.preview(pipeline.name, sources))
+                inside = preview(studio.predictions.preview(pipeline.name, sources))
             except StudioError as fault:
                 inside = refusal(fault)
         cards.append(tag("article", join([tag("h3", text(pipeline.label)), inside]), "fm-card"))

@@ -212,7 +212,7 @@ def _report(studio: Studio, chosen: gr.Dropdown) -> None:
     @shown
     def write(adapter_id: str) -> dict[str, Any]:
         folder = temp_folder(studio.settings) / f"report-{adapter_id}"
-        studio.report(adapter_id, folder)
+        studio.evaluation.report(adapter_id, folder)
         path = shutil.make_archive(str(folder), "zip", folder.parent, folder.name)
         return gr.update(value=path, visible=True)
 
@@ -247,7 +247,7 @@ def _wire(
     def show(adapter_id: str | None, wanted: str | None) -> tuple[Any, ...]:
         if not adapter_id:
             return (gr.skip(),) * len(outputs)
-        found = studio.evaluate(adapter_id)
+        found = studio.evaluation.evaluate(adapter_id)
         parts = question_of(found, wanted)
         by_label = (found["triage"] or {}).get("by_label") or {}
         about = wanted if wanted in by_label else next(iter(by_label), None)
@@ -266,8 +266,8 @@ def _wire(
 
     @shown
     def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
-        found = studio.evaluate(adapter_id)
-        at = studio.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
+        found = studio.evaluation.evaluate(adapter_id)
+        at = studio.evaluation.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
         parts = question_of(found, wanted)["discrimination"]
         return (
             threshold_tables.at_threshold(at, word_of(found, wanted)),
@@ -277,14 +277,16 @@ def _wire(
 
     @shown
     def elsewhere(adapter_id: str, prevalence: float, wanted: str | None):
-        found = studio.decision_curve(adapter_id, prevalence / 100, wanted)
+        found = studio.evaluation.decision_curve(adapter_id, prevalence / 100, wanted)
         return evaluation_plots.decision(found)
 
     @shown
     def found_threshold(
         adapter_id: str, target: str, asked: float, prevalence: float, wanted: str | None
     ):
-        threshold = studio.threshold_for(adapter_id, target, asked / 100, prevalence / 100, wanted)
+        threshold = studio.evaluation.threshold_for(
+            adapter_id, target, asked / 100, prevalence / 100, wanted
+        )
         if threshold is None:
             name = next(name for name, key in TARGETS if key == target)
             raise InputError(
@@ -295,14 +297,16 @@ def _wire(
 
     @shown
     def promised(adapter_id: str, ppv: float, npv: float, wanted: str | None) -> Html:
-        return threshold_tables.triage(studio.triage(adapter_id, ppv / 100, npv / 100, wanted))
+        return threshold_tables.triage(
+            studio.evaluation.triage(adapter_id, ppv / 100, npv / 100, wanted)
+        )
 
     @shown
     def together(adapter_id: str | None, also: list[str]) -> Html:
         also = [one for one in also or [] if one != adapter_id]
         if not adapter_id:
             return NOTHING
-        found = studio.compare([adapter_id, *also])
+        found = studio.evaluation.compare([adapter_id, *also])
         if len(found["adapters"]) < 2:
             return NOTHING
         titles = {value: name for name, value in adapter_choices(studio, adapter_id, *also)}

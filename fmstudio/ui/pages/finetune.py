@@ -37,8 +37,8 @@ from fmstudio.ui.run_monitor import watch
 from fmstudio.ui.wording import TASKS
 
 if TYPE_CHECKING:
+    from fmstudio.run_config import RunConfig
     from fmstudio.studio import Studio
-    from fmstudio.training.config import RunConfig
 
 TASK, DATA, BASE, SETTINGS, REVIEW, RUNNING = range(1, 7)
 OPTIONS: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
@@ -93,7 +93,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def leave_data(ref: str) -> dict:
-        record = studio.cohort(int(ref))
+        record = studio.cohorts.newest(int(ref))
         if record is None:
             raise InputError("The project has no data.", hint="Add a cohort on the Data page.")
         if stops(record.summary):
@@ -114,14 +114,14 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def begin(ref: str, base: str, names: list[str], preset: str, *values: Any) -> tuple[dict, str]:
-        run = studio.start_finetune(int(ref), planned(base, names, preset, *values))
+        run = studio.runs.start(int(ref), planned(base, names, preset, *values))
         return gr.Walkthrough(selected=RUNNING), run.id
 
     @shown
     def load(ref: str | None, file: str) -> tuple[Any, ...]:
         if not ref:
             raise InputError("No project is chosen.", hint="Choose one in step 1.")
-        planned = studio.plan_from_recipe(int(ref), Path(file))
+        planned = studio.runs.plan_from_recipe(int(ref), Path(file))
         told = run_settings.origin(f"the recipe {Path(file).name}", planned.remarks)
         return (
             planned.config.base,
@@ -135,7 +135,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         planned = run_settings.asked_again(studio, request)
         if planned is None:
             return gr.skip()
-        run = studio.run(request.query_params["again"])
+        run = studio.runs.get(request.query_params["again"])
         told = run_settings.origin(f"the run {run.id}", planned.remarks)
         return (
             gr.Walkthrough(selected=SETTINGS),
@@ -153,9 +153,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         found = []
         with suppress(NotFound):  # the address is old: the project was deleted meanwhile
             if here and here.isdecimal():
-                found = studio.runs(int(here), LIVE_STATES, limit=1)
+                found = studio.runs.list(int(here), LIVE_STATES, limit=1)
             if asked:
-                found = [studio.run(asked)]
+                found = [studio.runs.get(asked)]
         return (gr.Walkthrough(selected=RUNNING), found[0].id) if found else gr.skip()
 
     plan = [project, base, chosen, preset, *encoders.values(), *fields]
@@ -198,7 +198,7 @@ def _task(app: gr.Blocks, studio: Studio) -> tuple[gr.Dropdown, gr.Button]:
 
     @shown
     def show(ref: str | None) -> Html:
-        return task_step(studio.project(int(ref))) if ref else gr.skip()
+        return task_step(studio.projects.get(int(ref))) if ref else gr.skip()
 
     project.change(show, project, words, **OPTIONS)
     with gr.Row(elem_classes="fm-steps"):
@@ -221,7 +221,7 @@ def task_step(project: ProjectRecord) -> Html:
 
 def data_step(studio: Studio, project: int) -> Html:
     """What there is to learn from."""
-    record = studio.cohort(project)
+    record = studio.cohorts.newest(project)
     if record is None:
         return empty("This project has no data yet.", "Add a cohort", f"/data?project={project}")
     parts = [
@@ -256,14 +256,14 @@ def _base(
 
     @shown
     def offer_bases(request: gr.Request) -> gr.Dropdown:
-        bases = [(info.title, info.name) for info in studio.bases()]
+        bases = [(info.title, info.name) for info in studio.bases.list()]
         again = run_settings.wanted_again(studio, request)
         first = again.base if again else bases[0][1] if bases else None
         return gr.Dropdown(choices=bases, value=first)
 
     @shown
     def describe(name: str | None) -> Html:
-        info = next((info for info in studio.bases() if info.name == name), None)
+        info = next((info for info in studio.bases.list() if info.name == name), None)
         if info is None:
             return NOTHING
         size = f"{number(info.parameters / 1e6, 1)} million parameters, {info.size_mb:.0f} MB"
@@ -271,7 +271,7 @@ def _base(
 
     @shown
     def offer_modalities(ref: str | None, request: gr.Request) -> gr.CheckboxGroup:
-        record = studio.cohort(int(ref)) if ref else None
+        record = studio.cohorts.newest(int(ref)) if ref else None
         counts = record.summary.get("modalities", {}) if record else {}
         there = [pipeline for pipeline in studio.pipelines() if counts.get(pipeline.name)]
         labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]

@@ -89,19 +89,19 @@ def _answering(
             raise InputError("There is no adapter to ask.", hint="Fine-tune or import one first.")
         if not studio.ready:
             gr.Info("The model is being loaded; this first answer takes some seconds longer.")
-        found = studio.adapter(adapter_id)
+        found = studio.adapters.get(adapter_id)
         typed = typed_values(stands)
         verdicts = checked(studio, adapter_id, typed)
         refused = [
             f"{one.label} {verdicts[modality][one.name].refusal}."
             for modality in verdicts
-            for one in studio.expected(adapter_id, modality)
+            for one in studio.values.expected(adapter_id, modality)
             if one.name in verdicts[modality] and verdicts[modality][one.name].refusal
         ]
         if refused:
             return not_answered(refused), marks(verdicts, typed)
         given = gathered(boxes, found.card, typed, values)
-        prediction = studio.predict(adapter_id, given, case_id.strip() or "case")
+        prediction = studio.predictions.predict(adapter_id, given, case_id.strip() or "case")
         told = answer(prediction, task_of(studio, found), studio.pipelines(), found.card)
         return told, marks(verdicts, typed)
 
@@ -136,7 +136,8 @@ def _answering(
 def checked(studio: Studio, adapter_id: str, typed: Mapping[str, Mapping[str, str]]) -> Verdicts:
     """What is to be said of everything that was typed, by modality and name."""
     return {
-        modality: studio.check_values(adapter_id, modality, own) for modality, own in typed.items()
+        modality: studio.values.check_values(adapter_id, modality, own)
+        for modality, own in typed.items()
     }
 
 
@@ -144,7 +145,7 @@ def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
     """What an adapter answers, by its card; the question of its project where the card has none."""
     task = dict(adapter.card.get("task") or {})
     task["description"] = (
-        task.get("description") or studio.project(adapter.project_id).task.description
+        task.get("description") or studio.projects.get(adapter.project_id).task.description
     )
     return task
 
@@ -195,7 +196,7 @@ def _wire(
         labels = adapter_choices(studio, value)
         return (
             gr.Dropdown(choices=labels, value=value),
-            gr.update(visible=bool(studio.count_projects(sample=True))),
+            gr.update(visible=bool(studio.projects.count(sample=True))),
             "yes" if asked.get("sample") else "",
             asked.get("case") or "",
             *of_adapter(value),
@@ -220,7 +221,7 @@ def _wire(
     def fill_case(adapter_id: str | None, asked_case: str) -> tuple[Any, ...]:
         if not (adapter_id and asked_case):
             return (gr.skip(),) * (2 + len(everything))
-        found = studio.held_out_case(adapter_id, asked_case)
+        found = studio.evaluation.case(adapter_id, asked_case)
         values = filled_in(studio, adapter_id, boxes, found.sources)
         told = f"The held-out case {found.case_id} is filled in."
         note = notice(told, "Press Predict.", "accent")
@@ -259,10 +260,10 @@ def _emptied(clear: gr.Button, case_id: gr.Textbox, boxes: Sequence[Box], result
 
 def adapter_choices(studio: Studio, *asked: str | None) -> list[tuple[str, str]]:
     """The newest champions, then the newest of the others; those asked for among them."""
-    listed = studio.adapter_names(alias="champion", limit=MOST) + studio.adapter_names(limit=MOST)
+    listed = studio.adapters.names(alias="champion", limit=MOST) + studio.adapters.names(limit=MOST)
     found: dict[str, AdapterName | AdapterRecord] = {one.id: one for one in listed}
-    found |= {one: studio.adapter(one) for one in asked if one and one not in found}
-    projects = studio.project_names(found.values())
+    found |= {one: studio.adapters.get(one) for one in asked if one and one not in found}
+    projects = studio.projects.names(found.values())
     return [(_label(one, projects.get(one.project_id, "")), one.id) for one in found.values()]
 
 
@@ -272,7 +273,7 @@ def asked_adapter(studio: Studio, request: gr.Request) -> str | None:
     named = request.query_params.get("adapter")
     if named:
         with suppress(NotFound):  # the address is old: the adapter was deleted meanwhile
-            return studio.adapter(named).id
+            return studio.adapters.get(named).id
     return preferred(studio, request.query_params.get("project"))
 
 
@@ -288,7 +289,7 @@ def preferred(studio: Studio, project: str | None) -> str | None:
     for place in dict.fromkeys((own, None)):
         for alias in ("champion", None):
             with suppress(NotFound):  # the project was deleted meanwhile
-                found = studio.adapter_names(place, alias, limit=1)
+                found = studio.adapters.names(place, alias, limit=1)
                 if found:
                     return found[0].id
     return None

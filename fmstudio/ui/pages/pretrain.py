@@ -10,7 +10,7 @@ import gradio as gr
 
 from fmstudio.errors import InputError, NotFound
 from fmstudio.present.values import number
-from fmstudio.pretraining.config import USUAL, PretrainConfig
+from fmstudio.pretrain_config import USUAL, PretrainConfig
 from fmstudio.records import LIVE_STATES
 from fmstudio.ui.forms import widget
 from fmstudio.ui.fragments import (
@@ -85,13 +85,13 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     @shown
     def show_plan(*values: Any) -> tuple[Html, Any, dict]:
         path, config = asked_for(studio, *values)
-        planned = studio.plan_pretrain(int(values[0]), config, path)
+        planned = studio.pretraining.plan(int(values[0]), config, path)
         return plan_step(studio, planned), (path, planned.config), gr.update(interactive=True)
 
     @shown
     def begin(ref: str, kind: str, ready: tuple[Path | None, PretrainConfig]) -> tuple[str, dict]:
         path, config = ready
-        run = studio.start_pretrain(int(ref), config, path, copy=kind != HERE)
+        run = studio.pretraining.start(int(ref), config, path, copy=kind != HERE)
         return run.id, gr.update(interactive=False)
 
     @shown
@@ -100,9 +100,9 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         asked = request.query_params.get("run")
         if asked:
             with suppress(NotFound):  # the address is old: the run was deleted meanwhile
-                if studio.run(asked).kind == "pretrain":
+                if studio.runs.get(asked).kind == "pretrain":
                     return asked
-        live = studio.runs(states=LIVE_STATES, kind="pretrain", limit=1)
+        live = studio.runs.list(states=LIVE_STATES, kind="pretrain", limit=1)
         return live[0].id if live else ""
 
     look.click(show_plan, given, [plan, ready, start], **OPTIONS)
@@ -114,7 +114,10 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         **OPTIONS,
     )
     project.change(
-        shown(lambda ref: studio.free_base_name(int(ref)) if ref else ""), project, name, **OPTIONS
+        shown(lambda ref: studio.pretraining.free_name(int(ref)) if ref else ""),
+        project,
+        name,
+        **OPTIONS,
     )
     run_id.change(None, run_id, js=REMEMBER.format(name="run"), api_visibility="private")
     app.load(reopen, outputs=run_id, **OPTIONS)
@@ -170,7 +173,7 @@ def _learning(
 
     @shown
     def offer() -> tuple[gr.Dropdown, gr.CheckboxGroup]:
-        bases = [(info.title, info.name) for info in studio.bases()]
+        bases = [(info.title, info.name) for info in studio.bases.list()]
         labels = [(one.label, one.name) for one in studio.pipelines()]
         return (
             gr.Dropdown(choices=bases, value=bases[0][1]),
@@ -180,7 +183,7 @@ def _learning(
     @shown
     def offer_objectives() -> gr.CheckboxGroup:
         """By itself, for it loads torch where nobody has yet."""
-        ways = [(f"{one.label}: {one.help}", one.name) for one in studio.objectives()]
+        ways = [(f"{one.label}: {one.help}", one.name) for one in studio.pretraining.objectives()]
         return gr.CheckboxGroup(choices=ways, value=list(USUAL), info="")
 
     app.load(offer, outputs=[base, modalities], **OPTIONS)
@@ -226,7 +229,7 @@ def plan_step(studio: Studio, planned: Planned) -> Html:
     """What will be learned from, and what it will take."""
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     there = [f"{names[key]} ({number(count)})" for key, count in planned.modalities.items()]
-    words = {one.name: one.label for one in studio.objectives()}
+    words = {one.name: one.label for one in studio.pretraining.objectives()}
     pairs = [
         *((name.capitalize(), number(count)) for name, count in planned.counts.items()),
         ("Modalities", listed(there)),
@@ -257,7 +260,7 @@ def _map(studio: Studio, run_id: gr.Textbox, outcome: gr.HTML) -> None:
 
     @shown
     def draw(run_id: str) -> tuple[dict, dict, Html]:
-        groups = (studio.run(run_id).result or {}).get("groups") if run_id else None
+        groups = (studio.runs.get(run_id).result or {}).get("groups") if run_id else None
         if not groups:
             return gr.update(visible=False), gr.update(visible=False), NOTHING
         return (
@@ -268,7 +271,7 @@ def _map(studio: Studio, run_id: gr.Textbox, outcome: gr.HTML) -> None:
 
     @shown
     def look(run_id: str, case_id: str | None) -> Html:
-        case = studio.learned_case(run_id, case_id) if case_id else None
+        case = studio.pretraining.learned_case(run_id, case_id) if case_id else None
         return case_view(studio, case) if case else NOTHING
 
     gr.on([run_id.change, outcome.change], draw, run_id, [plot, chosen, view], **OPTIONS)

@@ -41,7 +41,7 @@ def run_table(studio: Studio, runs: Sequence[RunSummary]) -> Html:
     """Runs in their order."""
     if not runs:
         return empty("Nothing was learned yet.", "Fine-tune a model", "/finetune")
-    projects = studio.project_names(runs)
+    projects = studio.projects.names(runs)
     rows = [
         [
             state_badge(run),
@@ -78,8 +78,8 @@ def _outcome(run: RunSummary) -> str:
 
 def page_of(studio: Studio, request: gr.Request) -> tuple[list[RunSummary], Html]:
     """The runs of the page of the list that the address asks for, the newest first, as a table."""
-    shown_part = part(request, studio.count_runs())
-    runs = studio.run_summaries(limit=shown_part.rows, skip=shown_part.skip)
+    shown_part = part(request, studio.runs.count())
+    runs = studio.runs.summaries(limit=shown_part.rows, skip=shown_part.skip)
     return runs, join([run_table(studio, runs), pager(shown_part, "/runs")])
 
 
@@ -103,7 +103,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def fill(request: gr.Request) -> tuple[Html, gr.Dropdown, gr.Timer]:
         asked = request.query_params.get("run")
         runs, found = page_of(studio, request)
-        offered = with_asked(runs, asked, studio.run)
+        offered = with_asked(runs, asked, studio.runs.get)
         ids = [run.id for run in offered]
         value = asked if asked in ids else (ids[0] if ids else None)
         return (
@@ -118,7 +118,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def offer_recipe(run_id: str) -> Html:
-        return ways(studio, studio.run(run_id)) if run_id else NOTHING
+        return ways(studio, studio.runs.get(run_id)) if run_id else NOTHING
 
     options = {"api_visibility": "private", "show_progress": "hidden"}
     app.load(fill, outputs=[listing, chosen, timer], **options).then(None, js=READY, **options)
@@ -131,11 +131,11 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
 
 def _live(studio: Studio) -> bool:
-    return bool(studio.run_summaries(states=LIVE_STATES, limit=1))
+    return bool(studio.runs.summaries(states=LIVE_STATES, limit=1))
 
 
 def _labels(studio: Studio, runs: Sequence[RunSummary | RunRecord]) -> list[tuple[str, str]]:
-    projects = studio.project_names(runs)
+    projects = studio.projects.names(runs)
     return [(f"{projects.get(run.project_id, '–')} · {run.id}", run.id) for run in runs]
 
 

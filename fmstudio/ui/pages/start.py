@@ -43,12 +43,12 @@ def next_step(
     `live` is its newest run that waits or works.
     """
     here = f"?project={project.id}"
-    cohort = studio.cohort(project.id)
+    cohort = studio.cohorts.newest(project.id)
     if cohort is None:
         return badge("No data yet"), "Add data", f"/data{here}"
     if live is not None:
         return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live.id}"
-    if studio.count_adapters(project.id):
+    if studio.adapters.count(project.id):
         return badge("Ready to predict", "good"), "Predict", f"/predict{here}"
     cases = plural(int(cohort.summary.get("cases", 0)), "case")
     return badge(cases), "Fine-tune", f"/finetune{here}"
@@ -61,7 +61,7 @@ def card(studio: Studio, project: ProjectRecord, live: RunSummary | None) -> Htm
     lines = [tag("div", state), tag("h3", text(project.name)), tag("p", text(question))]
     if project.task.moment is not None:
         lines.append(tag("p", text(moment_of(project.task.moment))))
-    adapters = studio.adapter_summaries(project.id, limit=1)
+    adapters = studio.adapters.summaries(project.id, limit=1)
     best = headline(adapters[0].metrics) if adapters else None
     if best:
         lines.append(tag("p", text(f"{name_of(best[0])} {interval(best[1])}")))
@@ -71,11 +71,11 @@ def card(studio: Studio, project: ProjectRecord, live: RunSummary | None) -> Htm
 
 def cards(studio: Studio, request: gr.Request) -> Html:
     """The projects of the user on the page of the list that the address asks for, newest first."""
-    shown_part = part(request, studio.count_projects(sample=False), CARDS)
-    own = studio.projects(sample=False, limit=shown_part.rows, skip=shown_part.skip)
+    shown_part = part(request, studio.projects.count(sample=False), CARDS)
+    own = studio.projects.list(sample=False, limit=shown_part.rows, skip=shown_part.skip)
     if not own:
         return empty("No project of your own yet. Create one below: give it a name and a question.")
-    live = {run.project_id: run for run in reversed(studio.run_summaries(states=LIVE_STATES))}
+    live = {run.project_id: run for run in reversed(studio.runs.summaries(states=LIVE_STATES))}
     cards = join(card(studio, project, live.get(project.id)) for project in own)
     found = tag("div", cards, "fm-cards")
     return join([found, pager(shown_part, "/")])
@@ -83,8 +83,8 @@ def cards(studio: Studio, request: gr.Request) -> Html:
 
 def sample_project(studio: Studio) -> ProjectRecord | None:
     """The sample project once it can answer; None before, and where it was deleted."""
-    sample = next(iter(studio.projects(sample=True, limit=1)), None)
-    ready = sample and studio.cohort(sample.id) and studio.count_adapters(sample.id)
+    sample = next(iter(studio.projects.list(sample=True, limit=1)), None)
+    ready = sample and studio.cohorts.newest(sample.id) and studio.adapters.count(sample.id)
     return sample if ready else None
 
 
@@ -128,7 +128,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
 
     @shown
     def new(name: str, question: str, kind: str, moment: float | None) -> str:
-        project = studio.create_project(
+        project = studio.projects.create(
             name.strip(), kind, describe=question.strip(), moment=moment or None
         )
         return f"/data?project={project.id}"
@@ -200,7 +200,7 @@ def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
 
     @shown
     def remove(typed: str, request: gr.Request) -> tuple[str, Html]:
-        studio.delete_project(typed.strip())
+        studio.projects.delete(typed.strip())
         return "", cards(studio, request)
 
     delete.click(remove, typed, [typed, projects], api_visibility="private")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fmstudio.errors import InputError
-from fmstudio.training.config import check_ranges
+from fmstudio.run_config import check_ranges
 
 USUAL = ("masked", "known", "spread")
 RESERVED = ("embedded", "random")

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmstudio import contracts
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
 from fmstudio.studio import cohort_cases, deletion, uploads
-from fmstudio.studio.answers import Answers
+from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.context import Context
 from fmstudio.studio.libraries import load_libraries
+from fmstudio.studio.predictions import Predictions
+from fmstudio.studio.projects import Projects
+from fmstudio.studio.runs import Runs
 from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
     from fmstudio.evaluation.labelled_predictions import HeldOut, Question
-    from fmstudio.registry import Registry
-    from fmstudio.settings import Settings
     from fmstudio.studio.overlap import Overlap
 
 
-class Judgements(Answers):
-    """Judgements, comparisons and what the sliders of the page Evaluate ask."""
+class Evaluation:
+    """Evaluations, comparisons, reports, and what the sliders of the page Evaluate ask."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
-        super().__init__(settings, registry)
-        self._judged: dict[str, dict[str, Any]] = {}
-        self._judging = threading.Lock()
+    def __init__(
+        self,
+        context: Context,
+        projects: Projects,
+        adapters: Adapters,
+        runs: Runs,
+        predictions: Predictions,
+    ) -> None:
+        self._context = context
+        self._projects = projects
+        self._adapters = adapters
+        self._runs = runs
+        self._predictions = predictions
+        self._evaluating = threading.Lock()
+        self._evaluations: dict[str, dict[str, Any]] = {}  # by adapter
+        context.when_let_go(self._forget)
 
     def held_out(self, ref: str) -> HeldOut:
         """An adapter's answers to its held-out patients: kept ones, else asked for and kept now.
@@ -39,15 +54,16 @@ class Judgements(Answers):
         """
         from fmstudio.evaluation.labelled_predictions import HeldOut
 
-        kept = self.registry.held_out(self.adapter(ref).id)
+        kept = self._context.registry.held_out(self._adapters.get(ref).id)
         if kept is not None:
             return HeldOut.from_dict(kept)
         load_libraries()
         from fmstudio.prediction.for_evaluation import judge
 
         with self._in_use(ref) as adapter:
-            found = judge(self.predictor(adapter.id), cohort_cases.held_out(self, adapter))
-            self.registry.keep_held_out(adapter.id, found.as_dict())
+            cohort = cohort_cases.held_out(self._context, adapter)
+            found = judge(self._predictions.predictor(adapter.id), cohort)
+            self._context.registry.keep_held_out(adapter.id, found.as_dict())
         return found
 
     def evaluate(self, ref: str, manifest: Path | None = None) -> dict[str, Any]:
@@ -58,23 +74,23 @@ class Judgements(Answers):
         Raises as `held_out` does; InputError for a manifest without labels, usable or new cases.
         """
         with self._in_use(ref) as adapter:
-            conformal = self.contents(adapter).readout.conformal
+            conformal = self._adapters.contents(adapter).readout.conformal
             if manifest is not None:
                 held, found = self._of_manifest(adapter, Path(manifest))
                 told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
                 return self._judge(adapter, held, conformal) | told
-            with self._judging:  # two pages that open at once wait for one judgement
-                if adapter.id not in self._judged:
+            with self._evaluating:  # two pages that open at once wait for one evaluation
+                if adapter.id not in self._evaluations:
                     held = self.held_out(adapter.id)
-                    self._judged[adapter.id] = self._judge(adapter, held, conformal)
-                return self._judged[adapter.id]
+                    self._evaluations[adapter.id] = self._judge(adapter, held, conformal)
+                return self._evaluations[adapter.id]
 
     @contextmanager
     def _in_use(self, ref: str) -> Iterator[AdapterRecord]:
         """An adapter that cannot be deleted meanwhile. Raises NotFound."""
-        adapter_id = self.adapter(ref).id
-        with deletion.answering(self.settings, adapter_id):
-            yield self.adapter(adapter_id)  # again: it may have gone before it was marked
+        adapter_id = self._adapters.get(ref).id
+        with deletion.answering(self._context.settings, adapter_id):
+            yield self._adapters.get(adapter_id)  # again: it may have gone before it was marked
 
     def _judge(
         self, adapter: AdapterRecord, held: HeldOut, conformal: Mapping[str, Any]
@@ -93,19 +109,21 @@ class Judgements(Answers):
         from fmstudio.prediction.for_evaluation import judge
         from fmstudio.studio.overlap import overlap, refuse_nothing_new
 
-        cohort, roles = cohort_cases.read_cases(self, adapter, manifest, require_label=True)
-        patients = cohort_cases.trained_patients(self, adapter, roles)
-        found = overlap(cohort, self.adapter_folder(adapter.id), adapter.card, patients)
+        cohort, roles = cohort_cases.read_cases(
+            self._context, adapter, manifest, require_label=True
+        )
+        patients = cohort_cases.trained_patients(self._context, adapter, roles)
+        found = overlap(cohort, self._adapters.folder(adapter.id), adapter.card, patients)
         refuse_nothing_new(manifest.name, found)
         cases = tuple(replace(case, split="test") for case in found.new)
         # These patients belong to no cohort, with which what is kept of them would be deleted.
-        passing = uploads.temp_folder(self.settings)
+        passing = uploads.temp_folder(self._context.settings)
         try:
             new = replace(cohort, cases=cases)
-            held = judge(self.predictor(adapter.id), new, Cache(passing))
+            held = judge(self._predictions.predictor(adapter.id), new, Cache(passing))
         finally:
             uploads.remove([passing])
-        kept = self.registry.held_out(adapter.id)
+        kept = self._context.registry.held_out(adapter.id)
         before = HeldOut.from_dict(kept).validation if kept else None
         return replace(held, validation=before), found
 
@@ -117,14 +135,14 @@ class Judgements(Answers):
         """
         from fmstudio.evaluation.comparison import comparison
 
-        ids = list(dict.fromkeys(self.adapter(ref).id for ref in refs))
+        ids = list(dict.fromkeys(self._adapters.get(ref).id for ref in refs))
         return comparison({adapter: self.held_out(adapter) for adapter in ids})
 
-    def held_out_case(self, ref: str, case_id: str) -> PatientCase:
+    def case(self, ref: str, case_id: str) -> PatientCase:
         """A case that an adapter was judged on, with its files. Raises NotFound, or InputError if
         the cohort's files have changed."""
-        adapter = self.adapter(ref)
-        for case in cohort_cases.held_out(self, adapter).cases:
+        adapter = self._adapters.get(ref)
+        for case in cohort_cases.held_out(self._context, adapter).cases:
             if case.case_id == case_id and case.split != "train":
                 return case
         raise NotFound(
@@ -200,16 +218,16 @@ class Judgements(Answers):
         from fmstudio.report.facts import Facts
         from fmstudio.report.write import write_report
 
-        adapter = self.adapter(ref)
-        project = self.project(adapter.project_id)
+        adapter = self._adapters.get(ref)
+        project = self._projects.get(adapter.project_id)
         facts = Facts(
             self.evaluate(adapter.id),
             adapter,
             project,
-            cohort_cases.training_cohort(self, adapter),
-            None if adapter.run_id is None else self.run(adapter.run_id),
+            cohort_cases.training_cohort(self._context, adapter),
+            None if adapter.run_id is None else self._runs.get(adapter.run_id),
             model_card(adapter.card),  # not README.md, which may be a stranger's
-            {pipeline.name: pipeline.label for pipeline in self.pipelines()},
+            {pipeline.name: pipeline.label for pipeline in contracts.pipelines().values()},
         )
         uploads.check_folder_of(folder)
         try:
@@ -220,9 +238,6 @@ class Judgements(Answers):
                 hint="Choose another folder.",
             ) from fault
 
-    def let_go(self, adapters: Iterable[str]) -> None:
-        """Forget what is in memory of adapters, their evaluations included."""
-        adapters = list(adapters)
+    def _forget(self, adapters: Collection[str]) -> None:
         for adapter in adapters:
-            self._judged.pop(adapter, None)
-        super().let_go(adapters)
+            self._evaluations.pop(adapter, None)

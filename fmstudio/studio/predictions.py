@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from fmstudio import contracts
 from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
 from fmstudio.studio import batch, cohort_cases, deletion
-from fmstudio.studio.values import Values
+from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.context import Context
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
@@ -23,12 +25,12 @@ log = logging.getLogger(__name__)
 Sources = Mapping[str, Sequence[Source]]
 
 
-class Answers(Values):
+class Predictions:
     """Previews and predictions."""
 
-    def pipelines(self) -> list[contracts.Pipeline]:
-        """One pipeline per modality, in the order of the pages."""
-        return list(contracts.pipelines().values())
+    def __init__(self, context: Context, adapters: Adapters) -> None:
+        self._context = context
+        self._adapters = adapters
 
     def preview(
         self, modality: str, sources: Sequence[Source], adapter_ref: str | None = None
@@ -38,17 +40,17 @@ class Answers(Values):
         Raises UnreadableFile.
         """
         if adapter_ref is not None:
-            sources = named(modality, sources, self.adapter(adapter_ref))
-        return self.reader().preview(modality, sources)
+            sources = named(modality, sources, self._adapters.get(adapter_ref))
+        return self._context.reader().preview(modality, sources)
 
     def predictor(self, ref: str) -> Predictor:
         """The loaded model of an adapter; the most recent ones stay in memory."""
-        adapter = self.adapter(ref)
+        adapter = self._adapters.get(ref)
         return self._predictor(adapter)
 
     def _predictor(self, adapter: AdapterRecord) -> Predictor:
-        folder = self.adapter_folder(adapter.id)
-        return self._loaded.predictor(adapter.id, folder, adapter.sealed)
+        folder = self._adapters.folder(adapter.id)
+        return self._context.loaded.predictor(adapter.id, folder, adapter.sealed)
 
     def predict(
         self, adapter_ref: str, sources: Sources, case_id: str = "case", must_keep: bool = False
@@ -61,21 +63,21 @@ class Answers(Values):
         """
         from fmstudio.cohort import file_hashes
 
-        adapter = self.adapter(adapter_ref)
+        adapter = self._adapters.get(adapter_ref)
         given = {contracts.pipeline(m).name: named(m, s, adapter) for m, s in sources.items() if s}
         if not given:
             raise InputError(
                 "Nothing was given to predict from.", hint="Give at least one file or value."
             )
-        moment = self.registry.project(adapter.project_id).task.moment
+        moment = self._context.registry.project(adapter.project_id).task.moment
         if moment is not None:
             given = {m: _until(sources, moment) for m, sources in given.items()}
-        with deletion.answering(self.settings, adapter.id):
+        with deletion.answering(self._context.settings, adapter.id):
             prediction = self._predictor(adapter).predict(given, case_id)
         hashes = file_hashes(PatientCase(case_id, case_id, given))
         kept = (prediction.adapter, case_id, hashes, prediction.as_dict())
         try:
-            self.registry.add_prediction(*kept)
+            self._context.registry.add_prediction(*kept)
         except (ReadOnlyRegistry, ResourceError) as fault:  # the answer is right all the same
             if must_keep:
                 raise
@@ -89,17 +91,20 @@ class Answers(Values):
 
         A case that cannot be read has the reason in its `error` and does not stop the others.
         """
-        adapter = self.adapter(adapter_ref)
-        cases, _ = cohort_cases.read_cases(self, adapter, Path(manifest), require_label=False)
-        with deletion.answering(self.settings, adapter.id):
-            return batch.predict_to_csv(self, adapter, cases, Path(out))
+        adapter = self._adapters.get(adapter_ref)
+        cases, _ = cohort_cases.read_cases(
+            self._context, adapter, Path(manifest), require_label=False
+        )
+        predict = partial(self.predict, adapter.id, must_keep=True)
+        with deletion.answering(self._context.settings, adapter.id):
+            return batch.predict_to_csv(predict, self._context.settings, cases, Path(out))
 
-    def predictions(
+    def list(
         self, adapter_ref: str | None = None, limit: int = 100, before: int | None = None
     ) -> list[PredictionRecord]:
         """The newest predictions, newest first; where given, of one adapter, before another."""
-        adapter_id = None if adapter_ref is None else self.adapter(adapter_ref).id
-        return self.registry.predictions(adapter_id, limit, before)
+        adapter_id = None if adapter_ref is None else self._adapters.get(adapter_ref).id
+        return self._context.registry.predictions(adapter_id, limit, before)
 
 
 def _until(sources: Sequence[Source], hours: float) -> tuple[Source, ...]:

@@ -8,34 +8,34 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.records import CohortRecord, Point, RunRecord, RunSummary
+from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.studio import cohort_cases, recipes, uploads
+from fmstudio.studio.bases import Bases
+from fmstudio.studio.cohorts import Cohorts
+from fmstudio.studio.context import Context
 from fmstudio.studio.encoders import kept_encoders
 from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
-from fmstudio.training.config import PRESETS, RunConfig
 
 if TYPE_CHECKING:
-    from fmstudio.model.bases import BaseInfo
     from fmstudio.studio.recipes import Planned
     from fmstudio.training.estimate import Estimate
     from fmstudio.training.run_settings import Recipe
     from fmstudio.training.sample import Size
 
 
-class Training(Projects):
-    """Bases, presets and runs."""
+class Runs:
+    """Fine-tuning runs: their settings, what they will take, and their course."""
 
-    def bases(self) -> list[BaseInfo]:
-        """The base models at hand, the untrained one for comparison included."""
-        from fmstudio.model.bases import list_bases
-
-        return list_bases(self.settings)
-
-    def base(self, name: str) -> BaseInfo:
-        """A base model by name. Raises NotFound."""
-        from fmstudio.model.bases import base_info
-
-        return base_info(name, self.settings)
+    def __init__(
+        self, context: Context, projects: Projects, cohorts: Cohorts, bases: Bases
+    ) -> None:
+        self._context = context
+        self._projects = projects
+        self._cohorts = cohorts
+        self._bases = bases
+        self._sampled: dict[int, Mapping[str, Size]] = {}  # by cohort
+        context.when_let_go(lambda _: self._sampled.clear())
 
     def presets(self) -> dict[str, dict[str, Any]]:
         """The named settings of a run."""
@@ -50,8 +50,10 @@ class Training(Projects):
         from fmstudio.checkpoints.store import find_checkpoint
         from fmstudio.training.estimate import estimate
 
-        chosen = {m: find_checkpoint(name, self.settings) for m, name in config.encoders.items()}
-        cohort = self._newest_cohort(project)
+        chosen = {
+            m: find_checkpoint(name, self._context.settings) for m, name in config.encoders.items()
+        }
+        cohort = self._cohorts.current(project)
         return estimate(config, dict(cohort.summary), chosen, self._sizes(project, cohort))
 
     def _sizes(self, project: str | int, cohort: CohortRecord) -> Mapping[str, Size]:
@@ -59,11 +61,11 @@ class Training(Projects):
         from fmstudio.training.sample import sizes
 
         if cohort.id not in self._sampled:
-            loaded = cohort_cases.load(self.settings, self.project(project), cohort)
-            self._sampled[cohort.id] = sizes(self.reader(), loaded.cases)
+            loaded = cohort_cases.load(self._context.settings, self._projects.get(project), cohort)
+            self._sampled[cohort.id] = sizes(self._context.reader(), loaded.cases)
         return self._sampled[cohort.id]
 
-    def start_finetune(self, project: str | int, config: RunConfig) -> RunRecord:
+    def start(self, project: str | int, config: RunConfig) -> RunRecord:
         """Start a run on the newest cohort; it goes on if this process ends.
 
         A run of the same settings on it that waits or works is given back instead of a second one.
@@ -73,13 +75,13 @@ class Training(Projects):
         """
         from fmstudio import runs
 
-        record, cohort = self.project(project), self._newest_cohort(project)
-        self.base(config.base)
+        record, cohort = self._projects.get(project), self._cohorts.current(project)
+        self._bases.get(config.base)
         cohort_cases.check_ready(cohort, config.modalities)
         check_group_column(config, cohort_cases.group_columns(cohort))
-        uploads.check_free_disk(self.settings)
+        uploads.check_free_disk(self._context.settings)
         config = self._within_memory(config, cohort.summary)
-        run = self.registry.create_run(
+        run = self._context.registry.create_run(
             record.id,
             cohort.id,
             "finetune",
@@ -88,15 +90,15 @@ class Training(Projects):
             self.estimate(record.id, config).stages,
             once=True,
         )
-        runs.start(self.settings, self.registry, run.id)
-        return self.registry.run(run.id)
+        runs.start(self._context.settings, self._context.registry, run.id)
+        return self._context.registry.run(run.id)
 
     def recipe(self, run_id: str, target: Path | None = None) -> Recipe:
         """The recipe of a fine-tuning run, written to `target` if given.
 
         Raises InputError for a run of another kind or a folder that is not there.
         """
-        recipe = recipes.recipe_of(self.run(run_id), self.settings, self.registry)
+        recipe = recipes.recipe_of(self.get(run_id), self._context.settings, self._context.registry)
         if target is not None:
             recipes.write(recipe, target)
         return recipe
@@ -108,25 +110,27 @@ class Training(Projects):
 
         Raises InputError, naming what is wrong in the file or what is not here as it was.
         """
-        record, cohort = self.project(project), self._newest_cohort(project)
-        return recipes.plan(recipes.read(Path(file)), changes or {}, record, cohort, self.settings)
+        record, cohort = self._projects.get(project), self._cohorts.current(project)
+        return recipes.plan(
+            recipes.read(Path(file)), changes or {}, record, cohort, self._context.settings
+        )
 
     def plan_again(self, run_id: str) -> Planned:
         """The settings of an earlier run for the newest cohort of its project.
 
         Raises InputError where something is not here as it was then.
         """
-        run = self.run(run_id)
-        recipe = recipes.recipe_of(run, self.settings, self.registry)
-        record, cohort = self.project(run.project_id), self._newest_cohort(run.project_id)
-        return recipes.plan(recipe, {}, record, cohort, self.settings)
+        run = self.get(run_id)
+        recipe = recipes.recipe_of(run, self._context.settings, self._context.registry)
+        record, cohort = self._projects.get(run.project_id), self._cohorts.current(run.project_id)
+        return recipes.plan(recipe, {}, record, cohort, self._context.settings)
 
     def _within_memory(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
         """The config with the names of kept checkpoints and a batch size that fits into memory."""
         from fmstudio.training.estimate import within_memory
 
         there = tuple(name for name, count in summary["modalities"].items() if count)
-        kept = kept_encoders(config.encoders, config.modalities or there, self.settings)
+        kept = kept_encoders(config.encoders, config.modalities or there, self._context.settings)
         config = config.with_encoders({modality: info.name for modality, info in kept.items()})
         return within_memory(config, summary, kept)
 
@@ -137,9 +141,9 @@ class Training(Projects):
 
         Raises RunFailed if it ended without a result.
         """
-        return wait(self, run if isinstance(run, str) else run.id, watch)
+        return wait(self.get, run if isinstance(run, str) else run.id, watch)
 
-    def runs(
+    def list(
         self,
         project: str | int | None = None,
         states: Sequence[str] = (),
@@ -149,47 +153,49 @@ class Training(Projects):
     ) -> list[RunRecord]:
         """The newest runs as they stand now, newest first, after `skip` of them; where given,
         those of one project, of some states, of a kind."""
-        self.reconcile()
-        project_id = None if project is None else self.project(project).id
-        return self.registry.runs(project_id, states, kind, limit, skip)
+        self._context.reconcile()
+        project_id = None if project is None else self._projects.get(project).id
+        return self._context.registry.runs(project_id, states, kind, limit, skip)
 
-    def run_summaries(
+    def summaries(
         self,
         project: str | int | None = None,
         states: Sequence[str] = (),
         limit: int = 100,
         skip: int = 0,
-    ) -> list[RunSummary]:
+    ) -> Sequence[RunSummary]:
         """The newest runs as lines of a list, as they stand now, newest first, after `skip` of
         them; where given, those of one project, of some states."""
-        self.reconcile()
-        project_id = None if project is None else self.project(project).id
-        return self.registry.run_summaries(project_id, states, limit, skip)
+        self._context.reconcile()
+        project_id = None if project is None else self._projects.get(project).id
+        return self._context.registry.run_summaries(project_id, states, limit, skip)
 
-    def count_runs(self, project: str | int | None = None) -> int:
+    def count(self, project: str | int | None = None) -> int:
         """How many runs there are; of one project if given."""
-        return self.registry.count_runs(None if project is None else self.project(project).id)
+        return self._context.registry.count_runs(
+            None if project is None else self._projects.get(project).id
+        )
 
-    def run(self, run_id: str) -> RunRecord:
+    def get(self, run_id: str) -> RunRecord:
         """A run as it stands now. Raises NotFound."""
-        self.reconcile()
-        return self.registry.run(run_id)
+        self._context.reconcile()
+        return self._context.registry.run(run_id)
 
-    def points(self, run_id: str) -> list[Point]:
+    def points(self, run_id: str) -> Sequence[Point]:
         """The curves of a run."""
-        return self.registry.points(run_id)
+        return self._context.registry.points(run_id)
 
-    def stop_run(self, run_id: str) -> RunRecord:
+    def stop(self, run_id: str) -> RunRecord:
         """Ask a run to stop after a checkpoint. Raises InputError if it has ended."""
         from fmstudio import runs
 
-        runs.stop(self.settings, self.registry, run_id)
-        return self.registry.run(run_id)
+        runs.stop(self._context.settings, self._context.registry, run_id)
+        return self._context.registry.run(run_id)
 
-    def resume_run(self, run_id: str) -> RunRecord:
+    def resume(self, run_id: str) -> RunRecord:
         """Go on with a stopped or interrupted run from its last checkpoint."""
         from fmstudio import runs
 
-        uploads.check_free_disk(self.settings)
-        runs.resume(self.settings, self.registry, run_id)
-        return self.registry.run(run_id)
+        uploads.check_free_disk(self._context.settings)
+        runs.resume(self._context.settings, self._context.registry, run_id)
+        return self._context.registry.run(run_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.studio.adapters import Adapters
+from fmstudio.studio.context import Context
+from fmstudio.studio.projects import Projects
 
 if TYPE_CHECKING:
     from fmstudio.checkpoints.compatibility import Verdict
@@ -54,31 +55,47 @@ class Entry:
     adapters: int
 
 
-class Catalogue(Adapters):
-    """Bases and encoders."""
+class Bases:
+    """Bases, and checkpoints that are kept as encoders."""
 
-    def catalogue(self) -> list[Entry]:
+    def __init__(self, context: Context, projects: Projects) -> None:
+        self._context = context
+        self._projects = projects
+
+    def list(self) -> list[BaseInfo]:
+        """The base models at hand, the untrained one for comparison included."""
+        from fmstudio.model.bases import list_bases
+
+        return list_bases(self._context.settings)
+
+    def get(self, name: str) -> BaseInfo:
+        """A base model by name. Raises NotFound."""
+        from fmstudio.model.bases import base_info
+
+        return base_info(name, self._context.settings)
+
+    def catalogue(self) -> Sequence[Entry]:
         """Every base, then every checkpoint kept on this machine."""
-        counts = self.registry.count_uses()
-        bases = [_of_base(base, counts.get(base.name, 0)) for base in self.bases()]
+        counts = self._context.registry.count_uses()
+        bases = [_of_base(base, counts.get(base.name, 0)) for base in self.list()]
         return [*bases, *(replace(e, adapters=counts.get(e.sha256, 0)) for e in self.encoders())]
 
-    def uses(self, entry: Entry, limit: int | None = None) -> list[Use]:
+    def uses(self, entry: Entry, limit: int | None = None) -> Sequence[Use]:
         """The adapters that were made with an entry, the newest first, at most `limit`, and what
         each achieved."""
         model = entry.name if entry.what == BASE else entry.sha256
-        made = self.registry.made_with(model, limit)
-        projects = self.project_names(made)
+        made = self._context.registry.made_with(model, limit)
+        projects = self._projects.names(made)
         return [
             Use(one.id, one.name, projects[one.project_id], one.project_id, one.metrics)
             for one in made
         ]
 
-    def encoders(self) -> list[Entry]:
+    def encoders(self) -> Sequence[Entry]:
         """Every checkpoint kept on this machine; its adapters are not counted."""
         from fmstudio.checkpoints.store import list_checkpoints
 
-        return [_of_checkpoint(kept) for kept in list_checkpoints(self.settings)]
+        return [_of_checkpoint(kept) for kept in list_checkpoints(self._context.settings)]
 
     def entry(self, name: str) -> Entry:
         """A base or encoder by its name, or an encoder by its id.
@@ -89,16 +106,14 @@ class Catalogue(Adapters):
         for found in known:
             if name in (found.name, found.id):
                 return found
-        if (self.settings.home / "bases" / name / "card.json").is_file():
-            self.base(name)
+        if (self._context.settings.home / "bases" / name / "card.json").is_file():
+            self.get(name)
         raise NotFound(
             f"There is neither a base nor an encoder '{name}'.",
             hint=f"Use one of: {', '.join(found.name for found in known)}.",
         )
 
-    def check_checkpoint(
-        self, source: str, kind: str | None = None, revision: str | None = None
-    ) -> Verdict:
+    def check(self, source: str, kind: str | None = None, revision: str | None = None) -> Verdict:
         """Whether a checkpoint, by its id on the hub or its folder, can become an encoder here.
 
         No weights are fetched. Raises a StudioError if nothing can be said about it.
@@ -106,15 +121,17 @@ class Catalogue(Adapters):
         from fmstudio.checkpoints.importing import FAILED
         from fmstudio.runs import additions
 
-        attempt = additions.start(self.settings, source, kind, revision=revision, only_check=True)
-        found = additions.wait(self.settings, attempt.id)
+        attempt = additions.start(
+            self._context.settings, source, kind, revision=revision, only_check=True
+        )
+        found = additions.wait(self._context.settings, attempt.id)
         if found.state != FAILED:  # else its log says why
-            additions.forget(self.settings, attempt.id)
+            additions.forget(self._context.settings, attempt.id)
         found.raise_fault()
         assert found.verdict is not None
         return found.verdict
 
-    def add_checkpoint(
+    def add(
         self,
         source: str,
         kind: str | None = None,
@@ -129,41 +146,41 @@ class Catalogue(Adapters):
 
         for ended in self.additions():
             if not ended.live:
-                additions.forget(self.settings, ended.id)
-        return additions.start(self.settings, source, kind, name, revision)
+                additions.forget(self._context.settings, ended.id)
+        return additions.start(self._context.settings, source, kind, name, revision)
 
-    def additions(self) -> list[Addition]:
+    def additions(self) -> Sequence[Addition]:
         """The attempts to add a checkpoint that are live or ended lately, newest first."""
         from fmstudio.runs import additions
 
-        return additions.additions(self.settings)
+        return additions.additions(self._context.settings)
 
     def addition(self, attempt: str) -> Addition:
         """An attempt as it stands. Raises NotFound."""
         from fmstudio.runs import additions
 
-        return additions.addition(self.settings, attempt)
+        return additions.addition(self._context.settings, attempt)
 
-    def wait_for_addition(
+    def wait_for(
         self, attempt: str, watch: Callable[[Addition], None] | None = None
     ) -> CheckpointInfo:
         """The checkpoint once it was added; raises what spoke against it."""
         from fmstudio.checkpoints.store import find_checkpoint
         from fmstudio.runs import additions
 
-        found = additions.wait(self.settings, attempt, watch)
+        found = additions.wait(self._context.settings, attempt, watch)
         found.raise_fault()
         if found.name is None:
             raise InputError("Adding it was stopped.", hint="Add it again.")
-        return find_checkpoint(found.name, self.settings)
+        return find_checkpoint(found.name, self._context.settings)
 
-    def stop_addition(self, attempt: str) -> Addition:
+    def stop(self, attempt: str) -> Addition:
         """End an attempt and remove what it has fetched."""
         from fmstudio.runs import additions
 
-        return additions.stop(self.settings, attempt)
+        return additions.stop(self._context.settings, attempt)
 
-    def remove_checkpoint(self, name: str) -> str:
+    def remove(self, name: str) -> str:
         """Delete a kept checkpoint; its name. Raises InputError while adapters or runs need it."""
         from fmstudio.checkpoints.store import remove_checkpoint
 
@@ -183,7 +200,7 @@ class Catalogue(Adapters):
             )
         waiting = [
             run_id
-            for run_id, config in self.registry.unfinished().items()
+            for run_id, config in self._context.registry.unfinished().items()
             if {entry.name, entry.id} & set((config.get("encoders") or {}).values())
         ]
         if waiting:
@@ -191,7 +208,7 @@ class Catalogue(Adapters):
                 f"'{entry.name}' is needed by {', '.join(waiting)}, which may go on.",
                 hint="Let these runs finish, or delete their project.",
             )
-        remove_checkpoint(entry.name, self.settings)
+        remove_checkpoint(entry.name, self._context.settings)
         return entry.name
 
 
