@@ -140,6 +140,7 @@ class AdapterName:
     id: str
     project_id: int
     name: str
+    sealed: str | None
     aliases: tuple[str, ...] = ()
 
 

@@ -98,7 +98,7 @@ def _registry(settings: Settings) -> dict[str, Any]:
         with closing(readable(path, BUSY_SECONDS)()) as connection:
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         with Registry.open(settings) as registry:
-            runs = Counter(f"{run.kind}, {run.status}" for run in registry.runs())
+            runs = Counter(f"{run.kind}, {run.status}" for run in registry.run_summaries())
             tasks = Counter(project.task.kind for project in registry.projects())
             counts = registry.counts()
     except (
@@ -126,7 +126,7 @@ def _logs(settings: Settings) -> Iterator[tuple[str, list[str]]]:
         yield f"logs/studio-{number}.txt", _lines(path)
     try:
         with Registry.open(settings) as registry:
-            runs = [run.id for run in registry.runs()[:RUNS]]
+            runs = [run.id for run in registry.run_summaries(limit=RUNS)]
     except StudioError:
         return
     for run in runs:

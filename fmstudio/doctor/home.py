@@ -85,7 +85,7 @@ def database(settings: Settings, registry: Registry) -> Iterator[Finding]:
 
 def rows_without_files(settings: Settings, registry: Registry) -> Iterator[Finding]:
     """What a row names is there: folders in the home, and tables that lie elsewhere."""
-    begun = {f"runs/{run.id}" for run in registry.runs() if run.started_at is not None}
+    begun = {f"runs/{run.id}" for run in registry.run_summaries() if run.started_at is not None}
     for named in named_folders(registry):
         if named.folder.startswith("runs/") and named.folder not in begun:
             continue
@@ -136,7 +136,7 @@ def adapters(settings: Settings, registry: Registry) -> Iterator[Finding]:
     """Every adapter's files against their hashes, and its manifest against the registry."""
     from fmstudio.adapters.installed import OldFormat, whole
 
-    for adapter in registry.adapters():
+    for adapter in registry.adapter_names():
         folder = settings.home / "adapters" / adapter.id
         if not folder.is_dir():
             continue  # told under rows without files

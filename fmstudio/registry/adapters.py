@@ -94,7 +94,8 @@ class Adapters(Database):
         """Adapters without their cards, newest first, at most `limit`; where given, those of one
         project, of an alias."""
         few = _chosen(select(Adapter.id), project_id, alias).order_by(*_NEWEST).limit(limit)
-        query = select(Adapter.id, Adapter.project_id, Adapter.name).where(Adapter.id.in_(few))
+        query = select(Adapter.id, Adapter.project_id, Adapter.name, Adapter.sealed)
+        query = query.where(Adapter.id.in_(few))
         with self.reading() as session:
             aliases = _aliases(session, few)
             rows = session.execute(query.order_by(*_NEWEST))

@@ -28,11 +28,10 @@ class Named:
 def named_folders(registry: Registry) -> list[Named]:
     """The folders that the rows name, each once. A run that never began has none on the disk."""
     found = [
-        Named(f"the adapter {a.id}", f"adapters/{a.id}", a.sealed) for a in registry.adapters()
+        Named(f"the adapter {a.id}", f"adapters/{a.id}", a.sealed) for a in registry.adapter_names()
     ]
-    runs = registry.runs()
-    found += [Named(f"the run {run.id}", f"runs/{run.id}") for run in runs]
-    tables = {f"the run {r.id}": r.config["manifest"] for r in runs if r.config.get("manifest")}
+    found += [Named(f"the run {run}", f"runs/{run}") for run in registry.run_ids()]
+    tables = {f"the run {run}": table for run, table in registry.run_tables().items()}
     for project in registry.projects():
         for cohort in registry.cohorts(project.id):
             tables[f"the cohort {cohort.id}"] = cohort.manifest

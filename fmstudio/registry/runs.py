@@ -150,6 +150,14 @@ class Runs(Database):
         with self.reading() as session:
             return list(session.scalars(_chosen(select(Run.id), project_id, states)))
 
+    def run_tables(self, project_id: int | None = None) -> dict[str, str]:
+        """The tables without labels that runs learned from, beside their cohort, by run: as
+        `CohortRecord.manifest`. Where given, of one project."""
+        query = _chosen(select(Run.id, Run.config), project_id, ())
+        with self.reading() as session:
+            rows = session.execute(query)
+            return {row.id: str(table) for row in rows if (table := row.config.get("manifest"))}
+
     def unfinished(self) -> dict[str, dict[str, Any]]:
         """The settings of every run that waits, works, or may be resumed, by its id."""
         query = select(Run.id, Run.config).where(Run.status != "finished")

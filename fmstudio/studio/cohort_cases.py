@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError, NotFound
-from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.studio.gate import check_answered
 from fmstudio.types import Cohort, TaskSpec
@@ -44,9 +44,9 @@ def kept_folders(settings: Settings, records: Sequence[CohortRecord]) -> list[Pa
     return list(dict.fromkeys(path.parent for path in named if path.parent.parent == ours))
 
 
-def kept_tables(settings: Settings, runs: Sequence[RunRecord]) -> list[Path]:
-    """The folders of uploaded tables without labels that runs learned from."""
-    named = {Path(run.config["manifest"]) for run in runs if run.config.get("manifest")}
+def kept_tables(settings: Settings, tables: Iterable[str]) -> list[Path]:
+    """The folders of those tables without labels, which runs learned from, that were uploaded."""
+    named = {Path(table) for table in tables}
     return [settings.home / path.parent for path in named if path.parts[0] == "cohorts"]
 
 

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError, ResourceError
 from fmstudio.marks import MARK, at_work, is_alive, leave, mark_of
-from fmstudio.records import AdapterRecord, CohortRecord, PredictionRecord, ProjectRecord
+from fmstudio.records import (
+    AdapterName,
+    AdapterRecord,
+    CohortRecord,
+    PredictionRecord,
+    ProjectRecord,
+)
 from fmstudio.studio import cohort_cases, uploads
 from fmstudio.types import PatientCase
 
@@ -43,14 +49,13 @@ class Deleted:
 def delete_project(context: Context, project: ProjectRecord) -> None:
     """See `Projects.delete_project`."""
     settings, registry = context.settings, context.registry
-    adapters, runs = registry.adapters(project.id), registry.runs(project.id)
+    adapters, tables = registry.adapter_names(project.id), registry.run_tables(project.id)
     cohorts = registry.cohorts(project.id)
     check_idle(context, cohorts, adapters)
     doomed = [settings.folder("adapters") / adapter.id for adapter in adapters]
-    doomed += [settings.folder("runs") / run.id for run in runs]
-    doomed += cohort_cases.kept_folders(settings, cohorts) + cohort_cases.kept_tables(
-        settings, runs
-    )
+    doomed += [settings.folder("runs") / run for run in registry.run_ids(project.id)]
+    doomed += cohort_cases.kept_folders(settings, cohorts)
+    doomed += cohort_cases.kept_tables(settings, tables.values())
     with going(doomed):
         registry.delete_project(project.id)
         uploads.remove(doomed)
@@ -85,7 +90,7 @@ def delete_adapter(context: Context, adapter: AdapterRecord) -> None:
     end(context, [adapter])
 
 
-def end(context: Context, adapters: Sequence[AdapterRecord] = ()) -> None:
+def end(context: Context, adapters: Sequence[AdapterRecord | AdapterName] = ()) -> None:
     """What every deletion ends with: memory, temporary files, and the registry's own bytes."""
     from fmstudio.features.cache import Cache
 
@@ -111,7 +116,9 @@ def going(folders: Sequence[Path]) -> Iterator[None]:
 
 
 def check_idle(
-    context: Context, cohorts: Sequence[CohortRecord], adapters: Sequence[AdapterRecord]
+    context: Context,
+    cohorts: Sequence[CohortRecord],
+    adapters: Sequence[AdapterRecord | AdapterName],
 ) -> None:
     """Raises InputError while one of these is being looked at or answers."""
     for record in cohorts:
