@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fmstudio.cli.plain import table
 from fmstudio.cli.run_text import result_text
+from fmstudio.present.text import columns
 from fmstudio.present.values import interval
 
 PARTS = ("calibration", "operating_points", "decision_curve", "triage", "subgroups")
@@ -57,7 +57,7 @@ def _question_lines(parts: Mapping[str, Any]) -> list[str]:
         if point["threshold"] is not None
     ]
     header = ("asked for", "threshold", "sensitivity", "specificity", "PPV", "NPV")
-    lines += [table(header, rows, "No threshold reaches a target.")]
+    lines += [columns(header, rows, "No threshold reaches a target.")]
     better = parts["decision_curve"]["better"]
     lines += [
         "Net benefit above treating all and none for thresholds of "
@@ -134,7 +134,10 @@ def comparison_text(found: Mapping[str, Any]) -> str:
         (_which(one), *(interval(one["metrics"][name]) for name in names))
         for one in found["adapters"]
     ]
-    lines = [f"On the {found['n']} held-out cases that all have", table(("adapter", *names), rows)]
+    lines = [
+        f"On the {found['n']} held-out cases that all have",
+        columns(("adapter", *names), rows),
+    ]
     for one in found["adapters"][1:]:
         lines += [
             f"{_which(one)} minus {found['adapters'][0]['adapter']}: {found['metric']} "

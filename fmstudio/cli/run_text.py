@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fmstudio.cli.plain import table, when
+from fmstudio.cli.plain import when
+from fmstudio.present.text import columns
 from fmstudio.present.values import NOTHING, interval, number
 from fmstudio.records import RunRecord, RunSummary
 
@@ -16,7 +17,7 @@ def runs_text(runs: Sequence[RunSummary]) -> str:
         (r.id, r.status, f"{r.progress.fraction:.0%}", r.adapter_id or NOTHING, when(r.created_at))
         for r in runs
     ]
-    return table(("run", "status", "done", "adapter", "made"), rows)
+    return columns(("run", "status", "done", "adapter", "made"), rows)
 
 
 def run_text(run: RunRecord) -> str:
@@ -85,12 +86,12 @@ def result_text(result: Mapping[str, Any]) -> str:
     if result.get("n"):
         lines += ["Cases: " + ", ".join(f"{k} {v}" for k, v in _counts(result["n"]))]
     metrics = [(name, interval(value)) for name, value in result.get("metrics", {}).items()]
-    lines += ["", table((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
+    lines += ["", columns((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
     lines += overlap_lines(result)
     if result.get("ladder"):
         lines += [
             "",
-            table(("model", "score", "seconds"), [_candidate(r) for r in result["ladder"]]),
+            columns(("model", "score", "seconds"), [_candidate(r) for r in result["ladder"]]),
         ]
         lines += [f"Chosen: {result.get('chosen') or NOTHING}"]
     lines += _tried(result)
@@ -99,7 +100,7 @@ def result_text(result: Mapping[str, Any]) -> str:
         told = (1, most - 1, most)  # with six modalities there are 63 subsets
         few = [s for s in result["subsets"] if len(s["modalities"]) in told]
         rows = [(" + ".join(s["modalities"]), s["n"], _score(s)) for s in few]
-        lines += ["", table(("modalities", "cases", "score"), rows)]
+        lines += ["", columns(("modalities", "cases", "score"), rows)]
     if result.get("fusion"):
         fusion = result["fusion"]
         lines += [
@@ -142,14 +143,14 @@ def base_result_text(result: Mapping[str, Any]) -> str:
         "",
         before_after_text(result["verdict"]),
         "",
-        table(
+        columns(
             ("curve", "first", "last"), [(name, *ends) for name, ends in result["curves"].items()]
         ),
     ]
     groups = result.get("groups")
     if groups:
         rows = [(g["group"] + 1, g["cases"], ", ".join(g["nearest"][:3])) for g in groups["groups"]]
-        lines += ["", table(("group", "cases", "most typical"), rows)]
+        lines += ["", columns(("group", "cases", "most typical"), rows)]
         lines += [f"Groups over several seeds agree to {groups['stability']:.2f} of 1."]
     return "\n".join([*lines, "", f"Next: finetune PROJECT --base {result['base']}"])
 

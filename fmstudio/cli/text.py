@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fmstudio.cli.plain import one_line, table, when
+from fmstudio.cli.plain import one_line, when
 from fmstudio.cli.run_text import runs_text
+from fmstudio.present.text import columns
 from fmstudio.present.values import NOTHING, number
 from fmstudio.records import AdapterSummary, CohortRecord, ProjectRecord, RunSummary
 from fmstudio.types import Prediction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def projects_text(projects: Sequence[ProjectRecord]) -> str:
     """The list of projects."""
     rows = [(p.name, p.task.kind, _some(p.task.labels), when(p.created_at)) for p in projects]
-    return table(("project", "task", "labels", "made"), rows)
+    return columns(("project", "task", "labels", "made"), rows)
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:
@@ -58,12 +59,12 @@ def project_text(
 def cohorts_text(records: Sequence[CohortRecord]) -> str:
     """The list of cohorts."""
     rows = [(r.id, r.name, number(r.summary.get("cases")), when(r.created_at)) for r in records]
-    return table(("cohort", "name", "cases", "added"), rows)
+    return columns(("cohort", "name", "cases", "added"), rows)
 
 
 def cohort_text(record: CohortRecord, done: str = "Added") -> str:
     """A cohort that was just added, mended, or taken again."""
-    roles = table(("column", "role"), list(record.roles.items()))
+    roles = columns(("column", "role"), list(record.roles.items()))
     return f"{done} the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
 
 
@@ -109,14 +110,14 @@ def catalogue_text(known: Sequence[Entry]) -> str:
         for one in known
     ]
     header = ("name", "is a", "kind of data", "parameters", "size", "licence", "adapters")
-    return table(header, rows)
+    return columns(header, rows)
 
 
 def verdict_text(verdict: Verdict) -> str:
     """What was looked at and found, one line each."""
     rows = [(check.what, check.found, check.hint) for check in verdict.checks]
     revision = f" at revision {verdict.revision[:12]}" if verdict.revision else ""
-    return f"It can be added{revision}.\n" + table(("checked", "found", ""), rows)
+    return f"It can be added{revision}.\n" + columns(("checked", "found", ""), rows)
 
 
 def addition_line(attempt: Addition) -> str:
@@ -148,7 +149,7 @@ def prediction_text(prediction: Prediction) -> str:
 def adapters_text(adapters: Sequence[AdapterSummary]) -> str:
     """The list of adapters."""
     rows = [(a.id, a.name, ", ".join(a.aliases) or NOTHING, when(a.created_at)) for a in adapters]
-    return table(("adapter", "name", "aliases", "made"), rows)
+    return columns(("adapter", "name", "aliases", "made"), rows)
 
 
 def sample_text(sample: Sample) -> str:
@@ -167,7 +168,7 @@ def audit_text(found: Mapping[str, Any]) -> str:
         if found["whole"]
         else f"The chain is broken at line {found['first_broken']}: the log was changed by hand."
     )
-    return table(("line", "when", "what", "of"), rows) + "\n" + state
+    return columns(("line", "when", "what", "of"), rows) + "\n" + state
 
 
 def doctor_text(found: Mapping[str, Any]) -> str:

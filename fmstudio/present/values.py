@@ -9,6 +9,12 @@ from typing import Any
 NOTHING = "–"
 
 
+def printable(text: object) -> str:
+    """Text on one line; what cannot be printed, such as a terminal's commands, as '\ufffd'."""
+    signs = (sign if sign.isprintable() or sign.isspace() else "\ufffd" for sign in str(text))
+    return " ".join("".join(signs).split())
+
+
 def number(value: Any, digits: int = 3) -> str:
     """A number to `digits` places, integers whole; '–' for nothing."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Table
+from fmstudio.present.blocks import Block, Heading, Paragraph, Table
 from fmstudio.report.facts import Facts, balanced_groups
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fmstudio.present.blocks import Block, Figure, Heading, Paragraph, Table
 from fmstudio.present.values import interval
-from fmstudio.report.blocks import Block, Heading, Paragraph, Picture, Table
 from fmstudio.report.facts import Facts, named
 from fmstudio.results.metrics import headline_in, name_of
 
@@ -42,7 +42,7 @@ def results(facts: Facts, drawn: Mapping[str, str]) -> list[Block]:
         several = "by_label" in found["triage"]
         blocks += [Heading(f"About '{label}'", 3)] if several else []
         blocks += _question(parts)
-    blocks += [Picture(name, caption) for name, caption in drawn.items()]
+    blocks += [Figure(name, caption) for name, caption in drawn.items()]
     return [*blocks, *_fusion(facts), *_sets(found), *_learning(found), *_cases(found)]
 
 

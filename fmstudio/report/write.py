@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Table
+from fmstudio.present.blocks import Block, Heading, Paragraph, Table
+from fmstudio.present.html import page
+from fmstudio.present.pdf import pdf
 from fmstudio.report.checklists import checklists
 from fmstudio.report.facts import Facts
 from fmstudio.report.figures import draw
-from fmstudio.report.html import html
 from fmstudio.report.methods import methods
-from fmstudio.report.pdf import pdf
 from fmstudio.report.results import results
 
 CAUTION = (
@@ -43,7 +43,7 @@ def write_report(facts: Facts, folder: Path) -> list[Path]:
         *_checklists(lists),
         *_model_card(facts),
     ]
-    (folder / "report.html").write_text(html(title, blocks, figures), encoding="utf-8")
+    (folder / "report.html").write_text(page(title, blocks, figures), encoding="utf-8")
     pdf(title, blocks, figures, folder / "report.pdf")
     (folder / "model_card.md").write_text(facts.model_card, encoding="utf-8")
     everything = {

@@ -105,7 +105,7 @@ def test_every_item_is_answered_or_pointed_to_or_open(binary):
 def test_groups_that_were_weighed_evenly_are_in_methods_and_checklists(binary, tmp_path):
     config = CARD["config"] | {"balance_by": "sex"}
     even = replace(binary, adapter=replace(binary.adapter, card=CARD | {"config": config}))
-    said = "within each class each group of &#x27;sex&#x27; counted the same"
+    said = "within each class each group of &#39;sex&#39; counted the same"
 
     pages = [
         write_report(one, tmp_path / name)[0].read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A report as PDF, by reportlab: pure Python under a BSD licence, without a browser."""
+"""Blocks as PDF, by reportlab: pure Python under a BSD licence, without a browser."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from fmstudio.report.blocks import Block, Heading, Paragraph, Picture, Table
+from fmstudio.present.blocks import (
+    Badge,
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Heading,
+    Notice,
+    Paragraph,
+    Table,
+    cell_text,
+)
+from fmstudio.present.values import printable
 
 INK, LINE, GREY = "#161c23", "#dfe4e9", "#4b5663"
 MARGIN = 48.0  # points
@@ -62,7 +74,7 @@ def _style(size: float, bold: bool = False, colour: str = INK, above: float = 0.
 def _words(text: str, style: Any) -> Any:
     from reportlab.platypus import Paragraph as Words
 
-    return Words(escape(text), style)
+    return Words(escape(printable(text)), style)
 
 
 def _printed(block: Block, figures: Path, width: float) -> list[Any]:
@@ -75,7 +87,16 @@ def _printed(block: Block, figures: Path, width: float) -> list[Any]:
         return [_words(block.text, style)]
     if isinstance(block, Paragraph):
         return [_words(block.text, _style(8.5))] if block.text else []
-    if isinstance(block, Picture):
+    if isinstance(block, Bullets):
+        return [_words(f"\N{BULLET} {line}", _style(8.5)) for line in block.lines]
+    if isinstance(block, Badge):
+        return [_words(cell_text(block), _style(8.5))]
+    if isinstance(block, Notice):
+        more = [_words(block.more, _style(8.5))] if block.more else []
+        return [_words(block.text, _style(8.5, bold=True)), *more]
+    if isinstance(block, Code):
+        return [_words(line, _style(8)) for line in block.text.splitlines()]
+    if isinstance(block, Figure):
         image = Image(str(figures / f"{block.name}.png"))
         scale = 0.62 * width / image.drawWidth
         image.drawWidth, image.drawHeight = image.drawWidth * scale, image.drawHeight * scale
@@ -92,9 +113,10 @@ def _table(block: Table, width: float) -> list[Any]:
     cell, head = _style(7), _style(7, bold=True, colour=GREY)
     cell.spaceAfter = head.spaceAfter = 0
     lines = [[_words(name, head) for name in block.header]]
-    lines += [[_words(text, cell) for text in row] for row in block.rows]
+    rows = [[cell_text(one) for one in row] for row in block.rows]
+    lines += [[_words(text, cell) for text in row] for row in rows]
     lengths = [
-        max(8, min(60, max(len(str(row[i])) for row in [block.header, *block.rows])))
+        max(8, min(60, max(len(row[i]) for row in [block.header, *rows])))
         for i in range(len(block.header))
     ]
     widths = [width * length / sum(lengths) for length in lengths]
