@@ -160,7 +160,7 @@ def _rows(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> Html
     lines = [[text(_short(row[name])) for name in header] for row in rows]
     count = len(finding["rows"])
     more = "" if count <= len(rows) else f" (the first {len(rows)} of {count})"
-    inside = [tag("summary", text(f"Rows concerned{more}")), table(header, lines)]
+    inside = [tag("summary", text(f"Rows concerned{more}")), table(header, lines, write=text)]
     return tag("details", join(inside), "fm-details")
 
 

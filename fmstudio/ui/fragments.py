@@ -7,10 +7,12 @@ Functions that take or give `Html` are past that gate; those that take `str` esc
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NewType
 
 import gradio as gr
+
+from fmstudio.present import glossary
 
 Html = NewType("Html", str)
 
@@ -52,16 +54,26 @@ def tag(element: str, content: Html, classes: str = "", /, **attributes: object)
     return Html(f"<{element}{inside}>{content}</{element}>")
 
 
+def explained(words: str) -> Html:
+    """`words` with help on each term of the glossary, for pointer, keyboard and screen reader."""
+    return join(
+        text(part)
+        if meaning is None
+        else tag("abbr", text(part), "fm-term", tabindex=0, aria_description=meaning)
+        for part, meaning in glossary.parts(words)
+    )
+
+
 def heading(title: str, lead: str = "") -> Html:
     """The title of a page and a sentence on what it is for."""
     below = tag("p", text(lead), "fm-lead") if lead else NOTHING
     return tag("header", join([tag("h1", text(title)), below]), "fm-heading")
 
 
-def section(title: str, lead: str = "") -> Html:
-    """The title of a part of a page."""
+def section(title: str, lead: str = "", write: Callable[[str], Html] = explained) -> Html:
+    """The title of a part of a page, with help on its terms; `text` where the user gave it."""
     below = tag("p", text(lead)) if lead else NOTHING
-    return tag("div", join([tag("h2", text(title)), below]), "fm-section")
+    return tag("div", join([tag("h2", write(title)), below]), "fm-section")
 
 
 def badge(label: str, tone: str = "plain") -> Html:
@@ -71,7 +83,7 @@ def badge(label: str, tone: str = "plain") -> Html:
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Html:
     """Names and values, one line each."""
-    rows = [join([tag("dt", text(name)), tag("dd", text(value))]) for name, value in pairs]
+    rows = [join([tag("dt", explained(name)), tag("dd", text(value))]) for name, value in pairs]
     return tag("dl", join(rows), "fm-facts")
 
 
@@ -109,11 +121,19 @@ def bullets(lines: Iterable[str]) -> Html:
     return tag("ul", join(items), "fm-bullets") if items else NOTHING
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[Html]], caption: str = "") -> Html:
-    """A table of fragments. A header that starts with '#' is of numbers: set to the right."""
+def table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[Html]],
+    caption: str = "",
+    write: Callable[[str], Html] = explained,
+) -> Html:
+    """A table of fragments. A header that starts with '#' is of numbers: set to the right.
+
+    `write` writes the header: with help on its terms, or as `text` where the user gave it.
+    """
     right = ["fm-number" if name.startswith("#") else "" for name in header]
     heads = [
-        tag("th", text(name.lstrip("#")), classes, scope="col")
+        tag("th", write(name.lstrip("#")), classes, scope="col")
         for name, classes in zip(header, right, strict=True)
     ]
     lines = [

@@ -49,7 +49,7 @@ def learned(run: RunRecord) -> Html:
         f"page Fine-tune it is in the list of base models as '{found['base']}'."
     )
     parts = [
-        section(f"New base: {found['base']}", lead),
+        section(f"New base: {found['base']}", lead, text),
         ways,
         _judged(found["verdict"]),
         _cases(found),

@@ -143,7 +143,7 @@ def _table(rows: tuple[tuple[str, ...], ...]) -> Html:
     """Header and rows, the first `_MOST_ROWS` of them."""
     header, body = rows[0], rows[1:]
     lines = [[text(cell) for cell in row] for row in body[:_MOST_ROWS]]
-    parts = [table([name.lstrip("#") for name in header], lines)]
+    parts = [table([name.lstrip("#") for name in header], lines, write=text)]
     if len(body) > _MOST_ROWS:
         note = f"The first {_MOST_ROWS} of {len(body):,} rows."
         parts.append(tag("p", text(note), "fm-note"))

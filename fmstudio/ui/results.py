@@ -13,6 +13,7 @@ from fmstudio.ui.fragments import (
     NOTHING,
     Html,
     badge,
+    explained,
     join,
     notice,
     section,
@@ -101,7 +102,7 @@ def _figure(name: str, figure: Any) -> list[Html]:
         parts.append(tag("small", text(bounds(figure))))
     if isinstance(figure, Mapping):
         label = ", ".join([label, *beside(figure)])
-    return [*parts, tag("span", text(label))]
+    return [*parts, tag("span", explained(label))]
 
 
 def ladder(found: Mapping[str, Any]) -> Html:

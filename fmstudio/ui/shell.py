@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "assets" / "ui"
+SCRIPTS = ("studio.js", "terms.js", "values.js")
 TITLE = "Foundation Model Studio"
 CAUTION = (
     "Foundation Model Studio is for research and teaching. It is not a medical device; "
@@ -126,7 +127,7 @@ def launch_options(studio: Studio) -> dict[str, Any]:
     what a handler of ours returns, wherever it lies, and takes from a page only what lies in its
     own folder.
     """
-    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in ("studio.js", "values.js")]
+    scripts = [(ASSETS / name).read_text(encoding="utf-8") for name in SCRIPTS]
     return {
         "theme": theme(),
         "css_paths": [ASSETS / "studio.css"],

@@ -101,7 +101,12 @@ def card(studio: Studio, adapter: AdapterRecord) -> Html:
         "p", link("Predict with it", f"/predict?adapter={adapter.id}", "fm-button"), "fm-ways"
     )
     return join(
-        [section(adapter.name, adapter.id), facts(pairs), ways, result(known, studio.pipelines())]
+        [
+            section(adapter.name, adapter.id, text),
+            facts(pairs),
+            ways,
+            result(known, studio.pipelines()),
+        ]
     )
 
 

@@ -90,7 +90,7 @@ def details(one: Entry, uses: Sequence[Use], readable: Mapping[str, str]) -> Htm
     if one.revision:
         pairs.append(("Revision", one.revision))
     pairs.append(("SHA-256", one.sha256 or "–"))
-    return join([section(one.title), facts(pairs), achieved(uses, one.adapters)])
+    return join([section(one.title, write=text), facts(pairs), achieved(uses, one.adapters)])
 
 
 def reads(studio: Studio) -> dict[str, str]:

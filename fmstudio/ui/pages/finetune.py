@@ -216,7 +216,7 @@ def task_step(project: ProjectRecord) -> Html:
     ]
     if task.positive:
         pairs.append(("Counts as yes", task.positive))
-    return join([section(project.name), facts(pairs)])
+    return join([section(project.name, write=text), facts(pairs)])
 
 
 def data_step(studio: Studio, project: int) -> Html:
