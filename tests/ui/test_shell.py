@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 from starlette.testclient import TestClient
 
+from data_samples.generate import generate
 from fmstudio.errors import ResourceError
 from fmstudio.studio import Studio
 from fmstudio.ui.guard import Guard
@@ -159,8 +160,10 @@ def test_the_pages_are_up_before_anything_heavy_is_loaded():
 def test_the_sample_case_brings_its_adapter_along_as_a_choice(tmp_path, monkeypatch):
     """Somebody may have opened the page before the sample was made."""
     told = []
+    few = generate(tmp_path / "few", cases=20)
+    monkeypatch.setattr("fmstudio.studio.sample.MANIFEST", few)
     monkeypatch.setattr("fmstudio.ui.message.tell", lambda message, hint="": told.append(message))
-    with Studio.open(tmp_path) as studio:
+    with Studio.open(tmp_path / "home") as studio:
         fill = next(
             fn.fn
             for fn in build(studio).fns.values()
