@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A part may import from the floors below its own, never from beside or above.
 FLOORS = (
-    ("types", "errors", "files", "identity", "lock", "marks", "office", "traces"),
+    ("types", "errors", "files", "identity", "lock", "marks", "office", "traces", "version"),
     ("results",),
     ("present",),
     ("records", "settings", "private", "tables", "standard_form"),

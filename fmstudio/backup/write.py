@@ -17,7 +17,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fmstudio import __version__
 from fmstudio.backup.listing import CHUNK, NAME, Listing, Stored
 from fmstudio.errors import InputError, NotFound, ResourceError
 from fmstudio.files import TEMPORARY, beside, sync
@@ -30,6 +29,7 @@ from fmstudio.registry.named import Named, is_kept, named_folders, own_folders
 from fmstudio.registry.opening import open_to_read
 from fmstudio.registry.read_only import readable
 from fmstudio.settings import Settings
+from fmstudio.version import __version__
 
 TRIES = 3
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time that a ZIP can say

@@ -13,8 +13,9 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from fmstudio import __version__, contracts
+from fmstudio import contracts
 from fmstudio.settings import Settings
+from fmstudio.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements.txt"

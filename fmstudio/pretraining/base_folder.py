@@ -22,6 +22,7 @@ from fmstudio.model.load import load_base, task_config
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.state import State
 from fmstudio.settings import Settings
+from fmstudio.version import __version__
 
 WEIGHTS, CARD, CONFIG, TOKENIZER = (
     "model.safetensors",
@@ -89,6 +90,4 @@ def versions(names: Sequence[str] = ("torch", "safetensors")) -> dict[str, str]:
     """Versions of the studio and of what computed the weights."""
     from importlib.metadata import version
 
-    import fmstudio
-
-    return {"fmstudio": fmstudio.__version__, **{name: version(name) for name in names}}
+    return {"fmstudio": __version__, **{name: version(name) for name in names}}

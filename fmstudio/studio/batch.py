@@ -52,9 +52,9 @@ def predict_to_csv(predict: Predict, settings: Settings, cohort: Cohort, out: Pa
             replacing(out, 0o644) as part,
             part.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, _columns(cohort.task), lineterminator="\n")
+            writer = csv.DictWriter(file, columns(cohort.task), lineterminator="\n")
             writer.writeheader()
-            for row in _rows(predict, cohort):
+            for row in rows(predict, cohort):
                 writer.writerow({name: safe_cell(cell) for name, cell in row.items()})
     except OSError as fault:
         raise InputError(
@@ -63,7 +63,8 @@ def predict_to_csv(predict: Predict, settings: Settings, cohort: Cohort, out: Pa
     return len(cohort.cases)
 
 
-def _columns(task: TaskSpec) -> list[str]:
+def columns(task: TaskSpec) -> list[str]:
+    """The columns of a batch of predictions for a task."""
     if task.kind == "regression":
         answer = ["value", "low", "high"]
     else:
@@ -71,7 +72,8 @@ def _columns(task: TaskSpec) -> list[str]:
     return ["case_id", *answer, "missing", "warnings", "error"]
 
 
-def _rows(predict: Predict, cohort: Cohort) -> Iterator[dict[str, str]]:
+def rows(predict: Predict, cohort: Cohort) -> Iterator[dict[str, str]]:
+    """The answer to each case in the manifest's order, or in `error` why there is none."""
     for case in cohort.cases:
         try:
             prediction = predict(case.sources, case.case_id)

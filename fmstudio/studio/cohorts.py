@@ -10,12 +10,23 @@ from fmstudio.errors import NotFound
 from fmstudio.records import (
     CohortRecord,
 )
-from fmstudio.studio import answering, cohort_cases, deletion, manifests, places, removal, uploads
+from fmstudio.studio import (
+    answering,
+    cohort_cases,
+    deletion,
+    frames,
+    manifests,
+    places,
+    removal,
+    uploads,
+)
 from fmstudio.studio.context import Context
 from fmstudio.studio.projects import Projects
 from fmstudio.types import PatientCase, Question
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fmstudio.cohort import ColumnRole
 
 
@@ -204,6 +215,12 @@ class Cohorts:
         """
         record = self.current(project)
         return cohort_cases.load(self._context.settings, self._projects.get(project), record).cases
+
+    def frame(self, project: str | int) -> pd.DataFrame:
+        """The cases of the newest cohort as a table: ids, split, target, groups, and for each
+        modality whether the case has it. Raises as `cases` does."""
+        present = self.current(project).summary["modalities"]
+        return frames.of_cases(self.cases(project), list(present))
 
     def current(self, project: str | int) -> CohortRecord:
         record = self.newest(project)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fmstudio import contracts
 from fmstudio.errors import InputError, NotFound
 from fmstudio.records import AdapterRecord
-from fmstudio.studio import cohort_cases, deletion, uploads
+from fmstudio.studio import cohort_cases, deletion, frames, uploads
 from fmstudio.studio.adapters import Adapters
 from fmstudio.studio.context import Context
 from fmstudio.studio.libraries import load_libraries
@@ -22,6 +22,8 @@ from fmstudio.studio.runs import Runs
 from fmstudio.types import PatientCase
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fmstudio.evaluation.labelled_predictions import HeldOut, Question
     from fmstudio.studio.overlap import Overlap
 
@@ -84,6 +86,10 @@ class Evaluation:
                     held = self.held_out(adapter.id)
                     self._evaluations[adapter.id] = self._judge(adapter, held, conformal)
                 return self._evaluations[adapter.id]
+
+    def frame(self, ref: str, manifest: Path | None = None) -> pd.DataFrame:
+        """The metrics of `evaluate` as a table: each with the bounds of its 95 % interval."""
+        return frames.of_metrics(self.evaluate(ref, manifest)["metrics"])
 
     @contextmanager
     def _in_use(self, ref: str) -> Iterator[AdapterRecord]:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from fmstudio import contracts
 from fmstudio.errors import InputError, ReadOnlyRegistry, ResourceError
 from fmstudio.records import AdapterRecord, PredictionRecord
-from fmstudio.studio import batch, cohort_cases, deletion
+from fmstudio.studio import batch, cohort_cases, deletion, frames
 from fmstudio.studio.adapters import Adapters
 from fmstudio.studio.context import Context
 from fmstudio.types import PatientCase, Prediction, Preview, Source
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fmstudio.prediction.predictor import Predictor
 
 log = logging.getLogger(__name__)
@@ -98,6 +100,19 @@ class Predictions:
         predict = partial(self.predict, adapter.id, must_keep=True)
         with deletion.answering(self._context.settings, adapter.id):
             return batch.predict_to_csv(predict, self._context.settings, cases, Path(out))
+
+    def frame(self, adapter_ref: str, manifest: Path) -> pd.DataFrame:
+        """Predict every case of a manifest into a table of the columns of `predict_manifest`.
+
+        A case that cannot be read has the reason in its `error` and does not stop the others.
+        """
+        adapter = self._adapters.get(adapter_ref)
+        cases, _ = cohort_cases.read_cases(
+            self._context, adapter, Path(manifest), require_label=False
+        )
+        with deletion.answering(self._context.settings, adapter.id):
+            rows = batch.rows(partial(self.predict, adapter.id), cases)
+            return frames.of_predictions(rows, batch.columns(cases.task))
 
     def list(
         self, adapter_ref: str | None = None, limit: int = 100, before: int | None = None

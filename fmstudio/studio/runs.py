@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.records import CohortRecord, Point, RunRecord, RunSummary
 from fmstudio.run_config import PRESETS, RunConfig
-from fmstudio.studio import cohort_cases, recipes, uploads
+from fmstudio.studio import cohort_cases, frames, recipes, uploads
 from fmstudio.studio.bases import Bases
 from fmstudio.studio.cohorts import Cohorts
 from fmstudio.studio.context import Context
@@ -18,6 +18,8 @@ from fmstudio.studio.projects import Projects
 from fmstudio.studio.waiting import wait
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fmstudio.studio.recipes import Planned
     from fmstudio.training.estimate import Estimate
     from fmstudio.training.run_settings import Recipe
@@ -169,6 +171,12 @@ class Runs:
         self._context.reconcile()
         project_id = None if project is None else self._projects.get(project).id
         return self._context.registry.run_summaries(project_id, states, limit, skip)
+
+    def frame(self, project: str | int | None = None, limit: int = 100) -> pd.DataFrame:
+        """The newest runs as a table, newest first, with their metrics on held-out patients; of
+        one project if given."""
+        runs = self.summaries(project, limit=limit)
+        return frames.of_runs(runs, self._projects.names(runs))
 
     def count(self, project: str | int | None = None) -> int:
         """How many runs there are; of one project if given."""

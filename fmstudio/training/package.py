@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import fmstudio
 from fmstudio.adapters import trained_on
 from fmstudio.adapters.bundle import seal
 from fmstudio.adapters.lora import Adapted, save, shared_model
@@ -25,6 +24,7 @@ from fmstudio.records import ProjectRecord
 from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.training_data import TrainingData
+from fmstudio.version import __version__
 
 INTENDED_USE = (
     "Research on patients like those of the training cohort. Not a medical device: not for "
@@ -107,7 +107,7 @@ def _card(
         "intended_use": " ".join([INTENDED_USE, *map(_terms, checkpoints)]),
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
-            "fmstudio": fmstudio.__version__,
+            "fmstudio": __version__,
             **{name: version(name) for name in ("torch", "transformers", "peft", "safetensors")},
         },
     }

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
-from fmstudio import __version__
 from fmstudio.errors import InputError
 from fmstudio.run_config import RunConfig, expected
+from fmstudio.version import __version__
 
 SCHEMA = "fmstudio/recipe/1"
 NAMED = ("base", "modalities", "encoders")  # settings that a recipe names with their hashes

@@ -4,12 +4,12 @@ import json
 import os
 import zipfile
 
-from fmstudio import __version__
 from fmstudio.__main__ import main
 from fmstudio.registry import Registry
 from fmstudio.settings import Settings
 from fmstudio.studio import Studio
 from fmstudio.studio.cohort_cases import load
+from fmstudio.version import __version__
 
 
 def test_a_home_goes_into_a_file_and_comes_back_elsewhere(
