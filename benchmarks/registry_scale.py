@@ -22,6 +22,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 from benchmarks.command import ROOT
 
 if TYPE_CHECKING:
@@ -47,14 +49,18 @@ def measure(options: Namespace, before: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measured(work: Path, projects: int, runs: int, answers: int) -> dict[str, Any]:
     from fmstudio.registry.faults import FILE
+    from fmstudio.registry.named import named_folders
     from fmstudio.studio import Studio
 
+    load = []
     with tempfile.TemporaryDirectory(dir=work) as folder:
         home = Path(folder)
         with Studio.open(home) as studio:
             fill(studio, projects, runs, answers)
         with Studio.open(home) as studio:  # with the copy that the first opening of a day makes
+            load.append(psutil.getloadavg()[0])
             timed = _handlers(studio) | _verbs(studio)
+            whole = {"the folders that rows name": _median(lambda: named_folders(studio.registry))}
         timed |= {
             f"`{words}`": _median(lambda w=words: _command(home, w))
             for words in (
@@ -65,8 +71,21 @@ def _measured(work: Path, projects: int, runs: int, answers: int) -> dict[str, A
                 "base list",
             )
         }
+        load.append(psutil.getloadavg()[0])
+        whole |= {
+            f"`{words} --json`": _median(lambda w=words: _command(home, f"{w} --json"))
+            for words in ("run list", "adapter list", "base list")
+        }
         size = (home / FILE).stat().st_size / 1e6
-    return {"projects": projects, "runs": runs, "answers": answers, "mb": size, "ms": timed}
+    return {
+        "projects": projects,
+        "runs": runs,
+        "answers": answers,
+        "mb": size,
+        "ms": timed,
+        "whole_ms": whole,
+        "load": load,
+    }
 
 
 def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
@@ -83,6 +102,14 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
         "positive": "yes",
         "description": "Will this patient become ill?",
         "moment": None,
+    }
+    summary = {
+        "cases": 400,
+        "patients": 400,
+        "modalities": {"ehr": 400, "notes": 380, "radiology": 350},
+        "labels": {"ill": {"no": 264, "yes": 136}},
+        "splits": {"train": 280, "validation": 60, "test": 60},
+        "findings": [],
     }
     with studio.registry.writing() as session:
         session.execute(
@@ -108,7 +135,7 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
                     "manifest": f"/data/{n}.csv",
                     "roles": {"ill": "label"},
                     "fingerprint": f"{n:064x}",
-                    "summary": {"cases": 400},
+                    "summary": summary,
                     "created_at": BEGAN + n * STEP,
                 }
                 for n in range(1, projects + 1)
@@ -298,7 +325,15 @@ def section(found: Mapping[str, Any]) -> str:
     return (
         f"| | {_size(small)}, ms | {_size(large)}, ms (at most 300) | ratio |\n|---|---|---|---|\n"
         + "\n".join(rows)
+        + "\n\nWhat gives or reads whole records on the larger one: "
+        + ", ".join(f"{name} {ms / 1000:.1f} s" for name, ms in large["whole_ms"].items())
+        + " (the folders at each start; JSON has all of 100 runs or adapters, and all adapters of "
+        f"each base). Meanwhile {_load(small)} and {_load(large)} processes wanted a core."
     )
+
+
+def _load(one: Mapping[str, Any]) -> str:
+    return " to ".join(f"{load:.1f}" for load in sorted(one["load"]))
 
 
 def _size(one: Mapping[str, Any]) -> str:
