@@ -187,7 +187,8 @@ class TaskSpec:
     `labels` are the names of the outputs: for binary [negative, positive], for multiclass the
     classes, for multilabel one per label column, for regression the one target column.
     `columns` are the manifest's label columns. `moment` is that of the prediction, in hours after
-    the beginning of a case; None where everything may be used.
+    the beginning of a case; None where everything may be used. `positive_name` and `negative_name`
+    are what the two labels of a binary task mean in words, "" where nobody said.
     """
 
     kind: str
@@ -196,6 +197,8 @@ class TaskSpec:
     positive: str | None = None
     description: str = ""
     moment: float | None = None
+    positive_name: str = ""
+    negative_name: str = ""
 
     @property
     def outputs(self) -> int:
@@ -205,7 +208,8 @@ class TaskSpec:
     def as_dict(self) -> dict[str, Any]:
         """As JSON."""
         stored = asdict(self) | {"columns": list(self.columns), "labels": list(self.labels)}
-        return {k: v for k, v in stored.items() if k != "moment" or v is not None}
+        optional = ("moment", "positive_name", "negative_name")
+        return {k: v for k, v in stored.items() if k not in optional or v not in (None, "")}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> TaskSpec:

@@ -36,6 +36,8 @@ class Task(Strict):
     positive: Name | None
     description: Text = ""
     moment: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    positive_name: Name | None = None
+    negative_name: Name | None = None
 
 
 class Figure(Strict):

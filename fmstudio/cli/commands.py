@@ -32,7 +32,14 @@ def demo(studio: Studio, args: argparse.Namespace) -> Answer:
 
 def project_create(studio: Studio, args: argparse.Namespace) -> Answer:
     project = studio.projects.create(
-        args.name, args.task, args.label, args.positive, args.describe, moment=args.moment
+        args.name,
+        args.task,
+        args.label,
+        args.positive,
+        args.describe,
+        moment=args.moment,
+        positive_name=args.positive_name,
+        negative_name=args.negative_name,
     )
     return project, f"Made the project '{project.name}'. Next: cohort add"
 
@@ -229,7 +236,8 @@ def predict(studio: Studio, args: argparse.Namespace) -> Answer:
     sources = _sources(args)
     if args.manifest is None and args.out is None:
         prediction = studio.predictions.predict(args.adapter, sources, args.case)
-        return prediction.as_dict(), text.prediction_text(prediction)
+        task = studio.adapters.task(studio.adapters.get(args.adapter))
+        return prediction.as_dict(), text.prediction_text(prediction, task)
     if sources or args.manifest is None or args.out is None:
         raise InputError(
             "A batch takes --manifest FILE and --out FILE.csv and no inputs of a single case.",

@@ -112,6 +112,15 @@ def _add_project(commands_of: Any) -> None:
         help="the manifest's label column; several times for multilabel",
     )
     create.add_argument("--positive", metavar="VALUE", help="the label value that counts as yes")
+    create.add_argument(
+        "--positive-name",
+        metavar="TEXT",
+        default="",
+        help="what the positive outcome is called in answers, such as 'Deterioration within 48 h'",
+    )
+    create.add_argument(
+        "--negative-name", metavar="TEXT", default="", help="what the other outcome is called"
+    )
     create.add_argument("--describe", metavar="TEXT", default="", help="what is to be predicted")
     create.add_argument(
         "--moment",

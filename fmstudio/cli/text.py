@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.cli.plain import one_line, when
 from fmstudio.cli.run_text import runs_text
+from fmstudio.present.outcomes import named, towards_positive
 from fmstudio.present.text import columns
-from fmstudio.present.values import NOTHING, number
+from fmstudio.present.values import NOTHING, number, percent
 from fmstudio.records import AdapterSummary, CohortRecord, ProjectRecord, RunSummary
 from fmstudio.types import Prediction
 
@@ -125,25 +126,33 @@ def addition_line(attempt: Addition) -> str:
     return f"{attempt.source}: {attempt.done_mb:.0f} of {attempt.total_mb:.0f} MB"
 
 
-def prediction_text(prediction: Prediction) -> str:
-    """The answer to one case and what it rests on."""
+def prediction_text(prediction: Prediction, task: Mapping[str, Any]) -> str:
+    """The answer to one case of `task` and what it rests on."""
     if prediction.task == "regression":
         lines = [f"{prediction.value:.4g}"]
         if prediction.interval:
             low, high = prediction.interval
             lines += [f"between {low:.4g} and {high:.4g} for {prediction.coverage or 0.9:.0%}"]
+    elif prediction.task == "binary":
+        lines = [f"{named(label, task)}: {percent(p)}" for label, p in _positive_first(prediction)]
     else:
         chosen = prediction.prediction
         lines = [", ".join(chosen) if isinstance(chosen, list) else str(chosen)]
-        lines += [f"  {label}: {p:.3f}" for label, p in prediction.probabilities.items()]
+        lines += [f"  {label}: {percent(p)}" for label, p in prediction.probabilities.items()]
+    contributions, _ = towards_positive(prediction)
     lines += ["Contributions"]
-    lines += [f"  {name}: {value:+.3f}" for name, value in prediction.contributions.items()]
+    lines += [f"  {name}: {value:+.3f}" for name, value in contributions.items()]
     lines += [f"Based on: {', '.join(prediction.used)}"]
     if prediction.missing:
         lines += [f"Not given: {', '.join(prediction.missing)}"]
     lines += [f"Remark: {line}" for line in prediction.remarks]
     lines += [f"Warning: {line}" for line in prediction.warnings]
     return "\n".join(lines)
+
+
+def _positive_first(prediction: Prediction) -> list[tuple[str, float]]:
+    """Label and probability of both outcomes of a binary task."""
+    return list(prediction.probabilities.items())[::-1]
 
 
 def adapters_text(adapters: Sequence[AdapterSummary]) -> str:

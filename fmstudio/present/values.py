@@ -54,3 +54,12 @@ def beside(figure: Mapping[str, Any]) -> list[str]:
         for key, words in known.items()
         if figure.get(key) is not None
     ]
+
+
+def percent(share: float) -> str:
+    """'7.3 %'; never 0 % or 100 % where it is not so."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    if 0.999 < share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f} %"

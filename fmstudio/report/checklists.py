@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fmstudio.present.outcomes import outcomes_of
 from fmstudio.present.values import interval
 from fmstudio.report.facts import Facts, balanced_groups, named
 
@@ -48,7 +49,7 @@ def _n(facts: Facts) -> str:
 def _outcome(facts: Facts) -> str:
     task = facts.project.task
     return (
-        f"{task.kind}: {', '.join(task.labels)} (column {', '.join(task.columns)}). "
+        f"{task.kind}: {outcomes_of(task)} (column {', '.join(task.columns)}). "
         f"{task.description or 'How it was assessed is for the author to say.'}"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fmstudio.present.blocks import Block, Heading, Paragraph, Table
+from fmstudio.present.outcomes import outcomes_of
 from fmstudio.report.facts import Facts, balanced_groups
 
 
@@ -25,7 +26,7 @@ def _data(facts: Facts) -> list[Block]:
         f"{known}Cases were split by patient into {splits or 'parts that are not known'}, so that "
         "no patient stands in two of them. Rows without a label or without any input were "
         f"excluded ({facts.card.get('set_aside', 'not known')}). The outcome is "
-        f"{', '.join(task.columns)} ({task.kind}: {', '.join(task.labels)}). The fingerprint of "
+        f"{', '.join(task.columns)} ({task.kind}: {outcomes_of(task)}). The fingerprint of "
         f"manifest and files is {facts.card.get('fingerprint', 'not known')}."
     )
     return [Heading("Data", 3), Paragraph(text)]

@@ -62,6 +62,18 @@ class Adapters:
         """An adapter by id or PROJECT/ALIAS. Raises NotFound."""
         return self._context.registry.adapter(ref)
 
+    def task(self, adapter: AdapterRecord) -> dict[str, Any]:
+        """What an adapter answers, by its card.
+
+        The question, and the names of outcomes, are its project's where the card has none.
+        """
+        task = dict(adapter.card.get("task") or {})
+        own = self._projects.get(adapter.project_id).task
+        task["description"] = task.get("description") or own.description
+        if task.get("positive") == own.positive and not task.get("positive_name"):
+            task |= {"positive_name": own.positive_name, "negative_name": own.negative_name}
+        return task
+
     def folder(self, adapter_id: str) -> Path:
         """Where an adapter's files lie."""
         return self._context.adapter_folder(adapter_id)

@@ -46,7 +46,7 @@ def add(
     task = project.task
     if not task.labels:
         made = make_task(manifest, roles, task.kind, task.positive, task.description)
-        task = replace(made, moment=task.moment)
+        task = replace(task, columns=made.columns, labels=made.labels, positive=made.positive)
     else:
         _check_same_labels(path.name, roles, task)
     named = name or path.resolve().parent.name or project.name

@@ -36,13 +36,16 @@ class Projects:
         describe: str = "",
         sample: bool = False,
         moment: float | None = None,
+        positive_name: str = "",
+        negative_name: str = "",
     ) -> ProjectRecord:
         """A new project. Labels are fixed when its first cohort is added.
 
         `label` names the manifest's label column, for multilabel several; `moment` is that of the
-        prediction, in hours after the beginning of a case. Raises InputError.
+        prediction, in hours after the beginning of a case. `positive_name` and `negative_name` are
+        what the two outcomes of a binary task mean in words. Raises InputError.
         """
-        spec = new_task(task, label, positive, describe, moment)
+        spec = new_task(task, label, positive, describe, moment, positive_name, negative_name)
         return self._context.registry.create_project(name, spec, sample=sample)
 
     def list(

@@ -25,7 +25,8 @@ BUNDLE = ROOT / "assets" / "sample_adapter.zip"
 # bundle holds nothing of single patients.
 ANSWERS = ROOT / "assets" / "sample_held_out.json"
 NAME = "Sample"
-QUESTION = "Made-up patients: will this one get worse within 48 hours?"
+QUESTION = "Synthetic patients: will this one deteriorate within 48 hours?"
+OUTCOMES = ("Deterioration within 48 h", "Stable for 48 h")
 ROLES = {"site": "group", "age_band": "group"}
 
 
@@ -61,7 +62,12 @@ class SampleProject:
                     hint="Clone the project again; it comes with it.",
                 )
         project = self._project() or self._projects.create(
-            self._free_name(), "binary", describe=QUESTION, sample=True
+            self._free_name(),
+            "binary",
+            describe=QUESTION,
+            sample=True,
+            positive_name=OUTCOMES[0],
+            negative_name=OUTCOMES[1],
         )
         if self._cohorts.newest(project.id) is None:
             self._cohorts.add(project.id, MANIFEST, ROLES, name="Sample cohort")

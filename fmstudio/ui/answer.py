@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.contracts import Pipeline
-from fmstudio.present.values import number
+from fmstudio.present.outcomes import named, towards_positive
+from fmstudio.present.values import number, percent
 from fmstudio.types import Prediction
 from fmstudio.ui.fragments import (
     NOTHING,
@@ -20,13 +21,12 @@ from fmstudio.ui.fragments import (
     tag,
     text,
 )
-from fmstudio.ui.wording import listed, percent, plural
+from fmstudio.ui.wording import listed, plural
 
 CAUTION = (
     "Not a medical device. For research and teaching; no decision about a patient may rest on it."
 )
 
-BARE = frozenset(("yes", "no", "true", "false", "y", "n", "pos", "neg", "positive", "negative"))
 SMALL_ERROR = 0.05
 NARROWEST = 0.1  # a contribution of 10 points fills at least this axis: small ones look small
 
@@ -65,20 +65,8 @@ def not_answered(refused: Sequence[str]) -> Html:
     return tag("div", join([first, bullets(refused)]), "fm-answer", aria_live="polite")
 
 
-def outcome(label: str, task: Mapping[str, Any]) -> str:
-    """A label that means something by itself: '1' becomes 'yes (column = 1)'."""
-    columns = task.get("columns") or ()
-    bare = label.strip().lower() in BARE or label.replace(".", "").isdigit()
-    if not bare or len(columns) != 1:
-        return label
-    told = f"{columns[0]} = {label}"
-    if task.get("kind") != "binary" or task.get("positive") is None:
-        return told
-    return f"{'yes' if label == task['positive'] else 'no'} ({told})"
-
-
 def headline(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str, Any]) -> Html:
-    """The probability with its label in large type, and the sure set or interval in words."""
+    """The probability in large type, of a binary task always that of the positive outcome."""
     if prediction.task == "regression":
         column = (task.get("columns") or ["predicted value"])[0]
         figure, label = number(prediction.value, 2), str(column)
@@ -87,9 +75,10 @@ def headline(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str,
         found = [found] if isinstance(found, str) else list(found)
         figure, label = str(len(found)), f"found: {listed(found)}" if found else "nothing found"
     else:
-        label = str(prediction.prediction)
+        positive = task.get("positive") if prediction.task == "binary" else None
+        label = str(prediction.prediction if positive is None else positive)
         figure = percent(prediction.probabilities.get(label, 0.0))
-        label = outcome(label, task)
+        label = named(label, task)
     question = tag("p", text(task.get("description") or "Answer"), "fm-question")
     big = tag("div", join([tag("strong", text(figure)), tag("span", text(label))]), "fm-big")
     return tag(
@@ -109,7 +98,7 @@ def sureness(prediction: Prediction, task: Mapping[str, Any], card: Mapping[str,
             f"{share} of patients like the validation patients."
         )
     calibrated = calibration(card)
-    possible = [outcome(one, task) for one in prediction.conformal_set]
+    possible = [named(label, task) for label in prediction.conformal_set]
     if prediction.coverage is None:
         return calibrated
     if not possible:
@@ -149,7 +138,7 @@ def spread(prediction: Prediction, task: Mapping[str, Any]) -> Html:
     best = [best] if isinstance(best, str) else list(best or ())
     rows = [
         [
-            text(outcome(label, task)),
+            text(named(label, task)),
             bar(share, percent(share), "accent" if label in best else "muted"),
         ]
         for label, share in prediction.probabilities.items()
@@ -162,18 +151,19 @@ def contributions(prediction: Prediction, names: Mapping[str, str]) -> Html:
     if not prediction.contributions:
         return NOTHING
     regression = prediction.task == "regression"
-    widest = max(abs(value) for value in prediction.contributions.values())
+    known, baseline = towards_positive(prediction)
+    widest = max(abs(value) for value in known.values())
     widest = (widest or 1.0) if regression else max(widest, NARROWEST)
-    ordered = sorted(prediction.contributions.items(), key=lambda item: -abs(item[1]))
+    ordered = sorted(known.items(), key=lambda item: -abs(item[1]))
     rows = []
     for modality, value in ordered:
         figure = f"{value:+.2f}" if regression else f"{100 * value:+.1f}"
         rows += [text(names.get(modality, modality)), _signed(value / widest), figure_of(figure)]
-    start = number(prediction.baseline, 2) if regression else percent(prediction.baseline)
+    start = number(baseline, 2) if regression else percent(baseline)
     unit = "" if regression else ", in percentage points"
     lead = (
-        f"From {start} for a typical training patient: towards the answer to the right, away to "
-        f"the left{unit}."
+        f"From {start} for a typical training patient: what raises the prediction points to the "
+        f"right, what lowers it to the left{unit}."
     )
     return join(
         [

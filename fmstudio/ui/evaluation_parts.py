@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from fmstudio.present.outcomes import positive_in_a_sentence
 from fmstudio.results.metrics import headline_in
 from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
 from fmstudio.ui.fragments import NOTHING, empty, join, section
-from fmstudio.ui.wording import outcome
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio
@@ -79,10 +79,10 @@ def on_slider(threshold: float, target: str) -> float:
     return rounded(round(10_000 * threshold, 6)) / 10_000
 
 
-def word_of(found: Mapping[str, Any], wanted: str | None) -> str:
-    """What a positive case is called in a sentence."""
+def word_of(found: Mapping[str, Any], wanted: str | None, task: Mapping[str, Any]) -> str:
+    """What a positive case of `task` is called in a sentence."""
     if found["task"] == "binary":
-        return outcome(found["labels"][-1], found["columns"][0] if found["columns"] else "")
+        return positive_in_a_sentence(task | {"labels": found["labels"]})
     return wanted or str(found["labels"][0])
 
 

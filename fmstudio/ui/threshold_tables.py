@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fmstudio.present.values import number
+from fmstudio.present.values import number, percent
 from fmstudio.ui.fragments import Html, bullets, join, notice, table, tag, text
-from fmstudio.ui.wording import percent
 
 RATES = {
     "sensitivity": ("Sensitivity", "of those who have it, the share that is flagged"),

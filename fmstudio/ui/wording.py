@@ -30,8 +30,6 @@ STATES: Mapping[str, tuple[str, str]] = {
 }
 """The run states, and the tone of their badge."""
 
-PLAIN_YES = frozenset(("1", "yes", "y", "true", "positive", "pos", "present", "case"))
-
 
 def moment_of(hours: float) -> str:
     """When a project predicts."""
@@ -103,27 +101,11 @@ def many(count: int) -> str:
     return f"{count / 1e6:.1f} million" if count >= 1e5 else f"{count:,}"
 
 
-def percent(share: float) -> str:
-    """'7.3 %'; never 0 % or 100 % where it is not so."""
-    if 0 < share < 0.001:
-        return "< 0.1 %"
-    if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{100 * share:.1f} %"
-
-
 def listed(names: list[str] | tuple[str, ...], last: str = "and") -> str:
     """'a', 'a and b', 'a, b and c'."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
-
-
-def outcome(label: str, column: str) -> str:
-    """What a positive case has, in a word: the label, or its column's name where that says more."""
-    if label.strip().lower() not in PLAIN_YES:
-        return label
-    return column.removeprefix("label_").replace("_", " ") or label
 
 
 def plural(count: int, singular: str, several: str | None = None) -> str:

@@ -49,6 +49,23 @@ def test_the_answer_names_the_question_the_outcome_and_its_probability():
     assert "not a medical device" in said.lower()
 
 
+def test_the_probability_is_that_of_the_positive_outcome_also_where_it_is_unlikely():
+    named = TASK | {"positive_name": "Death within 30 days", "negative_name": "Survival"}
+    unlikely = replace(
+        BINARY,
+        prediction="0",
+        probabilities={"0": 0.8, "1": 0.2},
+        conformal_set=("0",),
+        contributions={"radiology": 0.3},
+        baseline=0.5,
+    )
+    said = words(unlikely, named)
+
+    assert "Will she die? 20.0 % Death within 30 days" in said
+    assert "only Survival" in said
+    assert "−30.0" in said  # the film speaks against death
+
+
 def test_what_is_given_and_what_is_not_are_told_apart():
     said = words(BINARY)
 
@@ -87,9 +104,10 @@ def test_a_set_of_several_outcomes_is_called_undecided():
 
 
 def test_a_label_that_speaks_for_itself_stays_as_it_is():
-    named = replace(BINARY, prediction="pneumonia", probabilities={"pneumonia": 0.9, "none": 0.1})
+    named = replace(BINARY, prediction="pneumonia", probabilities={"none": 0.1, "pneumonia": 0.9})
+    task = TASK | {"labels": ["none", "pneumonia"], "positive": "pneumonia"}
 
-    assert "90.0 % pneumonia" in words(named)
+    assert "90.0 % pneumonia" in words(named, task)
 
 
 def test_a_number_comes_with_its_interval():

@@ -13,7 +13,6 @@ from fmstudio.evaluation.operating_points import at_threshold
 from fmstudio.evaluation.triage import triage
 from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
 from fmstudio.ui.evaluation_parts import question_of
-from fmstudio.ui.wording import outcome
 from tests.evaluation.made import BINARY, drawn, held_out, question
 from tests.evaluation.test_evaluation import CLASSES, NUMBER
 from tests.evaluation.test_evaluation import judged as made
@@ -119,10 +118,3 @@ def test_curves_hold_the_model_its_band_and_the_threshold(found):
     ]
     assert evaluation_plots.roc({"roc": None}) is None
     assert evaluation_plots.by_missing([], "auroc") is None
-
-
-def test_a_label_that_says_nothing_is_named_by_its_column():
-    assert outcome("1", "label_deterioration") == "deterioration"
-    assert outcome("yes", "pulmonary_embolism") == "pulmonary embolism"
-    assert outcome("sepsis", "diagnosis") == "sepsis"
-    assert outcome("1", "") == "1"

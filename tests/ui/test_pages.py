@@ -254,8 +254,8 @@ def test_the_question_is_the_projects_where_the_card_has_none(studio, project, n
     bare = AdapterRecord("a-1", project.id, None, "A", {"task": {"kind": "binary"}}, now)
     own = replace(bare, card={"task": {"kind": "binary", "description": "Mine?"}})
 
-    assert predict.task_of(studio, bare)["description"] == "Ill tomorrow?"
-    assert predict.task_of(studio, own)["description"] == "Mine?"
+    assert studio.adapters.task(bare)["description"] == "Ill tomorrow?"
+    assert studio.adapters.task(own)["description"] == "Mine?"
 
 
 def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, table):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError, StudioError
+from fmstudio.present.outcomes import named
 from fmstudio.present.values import interval, number
 from fmstudio.records import AdapterRecord, AdapterSummary
 from fmstudio.results.metrics import name_of
@@ -34,7 +35,6 @@ from fmstudio.ui.fragments import (
 )
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
-from fmstudio.ui.pages.predict import task_of
 from fmstudio.ui.paging import pager, part, with_asked
 from fmstudio.ui.project_picker import REMEMBER, choices
 from fmstudio.ui.results import result
@@ -82,13 +82,13 @@ def adapter_table(studio: Studio, adapters: Sequence[AdapterSummary]) -> Html:
 def card(studio: Studio, adapter: AdapterRecord) -> Html:
     """The model card: what it answers, from what, for whom, and how well."""
     known = adapter.card
-    task = task_of(studio, adapter)
+    task = studio.adapters.task(adapter)
     names = {pipeline.name: pipeline.label for pipeline in studio.pipelines()}
     versions = known.get("versions") or {}
     pairs = [
         ("Question", task.get("description") or "–"),
         ("Answer", TASKS.get(task.get("kind", ""), task.get("kind", "–"))),
-        ("Outcomes", ", ".join(task.get("labels") or ()) or "–"),
+        ("Outcomes", ", ".join(named(label, task) for label in task.get("labels") or ()) or "–"),
         ("Looks at", listed([names.get(key, key) for key in known.get("modalities") or ()])),
         ("Base model", f"{known.get('base', '–')} ({_short(known.get('base_sha256'))})"),
         ("Data fingerprint", _short(known.get("fingerprint"))),

@@ -249,6 +249,7 @@ def _wire(
             return (gr.skip(),) * len(outputs)
         found = studio.evaluation.evaluate(adapter_id)
         parts = question_of(found, wanted)
+        task = studio.adapters.task(studio.adapters.get(adapter_id))
         by_label = (found["triage"] or {}).get("by_label") or {}
         about = wanted if wanted in by_label else next(iter(by_label), None)
         asks = gr.Dropdown(choices=list(by_label), value=about, visible=bool(by_label))
@@ -261,7 +262,7 @@ def _wire(
             gr.update(visible=found["triage"] is not None),
             asks,
             *rest,
-            *first_parts(found, parts, word_of(found, wanted)),
+            *first_parts(found, parts, word_of(found, wanted, task)),
         )
 
     @shown
@@ -269,8 +270,9 @@ def _wire(
         found = studio.evaluation.evaluate(adapter_id)
         at = studio.evaluation.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
         parts = question_of(found, wanted)["discrimination"]
+        task = studio.adapters.task(studio.adapters.get(adapter_id))
         return (
-            threshold_tables.at_threshold(at, word_of(found, wanted)),
+            threshold_tables.at_threshold(at, word_of(found, wanted, task)),
             evaluation_plots.roc(parts, at),
             evaluation_plots.precision_recall(parts, at),
         )

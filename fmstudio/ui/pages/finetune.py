@@ -216,6 +216,10 @@ def task_step(project: ProjectRecord) -> Html:
     ]
     if task.positive:
         pairs.append(("Counts as yes", task.positive))
+    if task.positive_name:
+        pairs.append(("Yes means", task.positive_name))
+    if task.negative_name:
+        pairs.append(("No means", task.negative_name))
     return join([section(project.name, write=text), facts(pairs)])
 
 

@@ -102,8 +102,9 @@ def _answering(
             return not_answered(refused), marks(verdicts, typed)
         given = gathered(boxes, found.card, typed, values)
         prediction = studio.predictions.predict(adapter_id, given, case_id.strip() or "case")
-        told = answer(prediction, task_of(studio, found), studio.pipelines(), found.card)
-        return told, marks(verdicts, typed)
+        task = studio.adapters.task(found)
+        shown_answer = answer(prediction, task, studio.pipelines(), found.card)
+        return shown_answer, marks(verdicts, typed)
 
     @shown
     def check(adapter_id: str | None, stands: str | None) -> str:
@@ -139,15 +140,6 @@ def checked(studio: Studio, adapter_id: str, typed: Mapping[str, Mapping[str, st
         modality: studio.values.check_values(adapter_id, modality, own)
         for modality, own in typed.items()
     }
-
-
-def task_of(studio: Studio, adapter: AdapterRecord) -> dict[str, Any]:
-    """What an adapter answers, by its card; the question of its project where the card has none."""
-    task = dict(adapter.card.get("task") or {})
-    task["description"] = (
-        task.get("description") or studio.projects.get(adapter.project_id).task.description
-    )
-    return task
 
 
 def gathered(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from fmstudio.present.values import interval
+from fmstudio.present.values import interval, percent
 from fmstudio.records import LIVE_STATES, RunRecord, RunSummary
 from fmstudio.results.metrics import name_of
 from fmstudio.ui.fragments import (
@@ -29,7 +29,7 @@ from fmstudio.ui.pretraining_results import in_brief
 from fmstudio.ui.project_picker import REMEMBER
 from fmstudio.ui.run_monitor import POLL_SECONDS, state_badge, watch
 from fmstudio.ui.run_settings import ways
-from fmstudio.ui.wording import headline, lasted, moment, percent
+from fmstudio.ui.wording import headline, lasted, moment
 
 if TYPE_CHECKING:
     from fmstudio.studio import Studio

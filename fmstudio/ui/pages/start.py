@@ -117,7 +117,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     area(section("Your projects", "A project is one question asked of one kind of patient."))
     projects = area()
     preparing = gr.Timer(2, active=False)
-    name, question, kind, moment, create = _creation()
+    created, create = _creation()
     _deletion(app, studio, projects)
 
     @shown
@@ -127,9 +127,17 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         return sample_card(sample, waiting), cards(studio, request), gr.Timer(active=waiting)
 
     @shown
-    def new(name: str, question: str, kind: str, moment: float | None) -> str:
+    def new(
+        name: str, question: str, kind: str, moment: float | None, positive: str, negative: str
+    ) -> str:
+        binary = kind == "binary"  # what was typed before another kind was chosen is not meant
         project = studio.projects.create(
-            name.strip(), kind, describe=question.strip(), moment=moment or None
+            name.strip(),
+            kind,
+            describe=question.strip(),
+            moment=moment or None,
+            positive_name=positive if binary else "",
+            negative_name=negative if binary else "",
         )
         return f"/data?project={project.id}"
 
@@ -141,14 +149,14 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         show_progress="hidden",
     ).then(None, js=READY, api_visibility="private")
     address = hidden()
-    create.click(new, [name, question, kind, moment], address, api_visibility="private")
+    create.click(new, created, address, api_visibility="private")
     address.change(
         None, address, js="(to) => { if (to) window.location.href = to }", api_visibility="private"
     )
 
 
-def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]:
-    """The form of a new project."""
+def _creation() -> tuple[list[gr.components.Component], gr.Button]:
+    """The form of a new project: its fields in the order in which the verb takes them."""
     area(section("New project"))
     with gr.Group():
         with gr.Row():
@@ -176,8 +184,28 @@ def _creation() -> tuple[gr.Textbox, gr.Textbox, gr.Radio, gr.Number, gr.Button]
                 "24, readings and notes that carry a time count only up to 24 hours after the "
                 "beginning of the case.",
             )
+        with gr.Row() as outcomes:
+            positive = gr.Textbox(
+                label="Yes (1 in your table) means",
+                max_length=120,
+                placeholder="Deterioration within 48 h",
+                elem_id="positive-name",
+            )
+            negative = gr.Textbox(
+                label="No (0 in your table) means",
+                max_length=120,
+                placeholder="Stable for 48 h",
+                elem_id="negative-name",
+            )
+    kind.change(
+        lambda chosen: gr.update(visible=chosen == "binary"),
+        kind,
+        outcomes,
+        api_visibility="private",
+        show_progress="hidden",
+    )
     create = gr.Button("Create project", variant="primary", elem_classes="fm-narrow")
-    return name, question, kind, moment, create
+    return [name, question, kind, moment, positive, negative], create
 
 
 def _deletion(app: gr.Blocks, studio: Studio, projects: gr.HTML) -> None:
