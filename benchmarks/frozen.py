@@ -24,8 +24,8 @@ from benchmarks.draws import Draw, Few
 from benchmarks.inside import Silent
 from fmstudio.adapters.lora import attach
 from fmstudio.baselines.losses import prior_shift
-from fmstudio.baselines.probe import fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.encoders.blocks import Places
 from fmstudio.features.inputs import Preparation, PreparedCases
 from fmstudio.features.outputs import features_of

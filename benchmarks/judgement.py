@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from fmstudio.baselines.probe import fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.conformal_coverage import coverage
 from fmstudio.evaluation.fusion import Judged, Shown, fusion_json

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from fmstudio.baselines.tree_arrays import Trees, joined
 from fmstudio.columns import Columns
 from fmstudio.evaluation.calibration import probabilities
-from fmstudio.model.trees import Trees, joined
 from fmstudio.types import ModalityInput, TaskSpec
 
 SMALL = 500  # below this, cases are too dear to hold some back for early stopping

@@ -5,9 +5,12 @@ Shape letters: n cases, K columns of the task's answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import log_softmax
 
+from fmstudio.evaluation.cross_fit import Fold
 from fmstudio.types import TaskSpec
 
 
@@ -44,3 +47,13 @@ def loss(
     each = losses(task, logits, targets)
     weighed = each if weights is None else each * weights.reshape(each.shape)
     return float(np.nanmean(weighed))
+
+
+def classes_known(task: TaskSpec, targets: np.ndarray, folds: Sequence[Fold]) -> np.ndarray:
+    """Which cases (n) have a class that the fit of their fold has seen; the loss of another says
+    nothing of the fit. Only with several classes can a fold lack one."""
+    known = np.ones(len(targets), bool)
+    if task.kind == "multiclass":
+        for inner, outer in folds:
+            known[outer] = np.isin(targets[outer], targets[inner])
+    return known

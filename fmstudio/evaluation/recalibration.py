@@ -17,15 +17,14 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
-from sklearn.model_selection import GroupKFold
 
+from fmstudio.evaluation.cross_fit import FOLDS, cross_fit, patient_folds
 from fmstudio.evaluation.labelled_predictions import EDGE, Question, score_of
 from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals
 
-FOLDS = 5
-FEWEST = 20  # validation cases, and at least five of either answer, before anything is fitted
+FEWEST_TO_FIT = 20  # validation cases, and at least five of either answer
 UNCALIBRATED = "before calibration"
 Map = Callable[[np.ndarray], np.ndarray]
 
@@ -92,8 +91,8 @@ def recalibration(
             "n_validation": 0 if validation is None else len(validation),
             "chosen": "as it is",
             "methods": rows,
-            "reason": f"Fewer than {FEWEST} validation patients, or fewer than five of either "
-            "answer: nothing was fitted.",
+            "reason": f"Fewer than {FEWEST_TO_FIT} validation patients, or fewer than five of "
+            "either answer: nothing was fitted.",
         }
     losses = cross_validated(validation)
     chosen = choose(losses)
@@ -105,13 +104,17 @@ def recalibration(
 
 def cross_validated(validation: Question) -> dict[str, np.ndarray]:
     """Each map's log loss (n) on validation cases, from fits that did not see the patient."""
-    losses = {name: np.zeros(len(validation)) for name in METHODS}
-    folds = GroupKFold(min(FOLDS, len(set(validation.patients))), shuffle=True, random_state=0)
-    for inner, outer in folds.split(validation.chance, groups=validation.patients):
-        for name, method in METHODS.items():
-            read = method(validation.chance[inner], validation.truth[inner])
-            losses[name][outer] = _losses(read(validation.chance[outer]), validation.truth[outer])
-    return losses
+    chance, truth, folds = validation.chance, validation.truth, patient_folds(validation.patients)
+
+    def lost(method: Callable[[np.ndarray, np.ndarray], Map]) -> np.ndarray:
+        return cross_fit(
+            folds,
+            lambda inner, outer: _losses(
+                method(chance[inner], truth[inner])(chance[outer]), truth[outer]
+            ),
+        )
+
+    return {name: lost(method) for name, method in METHODS.items()}
 
 
 def choose(losses: Mapping[str, np.ndarray]) -> str:
@@ -126,7 +129,9 @@ def choose(losses: Mapping[str, np.ndarray]) -> str:
 
 def _enough(validation: Question) -> bool:
     fewer = min(validation.positives, len(validation) - validation.positives)
-    return len(validation) >= FEWEST and fewer >= 5 and len(set(validation.patients)) >= FOLDS
+    return (
+        len(validation) >= FEWEST_TO_FIT and fewer >= 5 and len(set(validation.patients)) >= FOLDS
+    )
 
 
 def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fmstudio.model.trees import Trees
+from fmstudio.baselines.tree_arrays import Trees
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Features:
 
 
 class Grown(nn.Module):
-    """Boosted trees (see `evaluation.trees`) as buffers, to be saved with the rest of the head.
+    """Boosted trees (see `baselines.tree_arrays`) as buffers, saved with the rest of the head.
 
     All are floats, for that is what a file of weights may hold; places are whole numbers.
     """

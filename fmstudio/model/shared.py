@@ -23,6 +23,7 @@ from transformers import (
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from fmstudio.baselines.tree_arrays import ByTrees
 from fmstudio.contracts import discover
 from fmstudio.encoders.batching import Batch, ModalityBatch
 from fmstudio.encoders.blocks import Places, Stack, Tokens
@@ -132,13 +133,6 @@ def token_means(config: SharedModelConfig) -> slice:
     modality has heard of another."""
     first = sketch_size(config) + config.readings + config.whole * config.width
     return slice(first, first + config.width)
-
-
-@dataclass(frozen=True)
-class ByTrees:
-    """The columns of a modality, which boosted trees read; they stand behind the F features."""
-
-    columns: slice
 
 
 def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice] | ByTrees]:

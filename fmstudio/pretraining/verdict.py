@@ -11,8 +11,8 @@ from typing import Any
 
 from fmstudio.adapters.processor import Processor
 from fmstudio.baselines.losses import prior_shift
-from fmstudio.baselines.probe import fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.evaluation.metrics import evaluate, gain, headline
 from fmstudio.features.inputs import Preparation
 from fmstudio.features.outputs import features_of

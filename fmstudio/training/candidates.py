@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 
+from fmstudio.baselines.head import Groups, Head
 from fmstudio.baselines.losses import prior_shift
-from fmstudio.baselines.probe import Groups, Head, fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights, sample_weights_of
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.errors import RunFailed
 from fmstudio.evaluation.calibration import probabilities
+from fmstudio.evaluation.cross_fit import cross_fit, patient_folds
 from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.features.outputs import features_of
@@ -27,7 +28,7 @@ from fmstudio.types import Interval, TaskSpec
 
 ALONE = "probe on this modality alone"
 SAME = 1e-4  # logits that differ by less are the same answer
-FEWEST = 10  # training cases that a single modality must have to be judged alone
+FEWEST_ALONE = 10  # training cases of a modality, before it has a probe of its own
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,15 @@ class Candidate:
     """One model of the ladder: outputs by split, in the user's units, what it took, and its logits
     (n, K) of the validation patients, in standard units for regression.
 
-    `judged` are such logits of the training cases, from fits that did not see their patient; NaN
-    where there are none, None for a model that has no such fits.
+    `out_of_fold` are such logits of the training cases, from fits that did not see their patient;
+    NaN where there are none, None for a model that has no such fits.
     """
 
     name: str
     outputs: Mapping[str, np.ndarray]
     seconds: float
     logits: np.ndarray
-    judged: np.ndarray | None = None
+    out_of_fold: np.ndarray | None = None
 
     def validation(self, task: TaskSpec, data: TrainingData) -> float:
         """The headline figure on validation patients, by which models are chosen."""
@@ -115,7 +116,9 @@ def single_probes(
             ids = [data.ids(split)[row] for row in rows[split]]
             alone = features_of(model, data.prepared, ids, only=modality)
             sets[split] = (*alone, data.targets[split][rows[split]])
-        enough = min(len(rows[split]) for split in SPLITS) >= 2 and len(rows["train"]) >= FEWEST
+        enough = (
+            min(len(rows[split]) for split in SPLITS) >= 2 and len(rows["train"]) >= FEWEST_ALONE
+        )
         if not enough or not _varied(task, sets["train"][2]):
             continue
         patients = [data.patients("train")[row] for row in rows["train"]]
@@ -146,29 +149,31 @@ def cross_validation_json(
     config: RunConfig,
     groups: Groups,
 ) -> dict[str, Any]:
-    """The probe judged over all patients: each answered by a fit that did not see the patient.
+    """The probe over all patients: each answered by a fit that did not see the patient.
 
     `features` are values (n, M, F + C) and presence (n, M) by split; `groups` as for `fit_probe`.
     """
     values, present = (np.concatenate([features[s][part] for s in SPLITS]) for part in (0, 1))
     targets = np.concatenate([data.targets[s] for s in SPLITS])
     patients = [patient for s in SPLITS for patient in data.patients(s)]
-    outputs = np.zeros((len(patients), task.outputs))
     sample_weights = sample_weights_of(config, [case for s in SPLITS for case in data.cases[s]])
-    chosen = GroupKFold(min(config.folds, len(set(patients))), shuffle=True, random_state=0)
-    for inner, outer in chosen.split(values, groups=patients):
+
+    def answer(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
         train = values[inner], present[inner], targets[inner]
         own = [patients[row] for row in inner]
         head = fit_probe(task, train, own, sample_weights.of(inner), groups)
         shift = prior_shift(task, targets[inner]) if config.balance else 0.0
         answered = read(task, data, head, (values[outer], present[outer]), shift)
-        outputs[outer] = answered.reshape(len(outer), -1)
+        return answered.reshape(len(outer), -1)
+
+    folds = patient_folds(patients, config.folds)
+    outputs = cross_fit(folds, answer)
     answers = outputs[:, 0] if task.kind in ("binary", "regression") else outputs
     true = targets * data.spread + data.centre
     figure = evaluate(task, true, answers, patients)[headline(task)]
     return {
         "model": "probe",
-        "folds": chosen.get_n_splits(),
+        "folds": len(folds),
         "n": len(patients),
         headline(task): figure.as_dict(),
     }

@@ -152,14 +152,14 @@ def _all_cases(
     data: TrainingData, candidates: Sequence[Candidate]
 ) -> tuple[_Cases, list[np.ndarray]]:
     """Training cases that all models answered unseen and validation cases; each model's logits."""
-    judged = [candidate.judged for candidate in candidates if candidate.judged is not None]
-    if len(judged) < len(candidates):
+    unseen = [each.out_of_fold for each in candidates if each.out_of_fold is not None]
+    if len(unseen) < len(candidates):
         return _validation(data), [candidate.logits for candidate in candidates]
-    rows = np.flatnonzero(~np.isnan(np.concatenate(judged, axis=1)).any(axis=1))
+    rows = np.flatnonzero(~np.isnan(np.concatenate(unseen, axis=1)).any(axis=1))
     train, answered = data.patients("train"), _validation(data)
     targets = np.concatenate([data.targets["train"][rows], answered.targets])
     cases = _Cases([*(train[row] for row in rows), *answered.patients], targets)
-    pairs = zip(judged, candidates, strict=True)
+    pairs = zip(unseen, candidates, strict=True)
     return cases, [np.concatenate([own[rows], candidate.logits]) for own, candidate in pairs]
 
 

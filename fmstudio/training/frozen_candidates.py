@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from fmstudio.baselines.probe import Groups, Head, fit_probe, fit_trees
+from fmstudio.baselines.head import Groups, Head
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
+from fmstudio.baselines.trees import fit_trees
 from fmstudio.contracts import pipeline
 from fmstudio.features.outputs import features_of
 from fmstudio.model.head import TaskHead
@@ -65,10 +67,10 @@ def probe_candidate(
         for modality, own in zip(model.modalities, groups, strict=True)
     ]
 
-    def judged(name: str, head: Head, seconds: float) -> tuple[Candidate, Head]:
+    def with_head(name: str, head: Head, seconds: float) -> tuple[Candidate, Head]:
         logits = {s: head.logits(*sets[s]) + shift for s in SPLITS}
         made = candidate(name, task, data, logits, seconds)
-        return replace(made, judged=head.judged + shift), head
+        return replace(made, out_of_fold=head.out_of_fold + shift), head
 
     with watch("features"):
         sets = {s: features_of(model, data.prepared, data.ids(s)) for s in SPLITS}
@@ -81,8 +83,8 @@ def probe_candidate(
     candidates = []
     if boosted:  # standardized like the probe, for the guard looks at features by their spread
         alone = replace(boosted[0], mean=head.mean, scale=head.scale)
-        candidates.append(judged(BOOSTING, alone, watch.seconds["baseline"]))
-    candidates.append(judged(PROBE, head, watch.seconds["probe"]))
+        candidates.append(with_head(BOOSTING, alone, watch.seconds["baseline"]))
+    candidates.append(with_head(PROBE, head, watch.seconds["probe"]))
     crossed = None
     if config.folds > 1:
         with watch("cross-validation"):

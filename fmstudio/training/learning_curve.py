@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from fmstudio.baselines.head import Groups, Head
 from fmstudio.baselines.losses import prior_shift
-from fmstudio.baselines.probe import Groups, Head, fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.evaluation.learning import Refit, learning_curve
 from fmstudio.training.candidates import read
 from fmstudio.training.training_data import TrainingData

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fmstudio.adapters.lora import Adapted, load_trained_state, shared_model, trained_state
-from fmstudio.baselines.probe import loss as plain_loss
+from fmstudio.baselines.losses import loss as plain_loss
 from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.encoders.batching import Batch, collate
 from fmstudio.evaluation.calibration import probabilities

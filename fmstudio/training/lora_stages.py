@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import GroupKFold
 from torch import Tensor
 
 from fmstudio.adapters.lora import Adapted, attach, detach, load_trained_state, shared_model
 from fmstudio.baselines.losses import loss
 from fmstudio.errors import InputError
+from fmstudio.evaluation.cross_fit import patient_folds
 from fmstudio.features.inputs import Processor
 from fmstudio.features.outputs import logits_of
 from fmstudio.records import Point, Progress
@@ -175,8 +175,7 @@ def _without_a_fold(config: RunConfig, data: TrainingData) -> list[np.ndarray | 
             f"{len(set(patients))} training patients do not make {config.seeds} folds.",
             hint="Ask for fewer seeds, or for no ensemble of folds.",
         )
-    folds = GroupKFold(config.seeds, shuffle=True, random_state=config.seed)
-    return [inner for inner, _ in folds.split(np.zeros(len(patients)), groups=list(patients))]
+    return [inner for inner, _ in patient_folds(patients, config.seeds, config.seed)]
 
 
 def _answered(

@@ -115,13 +115,13 @@ def test_boosting_is_kept_only_if_it_also_does_as_well_on_training_patients_it_d
     boosting, probe = model(BOOSTING, 1.5, 1), model(PROBE, 1.6, 2)
     assert choose(TASK, data, [boosting, probe])[0] is boosting
 
-    worse = replace(boosting, judged=model(BOOSTING, 0.3, 3).logits)
-    better = replace(probe, judged=model(PROBE, 1.6, 4).logits)
+    worse = replace(boosting, out_of_fold=model(BOOSTING, 0.3, 3).logits)
+    better = replace(probe, out_of_fold=model(PROBE, 1.6, 4).logits)
     chosen, reason = choose(TASK, data, [worse, better])
     assert chosen is better
     assert "on training and validation cases together, 400" in reason
 
-    alike = replace(boosting, judged=model(BOOSTING, 1.6, 5).logits)
+    alike = replace(boosting, out_of_fold=model(BOOSTING, 1.6, 5).logits)
     assert choose(TASK, data, [alike, better])[0] is alike
     assert choose(TASK, data, [worse, better], keep="boosting")[0] is worse
 
@@ -129,8 +129,8 @@ def test_boosting_is_kept_only_if_it_also_does_as_well_on_training_patients_it_d
 def test_training_cases_of_classes_that_a_fit_did_not_know_are_left_aside(data):
     unknown = model(BOOSTING, 1.5, 1).logits
     unknown[:50] = np.nan
-    boosting = replace(model(BOOSTING, 0.1, 1), judged=unknown)
-    probe = replace(model(PROBE, 3.0, 2), judged=model(PROBE, 3.0, 3).logits)
+    boosting = replace(model(BOOSTING, 0.1, 1), out_of_fold=unknown)
+    probe = replace(model(PROBE, 3.0, 2), out_of_fold=model(PROBE, 3.0, 3).logits)
     assert "together, 350" in choose(TASK, data, [boosting, probe])[1]
 
 

@@ -7,10 +7,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from fmstudio.baselines.linear import STRENGTHS, _fit, fit_linear
 from fmstudio.baselines.losses import loss, prior_shift
-from fmstudio.baselines.probe import STRENGTHS, _fit, _fit_one, fit_probe, fit_trees
 from fmstudio.baselines.sample_weights import SampleWeights
-from fmstudio.model.shared import ByTrees
+from fmstudio.baselines.stacking import fit_probe
+from fmstudio.baselines.tree_arrays import ByTrees
+from fmstudio.baselines.trees import fit_trees
 from fmstudio.types import TaskSpec
 
 EVEN = SampleWeights(balance=True)
@@ -31,7 +33,7 @@ def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     values, _, targets = _made(n=30)
     patients = [str(i) for i in range(30)]
     trust = np.full(values.shape[2], 1 / np.sqrt(40))
-    fit = _fit_one(BINARY, values[:, 0], targets, patients, SampleWeights(), trust)
+    fit = fit_linear(BINARY, values[:, 0], targets, patients, SampleWeights(), trust)
     table = (values[:, 0] - fit.mean) / fit.scale
 
     fits = [
@@ -42,7 +44,7 @@ def test_one_modality_is_fitted_as_plain_logistic_regression_would():
     ours = (table @ fit.weight + fit.offset)[:, 0]
     theirs = [fit.decision_function(table / np.sqrt(40)) for fit in fits]
     assert min(np.abs(ours - each).max() for each in theirs) < 2e-2
-    assert np.abs(fit.judged[:, 0] - ours).max() > 0.05  # judged without the case itself
+    assert np.abs(fit.out_of_fold[:, 0] - ours).max() > 0.05  # judged without the case itself
 
 
 def test_a_modality_of_noise_gets_hardly_any_weight():
@@ -226,11 +228,11 @@ def test_boosting_alone_looks_at_nothing_but_the_columns():
     assert roc_auc_score(targets, head.logits(features, present)[:, 0]) > 0.9
     assert fit_trees(BINARY, given, patients, EVEN, [[[slice(0, 4)]]]) is None
     # What it says of patients whom it did not see is known too, and serves the probe as it is.
-    assert roc_auc_score(targets, head.judged[:, 0]) > 0.9
-    assert not np.allclose(head.judged, head.logits(features, present))
+    assert roc_auc_score(targets, head.out_of_fold[:, 0]) > 0.9
+    assert not np.allclose(head.out_of_fold, head.logits(features, present))
     both = [[slice(0, 2)], ByTrees(slice(2, 4))]
     again, once = (fit_probe(BINARY, given, patients, EVEN, [both], g) for g in ({}, grown))
-    assert np.array_equal(again.judged, once.judged)
+    assert np.array_equal(again.out_of_fold, once.out_of_fold)
     assert np.array_equal(again.logits(features, present), once.logits(features, present))
 
 

@@ -12,15 +12,17 @@ from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.utils.class_weight import compute_sample_weight
 
 from fmstudio.baselines.boosting import _settings, fit_boosting
-from fmstudio.baselines.probe import _fit, fit_probe, fit_trees
+from fmstudio.baselines.linear import _fit
 from fmstudio.baselines.sample_weights import (
     SampleWeights,
     check_group_column,
     evened,
     sample_weights_of,
 )
+from fmstudio.baselines.stacking import fit_probe
+from fmstudio.baselines.tree_arrays import ByTrees
+from fmstudio.baselines.trees import fit_trees
 from fmstudio.errors import InputError
-from fmstudio.model.shared import ByTrees
 from fmstudio.run_config import GROUP_CAP, RunConfig
 from fmstudio.training.finetune import finetune
 from fmstudio.types import TaskSpec

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from fmstudio.baselines.boosting import table_baseline
-from fmstudio.baselines.probe import fit_probe
 from fmstudio.baselines.sample_weights import SampleWeights
+from fmstudio.baselines.stacking import fit_probe
 from fmstudio.cohort.audit.discrimination import FEWEST, auroc, half_width
 from fmstudio.cohort.audit.evidence import Doubt
 from fmstudio.contracts import pipelines
+from fmstudio.evaluation.cross_fit import FOLDS, cross_fit, patient_folds
 from fmstudio.features.inputs import Preparation
 from fmstudio.features.outputs import features_of
 from fmstudio.model.bases import EMBEDDED
@@ -31,7 +31,6 @@ from fmstudio.settings import Settings
 from fmstudio.training.candidates import groups_of
 from fmstudio.types import Cohort, ModalityInput, PatientCase, TaskSpec, target_array
 
-FOLDS = 5
 AGAINST = 0.1
 KNOWS = 0.6  # lower end of the probe's AUROC, from which on its word counts
 FAR = 4.0  # robust standard deviations of a regression's residuals
@@ -94,18 +93,24 @@ def _crossed(
     if task.kind == "regression":
         targets = (targets - targets.mean()) / max(float(targets.std()), 1e-9)
     patients = [case.patient_id for case in cases]
-    said = np.zeros((1 if tables is None else 2, len(cases), task.outputs))
-    folds, even = GroupKFold(FOLDS, shuffle=True, random_state=0), SampleWeights(balance=True)
-    for inner, outer in folds.split(values, groups=patients):
+    folds, even = patient_folds(patients), SampleWeights(balance=True)
+
+    def by_probe(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
         train = values[inner], present[inner], targets[inner]
         head = fit_probe(task, train, [patients[row] for row in inner], even, groups)
-        said[0, outer] = head.logits(values[outer], present[outer])
-        if tables is not None:
+        return head.logits(values[outer], present[outer])
+
+    said = [cross_fit(folds, by_probe)]
+    if tables is not None:
+
+        def by_boosting(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
             own, others = ([tables[row] for row in rows] for rows in (inner, outer))
             weights = even.weights(task, targets[inner])
             answers = table_baseline(task, own, targets[inner], others, weights)
-            said[1, outer] = _as_logits(task, answers).reshape(len(outer), -1)
-    return said, targets
+            return _as_logits(task, answers).reshape(len(outer), -1)
+
+        said.append(cross_fit(folds, by_boosting))
+    return np.stack(said), targets
 
 
 def _as_logits(task: TaskSpec, answers: np.ndarray) -> np.ndarray:

@@ -14,13 +14,12 @@ import numpy as np
 from scipy.stats import hypergeom
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GroupKFold
 
 from fmstudio.cohort.audit.discrimination import FEWEST, Question, Separation, of_numbers
 from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.contracts import pipelines
+from fmstudio.evaluation.cross_fit import FOLDS, cross_fit, patient_folds
 
-FOLDS = 5
 FEWEST_NOTES = 20
 RAREST = 3  # notes with a word
 MOST_WORDS = 5000
@@ -117,15 +116,17 @@ def _crossed(
     groups = [patients[place] for place in places]
     if len(set(groups)) < FOLDS:
         return None
-    scores = np.full(len(answers), np.nan)
-    folds = GroupKFold(FOLDS, shuffle=True, random_state=0)
-    for inner, outer in folds.split(places, groups=groups):
+
+    def answer(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
         train, held = places[inner], places[outer]
         if len(np.unique(answers[train])) < 2:
-            continue
+            return np.full(len(held), np.nan)
         fit = LogisticRegression(C=0.3, class_weight="balanced", max_iter=300)
         fit.fit(table[train], answers[train])  # type: ignore[index]
-        scores[held] = fit.decision_function(table[held])  # type: ignore[index]
+        return np.asarray(fit.decision_function(table[held]))  # type: ignore[index]
+
+    scores = np.full(len(answers), np.nan)
+    scores[places] = cross_fit(patient_folds(groups), answer)
     return scores if np.isfinite(scores).any() else None
 
 

@@ -90,3 +90,10 @@ def joined(parts: list[Trees], base: np.ndarray) -> Trees:
     }
     output = np.concatenate([*(part.output for part in parts), np.zeros(0, np.int64)])
     return Trees(**named, output=output.astype(np.int64), base=base)
+
+
+@dataclass(frozen=True)
+class ByTrees:
+    """The columns of a modality, which boosted trees read; they stand behind the F features."""
+
+    columns: slice
