@@ -30,8 +30,9 @@ from fmstudio.encoders.blocks import Places
 from fmstudio.features.inputs import Preparation, PreparedCases
 from fmstudio.features.outputs import features_of
 from fmstudio.model.bases import EMBEDDED, RANDOM, base_folder
+from fmstudio.model.config import SharedModelConfig
 from fmstudio.model.load import load_base, task_config
-from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.model.shared import SharedModel
 from fmstudio.run_config import RunConfig
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings

@@ -12,7 +12,8 @@ import torch
 from fmstudio.encoders.batching import Batch, collate
 from fmstudio.features.inputs import PreparedCases
 from fmstudio.features.threads import side_by_side
-from fmstudio.model.shared import SharedModel, Started, column_count, feature_count
+from fmstudio.model.feature_layout import FeatureLayout
+from fmstudio.model.shared import SharedModel, Started
 from fmstudio.types import Prepared
 
 BATCH = 16
@@ -58,8 +59,9 @@ def features_of(
     With `only`, the model sees that modality and no other, and M is 1; every case must have it.
     """
     kept = [model.modalities.index(only)] if only else list(range(len(model.modalities)))
-    width, more = feature_count(model.config), column_count(model.config)
-    values = np.zeros((len(ids), len(kept), width + more), np.float32)
+    layout = FeatureLayout.of(model.config)
+    width = layout.features
+    values = np.zeros((len(ids), len(kept), layout.with_columns), np.float32)
     present = np.zeros((len(ids), len(kept)), np.float32)
     for rows, batch in _batches(model, cases, ids, only):
         features = model.features(batch)

@@ -27,7 +27,8 @@ from fmstudio.contracts import discover, pipeline
 from fmstudio.encoders.checkpoint import load_weights
 from fmstudio.errors import BundleError, InputError
 from fmstudio.model.bases import RANDOM, base_files, base_folder, base_info
-from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.model.config import SharedModelConfig
+from fmstudio.model.shared import SharedModel
 from fmstudio.settings import Settings, load_settings
 
 RANDOM_SEED = 0

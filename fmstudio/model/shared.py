@@ -8,7 +8,6 @@ and in a mixed batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,70 +17,18 @@ from torch.nn import functional
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
-    PretrainedConfig,
     PreTrainedModel,
 )
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from fmstudio.baselines.tree_arrays import ByTrees
 from fmstudio.contracts import discover
 from fmstudio.encoders.batching import Batch, ModalityBatch
 from fmstudio.encoders.blocks import Places, Stack, Tokens
 from fmstudio.encoders.names import NameEmbedding, name_ids
+from fmstudio.model.config import SharedModelConfig
+from fmstudio.model.feature_layout import FeatureLayout, overview_size
 from fmstudio.model.head import Features, TaskHead
 from fmstudio.types import COLUMNS, SKETCH
-
-SMALLEST_GROUP = 8  # readings that the probe trusts as a group of their own
-SUMMARY = 2  # features per width of the trunk: mean and spread of the encoder's tokens
-
-
-class SharedModelConfig(PretrainedConfig):
-    """What the model is made of. JSON, saved beside base and adapter.
-
-    `readings`: the most numbers that any encoder's readings have; an encoder's own "readings" are
-    how many it has of each group. `whole`: the most tokens that any encoder makes of the whole
-    input; an encoder's own are in its config.
-
-    `sketches`: {modality: numbers of the sketch that its cases come with}, where they have one.
-
-    `columns`: {modality: how many columns its cases have as a row}, and `trees`: {modality: number
-    of trees on them in the task head, and of nodes of each}, where there are any.
-
-    `encoders`: {key: {"family": …, "config": {…}}}, and "checkpoint": {…} where it is one that was
-    added to this machine and no part of the base; `routes`: {modality: key of its encoder};
-    `modalities`: their order in trunk and head, kept apart because transformers sorts the keys of
-    what it saves; `outputs`: K.
-    """
-
-    model_type = "fmstudio"
-
-    def __init__(
-        self,
-        width: int = 256,
-        heads: int = 4,
-        depth: int = 4,
-        encoders: Mapping[str, Any] | None = None,
-        routes: Mapping[str, str] | None = None,
-        modalities: Sequence[str] = (),
-        outputs: int = 1,
-        readings: int = 0,
-        whole: int = 0,
-        sketches: Mapping[str, int] | None = None,
-        columns: Mapping[str, int] | None = None,
-        trees: Mapping[str, Sequence[int]] | None = None,
-        **rest: Any,
-    ) -> None:
-        self.width, self.heads, self.depth = width, heads, depth
-        self.readings = readings
-        self.whole = whole
-        self.sketches = dict(sketches or {})
-        self.columns = dict(columns or {})
-        self.trees = {modality: list(shape) for modality, shape in (trees or {}).items()}
-        self.encoders = dict(encoders or {})
-        self.routes = dict(routes or {})
-        self.modalities = list(modalities or self.routes)
-        self.outputs = outputs
-        super().__init__(**rest)
 
 
 @dataclass
@@ -101,65 +48,6 @@ class Started:
     present: Tensor
     lengths: list[int]
     depth: int = 0
-
-
-def feature_count(config: SharedModelConfig) -> int:
-    """F, the features of each modality that the task head sees."""
-    return sketch_size(config) + config.readings + (config.whole + SUMMARY + 1) * config.width
-
-
-def sketch_size(config: SharedModelConfig) -> int:
-    """Numbers of the largest sketch, which come first of all features."""
-    return max(config.sketches.values(), default=0)
-
-
-def column_count(config: SharedModelConfig) -> int:
-    """C, the most columns that any modality's row has."""
-    return max(config.columns.values(), default=0)
-
-
-def tree_shapes(config: SharedModelConfig) -> dict[int, Sequence[int]]:
-    """Number of trees and of nodes by the modality's place among the features."""
-    return {config.modalities.index(name): shape for name, shape in config.trees.items()}
-
-
-def whole_tokens(config: SharedModelConfig, key: str) -> int:
-    """How many tokens an encoder makes of the whole input."""
-    return int(config.encoders[key]["config"].get("whole", 0))
-
-
-def token_means(config: SharedModelConfig) -> slice:
-    """The features that are the mean of the encoder's tokens: what an input is, before any
-    modality has heard of another."""
-    first = sketch_size(config) + config.readings + config.whole * config.width
-    return slice(first, first + config.width)
-
-
-def feature_groups(config: SharedModelConfig, modality: str) -> list[list[slice] | ByTrees]:
-    """Which features of a modality the probe reads: fits of their own, of groups trusted alike.
-
-    One fit reads the readings by their groups, and mean and spread of the encoder's tokens; another
-    the tokens of the whole input, or the sketch that a checkpoint's text comes with; a third, by
-    boosted trees, the columns of a table or series. What the trunk makes of them is for fine-tuning
-    to use; read by the probe it costs more in noise than it tells.
-    """
-    groups: list[slice] = []
-    start = sketch_size(config)
-    for size in config.encoders[config.routes[modality]].get("readings", {}).values():
-        # One or two numbers are no group: trusted as much as all others, they would drown them.
-        small = size < SMALLEST_GROUP and groups
-        groups.append(slice(groups.pop().start if small else start, start + size))
-        start += size
-    first, width = sketch_size(config) + config.readings, config.width
-    last = first + config.whole * width
-    fits: list[list[slice] | ByTrees] = [[*groups, slice(last, last + SUMMARY * width)]]
-    if whole := whole_tokens(config, config.routes[modality]):
-        fits.append([slice(first, first + whole * width)])
-    if size := config.sketches.get(modality):
-        fits.append([slice(0, size)])
-    if count := config.columns.get(modality):
-        fits.append(ByTrees(slice(feature_count(config), feature_count(config) + count)))
-    return fits
 
 
 def summary(tokens: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -198,9 +86,9 @@ class SharedModel(PreTrainedModel):
             self.add_encoder(key, families[chosen["family"]].network(chosen["config"]))
         self.modality_name = NameEmbedding(config.width)
         self.trunk = Stack(config.width, config.heads, config.depth)
-        self.task_head = TaskHead(
-            len(config.routes), feature_count(config), config.outputs, tree_shapes(config)
-        )
+        trees = {config.modalities.index(name): shape for name, shape in config.trees.items()}
+        features = FeatureLayout.of(config).features
+        self.task_head = TaskHead(len(config.routes), features, config.outputs, trees)
         self.post_init()
 
     @classmethod
@@ -224,8 +112,7 @@ class SharedModel(PreTrainedModel):
         """
         self.encoders[key] = network
         if count := sum(self.config.encoders[key].get("readings", {}).values()):
-            size = (whole_tokens(self.config, key) + SUMMARY) * self.config.width
-            self.readings[key] = nn.Linear(size, count)
+            self.readings[key] = nn.Linear(overview_size(self.config, key), count)
         foreign = "checkpoint" in self.config.encoders[key]
         if network.width == self.config.width and not foreign:
             self.bridges[key] = nn.Identity()
@@ -274,18 +161,19 @@ class SharedModel(PreTrainedModel):
     def start(self, batch: Batch) -> Started:
         """All modalities through their encoders, to where the trunk begins."""
         device, count = self.task_head.bias.device, len(self.modalities)
+        layout = FeatureLayout.of(self.config)
         named = self.modality_name(torch.from_numpy(name_ids(self.modalities)).to(device))
         items, owners = [], []
-        early, sketched = feature_count(self.config) - self.config.width, sketch_size(self.config)
-        before = torch.zeros(batch.size, count, early, device=device)
-        columns = torch.zeros(batch.size, count, column_count(self.config), device=device)
+        before = torch.zeros(batch.size, count, layout.before_trunk, device=device)
+        columns = torch.zeros(batch.size, count, layout.column_count, device=device)
         present = torch.zeros(batch.size, count, device=device)
         for index, modality in enumerate(self.modalities):
             if modality not in batch.modalities:
                 continue
             given = batch.modalities[modality]
             tokens = self.tokens(modality, given)
-            before[given.rows, index, sketched:] = self._before(modality, tokens).to(before.dtype)
+            encoded = self._before(modality, tokens).to(before.dtype)
+            before[given.rows, index, layout.readings.start :] = encoded
             if size := self.config.sketches.get(modality):
                 before[given.rows, index, :size] = given.arrays[SKETCH][:, 0].to(before.dtype)
             present[given.rows, index] = 1.0
@@ -336,26 +224,20 @@ class SharedModel(PreTrainedModel):
     def overview(self, key: str, tokens: Tokens) -> tuple[Tensor, Tensor]:
         """Of an encoder's tokens those of the whole input, one after another (R, W · D), and mean
         and spread of the others (R, 2 · D)."""
-        count = whole_tokens(self.config, key)
+        count = self.config.whole_tokens(key)
         rest = summary(tokens.values[:, count:], tokens.mask[:, count:])
         return tokens.values[:, :count].flatten(1), torch.cat(rest, -1)
 
     def forward(
-        self, inputs: Batch | Started | None = None, labels: Tensor | None = None, **unused: Any
+        self, inputs: Batch | Started | None = None, **unused: Any
     ) -> SequenceClassifierOutput:
-        """Logits (B, K) of a batch, and the plain loss where labels are given.
+        """Logits (B, K) of a batch.
 
         `unused` are the arguments of text models that PEFT's wrapper passes on.
         """
         if inputs is None:
             raise ValueError("SharedModel takes inputs=Batch or Started")
-        logits = self.task_head(self.features(inputs))
-        loss = None
-        if labels is not None and self.config.outputs > 1:
-            loss = functional.cross_entropy(logits, labels.long())
-        elif labels is not None:
-            loss = functional.binary_cross_entropy_with_logits(logits[:, 0], labels.float())
-        return SequenceClassifierOutput(loss=loss, logits=logits)
+        return SequenceClassifierOutput(logits=self.task_head(self.features(inputs)))
 
 
 AutoConfig.register("fmstudio", SharedModelConfig)

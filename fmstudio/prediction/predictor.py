@@ -19,7 +19,8 @@ from fmstudio.errors import BundleError, InputError, StudioError
 from fmstudio.evaluation.conformal import conformal_interval, conformal_set
 from fmstudio.evaluation.metrics import headline
 from fmstudio.features.threads import one_thread
-from fmstudio.model.shared import SharedModel, token_means
+from fmstudio.model.feature_layout import FeatureLayout
+from fmstudio.model.shared import SharedModel
 from fmstudio.prediction.combination import doubt
 from fmstudio.prediction.contributions import contributions
 from fmstudio.prediction.expected import expectations
@@ -186,7 +187,7 @@ class Predictor:
             values,
             head.mean.cpu().numpy(),
             head.scale.cpu().numpy(),
-            token_means(self.model.config),
+            FeatureLayout.of(self.model.config).mean,
         )
 
     def _answer(self, parts: np.ndarray, rows: list[int]) -> dict[str, Any]:

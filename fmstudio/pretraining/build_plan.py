@@ -26,7 +26,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from fmstudio.contracts import embedded_encoders, pipeline, pipelines
 from fmstudio.errors import InputError
 from fmstudio.features.inputs import Preparation
-from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.model.config import SharedModelConfig
+from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.base_folder import (
     CARD,
     TOKENIZER,

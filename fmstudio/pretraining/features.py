@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from fmstudio.encoders.batching import collate
-from fmstudio.model.shared import SUMMARY, SharedModel, whole_tokens
+from fmstudio.model.feature_layout import overview_size
+from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.stream import Example
 
 BATCH = 16
@@ -23,8 +24,7 @@ def features(model: SharedModel, modality: str, examples: Iterable[Example]) -> 
     """
     model.eval()
     key = model.config.routes[modality]
-    width = (whole_tokens(model.config, key) + SUMMARY) * model.config.width
-    rows = [np.zeros((0, width), np.float32)]
+    rows = [np.zeros((0, overview_size(model.config, key)), np.float32)]
     for part in _batches(examples):
         batch = collate([{modality: one.inputs[modality]} for one in part], model.device)
         tokens = model.tokens(modality, batch.modalities[modality])

@@ -18,7 +18,8 @@ from fmstudio.evaluation.cross_fit import cross_fit, patient_folds
 from fmstudio.evaluation.fusion import Shown
 from fmstudio.evaluation.metrics import evaluate, headline, score
 from fmstudio.features.outputs import features_of
-from fmstudio.model.shared import SharedModel, feature_groups
+from fmstudio.model.feature_layout import feature_groups
+from fmstudio.model.shared import SharedModel
 from fmstudio.run_config import BOOSTING as BOOSTING
 from fmstudio.run_config import LORA as LORA
 from fmstudio.run_config import PROBE as PROBE

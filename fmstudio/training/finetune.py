@@ -25,7 +25,8 @@ from fmstudio.evaluation.labelled_predictions import HeldOut
 from fmstudio.evaluation.metrics import evaluate
 from fmstudio.features.held_out import Asked, held_out
 from fmstudio.features.outputs import features_of, logits_of
-from fmstudio.model.shared import SharedModel, token_means
+from fmstudio.model.feature_layout import FeatureLayout
+from fmstudio.model.shared import SharedModel
 from fmstudio.records import Progress, ProjectRecord, RunRecord
 from fmstudio.run_config import SCOPES, RunConfig
 from fmstudio.settings import Settings
@@ -188,7 +189,7 @@ def finish(
     each = head.parts(values, present)
     check_learned(task, each.sum(1) + head.bias - shift, data.targets["train"], balance)
     parts = each.sum(0) / np.maximum(present.sum(0), 1)[:, None]
-    far = distances(values, head.mean, head.scale, token_means(model.config))
+    far = distances(values, head.mean, head.scale, FeatureLayout.of(model.config).mean)
     guard = {
         name: float(np.quantile(far[present[:, m] > 0, m], GUARD_SHARE))
         for m, name in enumerate(model.modalities)

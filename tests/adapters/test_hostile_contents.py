@@ -112,7 +112,7 @@ def test_a_model_config_that_leads_elsewhere_is_refused(forged, folder, changes,
 
 
 def test_the_config_that_the_shared_model_writes_is_allowed(forged):
-    from fmstudio.model.shared import SharedModelConfig
+    from fmstudio.model.config import SharedModelConfig
 
     model = SharedModelConfig(
         encoders={"table": {"family": "cells", "config": {}}},

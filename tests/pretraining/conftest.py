@@ -15,7 +15,8 @@ import torch
 from data_samples.varied.cases import MAKERS
 from fmstudio.contracts import embedded_encoders, pipeline
 from fmstudio.model.bases import base_folder
-from fmstudio.model.shared import SharedModel, SharedModelConfig
+from fmstudio.model.config import SharedModelConfig
+from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.descriptors import measure
 from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.settings import load_settings

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from fmstudio.model.shared import feature_groups
+from fmstudio.model.feature_layout import feature_groups
 from fmstudio.pretraining import linear_readouts
 from fmstudio.pretraining.features import features
 from fmstudio.pretraining.linear_readouts import carry_over, fit_readings

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fmstudio.model.shared import SUMMARY, SharedModel, whole_tokens
+from fmstudio.model.feature_layout import overview_size
+from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.encoded import Pass
 from fmstudio.pretraining.stream import Example
 
-FEWEST = 8  # examples of the sample in which a number must be known to be asked for
+FEWEST_KNOWN = 8  # examples of the sample in which a number must be known to be asked for
 MOST_NAMES = 2048
 MEASURED = "measured"  # the group of numbers that name none
 LIMIT = 4.0  # standard units beyond which a number says no more than "far off"
@@ -43,12 +44,11 @@ class Reading(nn.Module):
                 for name, value in example.known.get(modality, {}).items():
                     found[name].append(value)
             often = sorted(found, key=lambda name: (-len(found[name]), name))[:MOST_NAMES]
-            kept = [n for n in often if len(found[n]) >= FEWEST and np.std(found[n]) > 1e-6]
+            kept = [n for n in often if len(found[n]) >= FEWEST_KNOWN and np.std(found[n]) > 1e-6]
             if not kept:
                 continue
             self.names[modality] = {name: column for column, name in enumerate(kept)}
-            whole = whole_tokens(model.config, model.config.routes[modality])
-            size = (whole + SUMMARY) * model.config.width
+            size = overview_size(model.config, model.config.routes[modality])
             self.read[modality] = nn.Linear(size, len(kept))
             centre = torch.tensor([np.mean(found[n]) for n in kept], dtype=torch.float32)
             spread = torch.tensor([np.std(found[n]) for n in kept], dtype=torch.float32)
