@@ -107,7 +107,7 @@ def fill(studio: Studio, projects: int, runs: int, answers: int) -> None:
         "cases": 400,
         "patients": 400,
         "modalities": {"ehr": 400, "notes": 380, "radiology": 350},
-        "labels": {"ill": {"no": 264, "yes": 136}},
+        "labels": {"no": 264, "yes": 136},
         "splits": {"train": 280, "validation": 60, "test": 60},
         "findings": [],
     }

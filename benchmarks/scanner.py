@@ -27,6 +27,7 @@ from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.cohort.audit.input_summaries import read_digests
 from fmstudio.cohort.audit.label_check import doubts
 from fmstudio.features.cache import Cache
+from fmstudio.results.audit import CohortAudit
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 
@@ -76,7 +77,7 @@ def _alarms(folder: Path, seed: int) -> tuple[list[str], float]:
     seconds = time.perf_counter() - started
     shutil.rmtree(made.parent)
     shutil.rmtree(settings.home)
-    kinds = [each["kind"] for each in found["findings"] if each["severity"] != "note"]
+    kinds = [each.kind for each in found.findings if each.severity != "note"]
     print(f"clean {seed}: {kinds}, {seconds:.0f} s", flush=True)
     return kinds, seconds
 
@@ -93,10 +94,10 @@ def _planted(folder: Path, seed: int) -> dict[str, dict[str, int]]:
             got = report(faulty / "manifest.csv", reader, settings, kind == "label_noise")
             own = [
                 each
-                for each in got["findings"]
-                if each["kind"] == kind and set(each["columns"]) >= set(planted.columns[:1])
+                for each in got.findings
+                if each.kind == kind and set(each.columns) >= set(planted.columns[:1])
             ]
-            named = {row for each in own for row in each["rows"]}
+            named = {row for each in own for row in each.rows}
             found[kind] = {
                 "times": int(bool(own)),
                 "rows": len(named & set(planted.rows)),
@@ -119,7 +120,7 @@ def evidence(manifest_path: Path, reader: Reader, settings: Settings) -> Evidenc
 
 def report(
     manifest_path: Path, reader: Reader, settings: Settings, probe: bool = False
-) -> dict[str, Any]:
+) -> CohortAudit:
     """The report on a made-up cohort; with `probe` the labels are doubted too."""
     known = evidence(manifest_path, reader, settings)
     quick = cohort_report(known)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from fmstudio.results.audit import CohortAudit, read_audit
 from fmstudio.types import TaskSpec
 
 RUN_STATES = ("waiting", "running", "finished", "failed", "stopped", "interrupted")
@@ -40,6 +42,11 @@ class CohortRecord:
     fingerprint: str
     summary: Mapping[str, Any]
     created_at: datetime
+
+    @cached_property
+    def audit(self) -> CohortAudit:
+        """What the summary says. Raises InputError for one that no version has written."""
+        return read_audit(self.summary)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from fmstudio.cohort.paths import Files, could_name, in_folder, is_bare, looks_l
 from fmstudio.errors import InputError, NotFound
 from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import RunRecord
+from fmstudio.results.json_form import as_json
 from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
 from fmstudio.types import Source
@@ -89,7 +90,7 @@ def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
         if args.quick
         else studio.cohorts.check_labels(args.project)
     )
-    return report, text.report_text(report)
+    return as_json(report), text.report_text(report)
 
 
 def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:

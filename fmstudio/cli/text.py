@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from fmstudio.present.outcomes import named, towards_positive
 from fmstudio.present.text import columns
 from fmstudio.present.values import NOTHING, number, percent
 from fmstudio.records import AdapterSummary, CohortRecord, ProjectRecord, RunSummary
+from fmstudio.results.audit import CohortAudit
 from fmstudio.types import Prediction
 
 if TYPE_CHECKING:
@@ -59,41 +59,32 @@ def project_text(
 
 def cohorts_text(records: Sequence[CohortRecord]) -> str:
     """The list of cohorts."""
-    rows = [(r.id, r.name, number(r.summary.get("cases")), when(r.created_at)) for r in records]
+    rows = [(r.id, r.name, number(r.audit.cases), when(r.created_at)) for r in records]
     return columns(("cohort", "name", "cases", "added"), rows)
 
 
 def cohort_text(record: CohortRecord, done: str = "Added") -> str:
     """A cohort that was just added, mended, or taken again."""
     roles = columns(("column", "role"), list(record.roles.items()))
-    return f"{done} the cohort '{record.name}'.\n\n{report_text(record.summary)}\n\n{roles}"
+    return f"{done} the cohort '{record.name}'.\n\n{report_text(record.audit)}\n\n{roles}"
 
 
-def report_text(report: Mapping[str, Any]) -> str:
+def report_text(report: CohortAudit) -> str:
     """The report on a cohort."""
-    lines = [f"{report['cases']} cases of {report['patients']} patients"]
+    lines = [f"{report.cases} cases of {report.patients} patients"]
     for part in ("modalities", "labels", "splits"):
-        counts = ", ".join(f"{name} {_count(value)}" for name, value in report[part].items())
+        counts = ", ".join(f"{name} {count}" for name, count in getattr(report, part).items())
         lines.append(f"{part}: {counts}")
-    lines += [f"remark: {remark}" for remark in report.get("remarks", [])]
-    for finding in report["findings"]:
-        mark = f" [{finding['id']}]" if "id" in finding else ""
-        gate = " (to be answered before training)" if finding.get("must_answer") else ""
-        lines += [
-            f"{finding['severity']}{mark}{gate}: {finding['message']}",
-            f"  {finding['fix']}",
-        ]
-        for asked in finding.get("asks", []):
-            option = "--" + asked["key"].replace("_", "-")
-            likely = f" Likely: {', '.join(asked['choices'])}." if asked["choices"] else ""
-            lines.append(f"  {option} {asked['form']}: {asked['label']}{likely}")
-        ways = finding.get("mends", [])
-        lines += [f"  way {n}: {way['label']}" for n, way in enumerate(ways, start=1)]
+    lines += [f"remark: {remark}" for remark in report.remarks]
+    for finding in report.findings:
+        mark = f" [{finding.id}]" if finding.id else ""
+        gate = " (to be answered before training)" if finding.must_answer else ""
+        lines += [f"{finding.severity}{mark}{gate}: {finding.message}", f"  {finding.fix}"]
+        for asked in finding.asks or ():
+            likely = f" Likely: {', '.join(asked.choices)}." if asked.choices else ""
+            lines.append(f"  {asked.option} {asked.form}: {asked.label}{likely}")
+        lines += [f"  way {n}: {way.label}" for n, way in enumerate(finding.mends, start=1)]
     return "\n".join(lines)
-
-
-def _count(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
 
 
 def catalogue_text(known: Sequence[Entry]) -> str:

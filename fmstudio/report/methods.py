@@ -16,8 +16,8 @@ def _data(facts: Facts) -> list[Block]:
     n, task = facts.card.get("n") or {}, facts.project.task
     cohort = facts.cohort
     known = (
-        f"The cohort '{cohort.name}' has {cohort.summary.get('cases', '–')} cases of "
-        f"{cohort.summary.get('patients', '–')} patients. "
+        f"The cohort '{cohort.name}' has {cohort.audit.cases} cases of "
+        f"{cohort.audit.patients} patients. "
         if cohort
         else ""
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError
 from fmstudio.records import CohortRecord, ProjectRecord
+from fmstudio.results.audit import CohortAudit
+from fmstudio.results.finding import Step
 from fmstudio.studio import manifests
 from fmstudio.studio.gate import account
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 OPEN = "open_question"  # the kind of finding that waits for an answer
 
 
-def steps_of(answers: Mapping[str, str], by: str | None = None) -> list[Mapping[str, Any]]:
+def steps_of(answers: Mapping[str, str], by: str | None = None) -> list[Step]:
     """The steps that keep the answers with a cohort, signed and dated.
 
     Raises InputError for an answer that cannot be one.
@@ -49,7 +51,7 @@ def answer_questions(
     return manifests.after(context, project, record, steps, OPEN, said, by, _check_settled)
 
 
-def _check_settled(before: Mapping[str, Any], after: Mapping[str, Any], said: str) -> None:
+def _check_settled(before: CohortAudit, after: CohortAudit, said: str) -> None:
     """Raises InputError if an answer leaves open all that was open before it."""
     was, left = _open(before), _open(after)
     if was and was.keys() <= left.keys():
@@ -59,7 +61,7 @@ def _check_settled(before: Mapping[str, Any], after: Mapping[str, Any], said: st
         )
 
 
-def _open(report: Mapping[str, Any]) -> dict[int, str]:
+def _open(report: CohortAudit) -> dict[int, str]:
     """The rows that wait for an answer, each with what is open."""
-    waiting = (one for one in report["findings"] if one["kind"] == OPEN and one.get("asks"))
-    return {row: one["message"] for one in waiting for row in one["rows"]}
+    waiting = (one for one in report.findings if one.kind == OPEN and one.asks)
+    return {row: one.message for one in waiting for row in one.rows}

@@ -73,10 +73,10 @@ def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
     """Raises InputError for a finding that must be mended or answered first, or a modality that
     nobody has."""
     check_answered(record)
-    for finding in record.summary["findings"]:
-        if finding["severity"] == "stop":
-            raise InputError(finding["message"], hint=finding["fix"])
-    there = [name for name, count in record.summary["modalities"].items() if count]
+    for finding in record.audit.findings:
+        if finding.severity == "stop":
+            raise InputError(finding.message, hint=finding.fix)
+    there = record.audit.present
     for name in modalities:
         if name not in there:
             raise InputError(

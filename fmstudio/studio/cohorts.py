@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fmstudio.errors import NotFound
 from fmstudio.records import (
     CohortRecord,
 )
+from fmstudio.results.audit import CohortAudit
+from fmstudio.results.finding import Finding
 from fmstudio.studio import (
     answering,
     cohort_cases,
@@ -133,18 +135,18 @@ class Cohorts:
             return self._context.registry.cohort(int(ref))
         return self.current(ref)
 
-    def report(self, project: str | int) -> dict[str, Any]:
-        """What was found in the newest cohort when it was added: the JSON of `cohort report`."""
-        return dict(self.current(project).summary)
+    def report(self, project: str | int) -> CohortAudit:
+        """What was found in the newest cohort when it was added."""
+        return self.current(project).audit
 
-    def check_labels(self, project: str | int) -> dict[str, Any]:
+    def check_labels(self, project: str | int) -> CohortAudit:
         """The report with the labels that a probe on the frozen base contradicts.
 
         That takes as long as preparing the cohort for a run, once; then it is kept. Raises
         InputError if the files have changed since the cohort was added.
         """
         record = self.current(project)
-        return dict(manifests.complete(self._context, self._projects.get(project), record).summary)
+        return manifests.complete(self._context, self._projects.get(project), record).audit
 
     def start_label_check(self, project: str | int) -> None:
         """Begin to complete the report of the newest cohort, and come back at once.
@@ -187,9 +189,7 @@ class Cohorts:
         """
         return manifests.undo(self._context, self._projects.get(project), self.current(project))
 
-    def rows_concerned(
-        self, project: str | int
-    ) -> Callable[[Mapping[str, Any]], Sequence[dict[str, str]]]:
+    def rows_concerned(self, project: str | int) -> Callable[[Finding], Sequence[dict[str, str]]]:
         """For a finding of the newest cohort's report the first rows that it is about.
 
         Each is {"case": …} with the cells of the finding's columns; no rows where the manifest is
@@ -197,13 +197,13 @@ class Cohorts:
         """
         return manifests.concerned(self._context.settings, self.current(project))
 
-    def cut_out(self, project: str | int, finding: Mapping[str, Any]) -> Sequence[places.Cut]:
+    def cut_out(self, project: str | int, finding: Finding) -> Sequence[places.Cut]:
         """The first places in pictures that a finding of the newest cohort points to, cut out.
 
         Each is a picture (H, W) or (H, W, 3) uint8 and its caption; looked up once a finding.
         """
         record = self.current(project)
-        key = (record.id, str(finding["id"]))
+        key = (record.id, finding.id)
         if key not in self._cut_out:
             self._cut_out[key] = places.cut_out(self._context, record, finding)
         return self._cut_out[key]
@@ -219,7 +219,7 @@ class Cohorts:
     def frame(self, project: str | int) -> pd.DataFrame:
         """The cases of the newest cohort as a table: ids, split, target, groups, and for each
         modality whether the case has it. Raises as `cases` does."""
-        present = self.current(project).summary["modalities"]
+        present = self.current(project).audit.modalities
         return frames.of_cases(self.cases(project), list(present))
 
     def current(self, project: str | int) -> CohortRecord:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Mapping
-from typing import Any
 
 from fmstudio.errors import InputError
 from fmstudio.records import CohortRecord
@@ -18,19 +16,14 @@ def account() -> str:
         return "unknown account"
 
 
-def unanswered(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The findings that a person must answer before anything is learned."""
-    return [one for one in summary["findings"] if one.get("must_answer")]
-
-
 def check_answered(record: CohortRecord) -> None:
     """Raises InputError while a finding on who the patients are waits for its answer."""
-    waiting = unanswered(record.summary)
+    waiting = record.audit.unanswered
     if waiting:
         more = f" ({len(waiting) - 1} more like it)" if len(waiting) > 1 else ""
         raise InputError(
             f"Cohort '{record.name}' may identify its patients, and nobody has answered that yet: "
-            f"{waiting[0]['message']}{more}",
-            hint=f"{waiting[0]['fix']} Answer on the page Data, with `cohort mend PROJECT "
-            f"{waiting[0]['id']}`, or for all at once with --identifiers-confirmed-by NAME.",
+            f"{waiting[0].message}{more}",
+            hint=f"{waiting[0].fix} Answer on the page Data, with `cohort mend PROJECT "
+            f"{waiting[0].id}`, or for all at once with --identifiers-confirmed-by NAME.",
         )

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 from fmstudio.errors import InputError, NotFound
 from fmstudio.files import sync_all
 from fmstudio.records import CohortRecord, ProjectRecord
+from fmstudio.results.audit import CohortAudit, Mended
+from fmstudio.results.finding import Finding, Step
+from fmstudio.results.json_form import as_json
 from fmstudio.settings import Settings
 from fmstudio.studio import uploads
 from fmstudio.studio.cohort_cases import choose_roles, load, manifest_path
-from fmstudio.studio.gate import account, unanswered
+from fmstudio.studio.gate import account
 from fmstudio.studio.reports import find, probed, report_on, steps_of
 from fmstudio.types import Cohort, TaskSpec
 
@@ -32,7 +35,7 @@ def add(
     given: Mapping[str, str],
     name: str | None,
     copy: bool,
-    steps: Sequence[Mapping[str, Any]] = (),
+    steps: Sequence[Step] = (),
 ) -> CohortRecord:
     """Read, check and register a manifest. Nothing is kept if anything is wrong with it.
 
@@ -77,12 +80,12 @@ def complete(context: Context, project: ProjectRecord, record: CohortRecord) -> 
     """A cohort whose report says too which labels are contradicted. Raises as `load` does."""
     from fmstudio.cohort import read_manifest
 
-    if record.summary.get("probed"):
+    if record.audit.probed:
         return record
     cohort = load(context.settings, project, record)
     manifest = read_manifest(manifest_path(context.settings, record))
-    report = probed(context, record.summary, manifest, record.roles, cohort)
-    return context.registry.update_cohort_summary(record.id, report)
+    report = probed(context, record.audit, manifest, record.roles, cohort)
+    return context.registry.update_cohort_summary(record.id, as_json(report))
 
 
 def mend(
@@ -98,9 +101,9 @@ def mend(
     What is accepted is signed with `by` (default: the account on this computer) and the time.
     Raises NotFound for a finding that there is not, and InputError if what is left is no cohort.
     """
-    found = find(record.summary, finding)
+    found = find(record.audit, finding)
     label, steps = steps_of(found, way)
-    return after(context, project, record, steps, found["kind"], label, by)
+    return after(context, project, record, steps, found.kind, label, by)
 
 
 def confirm_identifiers(
@@ -112,9 +115,9 @@ def confirm_identifiers(
     """
     steps = [
         step
-        for finding in unanswered(record.summary)
-        for way in finding["mends"]
-        for step in way["steps"]
+        for finding in record.audit.unanswered
+        for way in finding.mends
+        for step in way.steps
         if step["do"] == "accept"
     ]
     if not steps:
@@ -126,11 +129,11 @@ def after(
     context: Context,
     project: ProjectRecord,
     record: CohortRecord,
-    steps: Sequence[Mapping[str, Any]],
+    steps: Sequence[Step],
     kind: str,
     label: str,
     by: str | None,
-    check: Callable[[Mapping[str, Any], Mapping[str, Any], str], None] = lambda *_: None,
+    check: Callable[[CohortAudit, CohortAudit, str], None] = lambda *_: None,
 ) -> CohortRecord:
     """The cohort after some steps, signed and registered as the newest.
 
@@ -147,10 +150,9 @@ def after(
         manifest, roles = read_manifest(path), {**record.roles, **roles_after(steps)}
         cohort = build_cohort(manifest, roles, project.task, record.name)
         report = report_on(context, manifest, roles, cohort)
-        check(record.summary, report, label)
-        how = {"from": record.id, "finding": kind, "way": label}
-        if any(step["do"] in ("accept", "answer") for step in steps):
-            how["by"] = who
+        check(record.audit, report, label)
+        says = any(step["do"] in ("accept", "answer") for step in steps)
+        how = Mended(record.id, kind, label, who if says else None)
         return _register(
             context.registry,
             project,
@@ -158,9 +160,9 @@ def after(
             roles,
             project.task,
             cohort,
-            report | {"mended": how},
+            replace(report, mended=how),
             "cohort mended",
-            how,
+            as_json(how),
         )
 
 
@@ -169,13 +171,13 @@ def undo(context: Context, project: ProjectRecord, record: CohortRecord) -> Coho
 
     Raises NotFound if nothing was mended, and InputError if the files have changed since.
     """
-    how = record.summary.get("mended")
+    how = record.audit.mended
     if how is None:
         raise NotFound(
             f"Nothing was mended in the cohort '{record.name}'.",
             hint="There is nothing to undo.",
         )
-    before = context.registry.cohort(how["from"])
+    before = context.registry.cohort(how.cohort)
     load(context.settings, project, before)
     return context.registry.add_cohort(
         project.id,
@@ -185,13 +187,13 @@ def undo(context: Context, project: ProjectRecord, record: CohortRecord) -> Coho
         before.fingerprint,
         before.summary,
         "mending undone",
-        {**how, "from": record.id, "again": before.id},
+        {**as_json(how), "from": record.id, "again": before.id},
     )
 
 
 def concerned(
     settings: Settings, record: CohortRecord
-) -> Callable[[Mapping[str, Any]], list[dict[str, str]]]:
+) -> Callable[[Finding], list[dict[str, str]]]:
     """See `Projects.concerned`."""
     from fmstudio.cohort import read_manifest
 
@@ -201,12 +203,12 @@ def concerned(
         return lambda finding: []
     holders = [column for column, role in record.roles.items() if role == "case_id"]
 
-    def rows(finding: Mapping[str, Any]) -> list[dict[str, str]]:
-        columns = [c for c in finding["columns"] if c in manifest.columns and c not in holders]
+    def rows(finding: Finding) -> list[dict[str, str]]:
+        columns = [c for c in finding.columns if c in manifest.columns and c not in holders]
         return [
             {"case": manifest.rows[row][holders[0]] if holders else f"row {row + 1}"}
             | {column: manifest.rows[row][column] for column in columns[:MOST_COLUMNS]}
-            for row in finding["rows"][:MOST_ROWS]
+            for row in finding.rows[:MOST_ROWS]
             if row < len(manifest.rows)
         ]
 
@@ -220,7 +222,7 @@ def _register(
     roles: Mapping[str, str],
     task: TaskSpec,
     cohort: Cohort,
-    report: Mapping[str, Any],
+    report: CohortAudit,
     event: str = "cohort added",
     how: Mapping[str, Any] | None = None,
 ) -> CohortRecord:
@@ -230,7 +232,7 @@ def _register(
         registry.update_project_task(project.id, task)
     try:
         return registry.add_cohort(
-            project.id, cohort.name, path, roles, cohort.fingerprint, report, event, how
+            project.id, cohort.name, path, roles, cohort.fingerprint, as_json(report), event, how
         )
     except BaseException:
         registry.update_project_task(project.id, project.task)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fmstudio.contracts import pipelines
 from fmstudio.errors import StudioError
 from fmstudio.records import CohortRecord
+from fmstudio.results.finding import Finding
 from fmstudio.studio import cohort_cases
 from fmstudio.types import PatientCase, Source
 
@@ -22,7 +23,7 @@ MARGIN = 0.03  # of the picture, around what is cut out
 Cut = tuple[np.ndarray, str]
 
 
-def cut_out(context: Context, record: CohortRecord, finding: Mapping[str, Any]) -> list[Cut]:
+def cut_out(context: Context, record: CohortRecord, finding: Finding) -> list[Cut]:
     """(picture uint8, caption) of the first places of a finding; none where files have changed."""
     try:
         cohort = cohort_cases.load(
@@ -32,9 +33,9 @@ def cut_out(context: Context, record: CohortRecord, finding: Mapping[str, Any]) 
         return []
     cases = {case.row: case for case in cohort.cases}
     found: list[Cut] = []
-    for row, place in finding.get("places", ()):
+    for row, place in finding.places or ():
         *box, file = place.split(" ", 4)
-        known = _source(cases.get(row), finding["columns"], file) if len(box) == 4 else None
+        known = _source(cases.get(row), finding.columns, file) if len(box) == 4 else None
         if known is not None and len(found) < MOST_PLACES:
             found += _cut(context, known, [float(share) for share in box], cases[row].case_id)
     return found

@@ -144,7 +144,7 @@ def _said(answers: Mapping[str, str]) -> str:
 
 def _there(cohort: CohortRecord) -> tuple[str, ...]:
     """The modalities that the cases of a cohort have."""
-    return tuple(name for name, count in cohort.summary["modalities"].items() if count)
+    return cohort.audit.present
 
 
 def _base_here(recipe: Recipe, settings: Settings, remarks: list[str]) -> str:

@@ -12,7 +12,7 @@ import io
 import secrets
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from fmstudio.contracts import files_of
 from fmstudio.errors import NotFound
 from fmstudio.files import write_whole
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
+from fmstudio.results.json_form import as_json
 from fmstudio.studio import cohort_cases, uploads
 from fmstudio.studio.deletion import Deleted, about, check_idle, end, going, same_table
 from fmstudio.studio.reports import report_on
@@ -214,14 +215,12 @@ def _rewritten(
     path = cleaning.write_steps(folder / name, table, steps)
     manifest, roles = read_manifest(path), {**record.roles, column: "split"}
     cohort = build_cohort(manifest, roles, project.task, record.name)
-    report = report_on(context, manifest, roles, cohort)
-    if "mended" in record.summary:
-        report["mended"] = record.summary["mended"]
+    report = replace(report_on(context, manifest, roles, cohort), mended=record.audit.mended)
     return {
         "manifest": str(path),
         "roles": roles,
         "fingerprint": cohort.fingerprint,
-        "summary": report,
+        "summary": as_json(report),
     }
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fmstudio.errors import InputError, NotFound
+from fmstudio.results.audit import CohortAudit
+from fmstudio.results.finding import Finding, Step
 from fmstudio.studio.libraries import load_libraries
 from fmstudio.types import Cohort
 
@@ -30,7 +32,7 @@ def evidence_of(
 
 def report_on(
     context: Context, manifest: Manifest, roles: Mapping[str, str], cohort: Cohort
-) -> dict[str, Any]:
+) -> CohortAudit:
     """The report without the frozen base's opinion, which takes longer."""
     from fmstudio.cohort.audit import cohort_report
 
@@ -39,11 +41,11 @@ def report_on(
 
 def probed(
     context: Context,
-    report: Mapping[str, Any],
+    report: CohortAudit,
     manifest: Manifest,
     roles: Mapping[str, str],
     cohort: Cohort,
-) -> dict[str, Any]:
+) -> CohortAudit:
     """A report completed by the labels that the frozen base's probe contradicts."""
     load_libraries()
     from fmstudio.cohort.audit.audit import with_doubts
@@ -51,15 +53,15 @@ def probed(
     from fmstudio.cohort.audit.label_check import doubts
 
     found = doubts(cohort, context.reader(), context.settings)
-    return with_doubts(dict(report), Evidence(manifest, roles, cohort), found)
+    return with_doubts(report, Evidence(manifest, roles, cohort), found)
 
 
-def find(report: Mapping[str, Any], finding: str) -> dict[str, Any]:
+def find(report: CohortAudit, finding: str) -> Finding:
     """A finding by its id, or by its kind where there is only one. Raises NotFound, InputError."""
-    every = report["findings"]
-    fitting = [one for one in every if finding in (one["id"], one["kind"])]
+    every = report.findings
+    fitting = [one for one in every if finding in (one.id, one.kind)]
     if not fitting:
-        known = ", ".join(f"{one['id']} ({one['kind']})" for one in every)
+        known = ", ".join(f"{one.id} ({one.kind})" for one in every)
         raise NotFound(
             f"The report has no finding '{finding}'.",
             hint=f"It has: {known}." if known else "It has none at all.",
@@ -67,22 +69,22 @@ def find(report: Mapping[str, Any], finding: str) -> dict[str, Any]:
     if len(fitting) > 1:
         raise InputError(
             f"{len(fitting)} findings are of the kind '{finding}'.",
-            hint=f"Name one of them: {', '.join(one['id'] for one in fitting)}.",
+            hint=f"Name one of them: {', '.join(one.id for one in fitting)}.",
         )
-    return dict(fitting[0])
+    return fitting[0]
 
 
-def steps_of(finding: Mapping[str, Any], way: int | None) -> tuple[str, list[dict[str, Any]]]:
+def steps_of(finding: Finding, way: int | None) -> tuple[str, tuple[Step, ...]]:
     """(label, steps) of one of a finding's ways to mend, counted from 1; the first one if None.
 
     Raises InputError if it has no such way.
     """
-    ways: Sequence[Mapping[str, Any]] = finding["mends"]
+    ways = finding.mends
     place = 1 if way is None else way
     if not 1 <= place <= len(ways):
         many = "no way" if not ways else "only 1 way" if len(ways) == 1 else f"{len(ways)} ways"
         raise InputError(
-            f"The finding {finding['id']} ({finding['kind']}) has {many} to be mended here.",
-            hint=finding["fix"],
+            f"The finding {finding.id} ({finding.kind}) has {many} to be mended here.",
+            hint=finding.fix,
         )
-    return ways[place - 1]["label"], list(ways[place - 1]["steps"])
+    return ways[place - 1].label, ways[place - 1].steps

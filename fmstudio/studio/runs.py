@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmstudio.baselines.sample_weights import check_group_column
 from fmstudio.records import CohortRecord, Point, RunRecord, RunSummary
+from fmstudio.results.audit import CohortAudit
 from fmstudio.run_config import PRESETS, RunConfig
 from fmstudio.studio import cohort_cases, frames, recipes, uploads
 from fmstudio.studio.bases import Bases
@@ -56,7 +57,7 @@ class Runs:
             m: find_checkpoint(name, self._context.settings) for m, name in config.encoders.items()
         }
         cohort = self._cohorts.current(project)
-        return estimate(config, dict(cohort.summary), chosen, self._sizes(project, cohort))
+        return estimate(config, cohort.audit, chosen, self._sizes(project, cohort))
 
     def _sizes(self, project: str | int, cohort: CohortRecord) -> Mapping[str, Size]:
         """What the inputs of a cohort are like, looked at once while the studio is open."""
@@ -82,7 +83,7 @@ class Runs:
         cohort_cases.check_ready(cohort, config.modalities)
         check_group_column(config, cohort_cases.group_columns(cohort))
         uploads.check_free_disk(self._context.settings)
-        config = self._within_memory(config, cohort.summary)
+        config = self._within_memory(config, cohort.audit)
         run = self._context.registry.create_run(
             record.id,
             cohort.id,
@@ -127,14 +128,14 @@ class Runs:
         record, cohort = self._projects.get(run.project_id), self._cohorts.current(run.project_id)
         return recipes.plan(recipe, {}, record, cohort, self._context.settings)
 
-    def _within_memory(self, config: RunConfig, summary: Mapping[str, Any]) -> RunConfig:
+    def _within_memory(self, config: RunConfig, audit: CohortAudit) -> RunConfig:
         """The config with the names of kept checkpoints and a batch size that fits into memory."""
         from fmstudio.training.estimate import within_memory
 
-        there = tuple(name for name, count in summary["modalities"].items() if count)
-        kept = kept_encoders(config.encoders, config.modalities or there, self._context.settings)
+        modalities = config.modalities or audit.present
+        kept = kept_encoders(config.encoders, modalities, self._context.settings)
         config = config.with_encoders({modality: info.name for modality, info in kept.items()})
-        return within_memory(config, summary, kept)
+        return within_memory(config, audit, kept)
 
     def wait(
         self, run: str | RunRecord, watch: Callable[[RunRecord], None] | None = None

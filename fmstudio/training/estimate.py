@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
 import numpy as np
 import psutil
@@ -20,6 +19,7 @@ from fmstudio.checkpoints.memory import HOLES, free_mb, weights_mb
 from fmstudio.checkpoints.store import CheckpointInfo
 from fmstudio.contracts import pipeline, pipelines
 from fmstudio.errors import ResourceError
+from fmstudio.results.audit import CohortAudit
 from fmstudio.run_config import RunConfig
 from fmstudio.training.sample import TYPICAL, Size
 from fmstudio.training.stages import JUDGING, READING, SEARCHING, SIMPLER, TUNING
@@ -117,13 +117,12 @@ class _Work:
 
 def _work(
     config: RunConfig,
-    summary: Mapping[str, Any],
+    audit: CohortAudit,
     checkpoints: Mapping[str, CheckpointInfo],
     sampled: Mapping[str, Size],
 ) -> _Work:
-    counts, cases = summary["modalities"], max(summary["cases"], 1)
+    counts, cases = audit.modalities, max(audit.cases, 1)
     there = tuple(name for name in pipelines() if counts.get(name))
-    splits = summary.get("splits", {})
     tokens = encode = blocks = read = 0.0
     for name in config.modalities or there:
         kind = pipeline(name).kind
@@ -138,7 +137,7 @@ def _work(
             blocks += share * size.items * ENCODER_GIGA[kind] / BLOCK_GIGA
         read += counts.get(name, 0) * size.seconds
     modalities = sum(counts.get(name, 0) for name in config.modalities or there) / cases
-    train, test = splits.get("train") or 0.6 * cases, splits.get("test") or 0.2 * cases
+    train, test = audit.splits["train"], audit.splits["test"]
     return _Work(cases, train, test, modalities, tokens, encode, blocks, read)
 
 
@@ -180,23 +179,23 @@ def _fit_seconds(config: RunConfig, work: _Work, outputs: int) -> float:
 
 def estimate(
     config: RunConfig,
-    summary: Mapping[str, Any],
+    audit: CohortAudit,
     checkpoints: Mapping[str, CheckpointInfo] | None = None,
     sampled: Mapping[str, Size] | None = None,
 ) -> Estimate:
-    """For a config and the JSON of `cohort report`; `checkpoints` are its encoders by modality,
+    """For a config and the audit of a cohort; `checkpoints` are its encoders by modality,
     `sampled` what inputs of a modality are like.
 
     What a checkpoint costs was measured on one typical input when it was added.
     """
     checkpoints = checkpoints or {}
-    work = _work(config, summary, checkpoints, sampled or {})
+    work = _work(config, audit, checkpoints, sampled or {})
     speed = machine_gigaflops()
     whole = work.tokens * BLOCK_GIGA * DEPTH
     # Held-out cases with every subset of what they have, where LoRA is kept.
     subsets = 2 ** max(work.modalities - 1, 0) * work.test * (1.0 if config.keep == "lora" else 0.5)
     training = sum(_training_giga(config, scope, work) for scope in config.scopes)
-    labels = len(summary.get("labels", ()))
+    labels = len(audit.labels)
     fits = _fit_seconds(config, work, labels if labels > 2 else 1)
     epochs = _trainings(config) * _epochs(config) * len(config.scopes)
     steps = epochs * work.train / config.cases_per_step
@@ -236,7 +235,7 @@ def _memory_mb(config: RunConfig, work: _Work, checkpoints: Mapping[str, Checkpo
 
 
 def within_memory(
-    config: RunConfig, summary: Mapping[str, Any], checkpoints: Mapping[str, CheckpointInfo]
+    config: RunConfig, audit: CohortAudit, checkpoints: Mapping[str, CheckpointInfo]
 ) -> RunConfig:
     """The config, with a smaller batch size if free memory has no room for the usual one.
 
@@ -244,7 +243,7 @@ def within_memory(
     one that fits if there is one.
     """
     free = free_mb()
-    work = _work(config, summary, checkpoints, {})
+    work = _work(config, audit, checkpoints, {})
     needed = _memory_mb(config, work, checkpoints)
     if needed <= free:
         return config

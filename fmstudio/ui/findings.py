@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
+from fmstudio.results.audit import Mended
+from fmstudio.results.finding import Finding, Mend
 from fmstudio.ui.fragments import NOTHING, Html, badge, join, table, tag, text
 from fmstudio.ui.previews import strip
 from fmstudio.ui.wording import plural
@@ -52,17 +53,16 @@ UNDO = "undo"
 _LONGEST_CELL = 70
 
 Cut = tuple[np.ndarray, str]
-Rows = Callable[[Mapping[str, Any]], Sequence[Mapping[str, str]]]
+Rows = Callable[[Finding], Sequence[Mapping[str, str]]]
 """For a finding the first rows that it is about: the name of the case, then cells by column."""
-Pictures = Callable[[Mapping[str, Any]], Sequence[Cut]]
+Pictures = Callable[[Finding], Sequence[Cut]]
 """For a finding what it points to in pictures, with captions."""
 
 
-def in_words(summary: Mapping[str, Any]) -> str:
+def in_words(found: Sequence[Finding]) -> str:
     """'1 must be fixed, 3 to look at, 4 notes.'"""
-    found = summary.get("findings", [])
-    waiting = sum(bool(one.get("must_answer")) for one in found)
-    counts = Counter(one["severity"] for one in found if not one.get("must_answer"))
+    waiting = sum(bool(one.must_answer) for one in found)
+    counts = Counter(one.severity for one in found if not one.must_answer)
     said = [
         f"{waiting} to answer before training" if waiting else "",
         f"{counts['stop']} must be fixed" if counts["stop"] else "",
@@ -74,17 +74,14 @@ def in_words(summary: Mapping[str, Any]) -> str:
 
 
 def findings(
-    summary: Mapping[str, Any],
+    found: Sequence[Finding],
     rows: Rows = lambda finding: [],
     mending: bool = True,
     pictures: Pictures = lambda finding: [],
 ) -> Html:
     """One card a finding; with `mending` its ways to be mended are buttons."""
     order = list(SEVERITIES)
-    found = sorted(
-        summary.get("findings", []),
-        key=lambda one: (order.index(one["severity"]), not one.get("must_answer")),
-    )
+    found = sorted(found, key=lambda one: (order.index(one.severity), not one.must_answer))
     if not found:
         return tag("p", text("Nothing to complain about."), "fm-note")
     return tag(
@@ -93,51 +90,49 @@ def findings(
 
 
 def _card(
-    finding: Mapping[str, Any],
+    finding: Finding,
     rows: Sequence[Mapping[str, str]],
     cuts: Sequence[Cut],
     mending: bool,
 ) -> Html:
-    label, tone = ANSWER if finding.get("must_answer") else SEVERITIES[finding["severity"]]
-    kind = KINDS.get(finding["kind"], finding["kind"].replace("_", " "))
+    label, tone = ANSWER if finding.must_answer else SEVERITIES[finding.severity]
+    kind = KINDS.get(finding.kind, finding.kind.replace("_", " "))
     head = [badge(label, tone), tag("h3", text(kind)), tag("small", text(_where(finding)))]
     parts = [
         tag("header", join(head)),
-        tag("p", text(finding["message"])),
-        tag("p", text(finding["fix"]), "fm-fix"),
+        tag("p", text(finding.message)),
+        tag("p", text(finding.fix), "fm-fix"),
     ]
     if cuts:
         parts.append(strip(cuts))
     if rows:
         parts.append(_rows(finding, rows))
-    ways = finding.get("mends", []) if mending else []
+    ways = finding.mends if mending else ()
     if ways:
         parts.append(tag("footer", join(_button(finding, n, way) for n, way in enumerate(ways))))
-    return tag("article", join(parts), f"fm-finding fm-{tone}", data_kind=finding["kind"])
+    return tag("article", join(parts), f"fm-finding fm-{tone}", data_kind=finding.kind)
 
 
-def _button(finding: Mapping[str, Any], place: int, way: Mapping[str, Any]) -> Html:
+def _button(finding: Finding, place: int, way: Mend) -> Html:
     """One way to mend; what only accepts the finding is not what a person should press first."""
-    accepts = all(step["do"] == "accept" for step in way["steps"])
-    classes = "fm-button fm-quiet" if place or accepts else "fm-button"
+    classes = "fm-button fm-quiet" if place or way.accepts else "fm-button"
     return tag(
         "button",
-        text(way["label"]),
+        text(way.label),
         classes,
         type="button",
-        data_mend=finding["id"],
+        data_mend=finding.id,
         data_way=place + 1,
     )
 
 
-def undoing(summary: Mapping[str, Any]) -> Html:
+def undoing(how: Mended | None) -> Html:
     """What was mended last, and the way back; nothing where the table is as it was added."""
-    how = summary.get("mended")
     if how is None:
         return NOTHING
-    kind = KINDS.get(how["finding"], how["finding"].replace("_", " "))
+    kind = KINDS.get(how.finding, how.finding.replace("_", " "))
     said = tag(
-        "span", join([text("Mended last: "), tag("strong", text(how["way"])), text(f" ({kind}).")])
+        "span", join([text("Mended last: "), tag("strong", text(how.way)), text(f" ({kind}).")])
     )
     button = tag(
         "button", text("Undo"), "fm-button fm-quiet", type="button", data_mend=UNDO, data_way=0
@@ -145,20 +140,20 @@ def undoing(summary: Mapping[str, Any]) -> Html:
     return tag("div", join([said, button]), "fm-undo")
 
 
-def _where(finding: Mapping[str, Any]) -> str:
+def _where(finding: Finding) -> str:
     """'columns a, b · 12 rows'."""
-    columns = finding.get("columns", [])
+    columns = finding.columns
     named = ", ".join(columns[:6]) + (f" and {len(columns) - 6} more" if len(columns) > 6 else "")
-    count = len(finding.get("rows", []))
+    count = len(finding.rows)
     parts = [named, plural(count, "row") if count else ""]
     return " · ".join(part for part in parts if part)
 
 
-def _rows(finding: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> Html:
+def _rows(finding: Finding, rows: Sequence[Mapping[str, str]]) -> Html:
     """The first rows concerned, folded away."""
     header = list(rows[0])
     lines = [[text(_short(row[name])) for name in header] for row in rows]
-    count = len(finding["rows"])
+    count = len(finding.rows)
     more = "" if count <= len(rows) else f" (the first {len(rows)} of {count})"
     inside = [tag("summary", text(f"Rows concerned{more}")), table(header, lines, write=text)]
     return tag("details", join(inside), "fm-details")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from fmstudio.results.audit import CohortAudit
+from fmstudio.results.finding import Finding
 from fmstudio.types import Question
 from fmstudio.ui.fragments import NOTHING, area, section
 
@@ -30,17 +32,18 @@ class QuestionForm:
         """What `shown_for` gives values for."""
         return [self.whole, self.lead, *self.fields]
 
-    def shown_for(self, summary: Mapping[str, Any] | None) -> list[Any]:
+    def shown_for(self, audit: CohortAudit | None) -> list[Any]:
         """The form as it fits the report on a cohort, None where there is no cohort."""
-        asked = asks(summary or {})
+        found = audit.findings if audit else ()
+        asked = asks(found)
         fields = [
             gr.update(visible=one.key in asked, choices=asked.get(one.key, []), value=None)
             for one in self.questions
         ]
-        open_ones = [one for one in (summary or {}).get("findings", []) if one.get("asks")]
+        open_ones = [one for one in found if one.asks]
         lead = section(
             "Asked once for all files",
-            " ".join(one["message"] for one in open_ones) + " One answer settles it: it is kept "
+            " ".join(one.message for one in open_ones) + " One answer settles it: it is kept "
             "with the cohort, and every run, evaluation and prediction reads files so.",
         )
         return [gr.update(visible=bool(asked)), lead if asked else NOTHING, *fields]
@@ -73,10 +76,10 @@ def question_form(studio: Studio) -> QuestionForm:
     return QuestionForm(questions, whole, lead, fields, answer)
 
 
-def asks(summary: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The questions that a report asks, by key, each with likely answers."""
+def asks(findings: Sequence[Finding]) -> dict[str, list[str]]:
+    """The questions that findings ask, by key, each with likely answers."""
     found: dict[str, dict[str, None]] = {}
-    for finding in summary.get("findings", []):
-        for one in finding.get("asks", []):
-            found.setdefault(one["key"], {}).update(dict.fromkeys(one["choices"]))
+    for finding in findings:
+        for one in finding.asks or ():
+            found.setdefault(one.key, {}).update(dict.fromkeys(one.choices))
     return {key: list(choices) for key, choices in found.items()}

@@ -30,7 +30,7 @@ def review_step(studio: Studio, project: int, config: RunConfig) -> Html:
     pairs = [
         ("Project", record.name),
         ("Question", record.task.description or "–"),
-        ("Cohort", f"{cohort.name}: {in_brief(cohort.summary)}" if cohort else "–"),
+        ("Cohort", f"{cohort.name}: {in_brief(cohort.audit)}" if cohort else "–"),
         ("Base model", config.base),
         ("Looks at", listed([names.get(name, name) for name in config.modalities])),
         *encoder_facts(studio, config, names),

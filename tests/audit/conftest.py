@@ -12,10 +12,11 @@ import pytest
 
 from data_samples.generate import LABEL
 from fmstudio.cohort import build_cohort, make_task, propose_roles, read_manifest
-from fmstudio.cohort.audit.audit import as_json, checks, found_by
+from fmstudio.cohort.audit.audit import checks, found_by, numbered
 from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.cohort.audit.input_summaries import read_digests, read_left_open
 from fmstudio.features.cache import Cache
+from fmstudio.results.json_form import as_json
 from fmstudio.sandbox import Reader
 from fmstudio.settings import Limits
 
@@ -70,7 +71,7 @@ def evidence(path, reader, cache, label=LABEL, kind="binary", roles=None) -> Evi
 
 def found(known: Evidence, kind: str | None = None) -> list[dict]:
     """The findings of every check, or those of one kind."""
-    every = as_json(found_by(checks(), known))
+    every = as_json(numbered(found_by(checks(), known)))
     return [one for one in every if kind in (None, one["kind"])]
 
 

@@ -31,5 +31,5 @@ def test_three_hundred_columns_and_a_column_of_many_categories_are_reported_on(k
 
     report = cohort_report(wide)
 
-    assert (report["cases"], report["patients"]) == (40, 40)
+    assert (report.cases, report.patients) == (40, 40)
     assert len(wide.of_kind("table")) == 302  # with age and ward

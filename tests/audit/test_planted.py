@@ -12,6 +12,7 @@ from data_samples.generate import SITES
 from data_samples.generator import note, table
 from data_samples.generator.state import case_rng, draw_states
 from fmstudio.cohort.audit.audit import with_doubts
+from fmstudio.cohort.audit.counts import counts
 from fmstudio.cohort.audit.input_summaries import read_digests
 from fmstudio.settings import Settings
 from tests.audit.conftest import evidence, found
@@ -40,16 +41,14 @@ def test_labels_that_were_turned_around_are_in_the_list(known, reader, tmp_path)
     turned = [16, 33, 67, 90]
     label = [str(int(one != (n in turned))) for n, one in enumerate(ill)]
     made = known(label=label, troponin=told)
-    report = with_doubts(
-        {"findings": [], "probed": False},
-        made,
-        doubts(made.cohort, reader, Settings(tmp_path / "home")),
-    )
-    (got,) = report["findings"]
+    before = counts(made.manifest, made.roles, made.cohort)
+    report = with_doubts(before, made, doubts(made.cohort, reader, Settings(tmp_path / "home")))
+    (got,) = report.findings
 
-    assert report["probed"]
-    assert len(set(got["rows"]) & set(turned)) >= 3
-    assert len(set(got["rows"]) - set(turned)) <= 2
+    assert not before.probed
+    assert report.probed
+    assert len(set(got.rows) & set(turned)) >= 3
+    assert len(set(got.rows) - set(turned)) <= 2
 
 
 def test_the_sample_cohort_is_clean_and_a_second_report_reads_no_file(sample, reader, cache):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from fmstudio.cohort.audit import cohort_report
+from fmstudio.results.json_form import as_json
 
 ROWS = 30
 
@@ -22,7 +23,7 @@ def report(known):
             "age": [str(n % 7) for n in range(ROWS)],
             "label": ["0", "1", "1"] * 10,
         } | columns
-        return json.loads(json.dumps(cohort_report(known(kind, **columns)), allow_nan=False))
+        return as_json(cohort_report(known(kind, **columns)))
 
     return report
 

@@ -17,7 +17,9 @@ from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord
 from fmstudio.report.checklists import CLAIM, TRIPOD_AI, checklists
 from fmstudio.report.facts import Facts
 from fmstudio.report.write import write_report
+from fmstudio.results.json_form import as_json
 from fmstudio.types import TaskSpec
+from tests.audits import audit_of
 from tests.evaluation.made import BINARY, drawn, held_out
 from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
 
@@ -41,9 +43,7 @@ CARD = {
 def facts(found, task: TaskSpec = BINARY) -> Facts:
     adapter = AdapterRecord("adapter-1", 1, None, "ill", CARD, NOW)
     project = ProjectRecord(1, "Ward <7>", task, NOW)
-    cohort = CohortRecord(
-        1, 1, "2025", "m.csv", {}, "cd" * 32, {"cases": 350, "patients": 300}, NOW
-    )
+    cohort = CohortRecord(1, 1, "2025", "m.csv", {}, "cd" * 32, as_json(audit_of(350, 300)), NOW)
     return Facts(
         {"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card", {"m": "Films"}
     )

@@ -16,7 +16,7 @@ NOTE = "Cough for three days."
 
 
 def waiting(record):
-    return [one for one in record.summary["findings"] if one.get("must_answer")]
+    return list(record.audit.unanswered)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def recordings(folder, title):
 def test_a_run_is_refused_until_a_name_in_the_notes_is_answered(studio, named):
     (finding,) = waiting(studio.cohorts.newest("ill"))
 
-    assert finding["kind"] == "identifiers"
-    assert finding["rows"] == [1]
+    assert finding.kind == "identifiers"
+    assert finding.rows == (1,)
     assert "Zebrafinch" not in str(finding)
     with pytest.raises(InputError, match="nobody has answered"):
         studio.runs.start("ill", RunConfig.from_preset("quick"))
@@ -57,12 +57,12 @@ def test_a_run_is_refused_until_a_name_in_the_notes_is_answered(studio, named):
 
 def test_the_answer_is_kept_with_who_gave_it_and_when(studio, named):
     record = studio.cohorts.clean("ill", "identifiers", 1, by="Dr Ada")
-    (finding,) = [one for one in record.summary["findings"] if one["kind"] == "identifiers"]
+    (finding,) = [one for one in record.audit.findings if one.kind == "identifiers"]
     line = studio.audit()["events"][-1]
 
     assert waiting(record) == []
-    assert finding["severity"] == "note"
-    assert "Confirmed by Dr Ada, 20" in finding["message"]
+    assert finding.severity == "note"
+    assert "Confirmed by Dr Ada, 20" in finding.message
     assert line.details["by"] == "Dr Ada"
     cohort_cases.check_ready(record, ())
 
@@ -71,7 +71,7 @@ def test_notes_that_name_somebody_can_be_left_out_instead(studio, named):
     record = studio.cohorts.clean("ill", "identifiers", 2)
 
     assert waiting(record) == []
-    assert "notes" not in {name for name, n in record.summary["modalities"].items() if n}
+    assert "notes" not in record.audit.present
 
 
 def test_the_command_line_answers_by_an_option(studio, named, run, monkeypatch, home):
@@ -101,8 +101,8 @@ def test_tags_of_files_that_stay_where_they_are_are_asked_about_and_copies_have_
 
     there = studio.cohorts.add("ill", path)
     (finding,) = waiting(there)
-    assert finding["rows"] == [0]
-    assert finding["columns"] == ["sound"]
+    assert finding.rows == (0,)
+    assert finding.columns == ("sound",)
 
     copied = studio.cohorts.add("ill", path, copy=True)
     assert waiting(copied) == []
@@ -124,9 +124,9 @@ def test_text_on_a_film_is_asked_about_apart_from_headers_and_shown(studio, tabl
     record = studio.cohorts.add("ill", table(rows=20, film=[f"f{n}.png" for n in range(20)]))
 
     (finding,) = waiting(record)
-    assert finding["rows"] == [3]
+    assert finding.rows == (3,)
     ((picture, caption),) = studio.cohorts.cut_out("ill", finding)
     assert caption.startswith("c3")
     assert picture.max() == 255
     assert picture.shape[0] < 100
-    assert waiting(studio.cohorts.clean("ill", finding["id"], 1)) == []
+    assert waiting(studio.cohorts.clean("ill", finding.id, 1)) == []

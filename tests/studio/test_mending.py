@@ -105,7 +105,7 @@ def test_a_complete_report_is_made_once_and_kept(studio, mixed, monkeypatch):
         "fmstudio.cohort.audit.label_check.doubts", lambda *_: pytest.fail("asked again")
     )
 
-    assert first["probed"]
+    assert first.probed
     assert studio.cohorts.check_labels("ill") == first
     assert studio.cohorts.report("ill") == first
 
@@ -168,13 +168,13 @@ def test_labels_are_doubted_by_a_thread_that_outlives_who_asked(studio, mixed, m
     studio.cohorts.start_label_check("ill")
     assert begun.wait(60)
     assert studio.cohorts.label_check_state("ill") == (True, "")
-    assert not studio.cohorts.report("ill")["probed"]
+    assert not studio.cohorts.report("ill").probed
     go.set()
     asked[0].join(60)
 
     assert len(asked) == 1
     assert studio.cohorts.label_check_state("ill") == (False, "")
-    assert studio.cohorts.report("ill")["probed"]
+    assert studio.cohorts.report("ill").probed
 
 
 def test_why_labels_could_not_be_doubted_is_told(studio, mixed, monkeypatch):

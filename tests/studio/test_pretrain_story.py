@@ -52,11 +52,11 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     # What was learned from: training patients and those without a label.
     report = studio.cohorts.report("ill")
     assert result["n"] == {
-        "labelled training cases": report["splits"]["train"],
+        "labelled training cases": report.splits["train"],
         "cases without a label": 12,
         "left out": 0,
     }
-    assert result["learned_from"] == report["splits"]["train"] + 12
+    assert result["learned_from"] == report.splits["train"] + 12
     assert {name for name in result["curves"] if name.startswith("loss: ")} == {
         "loss: masked",
         "loss: known",
@@ -64,7 +64,7 @@ def test_unlabelled_cases_make_a_base_and_an_adapter_that_needs_it(
     }
     assert "probe auroc: notes" in result["curves"]
     assert result["verdict"]["verdict"] in ("better", "no evidence", "worse")
-    assert result["verdict"]["n"]["test"] == report["splits"]["test"]
+    assert result["verdict"]["n"]["test"] == report.splits["test"]
     assert {point["case"] for point in result["groups"]["points"]} >= {
         f"c{i}" for i in range(40, 52)
     }

@@ -20,13 +20,10 @@ from fmstudio.sandbox import Reader
 from fmstudio.settings import Settings
 from fmstudio.training.estimate import estimate, within_memory
 from fmstudio.training.sample import Size, sizes
+from tests.audits import audit_of
 from tests.encoders.small import PROCESSORS
 
-SUMMARY = {
-    "cases": 300,
-    "modalities": dict.fromkeys(pipelines(), 300),
-    "splits": {"train": 180, "validation": 60, "test": 60},
-}
+AUDIT = audit_of(300)
 
 
 @pytest.fixture(autouse=True)
@@ -36,37 +33,32 @@ def machine(monkeypatch):
 
 
 def test_more_epochs_cases_and_adapted_encoders_take_longer():
-    quick = estimate(RunConfig(epochs=10), SUMMARY)
-    longer = estimate(RunConfig(epochs=40), SUMMARY)
-    deeper = estimate(RunConfig(epochs=10, scope="trunk and encoders"), SUMMARY)
-    double = {
-        "cases": 600,
-        "modalities": dict.fromkeys(pipelines(), 600),
-        "splits": {"train": 360},
-    }
+    quick = estimate(RunConfig(epochs=10), AUDIT)
+    longer = estimate(RunConfig(epochs=40), AUDIT)
+    deeper = estimate(RunConfig(epochs=10, scope="trunk and encoders"), AUDIT)
 
     assert quick.seconds < longer.seconds
     assert quick.seconds < deeper.seconds
     assert quick.memory_mb < deeper.memory_mb
-    assert quick.seconds < estimate(RunConfig(epochs=10), double).seconds
+    assert quick.seconds < estimate(RunConfig(epochs=10), audit_of(600)).seconds
 
 
 def test_a_search_more_seeds_and_more_rungs_take_their_time():
-    one = estimate(RunConfig(epochs=10, scope="trunk", ladder=False), SUMMARY)
-    seeds = estimate(RunConfig(epochs=10, scope="trunk", ladder=False, seeds=3), SUMMARY)
-    candidates = estimate(RunConfig(epochs=10, scope="trunk"), SUMMARY)
-    searched = estimate(RunConfig(epochs=10, scope="trunk", search_minutes=15.0), SUMMARY)
+    one = estimate(RunConfig(epochs=10, scope="trunk", ladder=False), AUDIT)
+    seeds = estimate(RunConfig(epochs=10, scope="trunk", ladder=False, seeds=3), AUDIT)
+    candidates = estimate(RunConfig(epochs=10, scope="trunk"), AUDIT)
+    searched = estimate(RunConfig(epochs=10, scope="trunk", search_minutes=15.0), AUDIT)
     none = RunConfig(epochs=10, scope="trunk", search_minutes=15.0, seeds=3, keep="probe")
 
     assert one.seconds < candidates.seconds < seeds.seconds
     assert searched.seconds == pytest.approx(candidates.seconds + 15 * 60)
-    assert estimate(none, SUMMARY).seconds < one.seconds
+    assert estimate(none, AUDIT).seconds < one.seconds
 
 
 def test_fewer_modalities_take_less():
-    one = estimate(RunConfig(modalities=tuple(pipelines())[:1]), SUMMARY)
+    one = estimate(RunConfig(modalities=tuple(pipelines())[:1]), AUDIT)
 
-    assert one.seconds < estimate(RunConfig(), SUMMARY).seconds
+    assert one.seconds < estimate(RunConfig(), AUDIT).seconds
 
 
 STEP = """
@@ -111,7 +103,7 @@ def test_a_step_through_a_checkpoint_takes_the_memory_that_was_foretold(tmp_path
     info = keep(tmp_path / "vit", settings, {"name": name})
     config = RunConfig(modalities=(name,), scope="trunk and encoders")
     few, many = (
-        estimate(dataclasses.replace(config, batch_size=count), SUMMARY, {name: info}).memory_mb
+        estimate(dataclasses.replace(config, batch_size=count), AUDIT, {name: info}).memory_mb
         for count in (4, 20)
     )
 
@@ -159,49 +151,48 @@ def test_a_larger_checkpoint_takes_longer_and_more_memory():
     name = next(name for name, one in pipelines().items() if one.kind == "frames")
     for scope in ("trunk", "trunk and encoders"):
         config = RunConfig(scope=scope)
-        a, b = (estimate(config, SUMMARY, {name: info}) for info in (small, large))
+        a, b = (estimate(config, AUDIT, {name: info}) for info in (small, large))
         assert b.seconds > a.seconds
         assert b.memory_mb > a.memory_mb + 2000
 
 
 def test_a_run_that_does_not_fit_into_memory_is_told_the_batch_size_that_would(monkeypatch):
     config = RunConfig(scope="trunk and encoders", batch_size=64)
-    needed = estimate(config, SUMMARY).memory_mb
-    smaller = estimate(dataclasses.replace(config, batch_size=20), SUMMARY).memory_mb
+    needed = estimate(config, AUDIT).memory_mb
+    smaller = estimate(dataclasses.replace(config, batch_size=20), AUDIT).memory_mb
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: needed + 1)
-    assert within_memory(config, SUMMARY, {}) == config
+    assert within_memory(config, AUDIT, {}) == config
 
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: smaller)
     with pytest.raises(ResourceError) as refused:
-        within_memory(config, SUMMARY, {})
+        within_memory(config, AUDIT, {})
     assert "batch size to 20 or less" in refused.value.hint
 
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 100.0)
     with pytest.raises(ResourceError) as refused:
-        within_memory(config, SUMMARY, {})
+        within_memory(config, AUDIT, {})
     assert "fewer modalities" in refused.value.hint
 
 
 def test_a_batch_size_that_nobody_asked_for_is_what_memory_has_room_for(monkeypatch):
     config = RunConfig(scope="trunk and encoders")
-    assert within_memory(config, SUMMARY, {}) == config
+    assert within_memory(config, AUDIT, {}) == config
     assert config.cases_per_step == 16
 
-    five = estimate(dataclasses.replace(config, batch_size=5), SUMMARY).memory_mb
+    five = estimate(dataclasses.replace(config, batch_size=5), AUDIT).memory_mb
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: five)
-    assert within_memory(config, SUMMARY, {}).batch_size == 5
+    assert within_memory(config, AUDIT, {}).batch_size == 5
 
     monkeypatch.setattr("fmstudio.training.estimate.free_mb", lambda: 100.0)
     with pytest.raises(ResourceError, match="100 MB are free"):
-        within_memory(config, SUMMARY, {})
+        within_memory(config, AUDIT, {})
 
 
 def test_slow_and_large_inputs_of_the_cohort_itself_make_the_estimate_longer():
     large = {name: Size(0.5, 512, 16) for name in pipelines()}
 
     assert (
-        estimate(RunConfig(), SUMMARY, {}, large).seconds
-        > 2 * estimate(RunConfig(), SUMMARY).seconds
+        estimate(RunConfig(), AUDIT, {}, large).seconds > 2 * estimate(RunConfig(), AUDIT).seconds
     )
 
 

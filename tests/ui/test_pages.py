@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from fmstudio.records import AdapterRecord, AdapterSummary, Progress, RunRecord
+from fmstudio.results.audit import IndexTime
 from fmstudio.run_config import RunConfig
 from fmstudio.studio.deletion import Deleted
 from fmstudio.ui.deleting import left
@@ -264,8 +265,9 @@ def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, 
 
     assert "Predicts 36 h after the beginning of a case." in start.cards(studio, at())
     assert "Predicts 36 h after the beginning of a case." in data.present(studio, project.id)
-    late = {"moment": {"hours": 36, "left_out": {"device_logs": 1200}}}
-    told = cohort_report(studio.cohorts.newest(project.id).summary | late, studio.pipelines())
+    late = IndexTime(36, {"device_logs": 1200})
+    audit = replace(studio.cohorts.report(project.id), moment=late)
+    told = cohort_report(audit, studio.pipelines())
     assert "left out: Device logs 1,200." in told
 
 

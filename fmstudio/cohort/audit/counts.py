@@ -5,37 +5,39 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.manifest import Manifest
 from fmstudio.cohort.roles import columns_of
 from fmstudio.cohort.splits import SPLITS
 from fmstudio.contracts import pipelines
+from fmstudio.results.audit import CohortAudit, LabelRange
 from fmstudio.types import Cohort, PatientCase
 
 
-def counts(manifest: Manifest, roles: Mapping[str, str], cohort: Cohort) -> dict[str, Any]:
-    """The part of the report that finds nothing wrong."""
+def counts(manifest: Manifest, roles: Mapping[str, str], cohort: Cohort) -> CohortAudit:
+    """The report on a cohort in which nothing was looked for yet."""
     cases = cohort.cases
-    return {
-        "cases": len(cases),
-        "patients": len({case.patient_id for case in cases}),
-        "modalities": {
+    return CohortAudit(
+        cases=len(cases),
+        patients=len({case.patient_id for case in cases}),
+        modalities={
             name: sum(name in case.sources for case in cases)
             for name in pipelines()
             if name in cohort.modalities
         },
-        "labels": _labels(cohort, cases),
-        "splits": {name: len(cohort.split(name)) for name in SPLITS},
-        "split_patients": {
+        labels=_labels(cohort, cases),
+        splits={name: len(cohort.split(name)) for name in SPLITS},
+        split_patients={
             name: len({case.patient_id for case in cohort.split(name)}) for name in SPLITS
         },
-        "split_labels": {name: _labels(cohort, cohort.split(name)) for name in SPLITS},
-        "missing": _missing(manifest, roles, cases),
-        "set_aside": len(cohort.set_aside),
-        "remarks": list(cohort.remarks),
-    } | _range(cohort)
+        split_labels={name: _labels(cohort, cohort.split(name)) for name in SPLITS},
+        missing=_missing(manifest, roles, cases),
+        set_aside=len(cohort.set_aside),
+        remarks=tuple(cohort.remarks),
+        label_range=_range(cohort),
+        left_out=tuple(sorted(manifest.left_out)),
+    )
 
 
 def _labels(cohort: Cohort, cases: Sequence[PatientCase]) -> dict[str, int]:
@@ -50,12 +52,11 @@ def _labels(cohort: Cohort, cases: Sequence[PatientCase]) -> dict[str, int]:
     return {label: found[float(index)] for index, label in enumerate(task.labels)}
 
 
-def _range(cohort: Cohort) -> dict[str, Any]:
+def _range(cohort: Cohort) -> LabelRange | None:
     if cohort.task.kind != "regression":
-        return {}
+        return None
     values = [case.target for case in cohort.cases if isinstance(case.target, float)]
-    middle = statistics.median(values)
-    return {"label_range": {"low": min(values), "median": middle, "high": max(values)}}
+    return LabelRange(min(values), statistics.median(values), max(values))
 
 
 def _missing(

@@ -31,7 +31,7 @@ from fmstudio.ui.page import Page
 from fmstudio.ui.previews import preview, refusal
 from fmstudio.ui.project_picker import project_dropdown, without_project
 from fmstudio.ui.questions import question_form
-from fmstudio.ui.reports import cohort_report, in_brief, stops
+from fmstudio.ui.reports import cohort_report, in_brief
 from fmstudio.ui.roles import COLLECT, role_table
 from fmstudio.ui.uploads import lay_out
 from fmstudio.ui.wording import moment
@@ -84,7 +84,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     def stands(ref: int) -> tuple[Any, ...]:
         """What is known of the newest cohort, for `report`, `state` and the form."""
         cohort = studio.cohorts.newest(ref)
-        asked = form.shown_for(cohort.summary if cohort else None)
+        asked = form.shown_for(cohort.audit if cohort else None)
         return present(studio, ref), *about_doubts(studio, ref), *asked
 
     @shown
@@ -106,7 +106,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
             record, done = studio.cohorts.undo_cleaning(int(ref)), "Undone"
         else:
             record, done = studio.cohorts.clean(int(ref), finding, int(way)), "Mended"
-        brief = text(in_brief(record.summary))
+        brief = text(in_brief(record.audit))
         gr.Info(f"{done}: now {brief}. The cohort before it is kept.")
         return stands(int(ref))
 
@@ -169,8 +169,8 @@ def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr
             "close this page.",
             "accent",
         )
-    elif cohort.summary.get("probed"):
-        kinds = [one["kind"] for one in cohort.summary["findings"]]
+    elif cohort.audit.probed:
+        kinds = [one.kind for one in cohort.audit.findings]
         said = (
             NOTHING
             if "label_noise" in kinds
@@ -178,7 +178,7 @@ def about_doubts(studio: Studio, project: int) -> tuple[Html, dict[str, Any], gr
         )
     else:
         said = notice("Labels could not be looked at.", fault, "warning") if fault else NOTHING
-    waiting = not under_way and not cohort.summary.get("probed")
+    waiting = not under_way and not cohort.audit.probed
     return said, gr.update(visible=waiting), gr.Timer(active=under_way)
 
 
@@ -191,22 +191,20 @@ def present(studio: Studio, project: int) -> Html:
             "Add a table of cases below. The outcome must be in one of its columns.",
             "accent",
         )
-    lead = f"{in_brief(cohort.summary)}, added {moment(cohort.created_at)}."
+    lead = f"{in_brief(cohort.audit)}, added {moment(cohort.created_at)}."
     way = NOTHING
-    if not stops(cohort.summary):
+    if not cohort.audit.stops:
         target = f"/finetune?project={project}"
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join(
         [
             section(cohort.name, lead),
-            undoing(cohort.summary),
+            undoing(cohort.audit.mended),
             cohort_report(
-                cohort.summary,
+                cohort.audit,
                 studio.pipelines(),
                 studio.cohorts.rows_concerned(project),
-                lambda finding: (
-                    studio.cohorts.cut_out(project, finding) if finding.get("places") else []
-                ),
+                lambda finding: studio.cohorts.cut_out(project, finding) if finding.places else [],
             ),
             way,
         ]
@@ -292,7 +290,7 @@ def _adding(studio: Studio, project: gr.Dropdown) -> gr.Textbox:
         record = studio.cohorts.add(
             int(ref), path, roles=json.loads(roles), name=name.strip() or None, copy=kind != HERE
         )
-        gr.Info(f"Added {text(in_brief(record.summary))}.")
+        gr.Info(f"Added {text(in_brief(record.audit))}.")
         return f"{record.id}", gr.update(visible=False)
 
     read.click(

@@ -31,7 +31,7 @@ from fmstudio.ui.fragments import (
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import Page
 from fmstudio.ui.project_picker import REMEMBER, project_dropdown, without_project
-from fmstudio.ui.reports import in_brief, modalities, stops
+from fmstudio.ui.reports import in_brief, modalities
 from fmstudio.ui.review import review_step
 from fmstudio.ui.run_monitor import watch
 from fmstudio.ui.wording import TASKS
@@ -96,8 +96,8 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         record = studio.cohorts.newest(int(ref))
         if record is None:
             raise InputError("The project has no data.", hint="Add a cohort on the Data page.")
-        if stops(record.summary):
-            raise InputError(stops(record.summary)[0], hint="Mend it on the page Data.")
+        if record.audit.stops:
+            raise InputError(record.audit.stops[0].message, hint="Mend it on the page Data.")
         return gr.Walkthrough(selected=BASE)
 
     def planned(base: str, names: list[str], preset: str, *values: Any) -> RunConfig:
@@ -229,12 +229,12 @@ def data_step(studio: Studio, project: int) -> Html:
     if record is None:
         return empty("This project has no data yet.", "Add a cohort", f"/data?project={project}")
     parts = [
-        section(record.name, in_brief(record.summary)),
-        modalities(record.summary, studio.pipelines()),
-        section("Findings", in_words(record.summary)),
-        findings(record.summary, mending=False),
+        section(record.name, in_brief(record.audit)),
+        modalities(record.audit, studio.pipelines()),
+        section("Findings", in_words(record.audit.findings)),
+        findings(record.audit.findings, mending=False),
     ]
-    if stops(record.summary):
+    if record.audit.stops:
         parts.append(
             notice(
                 "This cohort cannot be learned from yet.",
@@ -276,7 +276,7 @@ def _base(
     @shown
     def offer_modalities(ref: str | None, request: gr.Request) -> gr.CheckboxGroup:
         record = studio.cohorts.newest(int(ref)) if ref else None
-        counts = record.summary.get("modalities", {}) if record else {}
+        counts = record.audit.modalities if record else {}
         there = [pipeline for pipeline in studio.pipelines() if counts.get(pipeline.name)]
         labels = [(f"{one.label} ({number(counts[one.name])})", one.name) for one in there]
         again = run_settings.wanted_again(studio, request)

@@ -50,7 +50,7 @@ def next_step(
         return badge("Fine-tuning", "accent"), "Watch the run", f"/runs{here}&run={live.id}"
     if studio.adapters.count(project.id):
         return badge("Ready to predict", "good"), "Predict", f"/predict{here}"
-    cases = plural(int(cohort.summary.get("cases", 0)), "case")
+    cases = plural(cohort.audit.cases, "case")
     return badge(cases), "Fine-tune", f"/finetune{here}"
 
 

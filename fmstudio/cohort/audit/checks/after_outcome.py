@@ -9,10 +9,11 @@ import numpy as np
 
 from fmstudio.cohort.audit.discrimination import NOTE_LEVEL, Separation, of_categories, significant
 from fmstudio.cohort.audit.evidence import Evidence, strongest
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, some
+from fmstudio.cohort.audit.finding import Check, some
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.cleaning import accept, give_role
 from fmstudio.cohort.roles import known_afterwards
+from fmstudio.results.finding import Finding, Mend
 
 NOTEWORTHY = 0.6
 TOO_GOOD = 0.85

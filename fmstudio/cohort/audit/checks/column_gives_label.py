@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from fmstudio.cohort.audit.discrimination import Separation, significant
 from fmstudio.cohort.audit.evidence import Evidence, strongest
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, some
+from fmstudio.cohort.audit.finding import Check, some
 from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.cleaning import accept, give_role
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, Mend
 from fmstudio.types import target_array
 
 TOO_GOOD = 0.98

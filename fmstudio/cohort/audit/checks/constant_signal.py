@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.audit.input_summary import Digest
 from fmstudio.cohort.cleaning import accept, empty
 from fmstudio.contracts import pipelines
 from fmstudio.errors import ConstantSignal
+from fmstudio.results.finding import Finding, Mend
 
 USUAL = 0.1  # of the cases with a channel in which it never changes
 MANY = 0.2  # of the cases with a fault in part of an input: worth a warning

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.audit.input_summary import Digest
 from fmstudio.cohort.audit.perceptual_hashes import LESS_THE_MEAN, SAME
 from fmstudio.cohort.audit.text_leakage import notes_of
 from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.cleaning import accept, leave_out
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, Mend
 
 BLOCK = 1024  # cases compared at once: bounds memory
 FEWEST_CELLS = 5

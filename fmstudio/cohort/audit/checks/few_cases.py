@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from fmstudio.cohort.audit.discrimination import half_width
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.targets import read_targets
+from fmstudio.results.finding import Finding
 
 EXPECTED = 0.8  # the AUROC for which the interval is told
 WIDE = 0.35  # half an interval: pure chance and a perfect model both lie in it

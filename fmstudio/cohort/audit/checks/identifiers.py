@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.audit.text_leakage import notes_of
 from fmstudio.cohort.cells import is_date, is_missing, name_words, read_number
 from fmstudio.cohort.cleaning import accept, give_role, leave_out
 from fmstudio.cohort.roles import names_person
 from fmstudio.contracts import pipelines
 from fmstudio.identity import FULL_NAME, PATTERNS, kinds_in
+from fmstudio.results.finding import Finding, Mend
 
 MOSTLY = 0.5
 _BIRTH = frozenset(("birth", "dob", "birthday", "birthdate", "born"))
@@ -52,7 +53,7 @@ def _columns(evidence: Evidence) -> Iterator[Finding]:
                 Mend(f"Leave out '{column}'", (give_role(column, "ignore"),)),
                 Mend(NOBODY, (accept("identifiers", [column]),)),
             ),
-            gate=True,
+            must_answer=True,
         )
     aside = [column for column in found if column not in inputs]
     if aside:
@@ -113,7 +114,7 @@ def _notes(evidence: Evidence) -> Iterator[Finding]:
                 Mend("They identify nobody", (accept("identifiers", columns, WORDS),)),
                 Mend("Leave the notes out", tuple(give_role(c, "ignore") for c in columns)),
             ),
-            gate=True,
+            must_answer=True,
             about=WORDS,
         )
 
@@ -142,7 +143,7 @@ def _headers(evidence: Evidence) -> Iterator[Finding]:
                 columns,
                 tuple(sorted(named_rows)),
                 (Mend("They identify nobody", (accept("identifiers", columns, HEADERS),)),),
-                gate=True,
+                must_answer=True,
                 about=HEADERS,
             )
         elif rows:
@@ -183,7 +184,7 @@ def _pictures(evidence: Evidence) -> Iterator[Finding]:
                     Mend("The text identifies nobody", (accept("identifiers", columns, PICTURES),)),
                     Mend("Leave these cases out", (leave_out(rows),)),
                 ),
-                gate=True,
+                must_answer=True,
                 about=PICTURES,
                 places=tuple(found),
             )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cells import is_missing, name_words
 from fmstudio.cohort.cleaning import accept, empty
 from fmstudio.cohort.readings import DATES
+from fmstudio.results.finding import Finding, Mend
 
 EARLIEST = date(1880, 1, 1)  # nobody who was born before is alive
 BIRTH = frozenset(("birth", "born", "dob", "geburtsdatum", "geburt", "naissance", "nacimiento"))

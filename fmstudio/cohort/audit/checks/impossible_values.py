@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.audit.units import Told, in_other_units, main_unit, measured_columns
 from fmstudio.cohort.cleaning import accept, empty
 from fmstudio.cohort.dates import EXCEL_DAYS
 from fmstudio.contracts import Measured, pipelines
+from fmstudio.results.finding import Finding, Mend
 
 # Numbers that stand for "not known", "refused", "not done" in exports of statistics packages and
 # hospital systems: a digit again and again, or below zero.

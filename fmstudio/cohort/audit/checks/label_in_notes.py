@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from fmstudio.cohort.audit.discrimination import LEVEL, significant
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend
+from fmstudio.cohort.audit.finding import Check
 from fmstudio.cohort.audit.text_leakage import Told, Word, notes_of, told_by_notes, words_of
 from fmstudio.cohort.cells import name_words
 from fmstudio.cohort.cleaning import accept, give_role
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, Mend
 
 NEARLY_ALL = 0.95  # of the notes with a word have the same answer
 FEWEST_SHARE = 0.15  # of the notes with that answer have the word

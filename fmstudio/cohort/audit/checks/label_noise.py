@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Doubt, Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cleaning import accept, leave_out
+from fmstudio.results.finding import Finding, Mend
 
 SHOWN = 5
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.targets import read_targets
+from fmstudio.results.finding import Finding
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:

@@ -6,11 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.audit.units import Told, in_other_units, main_unit, measured_columns
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.cleaning import Step, accept, convert
 from fmstudio.contracts import Measured, pipelines
+from fmstudio.results.finding import Finding, Mend
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cells import is_missing
+from fmstudio.results.finding import Finding
 
 
 def find(evidence: Evidence) -> Iterator[Finding]:

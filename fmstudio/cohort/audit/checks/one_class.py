@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding
+from fmstudio.cohort.audit.finding import Check
 from fmstudio.cohort.splits import SPLITS
+from fmstudio.results.finding import Finding
 from fmstudio.types import PatientCase
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from fmstudio.cohort.answers import questions
 from fmstudio.cohort.audit.checks.unreadable import STOP_SHARE
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cleaning import accept, answered, leave_out
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, LikelyAnswers, Mend
 from fmstudio.types import OpenQuestion
 
 MOST_CHOICES = 8
@@ -57,7 +58,10 @@ def _finding(
         tuple(sorted(rows)),
         tuple(ways),
         about=about,
-        asks=tuple((known[key], likely if key == keys[0] else ()) for key in keys),
+        asks=tuple(
+            LikelyAnswers(**vars(known[key]), choices=likely if key == keys[0] else ())
+            for key in keys
+        ),
     )
 
 

@@ -9,8 +9,9 @@ from scipy.stats import norm
 
 from fmstudio.cohort.audit.discrimination import FEWEST, LEVEL, Question, significant
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend
+from fmstudio.cohort.audit.finding import Check
 from fmstudio.cohort.cleaning import accept
+from fmstudio.results.finding import Finding, Mend
 
 NOTEWORTHY = 0.65
 FEW_RUNS = 0.6  # of the number of runs that chance makes

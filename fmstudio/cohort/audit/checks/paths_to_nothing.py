@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.cleaning import accept, empty
 from fmstudio.cohort.paths import leads_somewhere, looks_like_path
+from fmstudio.results.finding import Finding, Mend
 
 MOSTLY = 0.8
 

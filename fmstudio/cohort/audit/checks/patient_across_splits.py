@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cells import is_missing, name_words
 from fmstudio.cohort.cleaning import accept, give_role, rewrite
 from fmstudio.cohort.splits import SPLIT_NAMES
+from fmstudio.results.finding import Finding, Mend
 
 _PERSON = frozenset(("patient", "subject", "person", "participant", "mrn", "pid"))
 

@@ -19,11 +19,12 @@ from fmstudio.cohort.audit.discrimination import (
     significant,
 )
 from fmstudio.cohort.audit.evidence import Evidence, strongest
-from fmstudio.cohort.audit.finding import Check, Finding, Mend
+from fmstudio.cohort.audit.finding import Check
 from fmstudio.cohort.cells import is_missing, split_paths
 from fmstudio.cohort.cleaning import accept, give_role
 from fmstudio.cohort.roles import names_origin
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, Mend
 
 NOTEWORTHY = 0.6
 _DIGITS = re.compile(r"\d+")

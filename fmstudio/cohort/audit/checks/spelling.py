@@ -7,9 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.cells import is_missing, same_value
 from fmstudio.cohort.cleaning import accept, rewrite
+from fmstudio.results.finding import Finding, Mend
 
 MOST_CATEGORIES = 60
 MOST_CLASSES = 20  # that are numbers; with more they are measured

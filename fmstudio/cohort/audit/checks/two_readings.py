@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted, some
+from fmstudio.cohort.audit.finding import Check, counted, some
 from fmstudio.cohort.cells import is_missing
 from fmstudio.cohort.cleaning import Step, accept, empty, rewrite
 from fmstudio.cohort.dates import ORDERS, WrittenDate, possible_orders
 from fmstudio.cohort.readings import DATES, NUMBERS
 from fmstudio.cohort.written import written
+from fmstudio.results.finding import Finding, Mend
 
 Dated = Sequence[tuple[int, str, WrittenDate]]
 

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cleaning import accept, leave_out
 from fmstudio.contracts import pipelines
 from fmstudio.errors import ConstantSignal, StudioError
+from fmstudio.results.finding import Finding, Mend
 from fmstudio.types import Source
 
 STOP_SHARE = 0.5

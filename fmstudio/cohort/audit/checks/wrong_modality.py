@@ -13,9 +13,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from fmstudio.cohort.audit.evidence import Evidence
-from fmstudio.cohort.audit.finding import Check, Finding, Mend, counted
+from fmstudio.cohort.audit.finding import Check, counted
 from fmstudio.cohort.cleaning import accept, empty
 from fmstudio.contracts import pipelines
+from fmstudio.results.finding import Finding, Mend
 
 MINORITY = 0.2
 FEWEST = 20
