@@ -1,32 +1,33 @@
 """Plain values in, escaped HTML out: the few shapes that pages are made of.
 
-Whatever a user may have typed or named enters through `text`, so that it can never become markup.
-Functions that take or give `Html` are past that gate; those that take `str` escape it themselves.
+`Html` is markupsafe's `Markup`: whatever is joined to it or put into it is escaped, unless it is
+`Html` itself. What pages share with reports and the terminal comes from `present`.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Iterable, Sequence
-from typing import NewType
 
 import gradio as gr
+from markupsafe import Markup
 
 from fmstudio.present import glossary
+from fmstudio.present.blocks import Badge, Bullets, Notice, Table
+from fmstudio.present.html import markup
 
-Html = NewType("Html", str)
+Html = Markup
 
 NOTHING = Html("")
 
 
 def text(value: object) -> Html:
     """`value` as text that is safe inside HTML, quotes included."""
-    return Html(html.escape(str(value), quote=True))
+    return Html.escape(str(value))
 
 
 def join(parts: Iterable[Html], between: str = "") -> Html:
     """Fragments one after the other."""
-    return Html(between.join(parts))
+    return Html(between).join(parts)
 
 
 def area(value: Html = NOTHING, **options: object) -> gr.HTML:
@@ -46,12 +47,12 @@ def tag(element: str, content: Html, classes: str = "", /, **attributes: object)
     """An element; attribute values are escaped and underscores in their names become hyphens."""
     given: dict[str, object] = {"class": classes} if classes else {}
     given |= {key.replace("_", "-"): value for key, value in attributes.items()}
-    inside = "".join(
-        f" {key}" if value is True else f' {key}="{text(value)}"'
+    inside = join(
+        Html(" {}").format(key) if value is True else Html(' {}="{}"').format(key, text(value))
         for key, value in given.items()
         if value is not None and value is not False
     )
-    return Html(f"<{element}{inside}>{content}</{element}>")
+    return Html("<{0}{1}>{2}</{0}>").format(element, inside, content)
 
 
 def explained(words: str) -> Html:
@@ -78,7 +79,7 @@ def section(title: str, lead: str = "", write: Callable[[str], Html] = explained
 
 def badge(label: str, tone: str = "plain") -> Html:
     """A short word in a pill; tones: plain, accent, good, warning, stop."""
-    return tag("span", text(label), f"fm-badge fm-{tone}")
+    return markup(Badge(label, tone))
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Html:
@@ -98,10 +99,7 @@ def figures(pairs: Iterable[tuple[str, object]]) -> Html:
 
 def notice(message: str, hint: str = "", tone: str = "plain") -> Html:
     """A message with what to do about it, in a box."""
-    below = tag("span", text(hint)) if hint else NOTHING
-    role = "alert" if tone == "stop" else "status"
-    inner = tag("div", join([tag("strong", text(message)), below]))
-    return tag("div", inner, f"fm-notice fm-{tone}", role=role)
+    return markup(Notice(message, hint, tone))
 
 
 def empty(message: str, label: str = "", target: str = "") -> Html:
@@ -117,8 +115,7 @@ def link(label: str, target: str, classes: str = "") -> Html:
 
 def bullets(lines: Iterable[str]) -> Html:
     """Sentences as a list; nothing if there are none."""
-    items = [tag("li", text(line)) for line in lines]
-    return tag("ul", join(items), "fm-bullets") if items else NOTHING
+    return markup(Bullets(list(lines)))
 
 
 def table(
@@ -131,17 +128,9 @@ def table(
 
     `write` writes the header: with help on its terms, or as `text` where the user gave it.
     """
-    right = ["fm-number" if name.startswith("#") else "" for name in header]
-    heads = [
-        tag("th", write(name.lstrip("#")), classes, scope="col")
-        for name, classes in zip(header, right, strict=True)
-    ]
-    lines = [
-        tag("tr", join(tag("td", cell, right[i]) for i, cell in enumerate(row))) for row in rows
-    ]
-    top = tag("caption", text(caption)) if caption else NOTHING
-    inside = join([top, tag("thead", tag("tr", join(heads))), tag("tbody", join(lines))])
-    return tag("div", tag("table", inside, "fm-table"), "fm-scroll", tabindex=0)
+    numbers = [i for i, name in enumerate(header) if name.startswith("#")]
+    heads = [write(name.lstrip("#")) for name in header]
+    return markup(Table(heads, list(rows), caption, numbers))
 
 
 def bar(share: float, caption: str, tone: str = "accent") -> Html:

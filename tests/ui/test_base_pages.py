@@ -78,7 +78,7 @@ def test_an_encoder_tells_how_it_did_on_the_users_own_projects(studio, kept):
     assert "Ward &lt;8&gt;" in shown
     assert "AUROC 0.810 (0.700 to 0.900)" in shown
     assert f"/adapters?adapter={adapter.id}" in shown
-    assert "Doctor&#x27;s notes" in shown
+    assert "Doctor&#39;s notes" in shown
     assert kept.sha256 in shown
 
 
@@ -107,7 +107,7 @@ def test_a_download_shows_how_much_is_there_and_an_ended_one_how_it_ended():
     assert "86 MB of 346 MB" in additions.progress(live)
     assert "You may close this page." in additions.progress(live)
     added = replace(live, state="added", name="vit")
-    assert "&#x27;vit&#x27; was added." in additions.progress(added)
+    assert "&#39;vit&#39; was added." in additions.progress(added)
     refused = replace(live, state="refused", error="The disk is <full>.", hint="Free some.")
     assert "The disk is &lt;full&gt;." in additions.progress(refused)
     assert "Nothing of it was kept." in additions.progress(replace(live, state="stopped"))

@@ -25,7 +25,7 @@ def test_a_fault_of_the_user_is_told_with_its_hint_and_the_page_stays(told):
         raise InputError("Column 'x' is not there.", hint="Name another.")
 
     assert handler() == gr.skip()
-    assert "Column &#x27;x&#x27; is not there." in told[0]
+    assert "Column &#39;x&#39; is not there." in told[0]
     assert "Name another." in told[0]
 
 
