@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pydantic import StringConstraints
 
 from fmstudio.adapters.schema import SHA256, Strict, read
 from fmstudio.errors import BundleError, InputError, NotFound
+from fmstudio.files import write_whole
 from fmstudio.settings import Settings
 
 FOLDER, PRIVATE, TRUSTED = "keys", "private.pem", "trusted.json"
@@ -218,11 +218,4 @@ def _write(settings: Settings, name: str, content: bytes) -> None:
     """Whole or not at all, and for its owner only from the first byte."""
     folder = settings.folder(FOLDER)
     folder.chmod(0o700)
-    partial = folder / f"{name}.tmp"
-    partial.unlink(missing_ok=True)
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(folder / name)
+    write_whole(folder / name, content)

@@ -22,6 +22,7 @@ from fmstudio.checkpoints.hashes import sha256
 from fmstudio.checkpoints.memory import check_free, weights_mb
 from fmstudio.encoders.checkpoint import one_hash
 from fmstudio.errors import BundleError, InputError, NotFound, ResourceError
+from fmstudio.files import place_folder
 from fmstudio.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -226,7 +227,7 @@ def keep(
         text = json.dumps(asdict(info), indent=1, ensure_ascii=False)
         (target / CARD).write_text(text, encoding="utf-8")
         shutil.rmtree(home / name, ignore_errors=True)
-        target.rename(home / name)
+        place_folder(target, home / name)
     return info
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from fmstudio.contracts import embedded_encoders, pipeline, pipelines
 from fmstudio.errors import InputError
 from fmstudio.features.inputs import Preparation
+from fmstudio.files import replacing
 from fmstudio.model.config import SharedModelConfig
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.base_folder import (
@@ -323,9 +323,8 @@ def make_base(
         taught_by = teacher_of(recipe, teacher)
         corpora = Corpora(recipe, data, work, Preparation(reader, settings), taught_by)
         if not (work / TOKENIZER).is_file():
-            temporary = work / f"tokenizer.{os.getpid()}.json"
-            train_tokenizer(corpora.texts(), recipe["vocabulary"], temporary)
-            temporary.replace(work / TOKENIZER)
+            with replacing(work / TOKENIZER) as temporary:
+                train_tokenizer(corpora.texts(), recipe["vocabulary"], temporary)
         for stage in recipe["stages"]:
             if not stages or stage["name"] in stages:
                 run_stage(recipe, stage, corpora, work, say)

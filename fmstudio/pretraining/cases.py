@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmstudio.cohort import Manifest, build_cohort, file_hashes, propose_roles, read_manifest
+from fmstudio.cohort import (
+    Manifest,
+    build_cohort,
+    file_hashes,
+    propose_roles,
+    read_manifest,
+    with_manifest,
+)
 from fmstudio.contracts import pipelines
 from fmstudio.errors import InputError
 from fmstudio.pretrain_config import PretrainConfig
@@ -83,14 +90,8 @@ def _cohort(
     settings: Settings, project: ProjectRecord, record: CohortRecord
 ) -> tuple[Cohort, Cohort]:
     """The labelled cohort, and all of its manifest's rows."""
-    manifest = read_manifest(settings.home / record.manifest)
-    labelled = build_cohort(manifest, record.roles, project.task, record.name)
-    if labelled.fingerprint != record.fingerprint:
-        raise InputError(
-            f"The files of cohort '{record.name}' have changed since it was added.",
-            hint="Add the manifest again, so that results belong to the data they come from.",
-        )
     task = project.task
+    manifest, labelled = with_manifest(settings, record, task)
     return labelled, build_cohort(manifest, record.roles, task, record.name, require_label=False)
 
 

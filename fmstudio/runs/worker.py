@@ -173,20 +173,11 @@ def rebuild(
 
     Raises InputError if the manifest or a file that it points to has changed since.
     """
-    from fmstudio.cohort import build_cohort, read_manifest
+    from fmstudio.cohort import recorded_cohort
 
     if run.cohort_id is None:
         raise InputError(f"The cohort of {run.id} was removed.", hint="Start a new run.")
-    kept = registry.cohort(run.cohort_id)
-    manifest = read_manifest(settings.home / kept.manifest)
-    cohort = build_cohort(manifest, kept.roles, project.task, kept.name)
-    if cohort.fingerprint != kept.fingerprint:
-        raise InputError(
-            f"Cohort '{kept.name}' changed since it was added: {Path(kept.manifest).name} or a "
-            "file that it points to is not as it was.",
-            hint="Add the manifest to the project again, then start a new run.",
-        )
-    return cohort
+    return recorded_cohort(settings, registry.cohort(run.cohort_id), project.task)
 
 
 def explain(fault: BaseException) -> tuple[str, str]:

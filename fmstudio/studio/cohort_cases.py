@@ -16,9 +16,6 @@ from fmstudio.types import Cohort, TaskSpec
 if TYPE_CHECKING:
     from fmstudio.cohort import Manifest
     from fmstudio.studio.context import Context
-if TYPE_CHECKING:
-    from fmstudio.cohort import Manifest
-    from fmstudio.studio.context import Context
 
 
 def manifest_path(settings: Settings, record: CohortRecord) -> Path:
@@ -52,16 +49,9 @@ def kept_tables(settings: Settings, tables: Iterable[str]) -> list[Path]:
 
 def load(settings: Settings, project: ProjectRecord, record: CohortRecord) -> Cohort:
     """The cases of a registered cohort. Raises InputError if its files have changed since."""
-    from fmstudio.cohort import build_cohort, read_manifest
+    from fmstudio.cohort import recorded_cohort
 
-    manifest = read_manifest(manifest_path(settings, record))
-    cohort = build_cohort(manifest, record.roles, project.task, record.name)
-    if cohort.fingerprint != record.fingerprint:
-        raise InputError(
-            f"The files of cohort '{record.name}' have changed since it was added.",
-            hint="Add the manifest again, so that results belong to the data they come from.",
-        )
-    return cohort
+    return recorded_cohort(settings, record, project.task)
 
 
 def group_columns(record: CohortRecord) -> list[str]:

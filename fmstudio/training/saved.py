@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,8 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from fmstudio.files import unfinished, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,8 @@ class States:
         damaged: list[Path] = []
         for place, name in enumerate(FILES):
             path = self.folder / name
+            for left in unfinished(path):  # by a process that was killed while it wrote
+                left.unlink(missing_ok=True)
             if not path.is_file():
                 continue
             try:
@@ -73,14 +76,7 @@ class States:
     def write(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Save the state after `step` steps; the newest one before it stays as it is."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / FILES[self._next]
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            file.write(_sealed(step, tensors, facts))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync(self.folder)
+        write_whole(self.folder / FILES[self._next], _sealed(step, tensors, facts))
         self._next = 1 - self._next
 
 
@@ -108,14 +104,3 @@ def _time(path: Path) -> int:
 
 def _field(digest: str) -> bytes:
     return f'"sha256":"{digest}"'.encode()
-
-
-def _sync(folder: Path) -> None:
-    """Make a new name in the folder survive a power cut."""
-    if os.name != "posix":  # elsewhere a folder cannot be opened, and names are kept at once
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -13,7 +13,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
@@ -31,6 +30,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState, create_trial
 
 from fmstudio.errors import InputError
+from fmstudio.files import write_whole
 from fmstudio.run_config import RunConfig
 from fmstudio.types import to_json
 
@@ -193,14 +193,9 @@ def _read(path: Path, config: RunConfig) -> list[Trial]:
 
 
 def _write(path: Path, config: RunConfig, trials: Sequence[Trial]) -> None:
-    """Whole or not at all, and safe from a power cut once it returns."""
-    partial = path.with_suffix(".tmp")
     kept = {"config": config.as_dict(), "trials": [asdict(trial) for trial in trials]}
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump({**kept, "sha256": _sha256(kept)}, file, indent=1, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    sealed = {**kept, "sha256": _sha256(kept)}
+    write_whole(path, json.dumps(sealed, indent=1, allow_nan=False))
 
 
 def _sha256(kept: Mapping[str, Any]) -> str:
