@@ -24,7 +24,7 @@ from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals
 
-FEWEST_TO_FIT = 20  # validation cases, and at least five of either answer
+FEWEST_TO_RECALIBRATE = 20  # validation cases, and at least five of either answer
 UNCALIBRATED = "before calibration"
 Map = Callable[[np.ndarray], np.ndarray]
 
@@ -91,8 +91,8 @@ def recalibration(
             "n_validation": 0 if validation is None else len(validation),
             "chosen": "as it is",
             "methods": rows,
-            "reason": f"Fewer than {FEWEST_TO_FIT} validation patients, or fewer than five of "
-            "either answer: nothing was fitted.",
+            "reason": f"Fewer than {FEWEST_TO_RECALIBRATE} validation patients, or fewer than five "
+            "of either answer: nothing was fitted.",
         }
     losses = cross_validated(validation)
     chosen = choose(losses)
@@ -129,9 +129,8 @@ def choose(losses: Mapping[str, np.ndarray]) -> str:
 
 def _enough(validation: Question) -> bool:
     fewer = min(validation.positives, len(validation) - validation.positives)
-    return (
-        len(validation) >= FEWEST_TO_FIT and fewer >= 5 and len(set(validation.patients)) >= FOLDS
-    )
+    patients = len(set(validation.patients))
+    return len(validation) >= FEWEST_TO_RECALIBRATE and fewer >= 5 and patients >= FOLDS
 
 
 def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) -> dict[str, Any]:

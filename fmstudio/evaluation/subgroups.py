@@ -24,7 +24,9 @@ from fmstudio.evaluation.permutation import adjusted
 from fmstudio.evaluation.resampling import Figure, at_edges, drawn, interval, ratio
 
 SMALLEST = 20  # cases of a group that is compared
-FEWEST = 10  # cases that a figure must rest on, in the group and outside it, before it is tested
+FEWEST_TO_TEST = (
+    10  # cases that a figure must rest on, in the group and outside it, before it is tested
+)
 ALPHA = 0.04  # so that with all that is estimated on the way, at most 5 % are called real by luck
 FIGURES = ("sensitivity", "false_positive_rate", "auroc", "calibration")
 RATES = {"sensitivity": True, "false_positive_rate": False}  # and whom they are the rates of
@@ -155,7 +157,7 @@ def _test(
     tested = {
         name: np.array(
             [
-                min(_counted(question.truth[m], name) for m in (one, ~one)) >= FEWEST
+                min(_counted(question.truth[m], name) for m in (one, ~one)) >= FEWEST_TO_TEST
                 for one in members
             ]
         )

@@ -22,7 +22,7 @@ from fmstudio.features.outputs import logits_of, logits_of_subsets
 from fmstudio.model.shared import SharedModel
 from fmstudio.types import PatientCase, TaskSpec
 
-FEWEST = 2  # cases that have a whole subset, before it is judged
+FEWEST_OF_SUBSET = 2  # cases that have a whole subset, before it is judged
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Asked:
         for subset in every_subset(names):
             inside = np.isin(names, subset)
             own = np.flatnonzero(has[:, inside].all(axis=1))
-            if len(own) >= FEWEST:
+            if len(own) >= FEWEST_OF_SUBSET:
                 rows[subset], more[subset] = own, has[own][:, ~inside].any(axis=1)
         asked = {
             subset: [cases[row].case_id for row in own[more[subset]]]

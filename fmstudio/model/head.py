@@ -25,7 +25,7 @@ class Features:
     columns: Tensor
 
 
-class Grown(nn.Module):
+class TreeBuffers(nn.Module):
     """Boosted trees (see `baselines.tree_arrays`) as buffers, saved with the rest of the head.
 
     All are floats, for that is what a file of weights may hold; places are whole numbers.
@@ -77,7 +77,7 @@ class TaskHead(nn.Module):
         super().__init__()
         self.trees = nn.ModuleDict()
         for place, (count, nodes) in (trees or {}).items():
-            self.trees[str(place)] = Grown(count, nodes, outputs)
+            self.trees[str(place)] = TreeBuffers(count, nodes, outputs)
         self.weight = nn.Parameter(torch.zeros(modalities, features, outputs))
         self.offset = nn.Parameter(torch.zeros(modalities, outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))

@@ -10,7 +10,7 @@ from fmstudio.evaluation.fusion import ADAPTER
 from fmstudio.present.values import interval
 from fmstudio.results.metrics import beats_guessing, name_of
 
-FEWEST = 10  # held-out cases; an interval from fewer says nothing
+FEWEST_HELD_OUT = 10  # held-out cases; an interval from fewer says nothing
 
 
 def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
@@ -26,7 +26,7 @@ def doubt(card: Mapping[str, Any], used: Sequence[str], metric: str) -> str:
     figure = None if entry is None else own_figure(entry, metric)
     if entry is None or figure is None:
         return f"The adapter was never tested on {told}."
-    if entry["n"] < FEWEST or figure.get("value") is None:
+    if entry["n"] < FEWEST_HELD_OUT or figure.get("value") is None:
         few = f"its {entry['n']} held-out cases with these inputs are too few"
         return f"The adapter was never tested on {told}: {few}."
     if beats_guessing(metric, figure):

@@ -26,7 +26,7 @@ from fmstudio.records import CohortRecord, ProjectRecord
 from fmstudio.settings import Settings
 from fmstudio.types import Cohort, PatientCase
 
-FEWEST = 16
+FEWEST_CASES = 16
 NAMED = ("patient_id", "case_id")  # roles of columns that name a patient
 
 
@@ -188,9 +188,9 @@ def _narrowed(cases: list[PatientCase], config: PretrainConfig) -> tuple[Patient
         for case in cases
     )
     kept = tuple(case for case in narrowed if case.sources)
-    if len(kept) < FEWEST:
+    if len(kept) < FEWEST_CASES:
         raise InputError(
-            f"There are {len(kept)} cases to learn from; at least {FEWEST} are needed.",
+            f"There are {len(kept)} cases to learn from; at least {FEWEST_CASES} are needed.",
             hint="Give a table of further cases; they need no labels.",
         )
     return kept

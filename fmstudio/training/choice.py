@@ -33,7 +33,8 @@ from fmstudio.types import TaskSpec
 WORDS = {BOOSTING: "Gradient boosting on the table", PROBE: "The probe", LORA: "LoRA"}
 SIMPLEST = "simplest"
 WORTH = 0.01  # of AUROC or R², and of mean loss: less is no reason for a more complex model
-FEWEST = 30  # validation patients, before boosting may be kept unasked: it leaves all else unread
+# Validation patients, before boosting may be kept unasked: it leaves all else unread.
+FEWEST_FOR_BOOSTING = 30
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _boosting_left_out(task: TaskSpec, data: TrainingData, candidates: Sequence[
     if BOOSTING not in named:
         return ""
     count = len(set(data.patients("validation")))
-    if count < FEWEST:
+    if count < FEWEST_FOR_BOOSTING:
         return (
             f" Boosting, which reads the table alone, was not weighed: {count} validation patients "
             "are too few for that."

@@ -21,6 +21,7 @@ from fmstudio.contracts import pipeline, pipelines
 from fmstudio.errors import ResourceError
 from fmstudio.results.audit import CohortAudit
 from fmstudio.run_config import RunConfig
+from fmstudio.training.curve_sizes import FEWEST_IN_FIT, ORDERS, SHARES
 from fmstudio.training.sample import TYPICAL, Size
 from fmstudio.training.stages import JUDGING, READING, SEARCHING, SIMPLER, TUNING
 
@@ -40,8 +41,6 @@ STARTING_SECONDS = 8.0  # starting the worker, loading the libraries
 JUDGING_SECONDS = 3.5  # intervals and curves of the held-out patients, writing the adapter
 FROZEN_PASSES = 2.5  # through the frozen model: the probe, each modality alone, the readout
 FIT_SECONDS = 0.09, 0.0004  # of a modality's probe: at least, and more for each case
-CURVE = (0.125, 0.125, 0.125, 0.25, 0.25, 0.25, 0.5, 0.5, 0.5)  # cases of the learning curve's fits
-FEWEST_IN_FIT = 12
 GAINING = 0.9  # times the root of the epochs: after so many validation no longer gains, mostly
 STEP_SECONDS = 0.015  # of a step of training beside its operations
 INPUT_SECONDS = 0.004  # to prepare an input and to keep what is made of it
@@ -170,7 +169,8 @@ def _epochs(config: RunConfig) -> float:
 def _fit_seconds(config: RunConfig, work: _Work, outputs: int) -> float:
     """Of all the fits of the probe: itself, each modality alone, the learning curve and folds."""
     sizes = [work.train, work.train]
-    sizes += [work.train * share for share in CURVE if work.train * share >= FEWEST_IN_FIT]
+    fewer = [work.train * share for share in SHARES for _ in range(ORDERS)]
+    sizes += [size for size in fewer if size >= FEWEST_IN_FIT]
     if config.folds > 1:
         sizes += [work.cases * (1 - 1 / config.folds)] * config.folds
     least, more = FIT_SECONDS

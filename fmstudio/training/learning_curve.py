@@ -16,12 +16,9 @@ from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.baselines.stacking import fit_probe
 from fmstudio.evaluation.learning import Refit, learning_curve
 from fmstudio.training.candidates import read
+from fmstudio.training.curve_sizes import FEWEST_IN_FIT, ORDERS, SHARES
 from fmstudio.training.training_data import TrainingData
 from fmstudio.types import TaskSpec
-
-SHARES = (0.125, 0.25, 0.5)
-ORDERS = 3  # in which patients are added; each subset holds the smaller ones of its order
-FEWEST = 12  # cases of a subset
 
 Features = Mapping[str, tuple[np.ndarray, np.ndarray]]
 
@@ -50,7 +47,7 @@ def refits_on_fewer(
     refits = []
     for share in SHARES:
         parts = [_rows(patients, share, seed) for seed in range(ORDERS)]
-        if min(map(len, parts)) < FEWEST:
+        if min(map(len, parts)) < FEWEST_IN_FIT:
             continue
         outputs = []
         for rows in parts:

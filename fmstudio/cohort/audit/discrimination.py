@@ -18,7 +18,7 @@ from scipy.stats import chi2, mannwhitneyu, norm, rankdata
 # clean cohort is warned of in at most one of twenty.
 LEVEL = 0.005
 NOTE_LEVEL = 0.05  # for notes, which warn of nothing
-FEWEST = 5  # units with and without the answer
+FEWEST_UNITS = 5  # units with and without the answer
 RARE = 3  # units; rarer categories are taken together
 
 
@@ -74,7 +74,7 @@ def of_numbers(
     means = np.array([sum(own) / len(own) for own in sums.values()])
     answers = np.array([answer for _, answer in sums])
     yes, no = means[answers == 1], means[answers == 0]
-    if min(len(yes), len(no)) < FEWEST or np.ptp(means) == 0:
+    if min(len(yes), len(no)) < FEWEST_UNITS or np.ptp(means) == 0:
         return None
     exact = len(yes) * len(no) <= 400 and len(np.unique(means)) == len(means)
     p = mannwhitneyu(yes, no, method="exact" if exact else "asymptotic").pvalue
@@ -91,7 +91,7 @@ def of_categories(
         if value is not None and np.isfinite(answer):
             seen[patient, answer][value] += 1
     answers = np.array([answer for _, answer in seen])
-    if min((answers == 1).sum(), (answers == 0).sum()) < FEWEST:
+    if min((answers == 1).sum(), (answers == 0).sum()) < FEWEST_UNITS:
         return None
     chosen = [counts.most_common(1)[0][0] for counts in seen.values()]
     common = {value for value, count in Counter(chosen).items() if count >= RARE}

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from fmstudio.baselines.boosting import table_baseline
 from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.baselines.stacking import fit_probe
-from fmstudio.cohort.audit.discrimination import FEWEST, auroc, half_width
+from fmstudio.cohort.audit.discrimination import FEWEST_UNITS, auroc, half_width
 from fmstudio.cohort.audit.evidence import Doubt
 from fmstudio.contracts import pipelines
 from fmstudio.evaluation.cross_fit import FOLDS, cross_fit, patient_folds
@@ -126,7 +126,7 @@ def _other_answer(
     """Of one yes or no; `said` are logits (n, models)."""
     known = np.isfinite(answers)
     yes, no = int((answers == 1).sum()), int((answers == 0).sum())
-    if min(yes, no) < FEWEST:
+    if min(yes, no) < FEWEST_UNITS:
         return
     stacked = LogisticRegression(class_weight="balanced").fit(said[known], answers[known])
     odds = stacked.decision_function(said)

@@ -15,7 +15,7 @@ from scipy.stats import hypergeom
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from fmstudio.cohort.audit.discrimination import FEWEST, Question, Separation, of_numbers
+from fmstudio.cohort.audit.discrimination import FEWEST_UNITS, Question, Separation, of_numbers
 from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.contracts import pipelines
 from fmstudio.evaluation.cross_fit import FOLDS, cross_fit, patient_folds
@@ -95,7 +95,7 @@ def told_by_notes(given: Mapping[int, str], evidence: Evidence) -> list[Told]:
         asked = Question(question.name, question.answers[rows])
         known = np.isfinite(asked.answers)
         yes = asked.answers == 1
-        if min(yes.sum(), (known & ~yes).sum()) < FEWEST:
+        if min(yes.sum(), (known & ~yes).sum()) < FEWEST_UNITS:
             continue
         words = _single(
             table[known], yes[known], [p for p, k in zip(patients, known, strict=True) if k], names

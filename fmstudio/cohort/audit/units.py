@@ -11,7 +11,7 @@ from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.contracts import Measured, pipelines
 from fmstudio.types import Quantity
 
-FEWEST = 3  # values that would be unusual, but possible, in the column's own unit
+FEWEST_UNUSUAL = 3  # values that would be unusual, but possible, in the column's own unit
 MOST_SHARE = 0.5
 
 
@@ -59,6 +59,6 @@ def in_other_units(told: Told) -> dict[int, str]:
                 found[row] = unit
                 sure += not can[0] <= value <= can[1]
                 break
-    if len(found) > MOST_SHARE * len(told.values) or (not sure and len(found) < FEWEST):
+    if len(found) > MOST_SHARE * len(told.values) or (not sure and len(found) < FEWEST_UNUSUAL):
         return {}
     return found

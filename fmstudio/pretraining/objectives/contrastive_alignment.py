@@ -18,7 +18,7 @@ from fmstudio.pretraining.encoded import Pass
 from fmstudio.pretraining.stream import Example
 
 SHARED = 128  # width of the space in which modalities meet
-FEWEST = 4  # cases with both modalities: with fewer there is hardly anything to be unlike
+FEWEST_PAIRS = 4  # cases with both modalities: with fewer there is hardly anything to be unlike
 
 
 class Meeting(nn.Module):
@@ -40,7 +40,7 @@ class Meeting(nn.Module):
         for a, b in combinations(placed, 2):
             rows_a, rows_b = (given.encoded[name].given.rows for name in (a, b))
             both = rows_a[torch.isin(rows_a, rows_b)]
-            if len(both) < FEWEST:
+            if len(both) < FEWEST_PAIRS:
                 continue
             left, right = placed[a][torch.isin(rows_a, both)], placed[b][torch.isin(rows_b, both)]
             alike = left @ right.T * self.sharpness.clamp(max=4.6).exp()

@@ -16,7 +16,7 @@ from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.encoded import Pass
 from fmstudio.pretraining.stream import Example
 
-FEWEST = 8  # inputs below which a batch says little about variance
+FEWEST_INPUTS = 8  # inputs below which a batch says little about variance
 SPREAD = 0.5  # standard deviation over inputs that each feature is pushed to at least
 DECORRELATION = 0.04
 
@@ -28,7 +28,7 @@ class Spreading(nn.Module):
         """Mean over modalities of both terms; None where a batch is too small to tell."""
         losses = []
         for one in given.encoded.values():
-            if len(one.summary) >= FEWEST:
+            if len(one.summary) >= FEWEST_INPUTS:
                 losses.append(_terms(one.summary[:, : one.summary.shape[1] // 2].float()))
         return torch.stack(losses).mean() if losses else None
 

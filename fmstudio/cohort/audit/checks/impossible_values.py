@@ -29,7 +29,7 @@ APART = 1.0  # the same for a code that is there several times
 REPEATED = 2
 OFTEN = 3  # times that a number of any kind is there before it can be a code
 RARE = 0.2  # and the share of the values that may be as far
-FEWEST = 20
+FEWEST_VALUES = 20
 FEWEST_CASES = 3  # a slip in one file of many is the monitor's, not the cohort's
 
 
@@ -104,7 +104,7 @@ def _codes(values: Mapping[int, float]) -> dict[int, float]:
     known = {row: value for row, value in values.items() if np.isfinite(value)}
     times = Counter(known.values())
     body = np.array([value for value in known.values() if value not in CODES])
-    if len(body) < FEWEST or len(body) < len(known) / 2:
+    if len(body) < FEWEST_VALUES or len(body) < len(known) / 2:
         return {}
     never_negative = bool(body.min() >= 0)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from scipy.stats import norm
 
-from fmstudio.cohort.audit.discrimination import FEWEST, LEVEL, Question, significant
+from fmstudio.cohort.audit.discrimination import FEWEST_UNITS, LEVEL, Question, significant
 from fmstudio.cohort.audit.evidence import Evidence
 from fmstudio.cohort.audit.finding import Check
 from fmstudio.cohort.cleaning import accept
@@ -59,7 +59,7 @@ def _runs(question: Question, patients: Sequence[str]) -> tuple[float, float]:
     answers = np.array(list(first.values()))
     n, yes = len(answers), int(answers.sum())
     no = n - yes
-    if min(yes, no) < FEWEST:
+    if min(yes, no) < FEWEST_UNITS:
         return 1.0, 1.0
     runs = 1 + int((np.diff(answers) != 0).sum())
     expected = 1 + 2 * yes * no / n

@@ -19,7 +19,7 @@ from fmstudio.contracts import pipelines
 from fmstudio.results.finding import Finding, Mend
 
 MINORITY = 0.2
-FEWEST = 20
+FEWEST_READ = 20
 NEIGHBOURS = 5
 FAR = 9.0  # median absolute deviations of the logarithm of the distance
 GAP = 2.0  # times the distance that all but the most distant twentieth have
@@ -69,7 +69,7 @@ def _by_header(evidence: Evidence, name: str) -> dict[int, str]:
 def _by_looks(evidence: Evidence, name: str) -> list[int]:
     """Rows of pictures far from their nearest neighbours."""
     read = [(row, d.look) for row, d in evidence.read(name) if len(d.look)]
-    if len(read) < FEWEST:
+    if len(read) < FEWEST_READ:
         return []
     looks = np.stack([look for _, look in read]).astype(np.float64)
     squares = (looks**2).sum(1)
