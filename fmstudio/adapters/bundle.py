@@ -23,12 +23,13 @@ from typing import Any
 from fmstudio.adapters import archive
 from fmstudio.adapters.checks import check_model_config, checkpoints_of
 from fmstudio.adapters.contents import MEANING, WEIGHTS, Contents, judged, meaning
-from fmstudio.adapters.model_card import model_card
 from fmstudio.adapters.schema import FORMAT
 from fmstudio.adapters.signing import Key, sign
 from fmstudio.adapters.tensors import with_metadata
 from fmstudio.errors import BundleError
 from fmstudio.model.bases import RANDOM
+from fmstudio.present.markdown import markdown
+from fmstudio.present.model_card import model_card
 
 
 def seal(folder: Path, facts: Mapping[str, Any]) -> Contents:
@@ -39,7 +40,7 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> Contents:
     not import. Raises BundleError, naming the file.
     """
     card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    (folder / "README.md").write_text(model_card(card), encoding="utf-8")
+    (folder / "README.md").write_text(markdown(*model_card(card)), encoding="utf-8")
     (folder / "manifest.json").unlink(missing_ok=True)
     files = archive.read_folder(folder)
     files.pop(archive.SIGNATURE, None)

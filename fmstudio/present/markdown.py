@@ -51,15 +51,20 @@ def _table(block: Table) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(map(escape, cells)) + " |"
+    return "| " + " | ".join(map(_inline, cells)) + " |"
 
 
 def escape(text: object) -> str:
-    """One line that Markdown, and a viewer that passes HTML on, show as it was written.
+    """A line that Markdown, and a viewer that passes HTML on, show as it was written."""
+    # No list, and no line under a heading.
+    return re.sub(r"^(\d*)([-=.)])", r"\1\\\2", _inline(text))
+
+
+def _inline(text: object) -> str:
+    """The same inside a line, such as a table's.
 
     Every sign that Markdown knows is escaped (CommonMark 0.31, 2.4), those of HTML are named.
     """
     escaped = re.sub(r"([\\`*_{}\[\]#+!|~$@])", r"\\\1", printable(text))
-    escaped = re.sub(r"^(\d*)([-=.)])", r"\1\\\2", escaped)  # no list, no line under a heading
     escaped = re.sub(r"(?i)(:)(?=//)|(?<=www)(\.)", r"\\\g<0>", escaped)  # no link by itself
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

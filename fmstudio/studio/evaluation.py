@@ -220,7 +220,8 @@ class Evaluation:
         The files, the HTML first. Raises InputError if the folder cannot be written to, else as
         `evaluate` does.
         """
-        from fmstudio.adapters.model_card import model_card
+        from fmstudio.present.markdown import markdown
+        from fmstudio.present.model_card import model_card
         from fmstudio.report.facts import Facts
         from fmstudio.report.write import write_report
 
@@ -232,7 +233,7 @@ class Evaluation:
             project,
             cohort_cases.training_cohort(self._context, adapter),
             None if adapter.run_id is None else self._runs.get(adapter.run_id),
-            model_card(adapter.card),  # not README.md, which may be a stranger's
+            markdown(*model_card(adapter.card)),  # not README.md, which may be a stranger's
             {pipeline.name: pipeline.label for pipeline in contracts.pipelines().values()},
         )
         uploads.check_folder_of(folder)

@@ -8,7 +8,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 from fmstudio.adapters.bundle import seal, unpack
-from fmstudio.adapters.model_card import model_card
+from fmstudio.present.markdown import markdown
+from fmstudio.present.model_card import model_card
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,26 +81,28 @@ def test_what_a_person_called_things_is_shown_and_not_obeyed(card):
     signs = "<img src=x onerror=alert(1)> &lt; [x](http://y.z) *a* _b_ `c` ~~d~~ www.e.f g@h.i\n# j"
     lines = ["- k", "1. l", "2) m", "= n", "---", "+ o", "> p", "![q](r)", "| s | t |"]
     named = {"labels": [signs, *lines], "columns": [signs], "description": signs, "kind": signs}
-    page = model_card(
-        card
-        | dict.fromkeys(
-            ("name", "licence", "base", "base_sha256", "fingerprint", "created_at"), signs
+    page = markdown(
+        *model_card(
+            card
+            | dict.fromkeys(
+                ("name", "licence", "base", "base_sha256", "fingerprint", "created_at"), signs
+            )
+            | {
+                "task": card["task"] | named,
+                "modalities": lines,
+                "intended_use": "- k",
+                "metrics": {signs: {"value": 0.5, "low": 0.4, "high": 0.6}},
+                "versions": {signs: signs},
+                "ladder": [{"name": signs}],
+                "chosen": signs,
+                "n": {"test": signs},
+            }
         )
-        | {
-            "task": card["task"] | named,
-            "modalities": lines,
-            "intended_use": "- k",
-            "metrics": {signs: {"value": 0.5, "low": 0.4, "high": 0.6}},
-            "versions": {signs: signs},
-            "ladder": [{"name": signs}],
-            "chosen": signs,
-            "n": {"test": signs},
-        }
     )
 
     viewer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     shown = viewer.render(page)
-    ours = viewer.render(model_card(card | {"ladder": [{"name": "x"}]}))
+    ours = viewer.render(markdown(*model_card(card | {"ladder": [{"name": "x"}]})))
     assert not re.search(r"http://|www\.", page)  # GitHub makes links of bare addresses
     tags = re.compile(r"</?[a-z0-9]+")
     assert set(tags.findall(shown)) <= set(tags.findall(ours))
@@ -109,7 +112,7 @@ def test_what_a_person_called_things_is_shown_and_not_obeyed(card):
 
 def test_a_card_without_comparisons_or_versions_is_still_a_page(card):
     bare = {key: card[key] for key in ("name", "task", "modalities", "metrics")}
-    page = model_card(bare)
+    page = markdown(*model_card(bare))
     assert "not a medical device" in page
     assert "compared with" not in page
 
@@ -117,5 +120,7 @@ def test_a_card_without_comparisons_or_versions_is_still_a_page(card):
 def test_each_kind_of_task_is_named(card):
     labels = {"multiclass": ["a", "b"], "multilabel": ["a", "b"], "regression": ["days"]}
     for kind, names in labels.items():
-        page = model_card(card | {"task": card["task"] | {"kind": kind, "labels": names}})
+        page = markdown(
+            *model_card(card | {"task": card["task"] | {"kind": kind, "labels": names}})
+        )
         assert ", ".join(f"“{name}”" for name in names) in page
