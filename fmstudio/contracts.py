@@ -34,7 +34,9 @@ class Pipeline(Protocol):
     `name` is the permanent key of the modality, `label` what people read, `kind` one of KINDS,
     `suffixes` the lower-case file endings it reads (".dcm"), `order` its place on a page,
     `version` goes up when the same file would give other numbers.
-    `inline` is True if a table cell may hold the value itself rather than a path.
+    `inline` is True if a table cell may hold the value itself rather than a path. `hints` are words
+    that name such data, beside those of name and label: a column with one of them in its name is
+    proposed for this modality ("xray" for radiology).
     """
 
     name: str
@@ -44,6 +46,7 @@ class Pipeline(Protocol):
     order: int
     version: int
     inline: bool
+    hints: tuple[str, ...]
 
     def read(self, sources: Sequence[Source]) -> ModalityInput:
         """Read all the sources of one case. Raises UnreadableFile, naming the file."""

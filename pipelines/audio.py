@@ -13,6 +13,7 @@ import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -112,10 +113,11 @@ class Audio:
     def preview(self, sources: Sequence[Source]) -> Preview:
         """Waveform and spectrogram of each recording, and a WAV of them for the player."""
         read = self.read(sources)
-        rate, images, heard = read.facts["rate"], [], []
+        rate, images = read.facts["rate"], []
+        heard: list[np.ndarray] = []
         pause = np.zeros(int(PAUSE_SECONDS * rate), np.float32)
         for part in read.facts["segments"]:
-            samples = read.values[part["start"] : part["stop"]]
+            samples = np.asarray(read.values)[part["start"] : part["stop"]]
             images.append((draw_sound(samples, rate), _caption(part, rate)))
             heard += [samples, pause] if len(read.facts["segments"]) > 1 else [samples]
         media = _wav_bytes(np.concatenate(heard), rate) if heard else None
@@ -142,7 +144,7 @@ class Audio:
         return without_headers(source)
 
 
-def _caption(part: dict, rate: float) -> str:
+def _caption(part: Mapping[str, Any], rate: float) -> str:
     seconds = (part["stop"] - part["start"]) / rate
     return (
         f"{part['name']}: {seconds:.1f} s at {rate / 1000:g} kHz, peak {part['peak_dbfs']:.0f} dBFS"
@@ -202,7 +204,7 @@ def _mono(samples: np.ndarray, name: str, remarks: list[str]) -> np.ndarray:
     """The mean of the channels; the loudest one where the channels cancel each other out."""
     if samples.shape[1] == 1:
         return samples[:, 0].astype(np.float32)
-    mean = samples.mean(axis=1, dtype=np.float32)
+    mean: np.ndarray = samples.mean(axis=1, dtype=np.float32)
     power = np.square(samples).mean(axis=0)
     if np.square(mean).mean() < 1e-4 * power.max():
         loudest = int(power.argmax())

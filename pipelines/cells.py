@@ -192,7 +192,7 @@ def read_cell(text: str, decimal: str = ".", bands: bool = False) -> Cell:
     if moment is AMBIGUOUS:
         return Cell(remark=f"the date '{text}' could be read in two ways and was left out")
     if moment is not None:
-        return Cell(float(moment) / 86400.0, unit="date")
+        return Cell(moment / 86400.0, unit="date")
     return Cell(category=text)
 
 

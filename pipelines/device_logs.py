@@ -197,7 +197,7 @@ def _strip(channels: Sequence[Channel]) -> list[Channel]:
 
 
 def _ranges(channels: Sequence[Channel]) -> tuple[tuple[str, ...], ...]:
-    rows = [("Channel", "Readings", "Lowest", "Median", "Highest")]
+    rows: list[tuple[str, ...]] = [("Channel", "Readings", "Lowest", "Median", "Highest")]
     for channel in channels:
         known = channel.values
         shown = (f"{end:.5g}" for end in (known.min(), np.median(known), known.max()))

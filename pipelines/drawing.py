@@ -112,7 +112,7 @@ def _scale(values: np.ndarray) -> tuple[np.ndarray, Callable[[Any], Any]]:
     low, high = float(values.min()), float(values.max())
     room = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
     low, high = low - room, high + room
-    ticks = MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    ticks = np.asarray(MaxNLocator(nbins=3, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     inside = ticks[(ticks >= low) & (ticks <= high)]
     return inside, lambda value: (value - low) / (high - low) * _PANEL
 

@@ -211,11 +211,12 @@ def _read_file(path: Path, rows: _Rows) -> None:
     name_at, value_at = _position(lower, _NAME_COLUMNS), _position(lower, _VALUE_COLUMNS)
     time_at = next((i for i, name in enumerate(lower) if is_time_name(name)), None)
     seconds: list[float | None] = [None] * len(cells)
-    long = name_at is not None and value_at is not None
+    long = None if name_at is None or value_at is None else (name_at, value_at)
     if time_at is not None and (long or len(cells) > 1):
         seconds = _seconds(path, table.names[time_at], [row[time_at] for row in cells], rows)
     before = len(rows.names)
-    if long:
+    if long is not None:
+        name_at, value_at = long
         unit_at = _position(lower, _UNIT_COLUMNS)
         for row, at in zip(cells, seconds, strict=True):
             unit = "" if unit_at is None else row[unit_at].strip()
@@ -270,7 +271,7 @@ def _keep_last(path: Path, rows: _Rows, before: int) -> None:
     at = np.array([np.inf if s is None else s for s in rows.seconds[before:]])
     kept = np.sort(np.argsort(at, kind="stable")[-MAX_ROWS:]) + before
     for column in (rows.names, rows.units, rows.categories, rows.seconds, rows.values, rows.mask):
-        column[before:] = [column[i] for i in kept]  # type: ignore[index]
+        column[before:] = [column[i] for i in kept]
     rows.remarks.append(f"{path.name}: only the last {MAX_ROWS} of {count} values are used.")
 
 

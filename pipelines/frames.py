@@ -224,7 +224,8 @@ def render(stack: Stack, indices: Sequence[int], side: int, remarks: list[str]) 
 
 def eight_bits(picture: np.ndarray) -> np.ndarray:
     """A picture in [0, 1] as uint8."""
-    return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    eight: np.ndarray = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return eight
 
 
 def assemble(pictures: Sequence[np.ndarray], side: int) -> np.ndarray:

@@ -28,6 +28,7 @@ def encode(frames: Iterable[np.ndarray], frames_per_second: float) -> tuple[byte
     target = BytesIO()
     with av.open(target, "w", format=container) as output:
         stream = output.add_stream(encoder, rate=rate, options=dict(options))
+        assert isinstance(stream, av.VideoStream)  # all of _ENCODERS encode pictures
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(frames):
             height, width = (size // 2 * 2 for size in picture.shape[:2])

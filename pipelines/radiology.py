@@ -271,8 +271,9 @@ def _names(stack: Stack, indices: Sequence[int]) -> list[str]:
 
 def _spacing(stacks: Sequence[Stack]) -> list[float] | None:
     """Millimetres per pixel of the frames, if known and the same (to 5 %) for all views."""
-    known = [fitted_spacing(stack, SIDE) for stack in stacks]
-    if not known or None in known or not np.allclose(known, known[0], rtol=0.05):
+    spacings = [fitted_spacing(stack, SIDE) for stack in stacks]
+    known = [spacing for spacing in spacings if spacing is not None]
+    if not known or len(known) < len(spacings) or not np.allclose(known, known[0], rtol=0.05):
         return None
     return [float(each) for each in known[0]]
 

@@ -10,11 +10,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Final
 
 import numpy as np
 
-AMBIGUOUS: Final = object()  # a date such as 03/04/2021, which may be March or April
+
+class Ambiguous(Enum):
+    """A date such as 03/04/2021, which may be March or April."""
+
+    DATE = "ambiguous"
+
+
+AMBIGUOUS: Final = Ambiguous.DATE
 
 _ISO = re.compile(
     r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ]+(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?.*))?"
@@ -29,7 +37,7 @@ _CLOCK = re.compile(r"(-?)(\d{1,4}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp][M
 _ZONE = re.compile(r"(.*?)\s*(Z|UTC|[+-]\d{2}:?\d{2})?")
 
 
-def read_moment(text: str) -> float | object | None:
+def read_moment(text: str) -> float | Ambiguous | None:
     """Seconds since 1970-01-01 of a date, with a time of day or without.
 
     AMBIGUOUS where day and month could be swapped; None where the text is no date.
@@ -295,7 +303,7 @@ def _dates(cells: list[str], sample: list[str], order: str) -> Times | None:
     moments = [read_moment(cell) for cell in cells]
     if any(moment is AMBIGUOUS for moment in moments):
         return _month_or_day(cells, order or order_of_dates(cells))
-    seconds = np.array([np.nan if m is None else float(m) for m in moments], np.float64)
+    seconds = np.array([m if isinstance(m, float) else np.nan for m in moments], np.float64)
     return Times(seconds, True) if np.isfinite(seconds).mean() > 0.5 else None
 
 

@@ -195,13 +195,14 @@ def _remark_on_stillness(stack: Stack, frames: Sequence[np.ndarray], remarks: li
         remarks.append(f"{stack.file}: nothing moves; all its frames are the same.")
 
 
-def _common(known: Sequence) -> float | list[float] | None:
+def _common(known: Sequence[Any]) -> float | list[float] | None:
     """What all clips have in common to 5 %, None if one does not know or they differ."""
     if not known or any(each is None for each in known):
         return None
     if not np.allclose(known, known[0], rtol=0.05):
         return None
-    return np.asarray(known[0], dtype=float).tolist()
+    common: float | list[float] = np.asarray(known[0], dtype=float).tolist()
+    return common
 
 
 def _moment(stack: Stack, index: int) -> str:

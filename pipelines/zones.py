@@ -78,7 +78,8 @@ class Zone:
             self._second_run = bool(before) and (self._second_run or -HOUR <= steps[i] < 0)
             offsets[i] = second[i] if self._second_run else first[i]
         self._second_run &= bool(twice[-1])
-        return local - offsets
+        seconds: np.ndarray = local - offsets
+        return seconds
 
 
 def has_zone(cell: str) -> bool:

@@ -38,12 +38,13 @@ ARCHITECTURES = {
     ),
 }
 
-ENCODER = still_family("beit", ARCHITECTURES, BeitNetwork, "BeiT")
+ENCODER = still_family("beit", ARCHITECTURES, BeitNetwork, ("Beit",))
 '''
 FOUND = """
+from fmstudio.cohort.columns import Kinds
 from fmstudio.contracts import discover, pipelines
 from fmstudio.encoders.checkpoint import supported
-print("spirometry" in pipelines(), supported().get("beit"), "welcome" in discover("fmstudio.ui.pages", "PAGE"))
+print("fev1" in Kinds.of(pipelines().values()).words["spirometry"], supported().get("beit"), "welcome" in discover("fmstudio.ui.pages", "PAGE"))
 """
 
 

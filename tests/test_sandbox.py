@@ -28,6 +28,7 @@ from fmstudio.types import ModalityInput, Preview
 class Unruly:
     name, label, kind, suffixes = "unruly", "Unruly", "series", (".txt",)
     order, version, inline = 1, 1, True
+    hints = ()
 
     def read(self, sources):
         order = sources[0].path.read_text() if sources[0].path else sources[0].text

@@ -60,7 +60,7 @@ class Kinds:
 
 
 def _pipeline_words(pipeline: Pipeline) -> frozenset[str]:
-    said = " ".join((pipeline.name, pipeline.label, *getattr(pipeline, "hints", ())))
+    said = " ".join((pipeline.name, pipeline.label, *pipeline.hints))
     return frozenset(name_words(said)) - _COMMON_WORDS
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture, CheckpointFamily, CheckpointNetwork
 from fmstudio.encoders.blocks import Tokens
-from fmstudio.encoders.pixels import CLIPS, Clip, Pixels
+from fmstudio.encoders.pixels import CLIPS, WHOLE_PICTURES, Clip, Pixels
 from fmstudio.encoders.token_pooling import cell_tokens
 
 
@@ -37,11 +37,17 @@ class ClipNetwork(CheckpointNetwork):
         return cell_tokens(moments.flatten(0, 1), real, rows, columns)
 
 
+PROCESSORS = {
+    "videomae": ("VideoMAE", *WHOLE_PICTURES),
+    "vjepa2": ("VJEPA2", *WHOLE_PICTURES),
+}
+
+
 def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Clip:
     """Clips of the length that the checkpoint was made for."""
     kept, jepa = config["model"], config["model_type"] == "vjepa2"
     frames = kept.get("frames_per_clip", 64) if jepa else kept.get("num_frames", 16)
-    return Clip(Pixels(folder, CLIPS, "VJEPA2" if jepa else "VideoMAE"), frames)
+    return Clip(Pixels(folder, CLIPS, PROCESSORS["vjepa2" if jepa else "videomae"]), frames)
 
 
 ARCHITECTURES = {

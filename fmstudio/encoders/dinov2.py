@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
 from fmstudio.encoders.image_encoders import StillNetwork, still_family
+from fmstudio.encoders.pixels import WHOLE_PICTURES
 
 
 class DinoNetwork(StillNetwork):
@@ -44,4 +45,4 @@ ARCHITECTURES = {
     ),
 }
 
-ENCODER = still_family("dinov2", ARCHITECTURES, DinoNetwork, "Bit")
+ENCODER = still_family("dinov2", ARCHITECTURES, DinoNetwork, ("Bit", *WHOLE_PICTURES, "DINOv3ViT"))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
 from fmstudio.encoders.image_encoders import StillNetwork, still_family
+from fmstudio.encoders.pixels import WHOLE_PICTURES
 
 
 class PyramidNetwork(StillNetwork):
@@ -54,4 +55,4 @@ ARCHITECTURES = {
     ),
 }
 
-ENCODER = still_family("pyramids", ARCHITECTURES, PyramidNetwork, "ViT")
+ENCODER = still_family("pyramids", ARCHITECTURES, PyramidNetwork, ("ViT", *WHOLE_PICTURES))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,12 @@ def still_family(
     name: str,
     architectures: Mapping[str, Architecture],
     build: Callable[[Architecture, Mapping[str, Any]], CheckpointNetwork],
-    default: str,
+    known: Sequence[str],
 ) -> CheckpointFamily:
-    """A family of picture models; `default` is the processor where the checkpoint names none."""
+    """A family of picture models; `known` are the image processors that it takes, by their
+    names without ending, the one first that stands where a checkpoint names none."""
 
     def prepares(config: Mapping[str, Any], folder: Path, state: Mapping[str, Any]) -> Stills:
-        return Stills(Pixels(folder, STILLS, default))
+        return Stills(Pixels(folder, STILLS, known))
 
     return CheckpointFamily(name, "frames", architectures, STILLS, build, prepares)

@@ -26,10 +26,9 @@ STILLS = (("preprocessor_config.json",), ("processor_config.json",))
 CLIPS = (("video_preprocessor_config.json",), *STILLS)
 MAX_FRAMES = 8
 LARGEST = 1024  # pixels a side
-# Processors that run on Pillow, by the name that a checkpoint gives without its ending.
-PILLOW = ("ViT", "Bit", "CLIP", "Siglip", "DeiT", "ConvNext", "VideoMAE", "Siglip2")
-# Processors that need torchvision: their few steps are done here.
-OWN = ("DINOv3ViT", "VJEPA2")
+# Processors that resize, crop and scale whole pictures, by the name that a checkpoint gives without
+# its ending. Checkpoints name them across families: a ViT that of CLIP, a Swin that of ViT.
+WHOLE_PICTURES = ("ViT", "Bit", "CLIP", "Siglip", "DeiT", "ConvNext")
 _SECTIONS = ("image_processor", "video_processor", "feature_extractor")
 
 
@@ -56,29 +55,31 @@ def read_numbers(folder: Path, files: Sequence[Sequence[str]]) -> tuple[dict[str
     return (nested or [given])[0], hashlib.sha256(content).hexdigest()
 
 
-def _stem(given: Mapping[str, Any], default: str) -> str:
+def _stem(given: Mapping[str, Any], known: Sequence[str]) -> str:
     """Which processor it is: "ViT" of "ViTImageProcessorFast" or "ViTFeatureExtractor".
 
-    Raises InputError for one that is not known.
+    The first of the `known` where the file does not say. Raises InputError for any other.
     """
     keys = ("image_processor_type", "video_processor_type", "feature_extractor_type")
-    said = next((str(given[key]) for key in keys if given.get(key)), default)
+    said = next((str(given[key]) for key in keys if given.get(key)), known[0])
     stem = re.sub(r"(FeatureExtractor|(Image|Video)Processor(Fast|Pil)?)$", "", said)
-    # Patches of any shape and whole pictures are not interchangeable.
-    if stem not in PILLOW + OWN or (stem == "Siglip2") != (default == "Siglip2"):
+    if stem not in known:
         raise InputError(
-            f"The checkpoint's processor '{said[:60]}' is not one that the studio knows.",
-            hint=f"It knows those of {', '.join(PILLOW + OWN)}.",
+            f"The checkpoint's processor '{said[:60]}' is not one that the studio knows for it.",
+            hint=f"It knows those of {', '.join(known)}.",
         )
     return stem
 
 
 class Pixels:
-    """A processor: pictures (H, W, 3) 8-bit to (F, 3, height, width) float32."""
+    """A processor: pictures (H, W, 3) 8-bit to (F, 3, height, width) float32.
 
-    def __init__(self, folder: Path, files: Sequence[Sequence[str]], default: str) -> None:
+    `known` are the names of the processors that its family of encoders takes.
+    """
+
+    def __init__(self, folder: Path, files: Sequence[Sequence[str]], known: Sequence[str]) -> None:
         self.numbers, self.sha256 = read_numbers(folder, files)
-        self.stem = _stem(self.numbers, default)
+        self.stem = _stem(self.numbers, known)
         for name in ("size", "crop_size"):
             sides = self.numbers.get(name)
             sides = sides.values() if isinstance(sides, dict) else [sides]
@@ -87,15 +88,14 @@ class Pixels:
                     f"The checkpoint's processor asks for pictures of {self.numbers[name]} pixels.",
                     hint=f"The studio prepares at most {LARGEST} a side.",
                 )
-        if self.stem in PILLOW:
-            made = getattr(library(), f"{self.stem}ImageProcessorPil")
-            self.processor = made.from_dict(dict(self.numbers))
-        else:
-            self.steps = _Steps.read(self.numbers, self.stem)
+        made = getattr(library(), f"{self.stem}ImageProcessorPil", None)
+        self.processor = None if made is None else made.from_dict(dict(self.numbers))
+        # Processors that need torchvision have no such class: their few steps are done here.
+        self.steps = _Steps.read(self.numbers, self.stem) if made is None else None
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """{pixel_values: (F, 3, height, width), …} of F pictures."""
-        if self.stem in OWN:
+        if self.steps is not None:
             return {"pixel_values": np.stack([self.steps.apply(one) for one in pictures])}
         made = self.processor(images=list(pictures), return_tensors="np")
         return {key: np.asarray(value) for key, value in made.items()}

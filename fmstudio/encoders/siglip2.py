@@ -1,6 +1,6 @@
 """Vision tower of SigLIP 2 of any shape (NaFlex; Tschannen et al. 2025): pictures keep their shape.
 
-Checkpoints of a fixed resolution call themselves "siglip": see towers.py.
+Checkpoints of a fixed resolution call themselves "siglip": see vision_towers.py.
 """
 
 from __future__ import annotations
@@ -50,4 +50,4 @@ def _tower(section: str) -> Architecture:
 
 ARCHITECTURES = {"siglip2": _tower("vision_config"), "siglip2_vision_model": _tower("")}
 
-ENCODER = still_family("siglip2", ARCHITECTURES, Siglip2Network, "Siglip2")
+ENCODER = still_family("siglip2", ARCHITECTURES, Siglip2Network, ("Siglip2",))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
 from fmstudio.encoders.image_encoders import StillNetwork, still_family
+from fmstudio.encoders.pixels import WHOLE_PICTURES
 
 
 class TowerNetwork(StillNetwork):
@@ -36,4 +37,4 @@ ARCHITECTURES = {
     "siglip_vision_model": _tower("Siglip", ""),
 }
 
-ENCODER = still_family("towers", ARCHITECTURES, TowerNetwork, "CLIP")
+ENCODER = still_family("towers", ARCHITECTURES, TowerNetwork, ("CLIP", *WHOLE_PICTURES))

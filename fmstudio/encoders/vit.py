@@ -6,6 +6,7 @@ from torch import Tensor
 
 from fmstudio.encoders.architectures import Architecture
 from fmstudio.encoders.image_encoders import StillNetwork, still_family
+from fmstudio.encoders.pixels import WHOLE_PICTURES
 
 
 class VitNetwork(StillNetwork):
@@ -33,4 +34,4 @@ ARCHITECTURES = {
     ),
 }
 
-ENCODER = still_family("vit", ARCHITECTURES, VitNetwork, "ViT")
+ENCODER = still_family("vit", ARCHITECTURES, VitNetwork, ("ViT", *WHOLE_PICTURES))

@@ -114,7 +114,7 @@ def _opened(
             target = BytesIO(source) if isinstance(source, bytes) else f"file:{source.absolute()}"
             options = {"protocol_whitelist": "file"} if isinstance(target, str) else {}
             container = stack.enter_context(
-                av.open(target, format=demuxer, container_options=options)
+                av.open(target, "r", format=demuxer, container_options=options)
             )
             # A cover picture in a sound file is a film of one frame by its looks.
             films = [
@@ -152,11 +152,12 @@ def _walk(
         if packet.size and not packet.is_discard
     ]
     stamps = [stamp for stamp, _ in packets]
-    if None in stamps or len(set(stamps)) < len(stamps):
+    timed = [stamp for stamp in stamps if stamp is not None]
+    if len(set(timed)) < len(stamps) or stream.time_base is None:
         count = sum(1 for _ in _decoded(container, stream, None, set()))
         return list(range(count)), [], 1 / float(stream.average_rate or stream.base_rate or 25)
-    keys = [stamp for stamp, is_key in packets if is_key]
-    return sorted(stamps), sorted(keys), float(stream.time_base)
+    keys = [stamp for stamp, is_key in packets if is_key and stamp is not None]
+    return sorted(timed), sorted(keys), float(stream.time_base)
 
 
 def _check_count(file: str, stream: VideoStream, count: int) -> None:

@@ -16,10 +16,8 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_fragments, get_frame
-from pydicom.pixels import (
-    as_pixel_options,
-    get_decoder,
-)
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import as_pixel_options
 from pydicom.uid import (
     UID,
     ExplicitVRBigEndian,

@@ -7,9 +7,8 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.pixels.decoders.base import Decoder
 from pydicom.uid import UID, RLELossless
@@ -50,7 +49,7 @@ class DicomFile:
     offset: int
 
 
-def refuse_without_pixels(file: str, header: Dataset) -> None:
+def refuse_without_pixels(file: str, header: Dataset) -> NoReturn:
     """Raise UnreadableFile, saying what the file is instead of an image."""
     kind = str(header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or "")
     for beginning, noun in _NOT_IMAGES:
@@ -59,7 +58,8 @@ def refuse_without_pixels(file: str, header: Dataset) -> None:
                 f"{file} is {noun}, not an image.",
                 hint="Give the image that it belongs to, or leave this one out.",
             )
-    what = UID(kind).name if kind in pydicom.uid.UID_dictionary else "DICOM"
+    name = UID(kind).name  # the number itself where the standard has no name for it
+    what = name if name != kind else "DICOM"
     raise UnreadableFile(
         f"{file} ({what}) holds no pixels: it is cut short or is not an image.",
         hint="Export it again from the archive.",

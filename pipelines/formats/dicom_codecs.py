@@ -8,15 +8,17 @@ a decoder believes whatever the file's header says.
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import imagecodecs
 from pydicom import uid
-from pydicom.pixels.decoders import (
+from pydicom.pixels.decoders.base import (
+    Decoder,
+    DecodeRunner,
     JPEGExtended12BitDecoder,
     JPEGLosslessDecoder,
     JPEGLosslessSV1Decoder,
 )
-from pydicom.pixels.decoders.base import Decoder, DecodeRunner
 
 DECODER_DEPENDENCIES = {
     uid.JPEGExtended12Bit: ("imagecodecs",),
@@ -34,7 +36,7 @@ def is_available(syntax: str) -> bool:
 
 def decode_jpeg(encoded: bytes, runner: DecodeRunner) -> bytearray:
     """One JPEG frame as the bytes of its pixels, colour by pixel (called by pydicom)."""
-    colour = {}
+    colour: dict[str, Any] = {}
     if runner.samples_per_pixel == 3 and runner.photometric_interpretation == "RGB":
         # Already RGB, though nothing inside the JPEG says so: no colour transform.
         colour = {"colorspace": "RGB", "outcolorspace": "RGB"}

@@ -54,7 +54,8 @@ def spacing_and_aspect(header: Dataset) -> tuple[tuple[float, float] | None, flo
     for candidate in candidates:
         spacing = _numbers(candidate, 2)
         if spacing and min(spacing) > 0:
-            return spacing, plausible(spacing[0] / spacing[1])
+            row, column = spacing
+            return (row, column), plausible(row / column)
     for region in (header.get("SequenceOfUltrasoundRegions") or [])[:1]:
         in_cm = region.get("PhysicalUnitsXDirection") == region.get("PhysicalUnitsYDirection") == 3
         steps = _numbers([region.get("PhysicalDeltaY"), region.get("PhysicalDeltaX")], 2)
@@ -79,7 +80,7 @@ def slice_place(header: Dataset) -> Place:
     """Where a single slice lies and which moment, echo or instance of that place it is."""
     cosines = _numbers(header.get("ImageOrientationPatient"), 6)
     moment = tuple(
-        _number(header.get(keyword))
+        _number(header.get(keyword)) or 0.0
         for keyword in (
             "TemporalPositionIdentifier",
             "AcquisitionNumber",
@@ -125,17 +126,17 @@ def _frame_place(item: Dataset, shared: Dataset, dimensions: Sequence[int]) -> P
     position = _along(cosines, corner)
     content = (item.get("FrameContentSequence") or [Dataset()])[0]
     if position is None:  # how the stack counts its slices (C.7.6.16.2.2)
-        position = _number(content.get("InStackPositionNumber"), None)
+        position = _number(content.get("InStackPositionNumber"))
     values = _numbers(content.get("DimensionIndexValues"), len(dimensions)) or ()
-    moment = (
+    moment: tuple[float | str, ...] = (
         *(
             value
             for pointer, value in zip(dimensions, values, strict=False)
             if pointer not in _SPACE
         ),
-        _number(content.get("TemporalPositionIndex")),
-        _number(group("TemporalPositionSequence", "TemporalPositionTimeOffset")),
-        _number(group("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime")),
+        _number(content.get("TemporalPositionIndex")) or 0.0,
+        _number(group("TemporalPositionSequence", "TemporalPositionTimeOffset")) or 0.0,
+        _number(group("CardiacSynchronizationSequence", "NominalCardiacTriggerDelayTime")) or 0.0,
         str(content.get("FrameReferenceDateTime") or content.get("FrameAcquisitionDateTime") or ""),
     )
     segment = group("SegmentIdentificationSequence", "ReferencedSegmentNumber")
@@ -160,7 +161,7 @@ def _tomographic_places(header: Dataset, frames: int) -> list[Place]:
     detector = (header.get("DetectorInformationSequence") or [Dataset()])[0]
     cosines = _numbers(detector.get("ImageOrientationPatient"), 6)
     start = _along(cosines, _numbers(detector.get("ImagePositionPatient"), 3))
-    step = _number(header.get("SpacingBetweenSlices"), None)
+    step = _number(header.get("SpacingBetweenSlices"))
     if numbers is None or cosines is None or start is None or not step:
         return []
     sign = float(np.sign(normal_of(cosines) @ np.cross(cosines[:3], cosines[3:])))
@@ -178,9 +179,9 @@ def _parallel(cosines: tuple[float, ...] | None) -> tuple[float, ...]:
     return () if cosines is None else tuple(np.round(cosines, 2).tolist())
 
 
-def _number(value: object, otherwise: float | None = 0.0) -> float | None:
+def _number(value: object) -> float | None:
     numbers = _numbers([value], 1)
-    return numbers[0] if numbers else otherwise
+    return numbers[0] if numbers else None
 
 
 def timing(header: Dataset) -> float | None:

@@ -159,7 +159,7 @@ def _complete_meta(stored: pydicom.FileDataset, name: str) -> None:
     stored.file_meta.MediaStorageSOPInstanceUID = stored.SOPInstanceUID
     stored.file_meta.MediaStorageSOPClassUID = stored.SOPClassUID
     if "TransferSyntaxUID" not in stored.file_meta:
-        stored.file_meta.TransferSyntaxUID = plain_syntax(stored)
+        stored.file_meta.TransferSyntaxUID = UID(plain_syntax(stored))
 
 
 def _read(path: Path) -> pydicom.FileDataset:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_color_lut
+from pydicom.pixels.processing import apply_color_lut
 
 from fmstudio.errors import UnreadableFile
 from pipelines.frames import Window
@@ -45,15 +45,15 @@ def to_units(
     if voi is not None:
         entries, highest = _table(voi, little)
         values = entries[_places(voi, values, len(entries))] / highest
-    values = values.astype(np.float32)
-    valid = np.isfinite(values)
+    shown: np.ndarray = values.astype(np.float32)
+    valid = np.isfinite(shown)
     if padding is not None:
         valid &= ~padding
     if not valid.all():
         # Where nothing was measured there is black, and it has no part in the contrast.
         extreme = np.max if header.get("PhotometricInterpretation") == "MONOCHROME1" else np.min
-        values[~valid] = extreme(values[valid]) if valid.any() else 0
-    return values
+        shown[~valid] = extreme(shown[valid]) if valid.any() else 0
+    return shown
 
 
 def stored_bits(header: Dataset, words: np.ndarray, file: str, noted: list[str]) -> np.ndarray:
@@ -135,7 +135,8 @@ def _places(table: Dataset, values: np.ndarray, count: int) -> np.ndarray:
         first -= 65536
     elif first < 0 and values.min() >= 0 and values.max() > 32767:
         first += 65536
-    return np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
+    places: np.ndarray = np.clip(np.rint(values).astype(np.int64) - first, 0, count - 1)
+    return places
 
 
 def _padding(header: Dataset, words: np.ndarray, pixels: np.ndarray) -> np.ndarray | None:
@@ -220,7 +221,8 @@ def _functional(
     for item in (*per_frame[frame : frame + 1], *shared[:1], beside):
         found = None if item is None else item.get(group)
         if found:
-            return found[0]
+            first: Dataset = found[0]
+            return first
     return None
 
 

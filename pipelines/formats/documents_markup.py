@@ -62,7 +62,7 @@ def read_markup(path: Path) -> tuple[str, list[str]]:
                 hint="Export it again, or save its text as .txt.",
             ) from fault
     name = "html" if root is None else local(root)
-    if name == "html":
+    if root is None or name == "html":
         return _page(path, content)
     if name == "ClinicalDocument":
         return _clinical(root, path)

@@ -47,7 +47,8 @@ def read_rtf(path: Path) -> tuple[str, list[str]]:
 
 def _seen(content: bytes, skipped: Skipped) -> bytes:
     """The file without text that is deleted (\\deleted) or hidden (\\v), group by group."""
-    kept, states, unseen, counting = bytearray(), [], dict.fromkeys(_UNSEEN, False), set()
+    kept, states, unseen = bytearray(), [], dict.fromkeys(_UNSEEN, False)
+    counting: set[bytes] = set()
     place = 0
     while found := _TOKEN.match(content, place):
         place = found.end()

@@ -234,7 +234,7 @@ def _record_starts(
 
     The first annotation of a record, "+12.5\\x14\\x14", is its start in seconds (EDF+ 2.2.4).
     """
-    starts = np.arange(len(raw)) * record_seconds
+    starts: np.ndarray = np.arange(len(raw)) * record_seconds
     marks = [signal for signal in signals if signal.label.lower() in _ANNOTATIONS]
     if head[192:197] not in (b"EDF+D", b"BDF+D") or not marks:
         return starts
@@ -245,7 +245,8 @@ def _record_starts(
             starts[i] = float(onset[1])
         elif i:  # a record that does not say when it starts follows the one before
             starts[i] = starts[i - 1] + record_seconds
-    return starts - starts[0]
+    from_first: np.ndarray = starts - starts[0]
+    return from_first
 
 
 def _channel(

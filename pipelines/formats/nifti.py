@@ -8,9 +8,10 @@ right on the left. Orientation comes from the file's own transforms
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -150,10 +151,11 @@ def _affine(header: nib.Nifti1Header, file: str, remarks: list[str]) -> np.ndarr
     sform first. A transform that turns the volume into a point, or holds what is no number, is
     unusable whatever its code says.
     """
-    for code, get, name in (
+    forms: tuple[tuple[str, Callable[[], Any], str], ...] = (
         ("sform_code", header.get_sform, "sform"),
         ("qform_code", header.get_qform, "qform"),
-    ):
+    )
+    for code, get, name in forms:
         if not int(header[code]):
             continue
         try:
@@ -228,4 +230,5 @@ def _colours(image: nib.Nifti1Pair, place: list[int | slice]) -> np.ndarray:
         voxels = np.asarray(image.dataobj[tuple(place[: len(image.shape)])])
         return np.stack([voxels[each] for each in "RGB"], -1).astype(np.uint8)
     planes = [image.dataobj[(*place[:4], channel)] for channel in range(3)]
-    return np.clip(np.rint(np.stack(planes, -1)), 0, 255).astype(np.uint8)
+    colours: np.ndarray = np.clip(np.rint(np.stack(planes, -1)), 0, 255).astype(np.uint8)
+    return colours

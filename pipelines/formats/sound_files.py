@@ -241,7 +241,7 @@ def _declared_seconds(file: object, stream: object) -> float:
 
 def _planar(frame: object) -> np.ndarray:
     """One decoded frame as (channels, n) float32 in [-1, 1]."""
-    samples = frame.to_ndarray()  # type: ignore[attr-defined]
+    samples: np.ndarray = frame.to_ndarray()  # type: ignore[attr-defined]
     channels = len(frame.layout.channels)  # type: ignore[attr-defined]
     if not frame.format.is_planar:  # type: ignore[attr-defined]
         samples = samples.reshape(-1, channels).T

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -321,14 +322,17 @@ def _open_parquet(path: Path) -> TextTable:
     return TextTable(tuple(checked), chunks())
 
 
-def _arrow_column(column: object) -> Column:
+def _arrow_column(column: Any) -> Column:
     import pyarrow.types as kinds
 
-    kind = column.type  # type: ignore[attr-defined]
+    numbers: np.ndarray
+    kind = column.type
     if kinds.is_boolean(kind):
         return ["" if cell is None else str(cell) for cell in column.to_pylist()]
     if kinds.is_integer(kind) or kinds.is_floating(kind):
-        return column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+        numbers = column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+        return numbers
     if kinds.is_timestamp(kind) or kinds.is_date(kind):
-        return column.cast("timestamp[us]", safe=False).to_numpy(zero_copy_only=False)
+        numbers = column.cast("timestamp[us]", safe=False).to_numpy(zero_copy_only=False)
+        return numbers
     return [_cell_text(cell) for cell in column.to_pylist()]

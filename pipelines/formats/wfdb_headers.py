@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fmstudio.errors import UnreadableFile
-from pipelines.times import AMBIGUOUS, read_moment
+from pipelines.times import read_moment
 
 DEFAULT_RATE, DEFAULT_GAIN, DEFAULT_UNIT = 250.0, 200.0, "mV"  # header(5): DEFFREQ, DEFGAIN
 MAX_HEADER_BYTES = 4_000_000
@@ -216,7 +216,7 @@ def _date(word: str) -> float | None:
     except ValueError:
         return None
     found = read_moment(word)
-    return found if isinstance(found, float) and found is not AMBIGUOUS else None
+    return found if isinstance(found, float) else None
 
 
 def _segment(line: str) -> tuple[str, int]:

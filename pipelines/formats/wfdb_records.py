@@ -212,7 +212,8 @@ def _decode(described: _Described, place: Path, source: str) -> Recording:
 
         def read(start: int, stop: int) -> np.ndarray:
             piece = wfdb.rdrecord(record, sampfrom=start, sampto=stop, return_res=32)
-            return piece.p_signal
+            signal: np.ndarray = piece.p_signal
+            return signal
 
         first = wfdb.rdrecord(record, sampto=min(length, 2), return_res=32)
         averaged = factor > 1

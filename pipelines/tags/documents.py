@@ -6,6 +6,7 @@ import io
 import re
 import zipfile
 from functools import partial
+from typing import Any
 
 from pipelines.tags.cleared import Cleared
 
@@ -121,11 +122,11 @@ def pdf(data: bytearray) -> Cleared:
         word = str(name).strip("/")
         plain = {"CreationDate": "date created", "ModDate": "date modified", "Creator": "Software"}
         done.note(plain.get(word, word), str(value).encode())
-    root = reader.trailer["/Root"].get_object()
-    if "/Names" in root and "/EmbeddedFiles" in root["/Names"].get_object():  # type: ignore[operator]
+    root: Any = reader.trailer["/Root"].get_object()
+    if "/Names" in root and "/EmbeddedFiles" in root["/Names"].get_object():
         done.note("attachments", b"x")
-    if "/Metadata" in root and not done.told:  # type: ignore[operator]
-        stream = root["/Metadata"].get_object().get_data()  # type: ignore[index, attr-defined]
+    if "/Metadata" in root and not done.told:
+        stream = root["/Metadata"].get_object().get_data()
         if re.search(rb"dc:(creator|title|description)", stream):
             done.note("XMP", stream)
     # What is filled into a form is content; its fields have names under the same key.

@@ -81,7 +81,7 @@ def picture(data: bytearray) -> Cleared:
 
 def _clear(data: bytearray, kept: tuple[bytes, ...]) -> Cleared:
     done, at = Cleared(data), 0
-    while data[at : at + 4] in (b"RIFF", b"RF64"):
+    while bytes(data[at : at + 4]) in (b"RIFF", b"RF64"):
         size = struct.unpack_from("<I", data, at + 4)[0]
         end = len(data) if size in _UNKNOWN else min(len(data), at + 8 + size)
         _walk(data, at + 12, end, kept, done)

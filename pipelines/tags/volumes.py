@@ -49,7 +49,7 @@ def packed_nifti(data: bytearray) -> Cleared:
 def _offset(data: bytearray, second: bool) -> int:
     import struct
 
-    order = "<" if data[:4] in (b"\x5c\x01\0\0", b"\x1c\x02\0\0") else ">"
+    order = "<" if bytes(data[:4]) in (b"\x5c\x01\0\0", b"\x1c\x02\0\0") else ">"
     if second:
         return min(int(struct.unpack_from(f"{order}q", data, 168)[0]), len(data))
     return min(int(struct.unpack_from(f"{order}f", data, 108)[0]), len(data))

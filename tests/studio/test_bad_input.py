@@ -272,6 +272,7 @@ import numpy as np
 class Unruly:
     name, label, kind, suffixes = "audio", "Sounds", "waveform", (".wav",)
     order, version, inline = 1, 1, False
+    hints = ()
 
     def read(self, sources):
         if "hang" in sources[0].path.name:
