@@ -132,7 +132,7 @@ class Asking(Pipeline, Protocol):
     def open_questions(self, sources: Sequence[Source]) -> tuple[OpenQuestion, ...]:
         """What these sources leave open, given the answers that they carry.
 
-        Raises UnreadableFile for a fault that no answer would mend.
+        Raises UnreadableFile for a fault that no answer would resolve.
         """
         ...
 

@@ -93,7 +93,7 @@ def cohort_report(studio: Studio, args: argparse.Namespace) -> Answer:
     return as_json(report), text.report_text(report)
 
 
-def cohort_mend(studio: Studio, args: argparse.Namespace) -> Answer:
+def cohort_clean(studio: Studio, args: argparse.Namespace) -> Answer:
     if args.undo:
         record = studio.cohorts.undo_cleaning(args.project)
         return record, text.cohort_text(record, "Took again")

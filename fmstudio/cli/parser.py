@@ -180,7 +180,7 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
         action="store_true",
         help="without asking the frozen base which labels may be wrong",
     )
-    mend = add_command(group, "mend", commands.cohort_mend, "mend what the report has found")
+    mend = add_command(group, "clean", commands.cohort_clean, "resolve a finding of the report")
     mend.add_argument("project", metavar="PROJECT")
     mend.add_argument(
         "finding",
@@ -189,7 +189,7 @@ def _add_cohort(commands_of: Any, questions: Sequence[Question]) -> None:
         help="its number in the report, or its kind if it is alone",
     )
     mend.add_argument(
-        "--undo", action="store_true", help="take the cohort before the last mending again"
+        "--undo", action="store_true", help="take the cohort before the last cleaning again"
     )
     mend.add_argument(
         "--way", metavar="N", type=int, help="which of the ways that the report lists (default: 1)"

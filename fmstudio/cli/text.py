@@ -64,7 +64,7 @@ def cohorts_text(records: Sequence[CohortRecord]) -> str:
 
 
 def cohort_text(record: CohortRecord, done: str = "Added") -> str:
-    """A cohort that was just added, mended, or taken again."""
+    """A cohort that was just added, cleaned, or taken again."""
     roles = columns(("column", "role"), list(record.roles.items()))
     return f"{done} the cohort '{record.name}'.\n\n{report_text(record.audit)}\n\n{roles}"
 

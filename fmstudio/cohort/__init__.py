@@ -2,7 +2,7 @@
 
 manifest.py    a table's columns and rows of text
 reading.py     a table file -> a manifest (delimited.py, workbook.py)
-cleaning.py    steps that mend a table, kept beside it
+cleaning.py    steps that clean up a table, kept beside it
 roles.py       what each column is, proposed with reasons (columns.py, labels.py, cells.py)
 task.py        what is to be predicted (targets.py, identity.py)
 build.py       cases with sources, targets and splits (sources.py, splits.py, fingerprint.py)

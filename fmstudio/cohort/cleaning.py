@@ -1,6 +1,6 @@
-"""Steps that mend a table of cases, written beside it: the table itself is never changed.
+"""Steps that clean up a table of cases, written beside it: the table itself is never changed.
 
-A mended manifest is a small JSON file that names a table and the steps to take on it. Whatever
+A cleaned manifest is a small JSON file that names a table and the steps to take on it. Whatever
 reads a manifest reads it too, so that runs, predictions and later reports all see the same cells.
 Rows keep their numbers: one that is left out is set aside, not removed.
 """
@@ -115,7 +115,7 @@ def accepted(manifest: Manifest) -> dict[tuple[str, tuple[str, ...], str], str]:
 
 
 def write_mended(folder: Path, original: Path, steps: Sequence[Step]) -> Path:
-    """Write a mended manifest into a folder, on top of another one or of a table."""
+    """Write a cleaned manifest into a folder, on top of another one or of a table."""
     table, before = original, []
     if original.name.endswith(SUFFIX):
         stored = _stored(original)
@@ -125,7 +125,7 @@ def write_mended(folder: Path, original: Path, steps: Sequence[Step]) -> Path:
 
 
 def write_steps(path: Path, table: Path, steps: Sequence[Step]) -> Path:
-    """Write a mended manifest: a table, and all steps to take on it."""
+    """Write a cleaned manifest: a table, and all steps to take on it."""
     inside = table.resolve().is_relative_to(path.resolve().parent.parent)
     named = os.path.relpath(table, path.parent) if inside else str(table.resolve())
     content = {"format": FORMAT, "table": named, "steps": list(steps)}
@@ -160,7 +160,7 @@ def table_of(path: Path) -> Path:
 
 
 def read_manifest(path: Path | str) -> Manifest:
-    """Read a CSV, TSV, XLSX or Parquet manifest, or a mended one.
+    """Read a CSV, TSV, XLSX or Parquet manifest, or a cleaned one.
 
     Raises NotFound if there is no such file, and InputError naming the line or column if it is not
     a table with a header, with every column named once and every row as long as the header.
@@ -179,7 +179,7 @@ def mend(manifest: Manifest, steps: Sequence[Step]) -> Manifest:
         wrong = [row for row in step.get("rows", ()) if not 0 <= row < len(manifest.lines)]
         if wrong:
             raise InputError(
-                f"{manifest.path.name} has no row {wrong[0]}, which was to be mended.",
+                f"{manifest.path.name} has no row {wrong[0]}, which was to be cleaned.",
                 hint="The table has changed: add it again.",
             )
         if step["do"] == "leave out":
@@ -242,7 +242,7 @@ def _stored(path: Path) -> dict[str, Any]:
         fine = False
     if not fine:
         raise InputError(
-            f"{path.name} is not a mended table of this version of the studio.",
+            f"{path.name} is not a cleaned table of this version of the studio.",
             hint="Add the table itself.",
         )
     return dict(stored)

@@ -36,8 +36,8 @@ class Manifest:
 
     `table` holds the cells by column. `lines` are the places of the rows in the file, counted from
     1: lines of a text file, rows of a sheet. `sha256` is of the file's bytes. `remarks` tell how
-    the file was read where that is not plain. `steps` are those that mended it and `left_out` the
-    rows that they set aside (see mending.py).
+    the file was read where that is not plain. `steps` are those that cleaned it and `left_out` the
+    rows that they set aside (see cleaning.py).
     """
 
     path: Path

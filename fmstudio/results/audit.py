@@ -30,7 +30,7 @@ class IndexTime:
 
 @dataclass(frozen=True)
 class Mended:
-    """What was mended last: from which cohort, the kind of finding, in which way, who said so."""
+    """What was cleaned last: from which cohort, the kind of finding, in which way, who said so."""
 
     cohort: int = field(metadata={"key": "from"})
     finding: str

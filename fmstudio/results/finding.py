@@ -16,7 +16,7 @@ Step = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Mend:
-    """A way to mend a finding: words for a button, and the steps (see cohort/cleaning.py)."""
+    """A way to clean up a finding: words for a button, and the steps (see cohort/cleaning.py)."""
 
     label: str
     steps: tuple[Step, ...]
@@ -38,7 +38,7 @@ class LikelyAnswers(Question):
 class Finding:
     """Something to look at. `rows` count from 0 in the manifest's order.
 
-    `must_answer`: a person mends or accepts it before anything is learned. `places` are where in a
+    `must_answer`: a person resolves or accepts it before training. `places` are where in a
     file's picture it is: (row, "top left bottom right file"); the answer to any of `asks` settles
     it. `id` tells the findings of an audit apart. `about` does so for those of one kind and the
     same columns until they have one.
@@ -60,7 +60,7 @@ class Finding:
 
     @property
     def stops(self) -> bool:
-        """Whether nothing may be learned from the cohort until it is mended or answered."""
+        """Whether nothing may be learned from the cohort until it is cleaned or answered."""
         return self.severity == "stop" or bool(self.must_answer)
 
     def numbered(self, number: int) -> Finding:

@@ -153,7 +153,7 @@ def process_started(pid: int) -> float:
 def workers_of(settings: Settings) -> list[int]:
     """The processes that work on runs of a home or add checkpoints to it.
 
-    Asked of the system and not of the registry, which may be what is to be mended.
+    Asked of the system and not of the registry, which may be what is damaged.
     """
     found = []
     for process in psutil.process_iter(["pid", "cmdline"]):

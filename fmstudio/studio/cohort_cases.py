@@ -60,7 +60,7 @@ def group_columns(record: CohortRecord) -> list[str]:
 
 
 def check_ready(record: CohortRecord, modalities: Sequence[str]) -> None:
-    """Raises InputError for a finding that must be mended or answered first, or a modality that
+    """Raises InputError for a finding that must be resolved or answered first, or a modality that
     nobody has."""
     check_answered(record)
     for finding in record.audit.findings:

@@ -165,7 +165,7 @@ class Cohorts:
     def clean(
         self, project: str | int, finding: str, way: int | None = None, by: str | None = None
     ) -> CohortRecord:
-        """Mend a finding of the newest cohort's report, which makes a new newest cohort.
+        """XX of the newest cohort's report, which makes a new newest cohort.
 
         `finding` is its id, or its kind where there is only one of it; `way` counts from 1. `by`
         is who accepts what was found (default: the account on this computer). Raises NotFound or
@@ -183,9 +183,9 @@ class Cohorts:
         return manifests.confirm_identifiers(self._context, self._projects.get(project), record, by)
 
     def undo_cleaning(self, project: str | int) -> CohortRecord:
-        """Take the cohort before the last mending again: a new newest cohort. Nothing is lost.
+        """Take the cohort before the last cleaning again: a new newest cohort. Nothing is lost.
 
-        Raises NotFound if nothing was mended, InputError if the files have changed since.
+        Raises NotFound if nothing was cleaned, InputError if the files have changed since.
         """
         return manifests.undo(self._context, self._projects.get(project), self.current(project))
 

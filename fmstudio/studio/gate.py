@@ -24,6 +24,6 @@ def check_answered(record: CohortRecord) -> None:
         raise InputError(
             f"Cohort '{record.name}' may identify its patients, and nobody has answered that yet: "
             f"{waiting[0].message}{more}",
-            hint=f"{waiting[0].fix} Answer on the page Data, with `cohort mend PROJECT "
+            hint=f"{waiting[0].fix} Answer on the page Data, with `cohort clean PROJECT "
             f"{waiting[0].id}`, or for all at once with --identifiers-confirmed-by NAME.",
         )

@@ -39,7 +39,7 @@ def add(
 ) -> CohortRecord:
     """Read, check and register a manifest. Nothing is kept if anything is wrong with it.
 
-    Steps (see cohort/mending.py) are kept beside the copy of the table, or in a folder below home.
+    Steps (see cohort/cleaning.py) are kept beside the copy of the table, or in a folder below home.
     """
     from fmstudio.cohort import build_cohort, make_task, read_manifest
     from fmstudio.cohort.cleaning import write_mended
@@ -96,7 +96,7 @@ def mend(
     way: int | None,
     by: str | None = None,
 ) -> CohortRecord:
-    """A new cohort in which a finding is mended; the old one stays, for the runs that used it.
+    """A new cohort in which a finding is resolved; the old one stays, for the runs that used it.
 
     What is accepted is signed with `by` (default: the account on this computer) and the time.
     Raises NotFound for a finding that there is not, and InputError if what is left is no cohort.
@@ -161,20 +161,20 @@ def after(
             project.task,
             cohort,
             replace(report, mended=how),
-            "cohort mended",
+            "cohort cleaned",
             as_json(how),
         )
 
 
 def undo(context: Context, project: ProjectRecord, record: CohortRecord) -> CohortRecord:
-    """The cohort before the last mending, taken again as the newest; the mended one stays.
+    """The cohort before the last cleaning, taken again as the newest; the cleaned one stays.
 
-    Raises NotFound if nothing was mended, and InputError if the files have changed since.
+    Raises NotFound if nothing was cleaned, and InputError if the files have changed since.
     """
     how = record.audit.mended
     if how is None:
         raise NotFound(
-            f"Nothing was mended in the cohort '{record.name}'.",
+            f"Nothing was cleaned in the cohort '{record.name}'.",
             hint="There is nothing to undo.",
         )
     before = context.registry.cohort(how.cohort)
@@ -186,7 +186,7 @@ def undo(context: Context, project: ProjectRecord, record: CohortRecord) -> Coho
         before.roles,
         before.fingerprint,
         before.summary,
-        "mending undone",
+        "cleaning undone",
         {**as_json(how), "from": record.id, "again": before.id},
     )
 

@@ -75,7 +75,7 @@ def find(report: CohortAudit, finding: str) -> Finding:
 
 
 def steps_of(finding: Finding, way: int | None) -> tuple[str, tuple[Step, ...]]:
-    """(label, steps) of one of a finding's ways to mend, counted from 1; the first one if None.
+    """(label, steps) of a way to resolve a finding, counted from 1; of the first if None.
 
     Raises InputError if it has no such way.
     """
@@ -84,7 +84,7 @@ def steps_of(finding: Finding, way: int | None) -> tuple[str, tuple[Step, ...]]:
     if not 1 <= place <= len(ways):
         many = "no way" if not ways else "only 1 way" if len(ways) == 1 else f"{len(ways)} ways"
         raise InputError(
-            f"The finding {finding.id} ({finding.kind}) has {many} to be mended here.",
+            f"The finding {finding.id} ({finding.kind}) has {many} to be resolved here.",
             hint=finding.fix,
         )
     return ways[place - 1].label, ways[place - 1].steps

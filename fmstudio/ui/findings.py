@@ -1,4 +1,4 @@
-"""What the report has found, the most serious first: the rows concerned, and buttons that mend."""
+"""Findings of the report, the most serious first: the rows concerned, and buttons that resolve."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def in_words(found: Sequence[Finding]) -> str:
 def findings(
     found: Sequence[Finding],
     rows: Rows = lambda finding: [],
-    mending: bool = True,
+    cleaning: bool = True,
     pictures: Pictures = lambda finding: [],
 ) -> Html:
-    """One card a finding; with `mending` its ways to be mended are buttons."""
+    """One card a finding; with `cleaning` its ways to be resolved are buttons."""
     order = list(SEVERITIES)
     found = sorted(found, key=lambda one: (order.index(one.severity), not one.must_answer))
     if not found:
         return tag("p", text("Nothing to complain about."), "fm-note")
     return tag(
-        "div", join(_card(one, rows(one), pictures(one), mending) for one in found), "fm-findings"
+        "div", join(_card(one, rows(one), pictures(one), cleaning) for one in found), "fm-findings"
     )
 
 
@@ -93,7 +93,7 @@ def _card(
     finding: Finding,
     rows: Sequence[Mapping[str, str]],
     cuts: Sequence[Cut],
-    mending: bool,
+    cleaning: bool,
 ) -> Html:
     label, tone = ANSWER if finding.must_answer else SEVERITIES[finding.severity]
     kind = KINDS.get(finding.kind, finding.kind.replace("_", " "))
@@ -107,14 +107,14 @@ def _card(
         parts.append(strip(cuts))
     if rows:
         parts.append(_rows(finding, rows))
-    ways = finding.mends if mending else ()
+    ways = finding.mends if cleaning else ()
     if ways:
         parts.append(tag("footer", join(_button(finding, n, way) for n, way in enumerate(ways))))
     return tag("article", join(parts), f"fm-finding fm-{tone}", data_kind=finding.kind)
 
 
 def _button(finding: Finding, place: int, way: Mend) -> Html:
-    """One way to mend; what only accepts the finding is not what a person should press first."""
+    """One way to resolve a finding; merely accepting it never looks like the first choice."""
     classes = "fm-button fm-quiet" if place or way.accepts else "fm-button"
     return tag(
         "button",
@@ -127,12 +127,12 @@ def _button(finding: Finding, place: int, way: Mend) -> Html:
 
 
 def undoing(how: Mended | None) -> Html:
-    """What was mended last, and the way back; nothing where the table is as it was added."""
+    """What was cleaned last, and the way back; nothing where the table is as it was added."""
     if how is None:
         return NOTHING
     kind = KINDS.get(how.finding, how.finding.replace("_", " "))
     said = tag(
-        "span", join([text("Mended last: "), tag("strong", text(how.way)), text(f" ({kind}).")])
+        "span", join([text("Cleaned last: "), tag("strong", text(how.way)), text(f" ({kind}).")])
     )
     button = tag(
         "button", text("Undo"), "fm-button fm-quiet", type="button", data_mend=UNDO, data_way=0

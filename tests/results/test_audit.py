@@ -16,7 +16,7 @@ FOUND = Finding(
     "identifiers",
     "warning",
     "Text is burned in.",
-    "Mend it.",
+    "Clean up it.",
     columns=("film",),
     rows=(3,),
     mends=(Mend("It identifies nobody", ({"do": "accept", "kind": "identifiers"},)),),

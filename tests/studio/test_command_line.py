@@ -34,7 +34,7 @@ CONTRACT = [
     "cohort add PROJECT MANIFEST --role COLUMN=ROLE --role OTHER=ROLE --name NAME",
     "cohort report PROJECT",
     "cohort report PROJECT --quick",
-    "cohort mend PROJECT FINDING --way 2",
+    "cohort clean PROJECT FINDING --way 2",
     "base list",
     "base show NAME",
     "base add ID_OR_FOLDER --kind frames --name NAME --revision REVISION --check",

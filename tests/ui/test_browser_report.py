@@ -1,4 +1,4 @@
-"""The cohort report in a real browser: problems by severity, their rows, and buttons that mend."""
+"""The cohort report in a real browser: problems by severity, their rows, and buttons that resolve it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(films, page, 
     press(page, "Undo")
     expect(page.locator("[data-kind=duplicate_files]")).to_be_visible()
     expect(page.locator("#report")).to_contain_text(f"{CASES} cases of")
-    expect(page.locator(".fm-undo")).to_contain_text("Mended last: Write them one way")
+    expect(page.locator(".fm-undo")).to_contain_text("Cleaned last: Write them one way")
 
     press(page, "Look for labels that may be wrong")
     expect(page.locator("#doubts")).to_contain_text("Looking for labels in doubt")
@@ -101,14 +101,14 @@ def test_findings_are_shown_by_severity_with_their_rows_and_mended(films, page, 
     expect(page.get_by_role("button", name="Look for labels")).to_be_hidden()
     keep(page, "report-3-labels")
 
-    events = [e for e in films.audit()["events"] if e.kind == "cohort mended"]
+    events = [e for e in films.audit()["events"] if e.kind == "cohort cleaned"]
     assert [event.details["finding"] for event in events] == [
         "column_gives_label",
         "mixed_units",
         "spelling",
         "duplicate_files",
     ]
-    assert films.audit()["events"][-2].kind == "mending undone"
+    assert films.audit()["events"][-2].kind == "cleaning undone"
     assert (films.settings.home.parent / "manifest.csv").read_text(encoding="utf-8").count(
         "Former "
     ) > 0

@@ -1,4 +1,4 @@
-"""Findings on the page: the most serious first, escaped, with the ways to mend them as buttons."""
+"""Findings on the page: the most serious first, escaped, with the ways to resolve them as buttons."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_the_most_serious_comes_first_and_nothing_typed_becomes_markup():
     assert "temp &lt;c&gt; · 2 rows" in page
 
 
-def test_each_way_is_a_button_that_says_which_it_is_and_none_where_mending_is_elsewhere():
+def test_each_way_is_a_button_that_says_which_it_is_and_none_where_cleaning_is_elsewhere():
     page = findings([UNITS])
 
     assert 'data-mend="ab12cd" data-way="2">They are right' in page
     assert "Convert &amp; go" in page
-    assert "<button" not in findings([UNITS], mending=False)
+    assert "<button" not in findings([UNITS], cleaning=False)
 
 
 def test_the_rows_concerned_are_shown_with_how_many_there_are():

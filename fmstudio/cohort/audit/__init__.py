@@ -2,7 +2,7 @@
 
 report.py       a cohort -> its report: counts, and the findings of all checks
 checks/         one file per kind of finding, each a pure function: evidence -> findings
-finding.py      what a finding and a check are, and the ways to mend
+finding.py      what a finding and a check are, and the ways to resolve one
 evidence.py     what checks look at: the cohort, its manifest, and a digest of every file
 digests.py      files -> digests, read once and cached by content
 digest.py       one input -> its digest (marks.py: what tells duplicates, looks.py: how it looks)

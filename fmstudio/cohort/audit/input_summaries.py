@@ -73,7 +73,7 @@ def read_left_open(
             elif digest is not None:
                 try:
                     found[case.row, name] = _asked(reader, name, sources)
-                except StudioError:  # a fault that no answer would mend
+                except StudioError:  # a fault that no answer would resolve
                     continue
     return {at: left for at, left in found.items() if left}
 

@@ -74,7 +74,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
     )
     looking = gr.Timer(POLL_SECONDS, active=False)
     pressed = hidden()
-    mend = gr.Button("Mend", visible="hidden", elem_id="mend")
+    mend = gr.Button("Clean up", visible="hidden", elem_id="mend")
     with gr.Accordion("Look at a case", open=False, visible=False) as viewer:
         look = _viewer(studio, project, viewer)
     unwanted, deleted = deletion(studio, project)

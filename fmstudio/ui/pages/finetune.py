@@ -97,7 +97,7 @@ def build(app: gr.Blocks, studio: Studio) -> None:
         if record is None:
             raise InputError("The project has no data.", hint="Add a cohort on the Data page.")
         if record.audit.stops:
-            raise InputError(record.audit.stops[0].message, hint="Mend it on the page Data.")
+            raise InputError(record.audit.stops[0].message, hint="Resolve it on the page Data.")
         return gr.Walkthrough(selected=BASE)
 
     def planned(base: str, names: list[str], preset: str, *values: Any) -> RunConfig:
@@ -232,13 +232,13 @@ def data_step(studio: Studio, project: int) -> Html:
         section(record.name, in_brief(record.audit)),
         modalities(record.audit, studio.pipelines()),
         section("Findings", in_words(record.audit.findings)),
-        findings(record.audit.findings, mending=False),
+        findings(record.audit.findings, cleaning=False),
     ]
     if record.audit.stops:
         parts.append(
             notice(
                 "This cohort cannot be learned from yet.",
-                "Mend on the page Data what must be fixed.",
+                "Resolve on the page Data what must be fixed.",
                 "stop",
             )
         )

@@ -1,4 +1,4 @@
-"""From a finding to a mended cohort: the verbs, the command line, what is logged and what stays."""
+"""From a finding to a cleaned cohort: the verbs, the command line, what is logged and what stays."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_a_finding_is_mended_and_the_table_and_the_old_cohort_stay(studio, mixed
     assert studio.registry.cohort(before.id).fingerprint == before.fingerprint
 
 
-def test_mending_is_logged_with_what_was_found_and_how(studio, mixed):
+def test_cleaning_is_logged_with_what_was_found_and_how(studio, mixed):
     before = studio.cohorts.newest("ill")
     after = studio.cohorts.clean("ill", "spelling", 2)
     line = studio.audit()["events"][-1]
 
-    assert (line.kind, line.subject) == ("cohort mended", f"cohort {after.id}")
+    assert (line.kind, line.subject) == ("cohort cleaned", f"cohort {after.id}")
     assert line.details["from"] == before.id
     assert line.details["finding"] == "spelling"
     assert line.details["way"] == "They are different"
@@ -93,10 +93,10 @@ def test_report_and_mend_on_the_command_line(run, studio, mixed):
     assert units["rows"] == list(range(0, ROWS, 10))
     assert f"warning [{units['id']}]" in run("cohort", "report", "ill", "--quick").out
 
-    said = run("cohort", "mend", "ill", units["id"], "--way", "1", "--json")
+    said = run("cohort", "clean", "ill", units["id"], "--way", "1", "--json")
     assert said.status == 0
     assert "mixed_units" not in kinds(json.loads(said.out)["summary"])
-    assert run("cohort", "mend", "ill", "mixed_units").status == 2
+    assert run("cohort", "clean", "ill", "mixed_units").status == 2
 
 
 def test_a_complete_report_is_made_once_and_kept(studio, mixed, monkeypatch):
@@ -124,7 +124,7 @@ def test_copies_of_films_that_the_studio_keeps_do_not_name_the_patient(studio, t
     assert len(studio.cohorts.cases("films")) == 40
 
 
-def test_a_mending_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
+def test_a_cleaning_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
     first = studio.cohorts.newest("ill")
     studio.cohorts.clean("ill", "mixed_units")
     mended = studio.cohorts.clean("ill", "spelling")
@@ -132,12 +132,12 @@ def test_a_mending_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
     once = studio.cohorts.undo_cleaning("ill")
     line = studio.audit()["events"][-1]
     assert kinds(once.summary) == ["spelling"]
-    assert (line.kind, line.subject) == ("mending undone", f"cohort {once.id}")
+    assert (line.kind, line.subject) == ("cleaning undone", f"cohort {once.id}")
     assert (line.details["from"], line.details["finding"]) == (mended.id, "spelling")
     twice = studio.cohorts.undo_cleaning("ill")
     assert (twice.fingerprint, kinds(twice.summary)) == (first.fingerprint, kinds(first.summary))
     assert studio.cohorts.newest("ill").id == twice.id
-    with pytest.raises(NotFound, match="Nothing was mended"):
+    with pytest.raises(NotFound, match="Nothing was cleaned"):
         studio.cohorts.undo_cleaning("ill")
 
     assert len(studio.registry.cohorts(studio.projects.get("ill").id)) == 5
@@ -146,12 +146,12 @@ def test_a_mending_is_undone_step_by_step_and_nothing_is_lost(studio, mixed):
 
 
 def test_undo_on_the_command_line(run, studio, mixed):
-    run("cohort", "mend", "ill", "spelling")
+    run("cohort", "clean", "ill", "spelling")
 
-    assert run("cohort", "mend", "ill").status == 2
-    said = run("cohort", "mend", "ill", "--undo", "--json")
+    assert run("cohort", "clean", "ill").status == 2
+    said = run("cohort", "clean", "ill", "--undo", "--json")
     assert kinds(json.loads(said.out)["summary"]) == ["mixed_units", "spelling"]
-    assert run("cohort", "mend", "ill", "--undo").status == 2
+    assert run("cohort", "clean", "ill", "--undo").status == 2
 
 
 def test_labels_are_doubted_by_a_thread_that_outlives_who_asked(studio, mixed, monkeypatch):

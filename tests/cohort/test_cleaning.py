@@ -1,4 +1,4 @@
-"""A mended manifest is a table with steps beside it; the table is never changed."""
+"""A cleaned manifest is a table with steps beside it; the table is never changed."""
 
 from __future__ import annotations
 
@@ -71,5 +71,5 @@ def test_a_step_for_a_row_or_column_that_is_gone_names_it(mended):
 
 
 def test_another_json_file_is_no_mended_table(write):
-    with pytest.raises(InputError, match="not a mended table"):
+    with pytest.raises(InputError, match="not a cleaned table"):
         read_manifest(write('{"format": 9}', "x.mended.json"))
