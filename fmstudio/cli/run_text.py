@@ -9,6 +9,7 @@ from fmstudio.cli.plain import when
 from fmstudio.present.text import columns
 from fmstudio.present.values import NOTHING, interval, number
 from fmstudio.records import RunRecord, RunSummary
+from fmstudio.results.search import Tried, read_tried
 
 
 def runs_text(runs: Sequence[RunSummary]) -> str:
@@ -94,7 +95,7 @@ def result_text(result: Mapping[str, Any]) -> str:
             columns(("model", "score", "seconds"), [_candidate(r) for r in result["ladder"]]),
         ]
         lines += [f"Chosen: {result.get('chosen') or NOTHING}"]
-    lines += _tried(result)
+    lines += _tried(read_tried(result))
     if len(result.get("subsets") or ()) > 2:  # of one modality there is nothing to compare
         most = max(len(s["modalities"]) for s in result["subsets"])
         told = (1, most - 1, most)  # with six modalities there are 63 subsets
@@ -110,22 +111,21 @@ def result_text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines).strip()
 
 
-def _tried(result: Mapping[str, Any]) -> list[str]:
+def _tried(both: Tried) -> list[str]:
     """What the search tried and what became of the seeds, a line each."""
-    lines, found = [], result.get("search")
+    lines, found = [], both.search
     if found:
-        best = found["trials"][found["best"]]
-        used = ", ".join(f"{name} {_short(value)}" for name, value in best["settings"].items())
+        used = ", ".join(f"{name} {_short(n)}" for name, n in found.used.settings.items())
         lines.append(
-            f"Search: {len(found['trials'])} sets of settings tried, used: {used} "
-            f"(loss {number(best['loss'])})"
+            f"Search: {len(found.trials)} sets of settings tried, used: {used} "
+            f"(loss {number(found.used.loss)})"
         )
-    for name, soup in (result.get("seeds") or {}).items():
-        alone = f"alone {min(soup['losses']):.3f} to {max(soup['losses']):.3f}"
-        which, averaged = ("average", "") if soup["averaged"] else ("best", " averaged")
+    for name, each in (both.seeds or {}).items():
+        alone = f"alone {min(each.losses):.3f} to {max(each.losses):.3f}"
+        which, averaged = ("average", "") if each.averaged else ("best", " averaged")
         lines.append(
-            f"Seeds of {name}: the {which} of {len(soup['losses'])} kept "
-            f"(loss {number(soup['averaged_loss'])}{averaged}, {alone})"
+            f"Seeds of {name}: the {which} of {len(each.losses)} kept "
+            f"(loss {number(each.averaged_loss)}{averaged}, {alone})"
         )
     return lines
 

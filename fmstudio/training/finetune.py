@@ -28,6 +28,7 @@ from fmstudio.features.outputs import features_of, logits_of
 from fmstudio.model.feature_layout import FeatureLayout
 from fmstudio.model.shared import SharedModel
 from fmstudio.records import Progress, ProjectRecord, RunRecord
+from fmstudio.results.json_form import as_json
 from fmstudio.run_config import SCOPES, RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import Candidate, check_learned, ladder_json, single_probes
@@ -119,7 +120,7 @@ def finetune(
         "missing": list(held.missing),
         "cross_validation": probed.crossed,
         "learning_curve": probed.learned,
-        **climbed.as_dict(),
+        **as_json(climbed.tried),
         **_cost(watch, tuned),
         "unreadable": sum(len(found) for found in data.prepared.unreadable.values()),
     }

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -21,6 +20,7 @@ from fmstudio.evaluation.cross_fit import patient_folds
 from fmstudio.features.inputs import Processor
 from fmstudio.features.outputs import logits_of
 from fmstudio.records import Point, Progress
+from fmstudio.results.search import Tried
 from fmstudio.run_config import RunConfig
 from fmstudio.settings import Settings
 from fmstudio.training.candidates import LORA, Candidate, candidate
@@ -46,14 +46,13 @@ class TrainedStages:
     @property
     def search_seconds(self) -> float:
         """What the search took."""
-        return sum(trial.seconds for trial in self.found.trials) if self.found else 0.0
+        return self.found.result.seconds if self.found else 0.0
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON, for the run's result; what was not asked for is None."""
-        return {
-            "search": None if self.found is None else self.found.as_dict(),
-            "seeds": {name: soup.as_dict() for name, soup in self.soups.items()} or None,
-        }
+    @property
+    def tried(self) -> Tried:
+        """As the run's result tells it."""
+        seeds = {name: averaged.result for name, averaged in self.soups.items()}
+        return Tried(self.found.result if self.found else None, seeds or None)
 
 
 @dataclass(frozen=True)

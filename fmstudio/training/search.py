@@ -31,6 +31,7 @@ from optuna.trial import TrialState, create_trial
 
 from fmstudio.errors import InputError
 from fmstudio.files import write_whole
+from fmstudio.results.search import SearchResult, Trial
 from fmstudio.run_config import RunConfig
 from fmstudio.types import to_json
 
@@ -46,16 +47,6 @@ Try = Callable[[int, RunConfig], float]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One try: its settings, its validation loss (None where that is no number), its seconds."""
-
-    number: int
-    settings: Mapping[str, Any]
-    loss: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
 class Found:
     """The settings that did best on validation patients, and all that was tried."""
 
@@ -67,9 +58,10 @@ class Found:
         """The trial of the smallest loss, the first of equals."""
         return min(self.trials, key=lambda trial: (_loss(trial), trial.number))
 
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON, for the run's result."""
-        return {"best": self.best.number, "trials": [asdict(trial) for trial in self.trials]}
+    @property
+    def result(self) -> SearchResult:
+        """As the run's result tells it."""
+        return SearchResult(self.best.number, self.trials)
 
 
 def search(config: RunConfig, scopes: Sequence[str], try_one: Try, folder: Path) -> Found:

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from fmstudio.results.search import SeedsResult
+
 State = Mapping[str, Tensor]
 
 _A, _B = ".lora_A.", ".lora_B."
@@ -38,13 +40,11 @@ class AveragedWeights:
     averaged_loss: float
     averaged: bool
 
-    def as_dict(self) -> dict[str, object]:
-        """As JSON, for the run's result."""
-        return {
-            "losses": list(self.losses),
-            "averaged_loss": self.averaged_loss if math.isfinite(self.averaged_loss) else None,
-            "averaged": self.averaged,
-        }
+    @property
+    def result(self) -> SeedsResult:
+        """As the run's result tells it."""
+        loss = self.averaged_loss if math.isfinite(self.averaged_loss) else None
+        return SeedsResult(self.losses, loss, self.averaged)
 
 
 def best_of(

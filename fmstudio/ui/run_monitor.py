@@ -10,6 +10,7 @@ import gradio as gr
 from fmstudio.errors import NotFound
 from fmstudio.pretrain_config import PretrainConfig
 from fmstudio.records import LIVE_STATES, RunRecord, RunSummary
+from fmstudio.results.search import read_tried
 from fmstudio.run_config import RunConfig
 from fmstudio.ui.forms import settings_table
 from fmstudio.ui.fragments import NOTHING, Html, area, badge, join, link, notice, tag, text
@@ -182,7 +183,7 @@ def _achieved(studio: Studio, run: RunRecord) -> Html:
         predict = link("Predict with this adapter", f"/predict{target}", "fm-button")
         export = link("Export it", f"/adapters{target}", "fm-button fm-quiet")
         ways = tag("p", join([predict, export]), "fm-ways")
-    return join([ways, result(run.result, studio.pipelines()), tried(run.result)])
+    return join([ways, result(run.result, studio.pipelines()), tried(read_tried(run.result))])
 
 
 def _there(studio: Studio, adapter_id: str) -> bool:

@@ -10,9 +10,10 @@ from dataclasses import fields, replace
 import pytest
 
 from fmstudio.errors import InputError
+from fmstudio.results.search import Trial
 from fmstudio.run_config import RunConfig
 from fmstudio.training import search as searching
-from fmstudio.training.search import FILE, Trial, apply, propose, search, space_of
+from fmstudio.training.search import FILE, apply, propose, search, space_of
 
 SCOPES = ("upper trunk", "trunk")
 CONFIG = RunConfig(modalities=("a", "b"), search_minutes=1.0, scope="trunk", seed=3)
@@ -102,7 +103,7 @@ def test_what_was_tried_is_plain_numbers_on_disk(clock, tmp_path):
     kept = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
     assert [trial["loss"] for trial in kept["trials"]] == [trial.loss for trial in found.trials]
     assert kept["trials"][0]["settings"]["rank"] == CONFIG.rank
-    assert found.as_dict()["best"] == found.best.number
+    assert found.result.best == found.best.number
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 

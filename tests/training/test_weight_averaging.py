@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fmstudio.adapters.lora import attach, load_trained_state, trained_state
+from fmstudio.results.search import SeedsResult
 from fmstudio.run_config import RunConfig
 from fmstudio.training.weight_averaging import average, best_of, mean_product
 
@@ -109,11 +110,7 @@ def test_the_average_is_kept_where_it_is_no_worse_than_the_best_seed(loss, avera
 
     assert (soup.averaged, soup.loss) == (averaged, kept)
     assert soup.averaged or soup.state is states[1]
-    assert soup.as_dict() == {
-        "losses": [0.6, 0.4, 0.4],
-        "averaged_loss": loss,
-        "averaged": averaged,
-    }
+    assert soup.result == SeedsResult((0.6, 0.4, 0.4), loss, averaged)
 
 
 def test_an_average_whose_loss_is_no_number_is_not_kept():
