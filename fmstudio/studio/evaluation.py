@@ -63,8 +63,8 @@ class Evaluation:
         from fmstudio.prediction.for_evaluation import judge
 
         with self._in_use(ref) as adapter:
-            cohort = cohort_cases.held_out(self._context, adapter)
-            found = judge(self._predictions.predictor(adapter.id), cohort)
+            predictor = self._predictions.predictor(adapter.id)  # a damaged adapter is named first
+            found = judge(predictor, cohort_cases.held_out(self._context, adapter))
             self._context.registry.keep_held_out(adapter.id, found.as_dict())
         return found
 
