@@ -21,6 +21,7 @@ from fmstudio.evaluation.fusion import Judged, Shown, fusion_json
 from fmstudio.evaluation.labelled_predictions import LabelledPredictions, Question
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
+from fmstudio.results.subgroups import Subgroups
 from fmstudio.types import TaskSpec
 
 TITLE = "Judgements: as often right as they say"
@@ -132,23 +133,24 @@ def promises(n: int) -> dict[str, Any]:
     for seed in range(TRIAGE_SEEDS):
         told = triage(drawn(np.random.default_rng(seed), n), 0.85, 0.85)
         for side, right in sides.items():
-            threshold = told[side]["threshold"]
+            own = told.rule_in if side == "rule_in" else told.rule_out
+            threshold = own.threshold
             if threshold is None:
                 continue
             beyond = (
                 everyone.chance >= threshold if side == "rule_in" else (everyone.chance < threshold)
             )
             counts[side]["given"] += 1
-            counts[side]["share"] += told[side]["share"]["value"] / TRIAGE_SEEDS
+            counts[side]["share"] += own.share.value / TRIAGE_SEEDS
             counts[side]["broken"] += bool(right[beyond].mean() < 0.85)
     return found | counts
 
 
 def groups() -> dict[str, Any]:
     """How often equal groups are called different, and a group that the model fails is found."""
-    flagged = sum(bool(_groups(seed, 0.0)["gaps"]) for seed in range(GROUP_SEEDS))
+    flagged = sum(bool(_groups(seed, 0.0).gaps) for seed in range(GROUP_SEEDS))
     found = sum(
-        any(gap["group"] == {"site": "C"} for gap in _groups(seed, 0.8)["gaps"])
+        any(gap.group == {"site": "C"} for gap in _groups(seed, 0.8).gaps)
         for seed in range(PLANTED_SEEDS)
     )
     return {
@@ -159,7 +161,7 @@ def groups() -> dict[str, Any]:
     }
 
 
-def _groups(seed: int, blind: float) -> dict[str, Any]:
+def _groups(seed: int, blind: float) -> Subgroups:
     """300 patients of two sexes and three sites; the model sees site C worse by `blind`."""
     random = np.random.default_rng(seed)
     sex = random.choice(["F", "M"], 300)

@@ -283,6 +283,11 @@ class Interval:
     prevalence: float | None = None
     by_chance: float | None = None
 
+    @property
+    def bounded(self) -> bool:
+        """True if both ends can be computed."""
+        return bool(np.isfinite(self.low) and np.isfinite(self.high))
+
     def as_dict(self) -> dict[str, float | None]:
         """As JSON: {value, low, high}, null for NaN; with what else is told."""
         told = {"value": self.value, "low": self.low, "high": self.high}

@@ -226,11 +226,10 @@ def evaluate(studio: Studio, args: argparse.Namespace) -> Answer:
                 hint="Give --report or --manifest, not both.",
             )
         files = studio.evaluation.report(args.adapter, args.report)
-        return studio.evaluation.evaluate(
-            args.adapter
-        ), f"Wrote {files[0]} and {len(files) - 1} more files."
+        result = as_json(studio.evaluation.evaluate(args.adapter))
+        return result, f"Wrote {files[0]} and {len(files) - 1} more files."
     result = studio.evaluation.evaluate(args.adapter, args.manifest)
-    return result, judgement_text(result)
+    return as_json(result), judgement_text(result)
 
 
 def predict(studio: Studio, args: argparse.Namespace) -> Answer:

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves with bands, as JSON: points to draw, not figures to judge by.
+"""ROC and precision-recall curves with bands, as points to draw, not figures to judge by.
 
 Shape letters: n cases, R resamples, G points of the grid, D distinct chances.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import precision_recall_curve, roc_curve
@@ -15,12 +14,13 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.metrics import auroc, average_precision
 from fmstudio.evaluation.resampling import drawn, intervals
+from fmstudio.results.discrimination import Band, Curve, Discrimination
 
 GRID = np.linspace(0, 1, 51)
 CURVE_RESAMPLES = 400  # a band is looked at, not read off to three places
 
 
-def discrimination(question: Question) -> dict[str, Any]:
+def discrimination(question: Question) -> Discrimination:
     """AUROC and AUPRC with intervals, and both curves with 95 % bands over resampled patients.
 
     The band of the ROC curve is of sensitivity at each false positive rate, that of the other of
@@ -34,24 +34,22 @@ def discrimination(question: Question) -> dict[str, Any]:
         len(question),
         question.patients,
     )
-    start = {"n": len(question), "positives": question.positives}
     found["auprc"] = replace(found["auprc"], prevalence=question.positives / len(question))
-    figures = {name: figure.as_dict() for name, figure in found.items()}
+    n, positives = len(question), question.positives
     if not question.both:
-        return start | figures | {"roc": None, "pr": None}
+        return Discrimination(n, positives, **found, roc=None, pr=None)
     truth, chance = question.truth, question.chance
 
     bands = {"roc": partial(_sensitivity, truth, chance), "pr": partial(_precision, truth, chance)}
     several = drawn(bands, question.patients, 0, CURVE_RESAMPLES)
     false, true, _ = roc_curve(truth, chance)
     values, recall, _ = precision_recall_curve(truth, chance)
-    return (
-        start
-        | figures
-        | {
-            "roc": _curve(false, true, several["roc"]),
-            "pr": _curve(recall[::-1], values[::-1], several["pr"]),
-        }
+    return Discrimination(
+        n,
+        positives,
+        **found,
+        roc=_curve(false, true, several["roc"]),
+        pr=_curve(recall[::-1], values[::-1], several["pr"]),
     )
 
 
@@ -92,13 +90,13 @@ def _at(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where(place >= 0, y[np.maximum(place, 0)], 0.0)
 
 
-def _curve(x: np.ndarray, y: np.ndarray, several: np.ndarray) -> dict[str, Any]:
+def _curve(x: np.ndarray, y: np.ndarray, several: np.ndarray) -> Curve:
     """A curve of at most 200 points and its band on the grid."""
     kept = np.unique(np.linspace(0, len(x) - 1, min(200, len(x))).round().astype(int))
-    found: dict[str, Any] = {"x": x[kept].tolist(), "y": y[kept].tolist(), "band": None}
     several = several.reshape(-1, len(GRID))
     defined = several[~np.isnan(several).any(axis=1)]
+    band = None
     if len(defined):
         low, high = np.percentile(defined, [2.5, 97.5], axis=0)
-        found["band"] = {"x": GRID.tolist(), "low": low.tolist(), "high": high.tolist()}
-    return found
+        band = Band(*(tuple(ends.tolist()) for ends in (GRID, low, high)))
+    return Curve(tuple(x[kept].tolist()), tuple(y[kept].tolist()), band)

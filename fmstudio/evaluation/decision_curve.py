@@ -9,12 +9,12 @@ Shape letters: n cases, T thresholds, R resamples.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.resampling import drawn, ratio
+from fmstudio.results.thresholds import DecisionCurve
+from fmstudio.types import Interval
 
 SHORTEST = 5  # thresholds in a row: fewer come by luck, as each has an interval of its own
 THRESHOLDS = np.round(np.arange(0.01, 0.96, 0.01), 2)
@@ -43,7 +43,7 @@ def treat_all(
     return share - (1 - share) * thresholds / (1 - thresholds)
 
 
-def decision_curve(question: Question, prevalence: float | None = None) -> dict[str, Any]:
+def decision_curve(question: Question, prevalence: float | None = None) -> DecisionCurve:
     """Net benefit of the model, of all and of none, over thresholds from 1 % to 95 %.
 
     `better` are the ranges [from, to] of at least five thresholds in which the 95 % interval of the
@@ -52,15 +52,7 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
     """
     share = float(question.truth.mean()) if prevalence is None else prevalence
     if not question.both:
-        return {
-            "n": len(question),
-            "positives": question.positives,
-            "prevalence": share,
-            "thresholds": [],
-            "model": [],
-            "all": [],
-            "better": [],
-        }
+        return DecisionCurve(len(question), question.positives, share, (), (), (), ())
 
     def model(weights: np.ndarray) -> np.ndarray:
         return net_benefit(question, THRESHOLDS, weights, prevalence)
@@ -74,28 +66,28 @@ def decision_curve(question: Question, prevalence: float | None = None) -> dict[
     several = drawn({"model": model, "gain": gained}, question.patients)
     bounds = {name: _band(found, len(THRESHOLDS)) for name, found in several.items()}
     low, high = bounds["model"]
-    return {
-        "n": len(question),
-        "positives": question.positives,
-        "prevalence": share,
-        "thresholds": THRESHOLDS.tolist(),
-        "all": everyone.tolist(),
-        "model": [
-            {"value": float(v), "low": _or_none(a), "high": _or_none(b)}
-            for v, a, b in zip(values, low, high, strict=True)
-        ],
-        "better": _ranges(bounds["gain"][0] > 0),
-    }
+    return DecisionCurve(
+        n=len(question),
+        positives=question.positives,
+        prevalence=share,
+        thresholds=tuple(THRESHOLDS.tolist()),
+        treat_all=tuple(everyone.tolist()),
+        model=tuple(
+            Interval(*ends)
+            for ends in zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
+        ),
+        better=_ranges(bounds["gain"][0] > 0),
+    )
 
 
-def _ranges(holds: np.ndarray) -> list[list[float]]:
+def _ranges(holds: np.ndarray) -> tuple[tuple[float, float], ...]:
     """The first and last threshold of each long enough run in which something holds (T)."""
     steps = np.flatnonzero(np.diff(np.r_[False, holds, False]))
-    return [
-        [float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])]
+    return tuple(
+        (float(THRESHOLDS[a]), float(THRESHOLDS[b - 1]))
         for a, b in zip(steps[::2], steps[1::2], strict=True)
         if b - a >= SHORTEST
-    ]
+    )
 
 
 def _band(found: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -106,7 +98,3 @@ def _band(found: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
         return np.full(width, np.nan), np.full(width, np.nan)
     low, high = np.percentile(defined, [2.5, 97.5], axis=0)
     return low, high
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

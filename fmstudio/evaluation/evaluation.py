@@ -1,13 +1,8 @@
-"""The whole judgement of an adapter on cases that it answered: the JSON of `evaluate`.
-
-Each part is {n, …} for a task with one yes-or-no question; with several (labels, or each class
-against the others) it is {n, by_label: {label: {n, …}}}. A task about a number has no thresholds:
-its decision curve, operating points and triage are null.
-"""
+"""The whole evaluation of an adapter, from its answers to labelled cases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,84 +23,86 @@ from fmstudio.evaluation.regression_metrics import calibration_of_numbers, subgr
 from fmstudio.evaluation.reliability import calibration
 from fmstudio.evaluation.subgroups import subgroups
 from fmstudio.evaluation.triage import triage
+from fmstudio.results.evaluation import (
+    PARTS,
+    ByLabel,
+    Evaluation,
+    QuestionParts,
+    RegressionParts,
+)
 from fmstudio.types import TaskSpec
 
 CASES = 8  # best, worst and most uncertain ones each
-Part = Callable[[Question, Question | None], dict[str, Any]]
 
 
 def judgement(
-    held: HeldOut, conformal: Mapping[str, Any], learning_curve: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    adapter: str,
+    held: HeldOut,
+    conformal: Mapping[str, Any],
+    learning_curve: Mapping[str, Any] | None = None,
+) -> Evaluation:
     """Everything about `held.test`; thresholds and recalibration come from `held.validation`.
 
-    `conformal` is what the adapter's sets were fitted to, `learning_curve` the one of its run.
+    `adapter` is the id of the adapter, `conformal` what its sets were fitted to, `learning_curve`
+    the one of its run.
     """
     task, test = held.task, held.test
-    figures = evaluate(task, test.targets, test.outputs, test.patients)
-    parts = _about_a_number(test) if task.kind == "regression" else _about_chances(held)
-    return {
-        "n": len(test),
-        "patients": len(set(test.patients.tolist())),
-        "task": task.kind,
-        "labels": list(task.labels),
-        "columns": list(task.columns),
-        "modalities": list(held.modalities),
-        "metrics": {name: figure.as_dict() for name, figure in figures.items()},
-        "subsets": [dict(one) for one in held.subsets],
-        "fusion": held.fusion,
-        "missing": [dict(one) for one in held.missing],
-        **parts,
-        "conformal": coverage(task, test, conformal)
+    return Evaluation(
+        adapter=adapter,
+        n=len(test),
+        patients=len(set(test.patients.tolist())),
+        task=task.kind,
+        labels=task.labels,
+        columns=task.columns,
+        modalities=held.modalities,
+        metrics=evaluate(task, test.targets, test.outputs, test.patients),
+        subsets=held.subsets,
+        fusion=held.fusion,
+        missing=held.missing,
+        **(_about_a_number(test) if task.kind == "regression" else _about_probabilities(held)),
+        conformal=coverage(task, test, conformal)
         | {"levels": at_levels(task, test, held.validation)},
-        "learning_curve": dict(learning_curve) if learning_curve else None,
-        "cases": cases(task, test),
-    }
+        learning_curve=dict(learning_curve) if learning_curve else None,
+        cases=cases(task, test),
+    )
 
 
 def _about_a_number(test: LabelledPredictions) -> dict[str, Any]:
-    return {
-        "discrimination": None,
-        "calibration": calibration_of_numbers(test),
-        "operating_points": None,
-        "decision_curve": None,
-        "triage": None,
-        "subgroups": subgroups_of_numbers(test),
-    }
+    """The parts of a regression by name; None where it has none."""
+    own = RegressionParts(calibration_of_numbers(test), subgroups_of_numbers(test))
+    return dict.fromkeys(PARTS) | {"calibration": own.calibration, "subgroups": own.subgroups}
 
 
-def _about_chances(held: HeldOut) -> dict[str, Any]:
-    def checked(question: Question, chosen_on: Question | None) -> dict[str, Any]:
-        before = None if held.task.kind == "multiclass" else held.as_trained(question.chance)
-        told = recalibration(question, chosen_on, before)
-        return calibration(question) | {"recalibration": told}
-
-    parts: Mapping[str, Part] = {
-        "discrimination": lambda question, _: discrimination(question),
-        "calibration": checked,
-        "operating_points": operating_points,
-        "decision_curve": lambda question, _: decision_curve(question),
-        "triage": lambda question, _: triage(question),
-        "subgroups": lambda question, _: subgroups(question, held.test),
-    }
-    return {name: each_question(held, part) for name, part in parts.items()}
-
-
-def each_question(held: HeldOut, part: Part) -> dict[str, Any]:
-    """A part of the judgement for every question of the task."""
+def _about_probabilities(held: HeldOut) -> dict[str, Any]:
+    """The parts of every other task by name; by label where it has several questions."""
     before = (
         {}
         if held.validation is None
         else {question.label: question for question in questions(held.task, held.validation)}
     )
-    found = {
-        question.label: part(question, before.get(question.label))
+    every = [
+        _about_question(held, question, before.get(question.label))
         for question in questions(held.task, held.test)
         if len(question)
-    }
+    ]
     if held.task.kind == "binary":
-        return next(iter(found.values()))
-    return {"n": len(held.test), "by_label": found}
+        return {name: getattr(every[0], name) for name in PARTS}
+    n = len(held.test)
+    return {name: ByLabel(n, {each.label: getattr(each, name) for each in every}) for name in PARTS}
+
+
+def _about_question(held: HeldOut, question: Question, chosen_on: Question | None) -> QuestionParts:
+    """One question on held-out patients, with what validation patients choose."""
+    uncalibrated = None if held.task.kind == "multiclass" else held.as_trained(question.chance)
+    return QuestionParts(
+        label=question.label,
+        discrimination=discrimination(question),
+        calibration=calibration(question, recalibration(question, chosen_on, uncalibrated)),
+        operating_points=operating_points(question, chosen_on),
+        decision_curve=decision_curve(question),
+        triage=triage(question),
+        subgroups=subgroups(question, held.test),
+    )
 
 
 def cases(task: TaskSpec, test: LabelledPredictions) -> dict[str, list[dict[str, Any]]]:

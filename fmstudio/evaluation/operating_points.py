@@ -10,12 +10,19 @@ Shape letters: n cases, R resamples.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from fmstudio.evaluation.labelled_predictions import Question
 from fmstudio.evaluation.resampling import Figure, at_edges, intervals, ratio
+from fmstudio.results.thresholds import (
+    AtThreshold,
+    Confusion,
+    NotReached,
+    OperatingPoint,
+    OperatingPoints,
+    Per1000,
+)
 
 TARGETS: Mapping[str, tuple[float, ...]] = {
     "sensitivity": (0.9, 0.95),
@@ -28,7 +35,7 @@ TARGETS: Mapping[str, tuple[float, ...]] = {
 
 def at_threshold(
     question: Question, threshold: float, prevalence: float | None = None
-) -> dict[str, Any]:
+) -> AtThreshold:
     """The confusion of cases at a threshold, and its figures with 95 % intervals.
 
     Without `prevalence` that of the cases holds. Numbers per 1 000 are those of 1 000 patients at
@@ -56,15 +63,15 @@ def at_threshold(
     for name, (right, wrong) in hits.items():
         right_n, wrong_n = int(cells[right].sum()), int(cells[wrong].sum())
         found[name] = at_edges(found[name], right_n, right_n + wrong_n)
-    return {
-        "threshold": float(threshold),
-        "n": len(question),
-        "positives": question.positives,
-        "prevalence": share,
-        "counts": {name: int(cell.sum()) for name, cell in cells.items()},
-        **{name: found[name].as_dict() for name in figures},
-        "per_1000": _per_1000(found["sensitivity"].value, found["specificity"].value, share),
-    }
+    return AtThreshold(
+        threshold=float(threshold),
+        n=len(question),
+        positives=question.positives,
+        prevalence=share,
+        counts=Confusion(**{name: int(cell.sum()) for name, cell in cells.items()}),
+        **found,
+        per_1000=_per_1000(found["sensitivity"].value, found["specificity"].value, share),
+    )
 
 
 def _figures(truth: np.ndarray, flagged: np.ndarray, prevalence: float | None) -> dict[str, Figure]:
@@ -109,18 +116,17 @@ def _figures(truth: np.ndarray, flagged: np.ndarray, prevalence: float | None) -
     }
 
 
-def _per_1000(sensitivity: float, specificity: float, prevalence: float) -> dict[str, float | None]:
+def _per_1000(sensitivity: float, specificity: float, prevalence: float) -> Per1000:
     """Of 1 000 patients: how many are flagged, rightly and wrongly, and how many are missed."""
     sick, healthy = 1000 * prevalence, 1000 * (1 - prevalence)
     found, alarms = sick * sensitivity, healthy * (1 - specificity)
-    numbers = {
-        "flagged": found + alarms,
-        "true_positives": found,
-        "false_positives": alarms,
-        "false_negatives": sick - found,
-        "true_negatives": healthy - alarms,
-    }
-    return {name: float(v) if np.isfinite(v) else None for name, v in numbers.items()}
+    return Per1000(
+        flagged=found + alarms,
+        true_positives=found,
+        false_positives=alarms,
+        false_negatives=sick - found,
+        true_negatives=healthy - alarms,
+    )
 
 
 def threshold_for(
@@ -155,7 +161,7 @@ def threshold_for(
 
 def operating_points(
     judged: Question, chosen_on: Question | None, prevalence: float | None = None
-) -> dict[str, Any]:
+) -> OperatingPoints:
     """The points of TARGETS: thresholds chosen on other patients than those they are judged on.
 
     Without `chosen_on` they are chosen on the same ones, which flatters them, and it is said.
@@ -165,13 +171,17 @@ def operating_points(
     for name, targets in TARGETS.items():
         for target in targets:
             threshold = threshold_for(source, name, target, prevalence)
-            point = None if threshold is None else at_threshold(judged, threshold, prevalence)
-            points.append({"target": name, "asked": target} | (point or {"threshold": None}))
-    return {
-        "n": len(judged),
-        "positives": judged.positives,
-        "chosen_on": "the same patients" if source is judged else "validation patients",
-        "n_chosen_on": len(source),
-        "half": at_threshold(judged, 0.5, prevalence),
-        "points": points,
-    }
+            at = (
+                NotReached(None)
+                if threshold is None
+                else at_threshold(judged, threshold, prevalence)
+            )
+            points.append(OperatingPoint(name, target, at))
+    return OperatingPoints(
+        n=len(judged),
+        positives=judged.positives,
+        chosen_on="the same patients" if source is judged else "validation patients",
+        n_chosen_on=len(source),
+        half=at_threshold(judged, 0.5, prevalence),
+        points=tuple(points),
+    )

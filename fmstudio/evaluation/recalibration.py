@@ -11,7 +11,6 @@ Shape letters: n cases.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -23,6 +22,7 @@ from fmstudio.evaluation.labelled_predictions import EDGE, Question, score_of
 from fmstudio.evaluation.metrics import calibration_error
 from fmstudio.evaluation.reliability import intercept, logistic, slope
 from fmstudio.evaluation.resampling import intervals
+from fmstudio.results.calibration import Recalibration, RecalibrationMethod
 
 FEWEST_TO_RECALIBRATE = 20  # validation cases, and at least five of either answer
 UNCALIBRATED = "before calibration"
@@ -75,7 +75,7 @@ METHODS: Mapping[str, Callable[[np.ndarray, np.ndarray], Map]] = {
 
 def recalibration(
     judged: Question, validation: Question | None, uncalibrated: np.ndarray | None = None
-) -> dict[str, Any]:
+) -> Recalibration:
     """Each map's figures on the judged cases, with the one that validation patients choose.
 
     The first row, "before calibration", are the chances (n) as they were trained, if given.
@@ -86,20 +86,20 @@ def recalibration(
     usable = validation is not None and _enough(validation)
     if validation is None or not usable:
         rows += [_row("as it is", judged, judged.chance, None)]
-        return {
-            "n": len(judged),
-            "n_validation": 0 if validation is None else len(validation),
-            "chosen": "as it is",
-            "methods": rows,
-            "reason": f"Fewer than {FEWEST_TO_RECALIBRATE} validation patients, or fewer than five "
+        return Recalibration(
+            n=len(judged),
+            n_validation=0 if validation is None else len(validation),
+            chosen="as it is",
+            methods=tuple(rows),
+            reason=f"Fewer than {FEWEST_TO_RECALIBRATE} validation patients, or fewer than five "
             "of either answer: nothing was fitted.",
-        }
+        )
     losses = cross_validated(validation)
     chosen = choose(losses)
     for name, method in METHODS.items():
         read = method(validation.chance, validation.truth)
         rows.append(_row(name, judged, read(judged.chance), float(losses[name].mean())))
-    return {"n": len(judged), "n_validation": len(validation), "chosen": chosen, "methods": rows}
+    return Recalibration(len(judged), len(validation), chosen, tuple(rows))
 
 
 def cross_validated(validation: Question) -> dict[str, np.ndarray]:
@@ -133,7 +133,9 @@ def _enough(validation: Question) -> bool:
     return len(validation) >= FEWEST_TO_RECALIBRATE and fewer >= 5 and patients >= FOLDS
 
 
-def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) -> dict[str, Any]:
+def _row(
+    name: str, judged: Question, chance: np.ndarray, loss: float | None
+) -> RecalibrationMethod:
     truth = judged.truth.astype(float)
     found = intervals(
         {
@@ -145,11 +147,7 @@ def _row(name: str, judged: Question, chance: np.ndarray, loss: float | None) ->
         len(judged),
         judged.patients,
     )
-    return {
-        "method": name,
-        "validation_loss": loss,
-        **{key: figure.as_dict() for key, figure in found.items()},
-    }
+    return RecalibrationMethod(name, loss, **found)
 
 
 def _losses(chance: np.ndarray, truth: np.ndarray) -> np.ndarray:

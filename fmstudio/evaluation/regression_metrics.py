@@ -5,18 +5,22 @@ Shape letters: n cases, R resamples.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fmstudio.evaluation.labelled_predictions import LabelledPredictions
 from fmstudio.evaluation.reliability import FEWEST_IN_BIN, MOST_BINS
 from fmstudio.evaluation.resampling import Figure, intervals, ratio
+from fmstudio.results.calibration import CalibrationBin, RegressionCalibration
+from fmstudio.results.subgroups import (
+    RegressionGroup,
+    RegressionSubgroups,
+    SmallRegressionGroup,
+)
 
 SMALLEST = 20  # cases of a group whose figures are told
 
 
-def calibration_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
+def calibration_of_numbers(answered: LabelledPredictions) -> RegressionCalibration:
     """Slope and intercept of truth on answer by least squares, mean difference, and bins.
 
     Slope 1 and intercept 0 are right; a slope below 1 says that answers are too extreme.
@@ -36,32 +40,27 @@ def calibration_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
 
     figures = {"slope": slope, "intercept": intercept, **_errors(answered)}
     found = intervals(figures, len(answered), answered.patients)
-    return {
-        "n": len(answered),
-        "bins": _bins(answered),
-        **{name: figure.as_dict() for name, figure in found.items()},
-    }
+    return RegressionCalibration(n=len(answered), bins=_bins(answered), **found)
 
 
-def subgroups_of_numbers(answered: LabelledPredictions) -> dict[str, Any]:
+def subgroups_of_numbers(answered: LabelledPredictions) -> RegressionSubgroups:
     """Mean absolute error and bias of each group of at least 20 cases; others are named.
 
     The bias is the mean of truth minus prediction. Intervals are of each group alone; nothing is
     tested.
     """
-    groups: list[dict[str, Any]] = []
-    small: list[dict[str, Any]] = []
+    groups: list[RegressionGroup] = []
+    small: list[SmallRegressionGroup] = []
     for column, values in answered.groups.items():
         for value in sorted(set(values) - {""}):
             rows = np.flatnonzero(np.array(values) == value)
-            entry = {"group": {column: value}, "n": len(rows)}
             if len(rows) < SMALLEST:
-                small.append(entry)
+                small.append(SmallRegressionGroup({column: value}, len(rows)))
                 continue
             own = answered.take(rows)
             found = intervals(_errors(own), len(own), own.patients)
-            groups.append(entry | {"figures": {k: f.as_dict() for k, f in found.items()}})
-    return {"n": len(answered), "groups": groups, "small": small, "tests": 0, "gaps": []}
+            groups.append(RegressionGroup({column: value}, len(rows), found))
+    return RegressionSubgroups(len(answered), tuple(groups), tuple(small), tests=0, gaps=())
 
 
 def _errors(answered: LabelledPredictions) -> dict[str, Figure]:
@@ -72,7 +71,7 @@ def _errors(answered: LabelledPredictions) -> dict[str, Figure]:
     }
 
 
-def _bins(answered: LabelledPredictions) -> list[dict[str, Any]]:
+def _bins(answered: LabelledPredictions) -> tuple[CalibrationBin, ...]:
     """Truth among cases of like answers, with intervals over resampled patients."""
     count = max(1, min(MOST_BINS, len(answered) // FEWEST_IN_BIN))
     found = []
@@ -80,11 +79,5 @@ def _bins(answered: LabelledPredictions) -> list[dict[str, Any]]:
         truth = answered.targets[rows]
         mean = {"mean": lambda w, truth=truth: ratio(w @ truth, w.sum(axis=1))}
         observed = intervals(mean, len(rows), answered.patients[rows])["mean"]
-        found.append(
-            {
-                "n": len(rows),
-                "predicted": float(answered.outputs[rows].mean()),
-                "observed": observed.as_dict(),
-            }
-        )
-    return found
+        found.append(CalibrationBin(len(rows), float(answered.outputs[rows].mean()), observed))
+    return tuple(found)

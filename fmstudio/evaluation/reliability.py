@@ -10,8 +10,6 @@ Shape letters: n cases, R resamples.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from scipy.special import expit
 from scipy.stats import binomtest
@@ -19,13 +17,20 @@ from scipy.stats import binomtest
 from fmstudio.evaluation.labelled_predictions import Question, score_of
 from fmstudio.evaluation.metrics import calibration_error, chance_error
 from fmstudio.evaluation.resampling import intervals, ratio
+from fmstudio.results.calibration import (
+    Calibration,
+    CalibrationBin,
+    ErrorIfRight,
+    Recalibration,
+)
+from fmstudio.types import Interval
 
 MOST_BINS, FEWEST_IN_BIN = 10, 10
 STEPS = 12  # of Newton's method, which doubles the right digits with each
 STEEPEST = 50.0  # a slope beyond this comes from cases that a threshold separates: undefined
 
 
-def calibration(question: Question) -> dict[str, Any]:
+def calibration(question: Question, recalibration: Recalibration) -> Calibration:
     """Error, slope, intercept and mean difference with intervals, and the curve in bins.
 
     `ece_if_right` is the error of chances that are all right: few cases show one even then.
@@ -44,41 +49,33 @@ def calibration(question: Question) -> dict[str, Any]:
         len(question),
         question.patients,
     )
-    return {
-        "n": len(question),
-        "positives": question.positives,
-        **{name: figure.as_dict() for name, figure in found.items()},
-        "ece_if_right": _if_right(chance),
-        "bins": bins(question),
-        "histogram": np.histogram(chance, bins=20, range=(0, 1))[0].tolist(),
-    }
+    return Calibration(
+        n=len(question),
+        positives=question.positives,
+        **found,
+        ece_if_right=_if_right(chance),
+        bins=bins(question),
+        histogram=tuple(np.histogram(chance, bins=20, range=(0, 1))[0].tolist()),
+        recalibration=recalibration,
+    )
 
 
-def _if_right(chance: np.ndarray) -> dict[str, float]:
+def _if_right(chance: np.ndarray) -> ErrorIfRight:
     """The error that so many cases show by chance alone: its mean and 95th percentile."""
     errors = chance_error(chance)
-    return {"value": float(errors.mean()), "high": float(np.quantile(errors, 0.95))}
+    return ErrorIfRight(float(errors.mean()), float(np.quantile(errors, 0.95)))
 
 
-def bins(question: Question) -> list[dict[str, Any]]:
-    """What happened among cases of like chance: {n, predicted, observed: {value, low, high}}."""
+def bins(question: Question) -> tuple[CalibrationBin, ...]:
+    """What happened among cases of like chance."""
     count = max(1, min(MOST_BINS, len(question) // FEWEST_IN_BIN)) if len(question) else 0
     found = []
     for rows in np.array_split(np.argsort(question.chance, kind="stable"), count) if count else ():
         happened = int(question.truth[rows].sum())
         exact = binomtest(happened, len(rows)).proportion_ci(0.95, "exact")
-        found.append(
-            {
-                "n": len(rows),
-                "predicted": float(question.chance[rows].mean()),
-                "observed": {
-                    "value": happened / len(rows),
-                    "low": float(exact.low),
-                    "high": float(exact.high),
-                },
-            }
-        )
-    return found
+        observed = Interval(happened / len(rows), float(exact.low), float(exact.high))
+        found.append(CalibrationBin(len(rows), float(question.chance[rows].mean()), observed))
+    return tuple(found)
 
 
 def slope(chance: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> np.ndarray:

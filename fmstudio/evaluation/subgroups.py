@@ -11,10 +11,10 @@ Shape letters: n cases, G groups, R resamples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from fmstudio.evaluation.labelled_predictions import LabelledPredictions, Questi
 from fmstudio.evaluation.metrics import auroc
 from fmstudio.evaluation.permutation import adjusted
 from fmstudio.evaluation.resampling import Figure, at_edges, drawn, interval, ratio
+from fmstudio.results.subgroups import ComparedMetric, Gap, Group, SmallGroup, Subgroups
 
 SMALLEST = 20  # cases of a group that is compared
 FEWEST_TO_TEST = (
@@ -35,36 +36,48 @@ BETWEEN_ALL = frozenset(("calibration",))
 
 def subgroups(
     question: Question, answered: LabelledPredictions, threshold: float = 0.5
-) -> dict[str, Any]:
-    """{n, positives, threshold, groups, small, tests, gaps}; `gaps` are those called real.
-
-    A group has {group, n, positives, figures}; a figure has {value, low, high}, its `gap` to all
-    other cases with interval, the adjusted `p` (null if too few cases allow no test) and
-    `different`.
-    """
-    every = list(_groups(question, answered))
-    sizes = [int(members.sum()) for _, members in every]
-    fits = [SMALLEST <= size <= len(question) - SMALLEST for size in sizes]
-    compared = [one for one, fit in zip(every, fits, strict=True) if fit]
+) -> Subgroups:
+    """The metrics of each group at a threshold, its gaps to all other cases, and which are real."""
+    compared, small = [], []
+    for group, members in _groups(question, answered):
+        n = int(members.sum())
+        if SMALLEST <= n <= len(question) - SMALLEST:
+            compared.append((group, members))
+        else:
+            small.append(SmallGroup(group, n, int(question.truth[members].sum())))
     figures = _figures(question, threshold)
-    found = [
-        _entry(question, *one) | {"figures": _judged(question, one[1], figures)} for one in compared
-    ]
-    tests = _test(question, [members for _, members in compared], figures, found)
-    return {
-        "n": len(question),
-        "positives": question.positives,
-        "threshold": threshold,
-        "groups": found,
-        "tests": tests,
-        "small": [_entry(question, *one) for one, fit in zip(every, fits, strict=True) if not fit],
-        "gaps": [
-            {"group": entry["group"], "figure": name, "gap": own["gap"], "p": own["p"]}
-            for entry in found
-            for name, own in entry["figures"].items()
-            if own["different"]
-        ],
+    several = [members for _, members in compared]
+    tested = {
+        name: np.array([_can_be_tested(question, members, name) for members in several], bool)
+        for name in figures
     }
+    p_values = _p_values(question, several, figures, tested)
+    groups = [
+        Group(
+            group,
+            int(members.sum()),
+            int(question.truth[members].sum()),
+            {
+                name: _with_p(each, float(p_values[name][row]))
+                for name, each in _compared(question, members, figures).items()
+            },
+        )
+        for row, (group, members) in enumerate(compared)
+    ]
+    return Subgroups(
+        n=len(question),
+        positives=question.positives,
+        threshold=threshold,
+        groups=tuple(groups),
+        tests=int(sum(use.sum() for use in tested.values())),
+        small=tuple(small),
+        gaps=tuple(
+            Gap(entry.group, name, own.gap, own.p)
+            for entry in groups
+            for name, own in entry.metrics.items()
+            if own.p is not None and own.different
+        ),
+    )
 
 
 def _groups(
@@ -89,14 +102,6 @@ def _groups(
             yield dict((one, two)), both
 
 
-def _entry(question: Question, group: Mapping[str, str], members: np.ndarray) -> dict[str, Any]:
-    return {
-        "group": dict(group),
-        "n": int(members.sum()),
-        "positives": int(question.truth[members].sum()),
-    }
-
-
 def _figures(question: Question, threshold: float) -> dict[str, Figure]:
     """The four figures as functions of case weights: those of a group where others weigh 0."""
     truth, chance = question.truth, question.chance
@@ -110,10 +115,10 @@ def _figures(question: Question, threshold: float) -> dict[str, Figure]:
     }
 
 
-def _judged(
+def _compared(
     question: Question, members: np.ndarray, figures: Mapping[str, Figure]
-) -> dict[str, dict[str, Any]]:
-    """Figures of a group and its gaps to all others, both from the same resamples."""
+) -> dict[str, ComparedMetric]:
+    """Metrics of a group and its gaps to all others, both from the same resamples; not tested."""
     inside, outside = members.astype(float), (~members).astype(float)
     parts: dict[str, Figure] = {}
     for name, figure in figures.items():
@@ -128,13 +133,13 @@ def _judged(
         if name in RATES:
             of = int((question.truth[members] == RATES[name]).sum())
             value = at_edges(value, round(own * of) if of else 0, of)
-        found[name] = {
-            **value.as_dict(),
-            "gap": interval(own - other, gap).as_dict(),
-            "p": None,
-            "different": False,
-        }
+        found[name] = ComparedMetric(value, interval(own - other, gap), None, False)
     return found
+
+
+def _with_p(metric: ComparedMetric, p: float) -> ComparedMetric:
+    """A metric with the P value of its gap, which is NaN where it was not tested."""
+    return replace(metric, p=p, different=p <= ALPHA) if np.isfinite(p) else metric
 
 
 def _weighed(figure: Figure, members: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -145,31 +150,23 @@ def _gap(figure: Figure, members: np.ndarray) -> np.ndarray:
     return figure(members) - figure(1 - members)
 
 
-def _test(
+def _can_be_tested(question: Question, members: np.ndarray, name: str) -> bool:
+    """Whether a metric rests on enough cases, in the group and outside it."""
+    sides = (question.truth[members], question.truth[~members])
+    return min(_counted(truth, name) for truth in sides) >= FEWEST_TO_TEST
+
+
+def _p_values(
     question: Question,
-    members: list[np.ndarray],
+    members: Sequence[np.ndarray],
     figures: Mapping[str, Figure],
-    found: list[dict[str, Any]],
-) -> int:
-    """Writes adjusted P values into `found`; how many gaps were tested."""
+    tested: Mapping[str, np.ndarray],
+) -> Mapping[str, np.ndarray]:
+    """For each metric the adjusted P values (G) of its gaps, NaN where they were not tested."""
     if not members:
-        return 0
-    tested = {
-        name: np.array(
-            [
-                min(_counted(question.truth[m], name) for m in (one, ~one)) >= FEWEST_TO_TEST
-                for one in members
-            ]
-        )
-        for name in figures
-    }
+        return {}
     gaps = {name: partial(_gap, figure) for name, figure in figures.items()}
-    values = adjusted(gaps, BETWEEN_ALL, question, np.array(members), tested)
-    for name, column in values.items():
-        for entry, p in zip(found, column, strict=True):
-            if np.isfinite(p):
-                entry["figures"][name] |= {"p": float(p), "different": bool(p <= ALPHA)}
-    return int(sum(use.sum() for use in tested.values()))
+    return adjusted(gaps, BETWEEN_ALL, question, np.array(members), tested)
 
 
 def _counted(truth: np.ndarray, name: str) -> int:

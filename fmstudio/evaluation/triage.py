@@ -15,13 +15,15 @@ bound reaches the target is taken. One case of each patient is used, as two are 
 
 from __future__ import annotations
 
-from math import ceil, log
-from typing import Any
+from dataclasses import dataclass
+from math import ceil, log, nan
 
 import numpy as np
 from scipy.stats import beta
 
 from fmstudio.evaluation.labelled_predictions import Question
+from fmstudio.results.thresholds import Triage, TriageSide
+from fmstudio.types import Interval
 
 CONFIDENCE = 0.95
 CANDIDATES = 6
@@ -39,32 +41,57 @@ def fewest(target: float, confidence: float = CONFIDENCE) -> int:
     return max(1, ceil(log(risk) / log(target) - 1e-9))
 
 
+@dataclass(frozen=True)
+class _Side:
+    """The largest promised number `k` of the most certain cases, `right` of them; 0 with a reason
+    if there is none."""
+
+    target: float
+    needed: int
+    k: int = 0
+    right: int = 0
+    promised: float | None = None
+    reason: str | None = None
+
+    def of(self, n: int, threshold: float | None) -> TriageSide:
+        """The side as a result, among `n` patients."""
+        return TriageSide(
+            target=self.target,
+            promised=self.promised,
+            needed=self.needed,
+            threshold=threshold,
+            answered=self.k,
+            right=self.right,
+            share=_share(self.k, n),
+            reached=self.right / self.k if self.k else None,
+            reason=self.reason,
+        )
+
+
 def triage(
     question: Question, ppv: float = PPV, npv: float = NPV, confidence: float = CONFIDENCE
-) -> dict[str, Any]:
+) -> Triage:
     """The two thresholds with what is promised, and the shares ruled in, ruled out and deferred.
 
-    A side that cannot be promised has a null threshold and a `reason` with the numbers.
+    A side that cannot be promised has no threshold and a `reason` with the numbers.
     """
     own = _one_each(question)
     order = np.argsort(-own.chance, kind="stable")
     ranked, truth = own.chance[order], own.truth[order]
-    upper = _side("PPV", truth, ppv, confidence, len(own))
-    lower = _side("NPV", ~truth[::-1], npv, confidence, len(own) - upper["k"])
     n = len(own)
-    upper["threshold"] = _between(ranked, upper["k"])
+    upper = _side("PPV", truth, ppv, confidence, n)
+    lower = _side("NPV", ~truth[::-1], npv, confidence, n - upper.k)
     # Where the outcome is rare enough, everybody is ruled out: no chance is too high.
-    everybody = 1.0 if lower["k"] else None
-    lower["threshold"] = _between(ranked, n - lower["k"]) if 0 < lower["k"] < n else everybody
-    deferred = n - upper["k"] - lower["k"]
-    return {
-        "n": n,
-        "positives": own.positives,
-        "confidence": confidence,
-        "rule_in": _told(upper, n),
-        "rule_out": _told(lower, n),
-        "deferred": _share(deferred, n),
-    }
+    everybody = 1.0 if lower.k else None
+    below = _between(ranked, n - lower.k) if 0 < lower.k < n else everybody
+    return Triage(
+        n=n,
+        positives=own.positives,
+        confidence=confidence,
+        rule_in=upper.of(n, _between(ranked, upper.k)),
+        rule_out=lower.of(n, below),
+        deferred=_share(n - upper.k - lower.k, n),
+    )
 
 
 def _one_each(question: Question) -> Question:
@@ -74,27 +101,16 @@ def _one_each(question: Question) -> Question:
     return question.take(np.sort(mixed[first]))
 
 
-def _side(
-    name: str, right: np.ndarray, target: float, confidence: float, most: int
-) -> dict[str, Any]:
-    """The largest promised k of the cases in order, most certain first; 0 and why if there is none.
+def _side(name: str, right: np.ndarray, target: float, confidence: float, most: int) -> _Side:
+    """The largest promised k of the cases in order, most certain first.
 
     `right` (n) says for each whether the answer would be right; at most `most` may be answered.
     """
     n, needed = len(right), fewest(target, confidence)
-    side: dict[str, Any] = {
-        "target": target,
-        "k": 0,
-        "right": 0,
-        "promised": None,
-        "needed": needed,
-    }
     cannot = f"Cannot promise a {name} of {target:.0%} with n = {n}: "
     if needed > n:
-        return side | {
-            "reason": cannot + f"at least {needed} patients would have to be answered, "
-            "all of them rightly."
-        }
+        reason = f"at least {needed} patients would have to be answered, all of them rightly."
+        return _Side(target, needed, reason=cannot + reason)
     each = 1 - (1 - confidence) / CANDIDATES
     sizes = np.unique(np.geomspace(needed, n, CANDIDATES).round().astype(int))
     hits = np.cumsum(right)
@@ -103,11 +119,10 @@ def _side(
     if not kept:
         found = int(hits[sizes[0] - 1])
         told = f"at least {needed} answers, nearly all of them right"
-        return side | {
-            "reason": cannot + f"that takes {told}; of the {sizes[0]} most certain, {found} are."
-        }
+        reason = f"that takes {told}; of the {sizes[0]} most certain, {found} are."
+        return _Side(target, needed, reason=cannot + reason)
     k = max(kept)
-    return side | {"k": k, "right": int(hits[k - 1]), "promised": bounds[k]}
+    return _Side(target, needed, k, int(hits[k - 1]), bounds[k])
 
 
 def _between(ranked: np.ndarray, k: int) -> float | None:
@@ -119,19 +134,8 @@ def _between(ranked: np.ndarray, k: int) -> float | None:
     return float((ranked[k - 1] + ranked[k]) / 2)
 
 
-def _told(side: dict[str, Any], n: int) -> dict[str, Any]:
-    answered, right = side.pop("k"), side.pop("right")
-    return side | {
-        "answered": answered,
-        "right": right,
-        "share": _share(answered, n),
-        "reached": right / answered if answered else None,
-    }
-
-
-def _share(count: int, n: int) -> dict[str, float | None]:
-    """A share of the patients with its exact 95 % interval."""
+def _share(count: int, n: int) -> Interval:
+    """A share of the patients with its exact 95 % interval; NaN without patients."""
     if not n:
-        return {"value": None, "low": None, "high": None}
-    low = lower_bound(count, n, 0.975)
-    return {"value": count / n, "low": low, "high": 1 - lower_bound(n - count, n, 0.975)}
+        return Interval(nan, nan, nan)
+    return Interval(count / n, lower_bound(count, n, 0.975), 1 - lower_bound(n - count, n, 0.975))

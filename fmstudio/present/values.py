@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from fmstudio.types import Interval
+
 NOTHING = "–"
 
 
@@ -25,10 +27,12 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def interval(figure: Any, digits: int = 3) -> str:
-    """'0.870 (0.810 to 0.920)' from {value, low, high}; plain numbers as they are.
+    """'0.870 (0.810 to 0.920)' of an interval or its JSON; plain numbers as they are.
 
     With the prevalence where that is what guessing reaches, and how large an error is by chance.
     """
+    if isinstance(figure, Interval):
+        figure = figure.as_dict()
     if not isinstance(figure, Mapping):
         return number(figure, digits)
     value = number(figure.get("value"), digits)
@@ -37,7 +41,9 @@ def interval(figure: Any, digits: int = 3) -> str:
 
 
 def bounds(figure: Any, digits: int = 3) -> str:
-    """'0.810 to 0.920', the 95 % interval of {value, low, high}; "" where it has none."""
+    """'0.810 to 0.920', the 95 % interval of a metric or its JSON; "" where it has none."""
+    if isinstance(figure, Interval):
+        figure = figure.as_dict()
     if not isinstance(figure, Mapping):
         return ""
     low, high = figure.get("low"), figure.get("high")
@@ -46,8 +52,10 @@ def bounds(figure: Any, digits: int = 3) -> str:
     return f"{number(low, digits)} to {number(high, digits)}"
 
 
-def beside(figure: Mapping[str, Any]) -> list[str]:
+def beside(figure: Interval | Mapping[str, Any]) -> list[str]:
     """What a metric has to be held against: 'prevalence 0.340', 'by chance up to 0.120'."""
+    if isinstance(figure, Interval):
+        figure = figure.as_dict()
     known = {"prevalence": "prevalence", "by_chance": "by chance up to"}
     return [
         f"{words} {number(figure[key])}"

@@ -41,8 +41,8 @@ def _n(facts: Facts) -> str:
     counts = facts.card.get("n") or {}
     listed = ", ".join(f"{count} {split}" for split, count in counts.items())
     return (
-        f"{listed or 'not known'} cases; evaluated on {facts.judgement['n']} of "
-        f"{facts.judgement['patients']} patients."
+        f"{listed or 'not known'} cases; evaluated on {facts.evaluation.n} of "
+        f"{facts.evaluation.patients} patients."
     )
 
 
@@ -58,7 +58,7 @@ def _inputs(facts: Facts) -> str:
     columns = facts.card.get("columns") or {}
     parts = [
         f"{facts.modality(name)} ({', '.join(columns.get(name, ())) or 'columns not kept'})"
-        for name in facts.judgement["modalities"]
+        for name in facts.evaluation.modalities
     ]
     return "; ".join(parts) + "."
 
@@ -89,15 +89,15 @@ def _ensemble(facts: Facts) -> str:
 
 
 def _performance(facts: Facts) -> str:
-    return "; ".join(f"{name} {interval(one)}" for name, one in facts.judgement["metrics"].items())
+    return "; ".join(f"{name} {interval(one)}" for name, one in facts.evaluation.metrics.items())
 
 
 def _groups(facts: Facts) -> str:
     lines = []
-    for label, parts in facts.questions():
-        found = parts["subgroups"]
-        gaps = "; ".join(f"{one['figure']} in {named(one['group'])}" for one in found["gaps"])
-        lines.append(f"{label}: {found['tests']} gaps tested, {gaps or 'none found'}.")
+    for question in facts.evaluation.questions():
+        found = question.subgroups
+        gaps = "; ".join(f"{gap.metric} in {named(gap.group)}" for gap in found.gaps)
+        lines.append(f"{question.label}: {found.tests} gaps tested, {gaps or 'none found'}.")
     return " ".join(lines) or "See the groups in section Results."
 
 
@@ -106,7 +106,7 @@ def _fairness(facts: Facts) -> str:
 
 
 def _failures(facts: Facts) -> str:
-    worst = ", ".join(one["case_id"] for one in facts.judgement["cases"]["worst"])
+    worst = ", ".join(one["case_id"] for one in facts.evaluation.cases["worst"])
     return f"Most surely wrong: {worst}. Why is for the author to find out."
 
 

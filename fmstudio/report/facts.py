@@ -1,29 +1,21 @@
-"""What a report is written from: the judgement, the adapter's card, its project, cohort and run."""
+"""What a report is written from: evaluation and card of an adapter, its project, cohort and run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fmstudio.records import AdapterRecord, CohortRecord, ProjectRecord, RunRecord
+from fmstudio.results.evaluation import Evaluation
 from fmstudio.run_config import GROUP_CAP
-
-QUESTION_PARTS = (
-    "discrimination",
-    "calibration",
-    "operating_points",
-    "decision_curve",
-    "triage",
-    "subgroups",
-)
 
 
 @dataclass(frozen=True)
 class Facts:
     """Everything that is known. `labels` are what people call the modalities."""
 
-    judgement: Mapping[str, Any]
+    evaluation: Evaluation
     adapter: AdapterRecord
     project: ProjectRecord
     cohort: CohortRecord | None
@@ -39,17 +31,6 @@ class Facts:
     def modality(self, name: str) -> str:
         """What people call a modality."""
         return self.labels.get(name, name)
-
-    def questions(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(label, the parts of the judgement about it) for each yes-or-no question."""
-        found = self.judgement
-        if found["triage"] is None:
-            return
-        if "by_label" not in found["triage"]:
-            yield found["labels"][-1], {part: found[part] for part in QUESTION_PARTS}
-            return
-        for label in found["triage"]["by_label"]:
-            yield label, {part: found[part]["by_label"][label] for part in QUESTION_PARTS}
 
 
 def balanced_groups(facts: Facts) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fmstudio.present.blocks import Block, Heading, Paragraph, Table
 from fmstudio.present.outcomes import outcomes_of
 from fmstudio.report.facts import Facts, balanced_groups
+from fmstudio.results.thresholds import OperatingPoints
 
 
 def methods(facts: Facts) -> list[Block]:
@@ -34,7 +35,7 @@ def _data(facts: Facts) -> list[Block]:
 
 def _model(facts: Facts) -> list[Block]:
     card, config = facts.card, facts.card.get("config") or {}
-    looks_at = ", ".join(facts.modality(name) for name in facts.judgement["modalities"])
+    looks_at = ", ".join(facts.modality(name) for name in facts.evaluation.modalities)
     text = (
         f"A shared transformer (base '{card.get('base')}', weights SHA-256 "
         f"{card.get('base_sha256')}) reads {looks_at}; a missing one gives no token. Low-rank "
@@ -68,16 +69,20 @@ def _plain(value: object) -> str:
 
 
 def _evaluation(facts: Facts) -> list[Block]:
-    found = facts.judgement
+    found = facts.evaluation
     text = (
-        f"All figures are on {found['n']} held-out cases of {found['patients']} patients that "
+        f"All figures are on {found.n} held-out cases of {found.patients} patients that "
         "neither training nor any choice has seen. Intervals are 95 % percentile intervals over "
         "1,000 resamples of patients (Efron and Tibshirani 1993); those of differences are paired. "
         "Shares of 0 and 1 have the exact interval (Clopper and Pearson 1934)."
     )
-    if found["triage"] is None:
+    if found.triage is None:
         return [Heading("Evaluation", 3), Paragraph(text)]
-    chosen_on = found["operating_points"].get("chosen_on", "validation patients")
+    chosen_on = (
+        found.operating_points.chosen_on
+        if isinstance(found.operating_points, OperatingPoints)
+        else "validation patients"
+    )
     more = (
         "Calibration is described by the error over 15 bins, and by slope and intercept of a "
         "logistic recalibration (Cox 1958; Van Calster et al. 2019). Thresholds for operating "

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from fmstudio.present.blocks import Block, Figure, Heading, Paragraph, Table
 from fmstudio.present.values import interval
 from fmstudio.report.facts import Facts, named
+from fmstudio.results.calibration import Calibration
+from fmstudio.results.evaluation import Evaluation, QuestionParts
 from fmstudio.results.metrics import headline_in, name_of
+from fmstudio.results.subgroups import Subgroups
+from fmstudio.results.thresholds import Triage
 
 LADDER = {
     "baseline: gradient boosting on table": "Gradient boosting on the table",
@@ -27,20 +30,19 @@ VERDICTS = {
 
 def results(facts: Facts, drawn: Mapping[str, str]) -> list[Block]:
     """Everything found; `drawn` are the figures there are, by name, with their captions."""
-    found = facts.judgement
-    rows = [[name_of(name), interval(one)] for name, one in found["metrics"].items()]
+    found = facts.evaluation
+    rows = [[name_of(name), interval(one)] for name, one in found.metrics.items()]
     blocks: list[Block] = [
         Heading("Results"),
         Table(
             ["Figure", "Value (95 % interval)"],
             rows,
-            f"On {found['n']} held-out cases of {found['patients']} patients",
+            f"On {found.n} held-out cases of {found.patients} patients",
         ),
         *_ladder(facts),
     ]
-    for label, parts in facts.questions():
-        several = "by_label" in found["triage"]
-        blocks += [Heading(f"About '{label}'", 3)] if several else []
+    for parts in found.questions():
+        blocks += [Heading(f"About '{parts.label}'", 3)] if found.several else []
         blocks += _question(parts)
     blocks += [Figure(name, caption) for name, caption in drawn.items()]
     return [*blocks, *_fusion(facts), *_sets(found), *_learning(found), *_cases(found)]
@@ -61,107 +63,115 @@ def _ladder(facts: Facts) -> list[Block]:
     ]
 
 
-def _question(parts: Mapping[str, Any]) -> list[Block]:
-    calibration = parts["calibration"]
+def _question(parts: QuestionParts) -> list[Block]:
+    recalibration = parts.calibration.recalibration
     points = [
         [
-            f"{WORDS[one['target']]} {one['asked']:.0%}",
-            f"{one['threshold']:.3f}",
-            *(interval(one[name], 2) for name in (*WORDS, "lr_positive", "lr_negative")),
+            f"{WORDS[point.target]} {point.asked:.0%}",
+            f"{at.threshold:.3f}",
+            *(
+                interval(each, 2)
+                for each in (
+                    at.sensitivity,
+                    at.specificity,
+                    at.ppv,
+                    at.npv,
+                    at.lr_positive,
+                    at.lr_negative,
+                )
+            ),
         ]
-        for one in parts["operating_points"]["points"]
-        if one["threshold"] is not None
+        for point, at in parts.operating_points.reached
     ]
     maps = [
         [
-            one["method"],
-            interval(one["ece"]),
-            interval(one["slope"]),
-            interval(one["intercept"]),
-            interval(one["brier"]),
+            one.method,
+            interval(one.ece),
+            interval(one.slope),
+            interval(one.intercept),
+            interval(one.brier),
         ]
-        for one in calibration["recalibration"]["methods"]
+        for one in recalibration.methods
     ]
     header = ["Asked for", "Threshold", *WORDS.values(), "LR+", "LR-"]
-    chosen = calibration["recalibration"]["chosen"]
     return [
         Table(header, points, "Operating points"),
         Table(
             ["Chances", "Error", "Slope", "Intercept", "Brier"],
             maps,
-            f"Calibration before and after recalibration; validation patients choose: {chosen}",
+            "Calibration before and after recalibration; validation patients choose: "
+            f"{recalibration.chosen}",
         ),
-        Paragraph(_by_chance(calibration)),
-        Paragraph(_useful(parts["decision_curve"]["better"])),
-        Paragraph(_triage(parts["triage"])),
-        *_groups(parts["subgroups"]),
+        Paragraph(_by_chance(parts.calibration)),
+        Paragraph(_useful(parts.decision_curve.better)),
+        Paragraph(_triage(parts.triage)),
+        *_groups(parts.subgroups),
     ]
 
 
-def _by_chance(calibration: Mapping[str, Any]) -> str:
-    own = calibration["ece_if_right"]
+def _by_chance(calibration: Calibration) -> str:
+    own = calibration.ece_if_right
     return (
-        f"Were all probabilities right, {calibration['n']} cases would show an error of "
-        f"{own['value']:.3f} in the mean, and of more than {own['high']:.3f} in one of twenty "
+        f"Were all probabilities right, {calibration.n} cases would show an error of "
+        f"{own.value:.3f} in the mean, and of more than {own.high:.3f} in one of twenty "
         "cohorts (consistency resampling)."
     )
 
 
-def _useful(better: list[list[float]]) -> str:
+def _useful(better: Sequence[tuple[float, float]]) -> str:
     if not better:
         return "At no threshold is there evidence that the model beats treating all or none."
     spans = ", ".join(f"{low:.0%} to {high:.0%}" for low, high in better)
     return f"Net benefit is above that of treating all and none for thresholds of {spans}."
 
 
-def _triage(found: Mapping[str, Any]) -> str:
+def _triage(found: Triage) -> str:
     parts = []
-    for key, name, where, promise in (
-        ("rule_in", "Rule-in", "at or above", "PPV"),
-        ("rule_out", "Rule-out", "below", "NPV"),
+    for side, name, where, promise in (
+        (found.rule_in, "Rule-in", "at or above", "PPV"),
+        (found.rule_out, "Rule-out", "below", "NPV"),
     ):
-        own = found[key]
         parts.append(
-            f"{name}: {own['reason']}"
-            if own["threshold"] is None
-            else f"{name} {where} {own['threshold']:.3f} promises {promise} of at least "
-            f"{own['target']:.0%} for {interval(own['share'], 2)} of patients ({own['right']} of "
-            f"{own['answered']} right)."
+            f"{name}: {side.reason}"
+            if side.threshold is None
+            else f"{name} {where} {side.threshold:.3f} promises {promise} of at least "
+            f"{side.target:.0%} for {interval(side.share, 2)} of patients ({side.right} of "
+            f"{side.answered} right)."
         )
-    return " ".join(parts) + f" Deferred: {interval(found['deferred'], 2)} of patients."
+    return " ".join(parts) + f" Deferred: {interval(found.deferred, 2)} of patients."
 
 
-def _groups(found: Mapping[str, Any]) -> list[Block]:
-    if not found["groups"]:
+def _groups(found: Subgroups) -> list[Block]:
+    if not found.groups:
         return [Paragraph("The cohort has no group of 20 or more to compare by.")]
     rows = [
         [
-            named(one["group"]),
-            str(one["n"]),
+            named(one.group),
+            str(one.n),
             *(
-                interval(figure, 2) + (" *" if figure["different"] else "")
-                for figure in one["figures"].values()
+                interval(metric.estimate, 2) + (" *" if metric.different else "")
+                for metric in one.metrics.values()
             ),
         ]
-        for one in found["groups"]
+        for one in found.groups
     ]
-    heads = [name.replace("_", " ").capitalize() for name in found["groups"][0]["figures"]]
-    small = "; ".join(f"{named(one['group'])} (n = {one['n']})" for one in found["small"])
+    heads = [name.replace("_", " ").capitalize() for name in found.groups[0].metrics]
+    small = "; ".join(f"{named(one.group)} (n = {one.n})" for one in found.small)
     blocks: list[Block] = [
         Table(
             ["Group", "n", *heads],
             rows,
-            f"Groups at a threshold of {found['threshold']:.2f}; * differs from all others after "
-            f"adjustment for {found['tests']} comparisons",
+            f"Groups at a threshold of {found.threshold:.2f}; * differs from all others after "
+            f"adjustment for {found.tests} comparisons",
         ),
     ]
     return [*blocks, Paragraph(f"Too small to compare: {small}.")] if small else blocks
 
 
 def _fusion(facts: Facts) -> list[Block]:
-    found = facts.judgement
+    found = facts.evaluation
     rows = []
-    for one in found["subsets"]:
+    for one in found.subsets:
         figure = one[headline_in(one) or ""]
         given = " + ".join(facts.modality(name) for name in one["modalities"])
         rows.append([given, str(one["n"]), interval(figure), interval(one.get("gain"))])
@@ -169,8 +179,8 @@ def _fusion(facts: Facts) -> list[Block]:
         Heading("What each combination of modalities is worth", 3),
         Table(["Given", "n", "Value", "Gain of everything, paired"], rows),
     ]
-    if found["fusion"]:
-        own = found["fusion"]
+    if found.fusion:
+        own = found.fusion
         best = facts.modality(own["best_single"])
         blocks.append(
             Paragraph(
@@ -181,16 +191,16 @@ def _fusion(facts: Facts) -> list[Block]:
     return blocks
 
 
-def _sets(found: Mapping[str, Any]) -> list[Block]:
+def _sets(found: Evaluation) -> list[Block]:
     rows = [
         [f"{one['asked']:.0%}", interval(one["reached"], 2), interval(one["mean_size"], 2)]
-        for one in [*found["conformal"]["levels"]] or [found["conformal"]]
+        for one in [*found.conformal["levels"]] or [found.conformal]
     ]
     return [Heading("Conformal sets", 3), Table(["Asked", "Reached", "Mean size"], rows)]
 
 
-def _learning(found: Mapping[str, Any]) -> list[Block]:
-    own = found["learning_curve"]
+def _learning(found: Evaluation) -> list[Block]:
+    own = found.learning_curve
     if not own:
         return []
     name = own["metric"]
@@ -221,8 +231,8 @@ def _bound(value: int | None) -> str:
     return "far more" if value is None else str(value)
 
 
-def _cases(found: Mapping[str, Any]) -> list[Block]:
+def _cases(found: Evaluation) -> list[Block]:
     rows = [
-        [kind, ", ".join(one["case_id"] for one in cases)] for kind, cases in found["cases"].items()
+        [kind, ", ".join(one["case_id"] for one in cases)] for kind, cases in found.cases.items()
     ]
     return [Heading("Cases to look at", 3), Table(["Kind", "Case ids"], rows)]

@@ -15,6 +15,7 @@ from fmstudio.report.facts import Facts
 from fmstudio.report.figures import draw
 from fmstudio.report.methods import methods
 from fmstudio.report.results import results
+from fmstudio.results.json_form import as_json
 
 CAUTION = (
     "For research and teaching. Not a medical device: nobody may be diagnosed or treated on the "
@@ -51,7 +52,7 @@ def write_report(facts: Facts, folder: Path) -> list[Path]:
         "project": facts.project.name,
         "written": made,
         "card": dict(facts.card),
-        "judgement": dict(facts.judgement),
+        "judgement": as_json(facts.evaluation),
         "checklists": lists,
         "figures": drawn,
     }
@@ -80,7 +81,7 @@ def _model_card(facts: Facts) -> list[Block]:
     rows = [
         ["Meant for", str(card.get("intended_use", "–"))],
         ["Licence", str(card.get("licence", "–"))],
-        ["Looks at", ", ".join(facts.modality(name) for name in facts.judgement["modalities"])],
+        ["Looks at", ", ".join(facts.modality(name) for name in facts.evaluation.modalities)],
         ["Base", f"{card.get('base')} ({card.get('base_sha256')})"],
         ["Data fingerprint", str(card.get("fingerprint", "–"))],
         ["Made", str(card.get("created_at", "–"))],

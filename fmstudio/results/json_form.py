@@ -1,9 +1,9 @@
 """A result as the JSON of the contract, and back: its dataclass is the description of both.
 
 Each field is a key of the object, named like the field or by its metadata `{"key": name}`. A field
-whose default is None is left out of the JSON where it is None; every other field must be there. The
-entries of a mapping with the metadata `{"inline": True}` are keys of the object itself: those that
-no other field claims. A number that is not finite is null.
+whose default is None is left out of the JSON where it is None; every other field must be there.
+What a field with the metadata `{"inline": True}` holds, a mapping or another result, gives its keys
+to the object itself: those that no other field claims. A number that is not finite is null.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def _kinds_of(kind: Any) -> Mapping[str, Any]:
     return kinds
 
 
-def _fit(kind: Any, stored: Any) -> int:
-    """How well a type suits a value, 0 for not at all: an object by the keys that both have."""
+def _fit(kind: Any, stored: Any) -> float:
+    """How well a type suits a value, 0 for not at all: an object by its share of common keys."""
     origin = get_origin(kind) or kind
     if origin in SCALARS:
         right = isinstance(stored, SCALARS[origin][1])
@@ -148,7 +148,7 @@ def _fit(kind: Any, stored: Any) -> int:
     if not isinstance(stored, Mapping):
         return 0
     keys = {_key(each) for each in fields(origin)} if is_dataclass(origin) else set()
-    return 1 + len(keys & stored.keys())
+    return 1 + len(keys & stored.keys()) / max(1, len(keys | stored.keys()))
 
 
 def _key(each: Field[Any]) -> str:

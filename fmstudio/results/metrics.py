@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from fmstudio.types import Interval
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -68,5 +70,7 @@ def beats_guessing(key: str, figure: Any) -> bool:
     guessing = METRICS[key].guessing
     if guessing is None:
         raise ValueError(f"what guessing reaches in {key} depends on the patients")
+    if isinstance(figure, Interval):
+        return figure.low > guessing
     low = figure.get("low") if isinstance(figure, Mapping) else None
     return isinstance(low, int | float) and low > guessing

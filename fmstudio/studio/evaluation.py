@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fmstudio.evaluation.labelled_predictions import HeldOut, Question
+    from fmstudio.results import evaluation as results
+    from fmstudio.results.thresholds import AtThreshold, DecisionCurve, Triage
     from fmstudio.studio.overlap import Overlap
 
 
@@ -45,7 +47,7 @@ class Evaluation:
         self._runs = runs
         self._predictions = predictions
         self._evaluating = threading.Lock()
-        self._evaluations: dict[str, dict[str, Any]] = {}  # by adapter
+        self._evaluations: dict[str, results.Evaluation] = {}  # by adapter
         context.when_let_go(self._forget)
 
     def held_out(self, ref: str) -> HeldOut:
@@ -68,8 +70,8 @@ class Evaluation:
             self._context.registry.keep_held_out(adapter.id, found.as_dict())
         return found
 
-    def evaluate(self, ref: str, manifest: Path | None = None) -> dict[str, Any]:
-        """The JSON of `evaluate`: an adapter judged on its held-out patients, or on the labelled
+    def evaluate(self, ref: str, manifest: Path | None = None) -> results.Evaluation:
+        """An adapter evaluated on its held-out patients, or on the labelled
         cases of another manifest that it was not trained on, with thresholds from its validation
         patients. For a manifest, `overlap` says how many it was trained on (see overlap.py).
 
@@ -79,8 +81,11 @@ class Evaluation:
             conformal = self._adapters.contents(adapter).readout.conformal
             if manifest is not None:
                 held, found = self._of_manifest(adapter, Path(manifest))
-                told = {"manifest": Path(manifest).name, "overlap": found.as_dict()}
-                return self._judge(adapter, held, conformal) | told
+                return replace(
+                    self._judge(adapter, held, conformal),
+                    manifest=Path(manifest).name,
+                    overlap=found.as_dict(),
+                )
             with self._evaluating:  # two pages that open at once wait for one evaluation
                 if adapter.id not in self._evaluations:
                     held = self.held_out(adapter.id)
@@ -89,7 +94,7 @@ class Evaluation:
 
     def frame(self, ref: str, manifest: Path | None = None) -> pd.DataFrame:
         """The metrics of `evaluate` as a table: each with the bounds of its 95 % interval."""
-        return frames.of_metrics(self.evaluate(ref, manifest)["metrics"])
+        return frames.of_metrics(self.evaluate(ref, manifest).metrics)
 
     @contextmanager
     def _in_use(self, ref: str) -> Iterator[AdapterRecord]:
@@ -100,11 +105,10 @@ class Evaluation:
 
     def _judge(
         self, adapter: AdapterRecord, held: HeldOut, conformal: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    ) -> results.Evaluation:
         from fmstudio.evaluation.evaluation import judgement
 
-        found = judgement(held, conformal, adapter.card.get("learning_curve"))
-        return {"adapter": adapter.id, **found}
+        return judgement(adapter.id, held, conformal, adapter.card.get("learning_curve"))
 
     def _of_manifest(self, adapter: AdapterRecord, manifest: Path) -> tuple[HeldOut, Overlap]:
         """Answers to the labelled cases of a manifest that training has not seen, beside the
@@ -175,7 +179,7 @@ class Evaluation:
 
     def at_threshold(
         self, ref: str, threshold: float, prevalence: float | None = None, label: str | None = None
-    ) -> dict[str, Any]:
+    ) -> AtThreshold:
         """What a threshold does to held-out patients, at their or another prevalence."""
         from fmstudio.evaluation.operating_points import at_threshold
 
@@ -202,13 +206,13 @@ class Evaluation:
 
     def decision_curve(
         self, ref: str, prevalence: float | None = None, label: str | None = None
-    ) -> dict[str, Any]:
+    ) -> DecisionCurve:
         """Net benefit on held-out patients at their or another prevalence."""
         from fmstudio.evaluation.decision_curve import decision_curve
 
         return decision_curve(self.question(ref, label)[0], prevalence)
 
-    def triage(self, ref: str, ppv: float, npv: float, label: str | None = None) -> dict[str, Any]:
+    def triage(self, ref: str, ppv: float, npv: float, label: str | None = None) -> Triage:
         """Rule-in and rule-out with a promise on PPV and NPV."""
         from fmstudio.evaluation.triage import triage
 

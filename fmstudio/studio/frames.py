@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fmstudio.records import RunSummary
-from fmstudio.types import PatientCase
+from fmstudio.types import Interval, PatientCase
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,10 +55,10 @@ def of_predictions(rows: Iterable[Mapping[str, str]], columns: Sequence[str]) ->
     return frame
 
 
-def of_metrics(metrics: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def of_metrics(metrics: Mapping[str, Interval]) -> pd.DataFrame:
     """One row per metric: its value and the bounds of its 95 % interval."""
     return _frame(
-        {"metric": name, **{key: metric[key] for key in ("value", "low", "high")}}
+        {"metric": name, "value": metric.value, "low": metric.low, "high": metric.high}
         for name, metric in metrics.items()
     )
 

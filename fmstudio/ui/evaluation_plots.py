@@ -1,11 +1,15 @@
-"""The curves of a judgement, from its JSON. Plotly is imported when the first curve is drawn."""
+"""The curves of an evaluation. Plotly is imported when the first curve is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from fmstudio.results.calibration import Calibration, RegressionCalibration
+from fmstudio.results.discrimination import Curve, Discrimination
 from fmstudio.results.metrics import name_of
+from fmstudio.results.thresholds import AtThreshold, DecisionCurve
 from fmstudio.ui.plots import COLOURS, QUIET, WORDS, layout
 
 if TYPE_CHECKING:
@@ -57,6 +61,11 @@ def _band(
     )
 
 
+def _curve_band(figure: Figure, curve: Curve) -> None:
+    if curve.band:
+        _band(figure, curve.band.x, curve.band.low, curve.band.high)
+
+
 def _guess(figure: Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
     _line(
         figure, x, y, line={"color": GREY, "width": 1.5, "dash": "dot"}, name=name, hoverinfo="skip"
@@ -72,53 +81,47 @@ def _with_legend(figure: Figure) -> Figure:
     return figure
 
 
-def roc(found: Mapping[str, Any], at: Mapping[str, Any] | None = None) -> Figure | None:
+def roc(found: Discrimination, at: AtThreshold | None = None) -> Figure | None:
     """Sensitivity against false positive rate, with the chosen threshold marked."""
-    if not found.get("roc"):
+    if found.roc is None:
         return None
     figure = _figure("False positive rate (1 - specificity)", "Sensitivity")
-    curve = found["roc"]
-    if curve["band"]:
-        _band(figure, curve["band"]["x"], curve["band"]["low"], curve["band"]["high"])
+    _curve_band(figure, found.roc)
     _guess(figure, [0, 1], [0, 1], "Guessing")
     _line(
         figure,
-        curve["x"],
-        curve["y"],
+        found.roc.x,
+        found.roc.y,
         name="Model",
         line_shape="hv",
         hovertemplate="%{x:.2f} false alarms<br>%{y:.2f} sensitivity<extra></extra>",
     )
-    if at and at["sensitivity"]["value"] is not None and at["specificity"]["value"] is not None:
-        _mark(figure, 1 - at["specificity"]["value"], at["sensitivity"]["value"])
+    if at and isfinite(at.sensitivity.value) and isfinite(at.specificity.value):
+        _mark(figure, 1 - at.specificity.value, at.sensitivity.value)
     _unit_square(figure)
     return figure
 
 
-def precision_recall(
-    found: Mapping[str, Any], at: Mapping[str, Any] | None = None
-) -> Figure | None:
+def precision_recall(found: Discrimination, at: AtThreshold | None = None) -> Figure | None:
     """PPV against sensitivity at the share of positives among the held-out patients."""
-    if not found.get("pr"):
+    if found.pr is None:
         return None
     figure = _figure("Sensitivity (recall)", "PPV (precision)")
-    curve, share = found["pr"], found["positives"] / found["n"]
-    if curve["band"]:
-        _band(figure, curve["band"]["x"], curve["band"]["low"], curve["band"]["high"])
+    share = found.positives / found.n
+    _curve_band(figure, found.pr)
     _guess(figure, [0, 1], [share, share], "Guessing")
     _line(
         figure,
-        curve["x"],
-        curve["y"],
+        found.pr.x,
+        found.pr.y,
         name="Model",
         line_shape="hv",
         hovertemplate="%{x:.2f} sensitivity<br>%{y:.2f} PPV<extra></extra>",
     )
     if at:
-        counts = at["counts"]
-        flagged = counts["true_positives"] + counts["false_positives"]
-        if flagged and at["sensitivity"]["value"] is not None:
-            _mark(figure, at["sensitivity"]["value"], counts["true_positives"] / flagged)
+        flagged = at.counts.true_positives + at.counts.false_positives
+        if flagged and isfinite(at.sensitivity.value):
+            _mark(figure, at.sensitivity.value, at.counts.true_positives / flagged)
     _unit_square(figure)
     return figure
 
@@ -140,29 +143,25 @@ def _unit_square(figure: Figure) -> None:
     figure.update_yaxes(range=[-0.02, 1.02])
 
 
-def reliability(found: Mapping[str, Any]) -> Figure | None:
+def reliability(found: Calibration | RegressionCalibration) -> Figure | None:
     """What happened against what was predicted, in bins of as many cases each."""
-    bins = found.get("bins") or []
+    bins = found.bins
     if not bins:
         return None
-    chances = "in_the_large" in found and "ece" in found
+    chances = isinstance(found, Calibration)
     figure = _figure(
         "Predicted" + (" chance" if chances else ""),
         "Share that it came true for" if chances else "Mean of the truth",
     )
-    ends = (
-        [0, 1]
-        if chances
-        else [min(b["predicted"] for b in bins), max(b["predicted"] for b in bins)]
-    )
+    ends = [0, 1] if chances else [min(b.predicted for b in bins), max(b.predicted for b in bins)]
     _guess(figure, ends, ends, "As it should be")
-    y = [one["observed"]["value"] for one in bins]
-    up = [(one["observed"]["high"] or v) - v for one, v in zip(bins, y, strict=True)]
-    down = [v - (one["observed"]["low"] or 0) for one, v in zip(bins, y, strict=True)]
+    observed = [one.observed for one in bins]
+    up = [each.high - each.value if each.bounded else 0.0 for each in observed]
+    down = [each.value - each.low if each.bounded else 0.0 for each in observed]
     _line(
         figure,
-        [one["predicted"] for one in bins],
-        y,
+        [one.predicted for one in bins],
+        [each.value for each in observed],
         mode="lines+markers",
         name="Model",
         marker={"size": 9},
@@ -174,7 +173,7 @@ def reliability(found: Mapping[str, Any]) -> Figure | None:
             "thickness": 1.5,
             "width": 4,
         },
-        customdata=[one["n"] for one in bins],
+        customdata=[one.n for one in bins],
         hovertemplate="predicted %{x:.2f}<br>came true %{y:.2f}<br>%{customdata} cases"
         "<extra></extra>",
     )
@@ -183,20 +182,18 @@ def reliability(found: Mapping[str, Any]) -> Figure | None:
     return figure
 
 
-def decision(found: Mapping[str, Any]) -> Figure | None:
+def decision(found: DecisionCurve) -> Figure | None:
     """Net benefit of the model, of treating all and of treating none."""
-    if not found.get("thresholds"):
+    if not found.thresholds:
         return None
     figure = _figure("Threshold: the probability from which you would act", "Net benefit")
-    x = found["thresholds"]
-    values = [one["value"] for one in found["model"]]
-    known = [one for one in found["model"] if one["low"] is not None]
-    if len(known) == len(x):
-        _band(figure, x, [one["low"] for one in known], [one["high"] for one in known])
+    x, values = found.thresholds, [one.value for one in found.model]
+    if all(one.bounded for one in found.model):
+        _band(figure, x, [one.low for one in found.model], [one.high for one in found.model])
     _line(
         figure,
         x,
-        found["all"],
+        found.treat_all,
         name="Treat all",
         line={"color": SECOND, "width": 2},
         hovertemplate="%{x:.0%}: %{y:.3f}<extra>all</extra>",
@@ -216,7 +213,7 @@ def decision(found: Mapping[str, Any]) -> Figure | None:
         name="Use the model",
         hovertemplate="%{x:.0%}: %{y:.3f}<extra>model</extra>",
     )
-    top = max(found["prevalence"], *values, 0.01)
+    top = max(found.prevalence, *values, 0.01)
     figure.update_yaxes(range=[-0.35 * top, 1.1 * top])
     figure.update_xaxes(range=[0, 0.96], tickformat=".0%")
     return _with_legend(figure)

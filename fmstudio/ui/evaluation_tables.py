@@ -1,4 +1,4 @@
-"""A judgement in words and tables: at a glance, calibration, sets, groups, subsets, cases."""
+"""An evaluation in words and tables: at a glance, calibration, sets, subsets, cases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 
 from fmstudio.contracts import Pipeline
 from fmstudio.present.values import bounds, interval, number
-from fmstudio.results.metrics import beats_guessing, name_of
+from fmstudio.results.calibration import Calibration, RegressionCalibration
+from fmstudio.results.evaluation import Evaluation, QuestionParts, RegressionParts
+from fmstudio.results.json_form import from_json
+from fmstudio.results.metrics import beats_guessing, headline_in, name_of
+from fmstudio.results.subgroups import (
+    RegressionSubgroups,
+    Subgroups,
+)
+from fmstudio.types import Interval
 from fmstudio.ui.fragments import (
     NOTHING,
     Html,
@@ -22,10 +30,10 @@ from fmstudio.ui.fragments import (
     text,
 )
 from fmstudio.ui.results import STAGES, VERDICTS, on_axis
+from fmstudio.ui.subgroup_tables import named
 from fmstudio.ui.threshold_tables import share
-from fmstudio.ui.wording import headline, listed, plural
+from fmstudio.ui.wording import listed, plural
 
-OF_GROUPS = ("sensitivity", "false_positive_rate", "auroc", "calibration", "mae", "in_the_large")
 MAPS = {"as it is": "As it answers now", "before calibration": "As it was trained"}
 KINDS = {
     "worst": ("Most surely wrong", "Look for a wrong label, a bad file, or what the model misses."),
@@ -34,22 +42,21 @@ KINDS = {
 }
 
 
-def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+def glance(
+    found: Evaluation, parts: QuestionParts | RegressionParts, names: Mapping[str, str]
+) -> Html:
     """What a reader must know before anything else, each with its tone."""
-    name, figure = headline(found["metrics"]) or ("", None)
-    lines = [_strength(name, figure, found["n"])]
-    calibration = question.get("calibration")
-    if calibration and found["task"] != "regression":
-        lines.append(_calibrated(calibration))
-    if found.get("fusion"):
-        verdict = found["fusion"]
+    lines = [_strength(found)]
+    if isinstance(parts, QuestionParts):
+        lines.append(_calibrated(parts.calibration))
+    if found.fusion:
+        verdict = found.fusion
         words, tone = VERDICTS[verdict["verdict"]]
         best = names.get(verdict["best_single"], verdict["best_single"])
         lines.append((words, f"Gain over {best} alone: {interval(verdict['gain'])}.", tone))
-    if question.get("decision_curve"):
-        lines.append(_useful(question["decision_curve"]["better"]))
-    if question.get("subgroups"):
-        lines.append(_alike(question["subgroups"]))
+    if isinstance(parts, QuestionParts):
+        lines.append(_useful(parts.decision_curve.better))
+    lines.append(_alike(parts.subgroups))
     rows = [
         [
             badge({"good": "Good", "warning": "Look", "stop": "Poor"}.get(tone, "Open"), tone),
@@ -60,30 +67,34 @@ def glance(found: Mapping[str, Any], question: Mapping[str, Any], names: Mapping
     return table(["", "In short"], rows)
 
 
-def _strength(name: str, figure: Any, n: int) -> tuple[str, str, str]:
-    told = f"{name_of(name)} {interval(figure)} on {plural(n, 'held-out case')}."
-    if not name or not bounds(figure):
+def _strength(found: Evaluation) -> tuple[str, str, str]:
+    name = headline_in(found.metrics)
+    if name is None:
+        return "Discrimination cannot be estimated.", "", "plain"
+    figure = found.metrics[name]
+    told = f"{name_of(name)} {interval(figure)} on {plural(found.n, 'held-out case')}."
+    if not figure.bounded:
         return "Discrimination cannot be estimated.", told, "plain"
     if not beats_guessing(name, figure):
         return "No evidence that it does better than guessing.", told, "stop"
-    wide = figure["high"] - figure["low"] > 0.2
+    wide = figure.high - figure.low > 0.2
     more = " The interval is wide: more held-out patients would narrow it." if wide else ""
     return "Discrimination is better than guessing.", told + more, "warning" if wide else "good"
 
 
-def _calibrated(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    slope, shift = found["slope"], found["intercept"]
+def _calibrated(found: Calibration) -> tuple[str, str, str]:
+    slope, shift = found.slope, found.intercept
     told = f"Slope {interval(slope)} (1 is right), intercept {interval(shift)} (0 is right)."
-    if slope["low"] is None or shift["low"] is None:
+    if not (slope.bounded and shift.bounded):
         return "Calibration cannot be estimated.", told, "plain"
     faults = []
-    if slope["high"] < 1:
+    if slope.high < 1:
         faults.append("too extreme")
-    if slope["low"] > 1:
+    if slope.low > 1:
         faults.append("too moderate")
-    if shift["low"] > 0:
+    if shift.low > 0:
         faults.append("too low")
-    if shift["high"] < 0:
+    if shift.high < 0:
         faults.append("too high")
     if faults:
         return f"Its probabilities are {listed(faults)}.", told, "warning"
@@ -91,7 +102,7 @@ def _calibrated(found: Mapping[str, Any]) -> tuple[str, str, str]:
     return "No evidence of poor calibration.", told, "plain"
 
 
-def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
+def _useful(better: Sequence[tuple[float, float]]) -> tuple[str, str, str]:
     if not better:
         return (
             "No evidence that acting on it beats treating all or none.",
@@ -106,59 +117,63 @@ def _useful(better: Sequence[Sequence[float]]) -> tuple[str, str, str]:
     )
 
 
-def _alike(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    if not found["groups"]:
+def _alike(found: Subgroups | RegressionSubgroups) -> tuple[str, str, str]:
+    if not found.groups:
         return (
             "Groups of patients were not compared.",
             "The cohort has no group column with groups of 20 or more.",
             "plain",
         )
-    if found["gaps"]:
+    if found.gaps:
         return (
-            f"{plural(len(found['gaps']), 'gap')} between groups of patients.",
+            f"{plural(len(found.gaps), 'gap')} between groups of patients.",
             "See the table of groups.",
             "warning",
         )
     return (
-        f"No evidence that it treats {plural(len(found['groups']), 'group')} differently.",
-        f"{plural(found['tests'], 'comparison')}, taken together.",
+        f"No evidence that it treats {plural(len(found.groups), 'group')} differently.",
+        f"{plural(found.tests, 'comparison')}, taken together.",
         "plain",
     )
 
 
-def calibration(found: Mapping[str, Any]) -> Html:
+def regression_calibration(found: RegressionCalibration) -> Html:
+    """Slope, intercept and errors of predicted numbers."""
+    metrics = {
+        "Slope (1 is right)": found.slope,
+        "Intercept (0 is right)": found.intercept,
+        name_of("mae"): found.mae,
+        name_of("in_the_large"): found.in_the_large,
+    }
+    rows = [[text(label), text(interval(metric))] for label, metric in metrics.items()]
+    return table(["", "#95 % interval"], rows, f"{number(found.n)} held-out cases")
+
+
+def calibration(found: Calibration) -> Html:
     """Slope and intercept, and what recalibration would do."""
-    if "recalibration" not in found:
-        labels = {
-            "slope": "Slope (1 is right)",
-            "intercept": "Intercept (0 is right)",
-            **{name: name_of(name) for name in ("mae", "in_the_large")},
-        }
-        rows = [[text(label), text(interval(found[key]))] for key, label in labels.items()]
-        return table(["", "#95 % interval"], rows, f"{number(found['n'])} held-out cases")
-    own = found["recalibration"]
+    own = found.recalibration
     rows = []
-    for one in own["methods"]:
-        is_chosen = one["method"] == own["chosen"]
+    for one in own.methods:
+        is_chosen = one.method == own.chosen
         chosen = badge("chosen on validation", "good") if is_chosen else NOTHING
-        first = MAPS.get(one["method"], one["method"].capitalize())
+        first = MAPS.get(one.method, one.method.capitalize())
         rows.append(
             [
                 join([text(first), Html(" "), chosen]),
-                *(_stacked(one[key]) for key in ("ece", "slope", "intercept")),
+                *(_stacked(each) for each in (one.ece, one.slope, one.intercept)),
             ]
         )
     header = ["Chances", "#Error (ECE)", "#Slope", "#Intercept"]
-    told = own.get("reason") or (
-        f"Each map was fitted on {number(own['n_validation'])} validation cases and looked at on "
-        f"{number(own['n'])} held-out ones. The simplest within one standard error of the best is "
+    told = own.reason or (
+        f"Each map was fitted on {number(own.n_validation)} validation cases and looked at on "
+        f"{number(own.n)} held-out ones. The simplest within one standard error of the best is "
         "chosen. Predictions are not changed by this table."
     )
-    by_chance = found["ece_if_right"]
+    by_chance = found.ece_if_right
     few = (
-        f"Were all probabilities right, {number(found['n'])} cases would still show an error of "
-        f"about {by_chance['value']:.3f}, and in one of twenty cohorts more than "
-        f"{by_chance['high']:.3f}."
+        f"Were all probabilities right, {number(found.n)} cases would still show an error of "
+        f"about {by_chance.value:.3f}, and in one of twenty cohorts more than "
+        f"{by_chance.high:.3f}."
     )
     remarks = [tag("p", text(one), "fm-note") for one in (few, told)]
     return tag("div", join([table(header, rows), *remarks]), "fm-answer")
@@ -170,7 +185,7 @@ def conformal(found: Mapping[str, Any], regression: bool) -> Html:
     rows = [
         [
             text(f"{100 * one['asked']:.0f} %"),
-            text(share(one["reached"])),
+            text(share(from_json(Interval, one["reached"]))),
             text(interval(one["mean_size"])),
             text(_sizes(one)),
         ]
@@ -180,9 +195,13 @@ def conformal(found: Mapping[str, Any], regression: bool) -> Html:
     if found["groups"]:
         own = [
             [
-                text(_named(one["group"])),
+                text(named(one["group"])),
                 text(number(one["n"])),
-                text("too few to say" if one["reached"] is None else share(one["reached"])),
+                text(
+                    "too few to say"
+                    if one["reached"] is None
+                    else share(from_json(Interval, one["reached"]))
+                ),
             ]
             for one in found["groups"]
         ]
@@ -198,12 +217,12 @@ def _sizes(one: Mapping[str, Any]) -> str:
     return ", ".join(f"{number(n)} with {size}" for size, n in sizes.items())
 
 
-def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
+def subsets(found: Evaluation, names: Mapping[str, str]) -> Html:
     """Every subset of the modalities with its interval, singles and all first."""
-    name = (headline(found["metrics"]) or ("",))[0]
-    most = len(found["modalities"])
+    name = headline_in(found.metrics) or ""
+    most = len(found.modalities)
     told, rest = [], []
-    for one in found["subsets"]:
+    for one in found.subsets:
         size = len(one["modalities"])
         label = (
             "All together"
@@ -221,8 +240,8 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         (told if size in (1, most) else rest).append(row)
     header = ["Given", name_of(name), "#95 % interval", "#Cases", "#Gain of everything"]
     parts = [table(header, told)]
-    if found["fusion"]:
-        parts.append(_fusion(found["fusion"], names))
+    if found.fusion:
+        parts.append(_fusion(found.fusion, names))
     if rest:
         inside = join(
             [tag("summary", text(f"The other {len(rest)} combinations")), table(header, rest)]
@@ -239,55 +258,11 @@ def _fusion(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
     return notice(words, f"{gain}: {interval(found['gain'])}.", tone)
 
 
-def groups(found: Mapping[str, Any]) -> Html:
-    """Figures of each group; real gaps marked; small groups named."""
-    if not found["groups"] and not found["small"]:
-        return notice(
-            "The cohort has no group column.",
-            "Give a column such as sex, age band or site the role 'group' on the page Data.",
-        )
-    parts = []
-    if found["groups"]:
-        keys = [key for key in OF_GROUPS if key in found["groups"][0]["figures"]]
-        rows = []
-        for one in found["groups"]:
-            cells = [text(_named(one["group"])), text(_counted(one))]
-            rows.append([*cells, *[_cell(one["figures"][key], key) for key in keys]])
-        at = found.get("threshold")
-        caption = f"Sensitivity and false positive rate at a threshold of {at:.2f}" if at else ""
-        header = ["Group", "#Cases", *(f"#{name_of(key)}" for key in keys)]
-        parts.append(table(header, rows, caption))
-    if found["small"]:
-        small = ", ".join(f"{_named(one['group'])} ({one['n']})" for one in found["small"])
-        parts.append(tag("p", text(f"Too small to compare (fewer than 20): {small}."), "fm-note"))
-    return tag("div", join(parts), "fm-answer")
-
-
-def _counted(one: Mapping[str, Any]) -> str:
-    ill = f" ({number(one['positives'])} positive)" if "positives" in one else ""
-    return number(one["n"]) + ill
-
-
-def _cell(own: Mapping[str, Any], key: str) -> Html:
-    """A figure, its interval below, and a mark if its gap to all others is real."""
-    parts = [text(number(own["value"], 2))]
-    if bounds(own):
-        parts.append(tag("div", tag("small", text(bounds(own, 2)))))
-    if own.get("different"):
-        gap = f"{own['gap']['value']:+.2f} against others, P = {own['p']:.3f}"
-        parts.append(tag("div", badge(gap, "warning")))
-    return join(parts)
-
-
-def _stacked(figure: Mapping[str, Any]) -> Html:
-    """A figure with its interval below, for tables of many columns."""
-    if not bounds(figure):
-        return text(interval(figure))
-    return join([text(number(figure["value"])), tag("div", tag("small", text(bounds(figure))))])
-
-
-def _named(group: Mapping[str, str]) -> str:
-    return ", ".join(f"{column.replace('_', ' ')}: {value}" for column, value in group.items())
+def _stacked(metric: Interval) -> Html:
+    """A metric with its interval below, for tables of many columns."""
+    if not metric.bounded:
+        return text(interval(metric))
+    return join([text(number(metric.value)), tag("div", tag("small", text(bounds(metric))))])
 
 
 def budget(found: Mapping[str, Any]) -> Html:
@@ -313,18 +288,16 @@ def budget(found: Mapping[str, Any]) -> Html:
     return bullets(lines or ["No further gain can be forecast from these patients."])
 
 
-def case_list(
-    found: Mapping[str, Any], kind: str, labels: Sequence[str], adapter: str, task: str
-) -> Html:
+def case_list(found: Evaluation, kind: str) -> Html:
     """Cases to look at, each with the way to its prediction."""
     rows = [
         [
             text(one["case_id"]),
-            text(_told(one["answer"], labels, task)),
-            text(_true(one["truth"], labels, task)),
-            link("Open", f"/predict?adapter={adapter}&case={_address(one['case_id'])}"),
+            text(_told(one["answer"], found.labels, found.task)),
+            text(_true(one["truth"], found.labels, found.task)),
+            link("Open", f"/predict?adapter={found.adapter}&case={_address(one['case_id'])}"),
         ]
-        for one in found["cases"].get(kind, ())
+        for one in found.cases.get(kind, ())
     ]
     if not rows:
         return NOTHING
@@ -373,14 +346,19 @@ def side_by_side(found: Mapping[str, Any], titles: Mapping[str, str]) -> Html:
         against = NOTHING
         if "differences" in one:
             tone = {"better": "good", "worse": "warning"}.get(one["verdict"], "plain")
-            against = join([_stacked(one["differences"][name]), badge(one["verdict"], tone)])
+            against = join(
+                [
+                    _stacked(from_json(Interval, one["differences"][name])),
+                    badge(one["verdict"], tone),
+                ]
+            )
         rows.append(
             [
                 text(_which(one, titles)),
                 on_axis(figure, name),
-                _stacked(figure),
+                _stacked(from_json(Interval, figure)),
                 against,
-                *[_stacked(one["metrics"][key]) for key in others],
+                *[_stacked(from_json(Interval, one["metrics"][key])) for key in others],
             ]
         )
     header = [

@@ -9,6 +9,7 @@ from fmstudio.contracts import Pipeline
 from fmstudio.present.values import beside, bounds, interval, number
 from fmstudio.report.results import LADDER
 from fmstudio.results.metrics import METRICS, beats_guessing, headline_in, name_of
+from fmstudio.types import Interval
 from fmstudio.ui.fragments import (
     NOTHING,
     Html,
@@ -96,6 +97,8 @@ def proof(found: Mapping[str, Any]) -> Html:
 
 def _figure(name: str, figure: Any) -> list[Html]:
     """A metric: its value, its interval, its name."""
+    if isinstance(figure, Interval):
+        figure = figure.as_dict()
     value = figure.get("value") if isinstance(figure, Mapping) else figure
     parts, label = [tag("strong", text(number(value)))], name_of(name)
     if bounds(figure):
@@ -208,6 +211,8 @@ def _axis(name: str | None) -> str:
 def on_axis(figure: Any, name: str | None) -> Html:
     """The metric on its axis; nothing where it cannot be computed."""
     metric = METRICS.get(name or "")
+    if isinstance(figure, Interval):
+        figure = figure.as_dict()
     if metric is None or metric.axis is None or not bounds(figure) or figure["value"] is None:
         return NOTHING
     return whisker(figure["value"], figure["low"], figure["high"], *metric.axis)

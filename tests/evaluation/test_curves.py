@@ -10,18 +10,16 @@ def test_curves_and_bands_hold_scikit_learns_points_and_the_areas_their_interval
     cases = drawn(0, 150)
     found = discrimination(cases)
     false, true, _ = roc_curve(cases.truth, cases.chance)
-    band = found["roc"]["band"]
+    band = found.roc.band
 
-    assert found["roc"]["x"] == pytest.approx(false)
-    assert found["roc"]["y"] == pytest.approx(true)
-    inside = np.interp(band["x"], false, true)
+    assert found.roc.x == pytest.approx(false)
+    assert found.roc.y == pytest.approx(true)
+    inside = np.interp(band.x, false, true)
     assert (
-        np.mean(
-            (np.array(band["low"]) - 0.02 <= inside) & (inside <= np.array(band["high"]) + 0.02)
-        )
+        np.mean((np.array(band.low) - 0.02 <= inside) & (inside <= np.array(band.high) + 0.02))
         > 0.95
     )
-    assert found["auroc"]["low"] < found["auroc"]["value"] < found["auroc"]["high"]
+    assert found.auroc.low < found.auroc.value < found.auroc.high
 
 
 def test_curves_on_the_grid_are_those_of_scikit_learn():
@@ -39,5 +37,5 @@ def test_curves_on_the_grid_are_those_of_scikit_learn():
 def test_one_class_has_no_curves():
     found = discrimination(question([True] * 5, np.linspace(0.1, 0.9, 5)))
 
-    assert found["roc"] is None
-    assert found["auroc"]["value"] is None
+    assert found.roc is None
+    assert np.isnan(found.auroc.value)

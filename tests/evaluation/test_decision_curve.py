@@ -41,10 +41,10 @@ def test_a_good_model_is_better_in_a_range_and_a_useless_one_nowhere():
     useless = np.random.default_rng(0)
     noise = question(useless.random(300) < 0.3, useless.random(300))
 
-    better = decision_curve(drawn(1, 600))["better"]
+    better = decision_curve(drawn(1, 600)).better
     assert any(low <= 0.2 and high >= 0.4 for low, high in better)
-    assert decision_curve(noise)["better"] == []
+    assert decision_curve(noise).better == ()
 
 
 def test_without_cases_of_either_answer_there_is_no_curve():
-    assert decision_curve(question([True, True], [0.2, 0.9]))["thresholds"] == []
+    assert decision_curve(question([True, True], [0.2, 0.9])).thresholds == ()

@@ -1,5 +1,5 @@
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,6 +9,8 @@ from fmstudio.evaluation.calibration import Calibration, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
 from fmstudio.evaluation.evaluation import cases, judgement
 from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions, questions
+from fmstudio.results.evaluation import Evaluation
+from fmstudio.results.json_form import as_json, from_json
 from fmstudio.types import TaskSpec
 from tests.evaluation.made import BINARY, drawn, held_out
 
@@ -45,18 +47,21 @@ def made(task, seed, n=80):
 def judged(task, seed=0):
     test, validation = made(task, seed), made(task, seed + 1, 60)
     held = HeldOut(task, ("m", "n"), test, validation)
-    return judgement(held, fit_conformal(task, validation.outputs, validation.targets))
+    return judgement("adapter-1", held, fit_conformal(task, validation.outputs, validation.targets))
+
+
+def read_back(found):
+    return json.loads(json.dumps(as_json(found), allow_nan=False))
 
 
 def test_a_binary_task_has_every_part_with_its_n():
     test, before = drawn(0, 90), drawn(1, 60)
     fitted = fit_conformal(BINARY, before.chance, before.truth.astype(float))
-    found = judgement(held_out(test, before), fitted, {"n": 90, "points": []})
+    found = judgement("adapter-1", held_out(test, before), fitted, {"n": 90, "points": []})
 
-    assert [found[part]["n"] for part in PARTS[:3]] == [90, 90, 90]
-    assert found["learning_curve"]["n"] == 90
-    assert set(found) >= {"metrics", "subsets", "fusion", *PARTS}
-    json.dumps(found, allow_nan=False)
+    assert [getattr(found, part).n for part in PARTS[:3]] == [90, 90, 90]
+    assert found.learning_curve["n"] == 90
+    assert from_json(Evaluation, read_back(found)).triage == found.triage
 
 
 @pytest.mark.parametrize("task", [CLASSES, LABELS], ids=lambda task: task.kind)
@@ -64,17 +69,17 @@ def test_several_questions_are_answered_one_by_one(task):
     found = judged(task)
 
     for part in ("calibration", "operating_points", "decision_curve", "triage", "subgroups"):
-        assert list(found[part]["by_label"]) == list(task.labels)
-    json.dumps(found, allow_nan=False)
+        assert list(getattr(found, part).by_label) == list(task.labels)
+    assert as_json(from_json(Evaluation, read_back(found))) == read_back(found)
 
 
 def test_a_number_has_no_threshold():
     found = judged(NUMBER)
 
-    assert found["decision_curve"] is None
-    assert found["calibration"]["slope"]["low"] < 1 < found["calibration"]["slope"]["high"]
-    assert found["subgroups"]["groups"][0]["figures"]["mae"]["value"] > 0
-    json.dumps(found, allow_nan=False)
+    assert found.decision_curve is None
+    assert found.calibration.slope.low < 1 < found.calibration.slope.high
+    assert found.subgroups.groups[0].metrics["mae"].value > 0
+    assert list(read_back(found)) == [each.name for each in fields(found)][:-2]
 
 
 def test_an_unknown_label_belongs_to_no_question():
@@ -88,11 +93,11 @@ def test_calibration_is_told_before_and_after():
     test = drawn(0, 400)
     held = replace(held_out(test), temperature=2.0, shift=0.5)
     fitted = fit_conformal(BINARY, test.chance, test.truth.astype(float))
-    before, now = judgement(held, fitted)["calibration"]["recalibration"]["methods"]
+    before, now = judgement("adapter-1", held, fitted).calibration.recalibration.methods
 
-    assert (before["method"], now["method"]) == ("before calibration", "as it is")
+    assert (before.method, now.method) == ("before calibration", "as it is")
     # logit before = 2 (score - 0.5): twice too extreme.
-    assert before["slope"]["value"] == pytest.approx(now["slope"]["value"] / 2, rel=1e-3)
+    assert before.slope.value == pytest.approx(now.slope.value / 2, rel=1e-3)
 
 
 @pytest.mark.parametrize("task", [BINARY, CLASSES, LABELS], ids=lambda task: task.kind)

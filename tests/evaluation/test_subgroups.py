@@ -2,6 +2,7 @@ import numpy as np
 from scipy.special import expit
 
 from fmstudio.evaluation.subgroups import subgroups
+from fmstudio.results.subgroups import SmallGroup
 from tests.evaluation.made import answered, question
 
 
@@ -19,26 +20,24 @@ def cohort(seed, n, blind=0.0, sicker=0.0):
 
 def test_a_planted_gap_is_found_and_named():
     found = subgroups(*cohort(0, 600, blind=0.9))
-    named = [gap for gap in found["gaps"] if gap["group"] == {"site": "C"}]
+    named = [gap for gap in found.gaps if gap.group == {"site": "C"}]
 
-    assert {"sensitivity", "calibration"} <= {gap["figure"] for gap in named}
-    (gap,) = [gap for gap in named if gap["figure"] == "sensitivity"]
-    assert gap["gap"]["high"] < 0
-    assert gap["p"] <= 0.05
+    assert {"sensitivity", "calibration"} <= {gap.metric for gap in named}
+    (gap,) = [gap for gap in named if gap.metric == "sensitivity"]
+    assert gap.gap.high < 0
+    assert gap.p <= 0.05
 
 
 def test_equal_groups_are_called_different_in_at_most_5_percent():
     """benchmarks/judgement.py counts many more cohorts."""
-    flagged = [bool(subgroups(*cohort(seed, 160))["gaps"]) for seed in range(20)]
+    flagged = [bool(subgroups(*cohort(seed, 160)).gaps) for seed in range(20)]
 
     assert sum(flagged) <= 3  # P(more than 3 of 20 at 5 %) is 1.6 %
 
 
 def test_a_sicker_group_that_the_model_knows_to_be_sicker_is_not_called_different_in_calibration():
     flagged = [
-        any(
-            gap["figure"] == "calibration" for gap in subgroups(*cohort(s, 160, sicker=1.0))["gaps"]
-        )
+        any(gap.metric == "calibration" for gap in subgroups(*cohort(s, 160, sicker=1.0)).gaps)
         for s in range(8)
     ]
 
@@ -50,22 +49,18 @@ def test_small_groups_are_named_with_their_size():
     few = answered(cases, {**kept.groups, "scanner": ("old",) * 7 + ("new",) * 93})
     found = subgroups(cases, few)
 
-    assert {"group": {"scanner": "old"}, "n": 7, "positives": int(cases.truth[:7].sum())} in (
-        found["small"]
-    )
-    assert all(entry["n"] >= 20 for entry in found["groups"])
+    assert SmallGroup({"scanner": "old"}, 7, int(cases.truth[:7].sum())) in found.small
+    assert all(entry.n >= 20 for entry in found.groups)
 
 
 def test_pairs_of_columns_are_compared_and_a_pair_that_is_one_group_again_is_not():
     cases, kept = cohort(2, 400)
     copied = answered(cases, {"sex": kept.groups["sex"], "gender": kept.groups["sex"]})
 
-    pairs = [
-        entry["group"] for entry in subgroups(cases, kept)["groups"] if len(entry["group"]) > 1
-    ]
+    pairs = [entry.group for entry in subgroups(cases, kept).groups if len(entry.group) > 1]
     assert {"sex": "F", "site": "A"} in pairs
     assert len(pairs) == 6
-    assert [e for e in subgroups(cases, copied)["groups"] if len(e["group"]) > 1] == []
+    assert [e for e in subgroups(cases, copied).groups if len(e.group) > 1] == []
 
 
 def test_a_figure_of_too_few_cases_is_told_but_not_tested():
@@ -73,15 +68,15 @@ def test_a_figure_of_too_few_cases_is_told_but_not_tested():
     truth = np.r_[np.ones(8, bool), np.zeros(22, bool), random.random(100) < 0.5]
     cases = question(truth, random.random(130))
     found = subgroups(cases, answered(cases, {"sex": ("F",) * 30 + ("M",) * 100}))
-    (women,) = [entry for entry in found["groups"] if entry["group"] == {"sex": "F"}]
+    (women,) = [entry for entry in found.groups if entry.group == {"sex": "F"}]
 
-    assert women["figures"]["sensitivity"]["value"] is not None
-    assert women["figures"]["sensitivity"]["p"] is None
-    assert women["figures"]["false_positive_rate"]["p"] is not None
+    assert np.isfinite(women.metrics["sensitivity"].estimate.value)
+    assert women.metrics["sensitivity"].p is None
+    assert women.metrics["false_positive_rate"].p is not None
 
 
 def test_without_group_columns_nothing_is_compared():
     cases, _ = cohort(3, 50)
     found = subgroups(cases, answered(cases))
 
-    assert (found["groups"], found["small"], found["tests"], found["gaps"]) == ([], [], 0, [])
+    assert (found.groups, found.small, found.tests, found.gaps) == ((), (), 0, ())

@@ -37,7 +37,7 @@ def test_promises_hold_at_the_promised_rate():
             ("rule_in", np.greater_equal, everyone.truth),
             ("rule_out", np.less, ~everyone.truth),
         ):
-            threshold = found[side]["threshold"]
+            threshold = getattr(found, side).threshold
             if threshold is not None:
                 chosen = beyond(everyone.chance, threshold)
                 given[side] += 1
@@ -50,40 +50,40 @@ def test_promises_hold_at_the_promised_rate():
 def test_with_too_few_patients_it_says_that_it_cannot_promise_and_why():
     found = triage(cohort(np.random.default_rng(0), 40))
 
-    assert found["rule_in"]["threshold"] is None
-    assert found["rule_in"]["reason"].startswith("Cannot promise a PPV of 90% with n = 40")
-    assert str(fewest(0.9)) in found["rule_in"]["reason"]
-    assert found["deferred"]["value"] == 1
+    assert found.rule_in.threshold is None
+    assert found.rule_in.reason.startswith("Cannot promise a PPV of 90% with n = 40")
+    assert str(fewest(0.9)) in found.rule_in.reason
+    assert found.deferred.value == 1
 
 
 def test_a_model_that_is_often_wrong_is_promised_nothing():
     random = np.random.default_rng(1)
     found = triage(question(random.random(400) < 0.5, random.random(400)))
 
-    assert "most certain" in found["rule_in"]["reason"]
+    assert "most certain" in found.rule_in.reason
 
 
 def test_the_shares_add_up_and_never_overlap():
     found = triage(cohort(np.random.default_rng(3), 600), ppv=0.6, npv=0.6)
-    shares = [found["rule_in"]["share"], found["rule_out"]["share"], found["deferred"]]
+    shares = [found.rule_in.share, found.rule_out.share, found.deferred]
 
-    assert sum(share["value"] for share in shares) == pytest.approx(1)
-    assert found["rule_out"]["threshold"] <= found["rule_in"]["threshold"]
+    assert sum(share.value for share in shares) == pytest.approx(1)
+    assert found.rule_out.threshold <= found.rule_in.threshold
 
 
 def test_two_cases_of_a_patient_count_once():
     one = cohort(np.random.default_rng(4), 200)
     twice = question(np.tile(one.truth, 2), np.tile(one.chance, 2), np.tile(one.patients, 2))
 
-    assert triage(twice)["n"] == 200
-    assert triage(twice)["rule_in"]["answered"] == triage(one)["rule_in"]["answered"]
+    assert triage(twice).n == 200
+    assert triage(twice).rule_in.answered == triage(one).rule_in.answered
 
 
 def test_a_rare_outcome_lets_everybody_be_ruled_out():
     draw = np.random.default_rng(0)
     rare = question(np.arange(300) < 2, draw.random(300) * 0.05)
 
-    side = triage(rare, npv=0.95)["rule_out"]
+    side = triage(rare, npv=0.95).rule_out
 
-    assert (side["answered"], side["share"]["value"]) == (300, 1.0)
-    assert side["threshold"] > rare.chance.max()
+    assert (side.answered, side.share.value) == (300, 1.0)
+    assert side.threshold > rare.chance.max()

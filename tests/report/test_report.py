@@ -44,9 +44,7 @@ def facts(found, task: TaskSpec = BINARY) -> Facts:
     adapter = AdapterRecord("adapter-1", 1, None, "ill", CARD, NOW)
     project = ProjectRecord(1, "Ward <7>", task, NOW)
     cohort = CohortRecord(1, 1, "2025", "m.csv", {}, "cd" * 32, as_json(audit_of(350, 300)), NOW)
-    return Facts(
-        {"adapter": "adapter-1", **found}, adapter, project, cohort, None, "# card", {"m": "Films"}
-    )
+    return Facts(found, adapter, project, cohort, None, "# card", {"m": "Films"})
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +52,7 @@ def binary() -> Facts:
     test, before = drawn(0, 90), drawn(1, 60)
     fitted = fit_conformal(BINARY, before.chance, before.truth.astype(float))
     groups = {"sex": tuple(np.random.default_rng(0).choice(["F", "M"], 90).tolist())}
-    return facts(judgement(held_out(test, before, groups), fitted))
+    return facts(judgement("adapter-1", held_out(test, before, groups), fitted))
 
 
 def test_a_report_is_html_pdf_json_card_and_figures(binary, tmp_path):
@@ -62,12 +60,12 @@ def test_a_report_is_html_pdf_json_card_and_figures(binary, tmp_path):
     page, paper = (files[0].read_text(encoding="utf-8"), PdfReader(files[1]))
     words = " ".join(sheet.extract_text() for sheet in paper.pages)
     kept = json.loads(files[2].read_text(encoding="utf-8"))
-    figure = binary.judgement["metrics"]["auroc"]
-    told = f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+    figure = binary.evaluation.metrics["auroc"]
+    told = f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
     assert told in page
     assert told in words
-    assert kept["judgement"]["metrics"]["auroc"] == figure
+    assert kept["judgement"]["metrics"]["auroc"] == figure.as_dict()
     names = {path.name for path in files[4:]}
     assert names >= {"roc.svg", "roc.png", "calibration.svg", "decision.png"}
     assert page.count("<svg") == len(kept["figures"])

@@ -73,9 +73,9 @@ def studio(request, trained):
 def test_only_the_patients_that_training_has_not_seen_are_judged(studio, trained):
     found = studio.evaluation.evaluate("ill/champion", trained / "study" / "manifest.csv")
 
-    assert found["overlap"]["cases"] == 32  # the eight held-out patients are left
-    assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [32, 32, 32]
-    assert found["n"] == 8
+    assert found.overlap["cases"] == 32  # the eight held-out patients are left
+    assert [found.overlap[what] for what in ("patients", "files", "rows")] == [32, 32, 32]
+    assert found.n == 8
     told = result_text(found)
     assert "held-out" not in told
     assert "32 cases" in told
@@ -92,9 +92,9 @@ def test_new_patients_are_all_judged(studio, trained):
         "ill/champion", write(trained / "new" / "m.csv", rows_of(2), {})
     )
 
-    assert found["n"] == ROWS
+    assert found.n == ROWS
     assert kept_of_inputs(studio) == before  # they belong to no cohort: nothing of them is kept
-    assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [0, 0, 0]
+    assert [found.overlap[what] for what in ("patients", "files", "rows")] == [0, 0, 0]
 
 
 def test_other_names_formats_and_orders_hide_nothing(studio, trained):
@@ -117,8 +117,8 @@ def test_other_names_formats_and_orders_hide_nothing(studio, trained):
         "ill/champion", write(trained / "renamed" / "m.csv", rows, texts)
     )
 
-    assert [found["overlap"][what] for what in ("patients", "files", "rows")] == [32, 32, 32]
-    assert found["n"] == ROWS + 8
+    assert [found.overlap[what] for what in ("patients", "files", "rows")] == [32, 32, 32]
+    assert found.n == ROWS + 8
 
 
 def test_with_nothing_new_left_it_is_refused(studio, trained):
@@ -143,12 +143,12 @@ def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
 
     with Studio.open(trained / "home") as studio:
         found = studio.evaluation.evaluate("ill/champion", path)
-        assert (found["n"], found["overlap"]["patients"]) == (8, 32)
-        assert found["overlap"]["ids_known"]
+        assert (found.n, found.overlap["patients"]) == (8, 32)
+        assert found.overlap["ids_known"]
     with Studio.open(trained / "elsewhere") as studio:
         found = studio.evaluation.evaluate("ill/champion", path)
-        assert (found["n"], found["overlap"]["patients"]) == (ROWS, 0)
-        assert not found["overlap"]["ids_known"]
+        assert (found.n, found.overlap["patients"]) == (ROWS, 0)
+        assert not found.overlap["ids_known"]
         assert "could not be compared by their ids" in result_text(found)
 
 

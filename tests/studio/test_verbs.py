@@ -249,7 +249,7 @@ def test_an_adapter_is_asked_once_about_its_held_out_patients_and_judged_from_wh
     studio.evaluation._evaluations.clear()
 
     assert studio.evaluation.evaluate(made.id) == first
-    assert first["n"] == len(studio.evaluation.held_out(made.id).test) > 10
+    assert first.n == len(studio.evaluation.held_out(made.id).test) > 10
     assert studio.evaluation.held_out(made.id).validation is not None
     kept = json.dumps(studio.registry.held_out(made.id))
     assert "patient_id" not in kept
@@ -307,11 +307,11 @@ def test_sliders_recompute_from_what_is_kept(studio, adapter, table, monkeypatch
     threshold = studio.evaluation.threshold_for(made.id, "sensitivity", 0.9)
     here, there = (studio.evaluation.at_threshold(made.id, threshold, p) for p in (None, 0.02))
 
-    assert here["sensitivity"] == there["sensitivity"]
-    assert there["ppv"]["value"] < here["ppv"]["value"]
-    assert there["prevalence"] == 0.02
-    assert studio.evaluation.decision_curve(made.id, 0.02)["prevalence"] == 0.02
-    assert studio.evaluation.triage(made.id, 0.5, 0.5)["rule_in"]["target"] == 0.5
+    assert here.sensitivity == there.sensitivity
+    assert there.ppv.value < here.ppv.value
+    assert there.prevalence == 0.02
+    assert studio.evaluation.decision_curve(made.id, 0.02).prevalence == 0.02
+    assert studio.evaluation.triage(made.id, 0.5, 0.5).rule_in.target == 0.5
     with pytest.raises(InputError, match="no question 'other'"):
         studio.evaluation.at_threshold(made.id, 0.5, label="other")
 
@@ -336,7 +336,7 @@ def test_evaluation_takes_all_cases_of_another_manifest_and_needs_their_label(
     calibrated(studio, monkeypatch)
     monkeypatch.setattr("fmstudio.prediction.for_evaluation.judge", by_age)
     found = studio.evaluation.evaluate(adapter.id, table("new/manifest.csv"))
-    assert found["n"] == 30
+    assert found.n == 30
     with pytest.raises(InputError, match="label_ill"):
         studio.evaluation.evaluate(adapter.id, table("bare/manifest.csv", label_ill=None))
     with pytest.raises(NotFound, match="imported"):
@@ -360,9 +360,9 @@ def test_the_samples_adapter_comes_with_what_it_answered_to_those_it_was_judged_
     found = studio.evaluation.evaluate(shown.adapter)
 
     card = studio.adapters.get(shown.adapter).card
-    assert found["n"] == card["n"]["test"]
+    assert found.n == card["n"]["test"]
     stated = card["metrics"]["auroc"]["value"]
-    assert found["metrics"]["auroc"]["value"] == pytest.approx(stated, abs=1e-4)
+    assert found.metrics["auroc"].value == pytest.approx(stated, abs=1e-4)
 
 
 def test_the_first_start_goes_on_after_a_fault_and_a_deleted_sample_stays_deleted(

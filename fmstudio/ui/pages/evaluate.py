@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from fmstudio.errors import InputError
+from fmstudio.results.evaluation import QuestionParts
 from fmstudio.studio.uploads import temp_folder
 from fmstudio.ui import evaluation_plots, evaluation_tables, threshold_tables
-from fmstudio.ui.evaluation_parts import first_parts, on_slider, question_of, shown_parts, word_of
+from fmstudio.ui.evaluation_parts import first_parts, on_slider, shown_parts, word_of
 from fmstudio.ui.fragments import NOTHING, Html, area, empty, heading, join, section
 from fmstudio.ui.message import shown
 from fmstudio.ui.page import READY, Page
@@ -248,33 +249,35 @@ def _wire(
         if not adapter_id:
             return (gr.skip(),) * len(outputs)
         found = studio.evaluation.evaluate(adapter_id)
-        parts = question_of(found, wanted)
+        parts = found.parts(wanted)
         task = studio.adapters.task(studio.adapters.get(adapter_id))
-        by_label = (found["triage"] or {}).get("by_label") or {}
-        about = wanted if wanted in by_label else next(iter(by_label), None)
-        asks = gr.Dropdown(choices=list(by_label), value=about, visible=bool(by_label))
+        questions = [one.label for one in found.questions()] if found.several else []
+        about = wanted if wanted in questions else next(iter(questions), None)
+        asks = gr.Dropdown(choices=questions, value=about, visible=bool(questions))
         names = evaluation_tables.labels_of(studio.pipelines())
-        top = join([metrics(found["metrics"]), evaluation_tables.glance(found, parts, names)])
+        top = join([metrics(found.metrics), evaluation_tables.glance(found, parts, names)])
         rest = shown_parts(studio, found, parts)
         return (
             top,
             gr.update(visible=True),
-            gr.update(visible=found["triage"] is not None),
+            gr.update(visible=found.triage is not None),
             asks,
             *rest,
-            *first_parts(found, parts, word_of(found, wanted, task)),
+            *first_parts(parts, word_of(found, wanted, task)),
         )
 
     @shown
     def moved(adapter_id: str, threshold: float, prevalence: float, wanted: str | None):
         found = studio.evaluation.evaluate(adapter_id)
         at = studio.evaluation.at_threshold(adapter_id, threshold, prevalence / 100, wanted)
-        parts = question_of(found, wanted)["discrimination"]
+        parts = found.parts(wanted)
+        assert isinstance(parts, QuestionParts)  # a number has no threshold to move
+        curves = parts.discrimination
         task = studio.adapters.task(studio.adapters.get(adapter_id))
         return (
             threshold_tables.at_threshold(at, word_of(found, wanted, task)),
-            evaluation_plots.roc(parts, at),
-            evaluation_plots.precision_recall(parts, at),
+            evaluation_plots.roc(curves, at),
+            evaluation_plots.precision_recall(curves, at),
         )
 
     @shown
