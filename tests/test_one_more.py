@@ -44,7 +44,7 @@ FOUND = """
 from fmstudio.cohort.columns import Kinds
 from fmstudio.contracts import discover, pipelines
 from fmstudio.encoders.checkpoint import supported
-print("fev1" in Kinds.of(pipelines().values()).words["spirometry"], supported().get("beit"), "welcome" in discover("fmstudio.ui.pages", "PAGE"))
+print("fvc" in Kinds.of(pipelines().values()).words["spirometry"], supported().get("beit"), "welcome" in discover("fmstudio.ui.pages", "PAGE"))
 """
 
 
