@@ -75,8 +75,8 @@ def probabilities(task: TaskSpec, logits: np.ndarray, temperature: float = 1.0) 
     if task.kind == "regression":
         return logits
     if task.kind == "multiclass":
-        return softmax(logits / temperature, axis=1)
-    return expit(logits / temperature)
+        return np.asarray(softmax(logits / temperature, axis=1))
+    return np.asarray(expit(logits / temperature))
 
 
 def _flat(task: TaskSpec, logits: np.ndarray) -> np.ndarray:

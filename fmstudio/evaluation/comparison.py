@@ -51,7 +51,8 @@ def comparison(held: Mapping[str, HeldOut]) -> dict[str, Any]:
     for model, outputs in held[first].ladder.items():
         answered = replace(held[first].test, outputs=outputs)
         rivals.append((first, model, _rows(answered, common)))
-    task, entries = held[first].task, []
+    task = held[first].task
+    entries: list[dict[str, Any]] = []
     for name, model, one in rivals:
         own = evaluate(task, one.targets, one.outputs, one.patients)
         entries.append(

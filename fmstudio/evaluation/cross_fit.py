@@ -16,7 +16,9 @@ Fold = tuple[np.ndarray, np.ndarray]
 """The rows to fit on, and the rows to answer."""
 
 
-def patient_folds(patients: Sequence[str], count: int = FOLDS, seed: int = 0) -> list[Fold]:
+def patient_folds(
+    patients: Sequence[str] | np.ndarray, count: int = FOLDS, seed: int = 0
+) -> list[Fold]:
     """At most `count` folds of the cases of `patients` (n); no patient is on both sides of one.
 
     Each case is answered in one fold. There are as many folds as patients where those are fewer,

@@ -31,7 +31,8 @@ def net_benefit(
     share = positives / (positives + negatives) if prevalence is None else prevalence
     found = ratio(weights @ (flagged & sick).astype(float), positives + np.zeros(len(thresholds)))
     false = ratio(weights @ (flagged & ~sick).astype(float), negatives + np.zeros(len(thresholds)))
-    return found * share - false * (1 - share) * thresholds / (1 - thresholds)
+    benefit: np.ndarray = found * share - false * (1 - share) * thresholds / (1 - thresholds)
+    return benefit
 
 
 def treat_all(
@@ -40,7 +41,8 @@ def treat_all(
     """Net benefit (R, T) of acting on everybody; that of nobody is 0."""
     share = (weights @ question.truth.astype(float) / weights.sum(axis=1))[:, None]
     share = share if prevalence is None else np.full_like(share, prevalence)
-    return share - (1 - share) * thresholds / (1 - thresholds)
+    benefit: np.ndarray = share - (1 - share) * thresholds / (1 - thresholds)
+    return benefit
 
 
 def decision_curve(question: Question, prevalence: float | None = None) -> DecisionCurve:
@@ -59,7 +61,8 @@ def decision_curve(question: Question, prevalence: float | None = None) -> Decis
 
     def gained(weights: np.ndarray) -> np.ndarray:
         everyone = treat_all(question, THRESHOLDS, weights, prevalence)
-        return model(weights) - np.maximum(everyone, 0)
+        gain: np.ndarray = model(weights) - np.maximum(everyone, 0)
+        return gain
 
     whole = np.ones((1, len(question)))
     values, everyone = model(whole)[0], treat_all(question, THRESHOLDS, whole, prevalence)[0]

@@ -144,7 +144,8 @@ def chance_error(confidence: np.ndarray, seed: int = 0, draws: int = 500) -> np.
     2007, Weather and Forecasting 22:651): an error within these is no evidence of bad calibration.
     """
     happened = np.random.default_rng(seed).random((draws, len(confidence))) < confidence
-    return np.abs((happened - confidence) @ _in_bins(confidence)).sum(axis=1) / len(confidence)
+    errors: np.ndarray = np.abs((happened - confidence) @ _in_bins(confidence)).sum(axis=1)
+    return errors / len(confidence)
 
 
 def _by_chance(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> float:
@@ -161,7 +162,8 @@ def _by_chance(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> floa
 
 def _in_bins(confidence: np.ndarray) -> np.ndarray:
     """Which bin each case is in: (n, BINS) of 0 and 1."""
-    return np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
+    bins: np.ndarray = np.eye(BINS)[np.clip((confidence * BINS).astype(int), 0, BINS - 1)]
+    return bins
 
 
 def figures_of(task: TaskSpec, targets: np.ndarray, outputs: np.ndarray) -> dict[str, Figure]:

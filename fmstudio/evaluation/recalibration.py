@@ -39,7 +39,7 @@ def temperature(chance: np.ndarray, truth: np.ndarray) -> Map:
     score = score_of(chance)
 
     def lost(log_value: float) -> float:
-        return _losses(expit(score / np.exp(log_value)), truth).mean()
+        return float(_losses(expit(score / np.exp(log_value)), truth).mean())
 
     value = float(np.exp(minimize_scalar(lost, bounds=(-2.0, 3.0), method="bounded").x))
     return lambda given: expit(score_of(given) / value)
@@ -153,4 +153,5 @@ def _row(
 def _losses(chance: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Log loss of each case."""
     sure = np.clip(np.where(truth, chance, 1 - chance), EDGE, 1)
-    return -np.log(sure)
+    losses: np.ndarray = -np.log(sure)
+    return losses

@@ -36,7 +36,9 @@ def calibration_of_numbers(answered: LabelledPredictions) -> RegressionCalibrati
 
     def intercept(weights: np.ndarray) -> np.ndarray:
         total = weights.sum(axis=1)
-        return ratio(weights @ truth, total) - slope(weights) * ratio(weights @ answer, total)
+        mean_truth, mean_answer = ratio(weights @ truth, total), ratio(weights @ answer, total)
+        offset: np.ndarray = mean_truth - slope(weights) * mean_answer
+        return offset
 
     figures = {"slope": slope, "intercept": intercept, **_errors(answered)}
     found = intervals(figures, len(answered), answered.patients)

@@ -107,4 +107,6 @@ def at_edges(found: Interval, hits: int, of: int) -> Interval:
 def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """above / below, NaN where below is 0."""
     below = np.asarray(below, float)
-    return np.divide(above, below, out=np.full(below.shape, np.nan), where=below > 0)
+    shares: np.ndarray = np.full(below.shape, np.nan)
+    np.divide(above, below, out=shares, where=below > 0)
+    return shares
