@@ -21,12 +21,12 @@ SEVERITIES: Mapping[str, tuple[str, str]] = {
 ANSWER = ("Answer before training", "stop")
 KINDS: Mapping[str, str] = {
     "patient_across_splits": "Patient in several splits",
-    "duplicate_files": "The same twice",
+    "duplicate_files": "Duplicates",
     "label_in_notes": "Label leakage through notes",
     "column_gives_label": "Label leakage through a column",
     "after_outcome": "Recorded after the outcome",
     "site_gives_label": "Label leakage through site",
-    "order_gives_label": "Order of the rows",
+    "order_gives_label": "Label leakage through row order",
     "mixed_units": "Several units",
     "impossible_values": "Impossible values",
     "spelling": "Several spellings",
@@ -83,7 +83,7 @@ def findings(
     order = list(SEVERITIES)
     found = sorted(found, key=lambda one: (order.index(one.severity), not one.must_answer))
     if not found:
-        return tag("p", text("Nothing to complain about."), "fm-note")
+        return tag("p", text("No findings."), "fm-note")
     return tag(
         "div", join(_card(one, rows(one), pictures(one), cleaning) for one in found), "fm-findings"
     )

@@ -156,7 +156,7 @@ def subsets(found: Mapping[str, Any], names: Mapping[str, str]) -> Html:
         ]
         rows.append(cells)
     header = ["Given", _axis(name), "#Value (95 % interval)", "#Cases"]
-    return join([section("What each modality carries"), table(header, rows)])
+    return join([section("Each modality alone and all together"), table(header, rows)])
 
 
 def _together(labels: list[str]) -> str:
@@ -196,7 +196,7 @@ def cost(found: Mapping[str, Any]) -> Html:
         words.append(f"{number(found['cases_per_second'], 1)} cases per second")
     if found.get("peak_memory_mb"):
         words.append(f"{number(round(found['peak_memory_mb']))} MB of memory at most")
-    return tag("p", text("It took: " + ", ".join(words) + "."), "fm-note")
+    return tag("p", text("Time and memory: " + ", ".join(words) + "."), "fm-note")
 
 
 def _axis(name: str | None) -> str:

@@ -86,7 +86,7 @@ def _thresholds() -> Sliders:
     """Discrimination, thresholds, decision curve and triage: all that needs a yes or no."""
     area(
         section(
-            "Telling cases apart",
+            "Discrimination",
             "Each point of a curve is a threshold; the shaded band is "
             "where the curve would mostly lie with other patients like these.",
         )
@@ -115,7 +115,7 @@ def _thresholds() -> Sliders:
     said = area(elem_id="at-threshold")
     area(
         section(
-            "Is acting on it worth while?",
+            "Decision curve",
             "Net benefit counts those rightly treated, minus "
             "those wrongly treated at the weight that your threshold gives them. Where the "
             "model's curve is highest, acting on it does best.",
@@ -125,7 +125,7 @@ def _thresholds() -> Sliders:
     area(
         section(
             "Rule in, rule out, defer",
-            "How many could be answered with a promise, and how many must be left to a person.",
+            "How many could be answered with a promise, and how many are left to a clinician.",
         )
     )
     with gr.Row():
@@ -156,7 +156,7 @@ def _rest() -> list[gr.components.Component]:
     missing = gr.Plot(show_label=False, elem_id="missing")
     area(
         section(
-            "Does it treat groups of patients alike?",
+            "Does performance differ between subgroups?",
             "Each group against all others. A gap "
             "is marked only if it holds against all comparisons taken together, so that equal "
             "groups are called different in at most 5 % of cohorts.",
@@ -165,7 +165,7 @@ def _rest() -> list[gr.components.Component]:
     groups = area(elem_id="groups")
     area(
         section(
-            "Sets that hold the truth",
+            "Conformal prediction sets",
             "The labels that cannot be excluded for a case, so "
             "that the truth is among them as often as asked.",
         )
@@ -173,7 +173,7 @@ def _rest() -> list[gr.components.Component]:
     conformal = area(elem_id="conformal")
     area(
         section(
-            "Would more patients help?",
+            "Learning curve",
             "Refits on fewer of the training patients, and the "
             "power law through them. A forecast, not a promise.",
         )

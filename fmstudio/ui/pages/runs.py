@@ -40,7 +40,7 @@ _LIST_SECONDS = 3 * POLL_SECONDS
 def run_table(studio: Studio, runs: Sequence[RunSummary]) -> Html:
     """Runs in their order."""
     if not runs:
-        return empty("Nothing was learned yet.", "Fine-tune a model", "/finetune")
+        return empty("There is no run yet.", "Fine-tune a model", "/finetune")
     projects = studio.projects.names(runs)
     rows = [
         [
