@@ -9,6 +9,7 @@ from fmstudio.cli.plain import when
 from fmstudio.present.text import columns
 from fmstudio.present.values import NOTHING, interval, number
 from fmstudio.records import RunRecord, RunSummary
+from fmstudio.results.metrics import name_of
 from fmstudio.results.search import Tried, read_tried
 
 
@@ -86,7 +87,9 @@ def result_text(result: Mapping[str, Any]) -> str:
         lines += [f"Adapter {result['adapter']}"]
     if result.get("n"):
         lines += ["Cases: " + ", ".join(f"{k} {v}" for k, v in _counts(result["n"]))]
-    metrics = [(name, interval(value)) for name, value in result.get("metrics", {}).items()]
+    metrics = [
+        (name_of(name), interval(value)) for name, value in result.get("metrics", {}).items()
+    ]
     lines += ["", columns((judged_on(result), "value (95 % interval)"), metrics, "No metrics.")]
     lines += overlap_lines(result)
     if result.get("ladder"):
@@ -165,7 +168,7 @@ def before_after_text(judged: Mapping[str, Any]) -> str:
         "no evidence": "No evidence that the new base is better or worse",
     }[judged["verdict"]]
     return (
-        f"{words}: {judged['metric']} of the probe {interval(judged['before'])} before, "
+        f"{words}: {name_of(judged['metric'])} of the probe {interval(judged['before'])} before, "
         f"{interval(judged['after'])} after, gain {interval(judged['gain'])}."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -21,7 +22,8 @@ from fmstudio.present.values import printable
 
 def text(*blocks: Block) -> str:
     """Blocks one below the other; figures, which a terminal cannot show, are left out."""
-    return "\n".join(line for block in blocks for line in _lines(block)).strip("\n")
+    lines = "\n".join(line for block in blocks for line in _lines(block))
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n")
 
 
 def _lines(block: Block) -> Iterator[str]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fmstudio.present.evaluation import named
 from fmstudio.present.outcomes import outcomes_of
 from fmstudio.present.values import interval
-from fmstudio.report.facts import Facts, balanced_groups, named
+from fmstudio.report.facts import Facts, balanced_groups
 
 OPEN = "open"
 Answer = str | Callable[[Facts], str]

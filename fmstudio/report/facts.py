@@ -45,8 +45,3 @@ def balanced_groups(facts: Facts) -> str:
         f"{GROUP_CAP:g} times as much for it; cases without a value kept weight 1. Models were "
         "selected and evaluated on unweighted patients."
     )
-
-
-def named(group: Mapping[str, str]) -> str:
-    """'sex F, site A'."""
-    return ", ".join(f"{column} {value}" for column, value in group.items())
