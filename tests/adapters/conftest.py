@@ -11,13 +11,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save
 
+from fmstudio.adapters import lora
 from fmstudio.adapters.bundle import export, seal, unpack, verify
 from fmstudio.adapters.contents import MEANING, meaning
+from fmstudio.adapters.processor import Processor
 from fmstudio.adapters.tensors import with_metadata
+from fmstudio.checkpoints.store import keep
+from fmstudio.contracts import discover, pipelines
+from fmstudio.encoders.batching import collate
+from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.errors import BundleError
+from fmstudio.model.load import load_base, task_config
 from fmstudio.run_config import RunConfig
+from fmstudio.settings import Settings
+from tests.encoders.small import save_checkpoint
 
 BASE_SHA256 = "ab" * 32
 WEIGHTS = "adapter/adapter_model.safetensors"
@@ -256,3 +266,37 @@ def refused(tmp_path: Path) -> Callable[[Path, str], None]:
         assert str(tmp_path) not in caught.value.message + caught.value.hint
 
     return check
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> Settings:
+    return Settings(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def tuned(settings, tmp_path):
+    """Makes a shared model with one checkpoint, its adapter moved, and a batch for it."""
+
+    def make(model_type: str):
+        (tmp_path / model_type).mkdir()
+        info = keep(save_checkpoint(model_type, tmp_path / model_type), settings, {})
+        modality = next(name for name, one in pipelines().items() if one.kind == info.kind)
+        model = load_base(
+            task_config("embedded", [modality], 1, settings, {modality: info.name}), settings
+        )
+        encoder = discover("fmstudio.encoders", "ENCODER")[info.family]
+        given = typical(info.kind)
+        state = encoder.fit([given]) if encoder.fits else {}
+        processor = Processor(
+            modality, info.family, info.config, state, info.as_encoder()["checkpoint"]
+        )
+        batch = collate([{modality: processor.preparer("embedded", settings).prepare(given)}])
+        adapted = lora.attach(model, RunConfig(scope="trunk and encoders", rank=2))
+        draw = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in adapted.parameters():
+                if weight.requires_grad:
+                    weight += 0.1 * torch.randn(weight.shape, generator=draw)
+        return info, adapted.eval(), batch
+
+    return make

@@ -10,55 +10,12 @@ import torch
 
 from fmstudio.adapters import lora
 from fmstudio.adapters.checks import check_adapter_config, check_bridges, check_model_config
-from fmstudio.adapters.processor import Processor
 from fmstudio.adapters.tensors import check_adapter_weights
-from fmstudio.checkpoints.store import keep
-from fmstudio.contracts import discover, pipelines
-from fmstudio.encoders.batching import collate
 from fmstudio.encoders.checkpoint import supported
-from fmstudio.encoders.synthetic_inputs import typical
 from fmstudio.errors import BundleError
-from fmstudio.model.load import load_base, task_config
-from fmstudio.run_config import RunConfig
-from fmstudio.settings import Settings
 from fmstudio.training.bridge import TOKEN_SIZE, principal
-from tests.encoders.small import save_checkpoint
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-
-
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory) -> Settings:
-    return Settings(tmp_path_factory.mktemp("home"))
-
-
-@pytest.fixture
-def tuned(settings, tmp_path):
-    """Makes a shared model with one checkpoint, its adapter moved, and a batch for it."""
-
-    def make(model_type: str):
-        (tmp_path / model_type).mkdir()
-        info = keep(save_checkpoint(model_type, tmp_path / model_type), settings, {})
-        modality = next(name for name, one in pipelines().items() if one.kind == info.kind)
-        model = load_base(
-            task_config("embedded", [modality], 1, settings, {modality: info.name}), settings
-        )
-        encoder = discover("fmstudio.encoders", "ENCODER")[info.family]
-        given = typical(info.kind)
-        state = encoder.fit([given]) if encoder.fits else {}
-        processor = Processor(
-            modality, info.family, info.config, state, info.as_encoder()["checkpoint"]
-        )
-        batch = collate([{modality: processor.preparer("embedded", settings).prepare(given)}])
-        adapted = lora.attach(model, RunConfig(scope="trunk and encoders", rank=2))
-        draw = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for weight in adapted.parameters():
-                if weight.requires_grad:
-                    weight += 0.1 * torch.randn(weight.shape, generator=draw)
-        return info, adapted.eval(), batch
-
-    return make
 
 
 @pytest.mark.parametrize("model_type", list(supported()))

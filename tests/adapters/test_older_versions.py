@@ -11,9 +11,8 @@ from safetensors.torch import load_file, save_file
 from fmstudio.adapters import lora
 from fmstudio.adapters.checks import check_adapter_config
 from fmstudio.errors import BundleError
-from tests.adapters.test_checkpoint_adapters import CONFIG, WEIGHTS, settings, tuned
 
-__all__ = ["settings", "tuned"]  # fixtures
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 # Keys of the config that peft wrote at some time beside those of a plain adapter.
 EVERY = {

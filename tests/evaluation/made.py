@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
+from fmstudio.evaluation.conformal import fit_conformal
+from fmstudio.evaluation.evaluation import judgement
 from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions, Question
 from fmstudio.types import TaskSpec
 
 BINARY = TaskSpec("binary", ("ill",), ("no", "yes"), "yes")
+CLASSES = TaskSpec("multiclass", ("kind",), ("a", "b", "c"))
+LABELS = TaskSpec("multilabel", ("x", "y"), ("x", "y"))
+NUMBER = TaskSpec("regression", ("days",), ("days",))
 
 
 def question(truth, chance, patients=None) -> Question:
@@ -42,3 +47,35 @@ def held_out(test: Question, validation: Question | None = None, groups=None) ->
     """The same as what the registry keeps."""
     before = None if validation is None else answered(validation)
     return HeldOut(BINARY, ("a", "b"), answered(test, groups), before)
+
+
+def labelled(task, seed, n=80):
+    """Labelled predictions of one case a patient, for a task of any other kind, with two sexes."""
+    random = np.random.default_rng(seed)
+    score = random.normal(size=(n, len(task.labels)))
+    if task.kind == "multilabel":
+        outputs = expit(score)
+        targets = (random.random(score.shape) < outputs).astype(float)
+        targets[::5, 0] = np.nan
+    elif task.kind == "multiclass":
+        outputs = softmax(score, axis=1)
+        targets = np.array([random.choice(3, p=p) for p in outputs], float)
+    else:
+        outputs = score[:, 0]
+        targets = outputs + random.normal(size=n)
+    groups = {"sex": tuple(random.choice(["F", "M"], n).tolist())}
+    return LabelledPredictions(
+        tuple(f"c{i}" for i in range(n)),
+        np.arange(n),
+        targets,
+        outputs,
+        np.ones((n, 2), bool),
+        groups,
+    )
+
+
+def judged(task, seed=0):
+    """The evaluation of such predictions."""
+    test, validation = labelled(task, seed), labelled(task, seed + 1, 60)
+    held = HeldOut(task, ("m", "n"), test, validation)
+    return judgement("adapter-1", held, fit_conformal(task, validation.outputs, validation.targets))

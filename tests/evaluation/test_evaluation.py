@@ -3,7 +3,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from scipy.special import expit, softmax
 
 from fmstudio.evaluation.calibration import Calibration, probabilities
 from fmstudio.evaluation.conformal import fit_conformal
@@ -11,43 +10,9 @@ from fmstudio.evaluation.evaluation import cases, judgement
 from fmstudio.evaluation.labelled_predictions import HeldOut, LabelledPredictions, questions
 from fmstudio.results.evaluation import Evaluation
 from fmstudio.results.json_form import as_json, from_json
-from fmstudio.types import TaskSpec
-from tests.evaluation.made import BINARY, drawn, held_out
+from tests.evaluation.made import BINARY, CLASSES, LABELS, NUMBER, drawn, held_out, judged, labelled
 
-CLASSES = TaskSpec("multiclass", ("kind",), ("a", "b", "c"))
-LABELS = TaskSpec("multilabel", ("x", "y"), ("x", "y"))
-NUMBER = TaskSpec("regression", ("days",), ("days",))
 PARTS = ("calibration", "operating_points", "decision_curve", "triage", "conformal", "subgroups")
-
-
-def made(task, seed, n=80):
-    random = np.random.default_rng(seed)
-    score = random.normal(size=(n, len(task.labels)))
-    if task.kind == "multilabel":
-        outputs = expit(score)
-        targets = (random.random(score.shape) < outputs).astype(float)
-        targets[::5, 0] = np.nan
-    elif task.kind == "multiclass":
-        outputs = softmax(score, axis=1)
-        targets = np.array([random.choice(3, p=p) for p in outputs], float)
-    else:
-        outputs = score[:, 0]
-        targets = outputs + random.normal(size=n)
-    groups = {"sex": tuple(random.choice(["F", "M"], n).tolist())}
-    return LabelledPredictions(
-        tuple(f"c{i}" for i in range(n)),
-        np.arange(n),
-        targets,
-        outputs,
-        np.ones((n, 2), bool),
-        groups,
-    )
-
-
-def judged(task, seed=0):
-    test, validation = made(task, seed), made(task, seed + 1, 60)
-    held = HeldOut(task, ("m", "n"), test, validation)
-    return judgement("adapter-1", held, fit_conformal(task, validation.outputs, validation.targets))
 
 
 def read_back(found):
@@ -83,7 +48,7 @@ def test_a_number_has_no_threshold():
 
 
 def test_an_unknown_label_belongs_to_no_question():
-    first, second = questions(LABELS, made(LABELS, 0))
+    first, second = questions(LABELS, labelled(LABELS, 0))
 
     assert len(first) == 64
     assert len(second) == 80
@@ -113,7 +78,7 @@ def test_chances_are_told_as_they_were_before_calibration(task):
 
 
 def test_what_is_kept_comes_back_from_json_as_it_was():
-    test = made(LABELS, 0)
+    test = labelled(LABELS, 0)
     held = HeldOut(LABELS, ("m", "n"), test, None, 1.5, ({"n": 3},), None, ())
     again = HeldOut.from_dict(json.loads(json.dumps(held.as_dict(), allow_nan=False)))
 

@@ -11,8 +11,15 @@ from fmstudio.evaluation.evaluation import judgement
 from fmstudio.present import evaluation
 from fmstudio.present.blocks import Table
 from fmstudio.present.values import interval
-from tests.evaluation.made import BINARY, drawn, held_out
-from tests.evaluation.test_evaluation import CLASSES, LABELS, NUMBER, judged
+from tests.evaluation.made import (
+    BINARY,
+    CLASSES,
+    LABELS,
+    NUMBER,
+    drawn,
+    held_out,
+    judged,
+)
 
 
 def test_operating_points_and_groups_carry_the_values_of_the_evaluation():

@@ -18,13 +18,17 @@ from fmstudio.model.bases import base_folder
 from fmstudio.model.config import SharedModelConfig
 from fmstudio.model.shared import SharedModel
 from fmstudio.pretraining.descriptors import measure
+from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.pretraining.stream import Example, Mixture
 from fmstudio.settings import load_settings
 from fmstudio.types import COLUMNS
+from tests.training.conftest import Recorder
 
 WIDTH = 32
 # One modality of each kind of data.
 MODALITIES = ("radiology", "audio", "device_logs", "ehr", "notes")
+LIGHT = ("ehr", "notes")
+STEPS, LOOK_EVERY = 12, 4
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,31 @@ def model() -> SharedModel:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "run"
+
+
+def engine_in(
+    folder,
+    reporter=None,
+    objectives=("masked", "known", "groups"),
+    watch=None,
+    modalities=LIGHT,
+    **plan,
+):
+    """An engine on the made-up cases; the same each time."""
+    torch.set_num_threads(1)
+    model = narrow_model(modalities)
+    examples = [
+        type(one)({m: p for m, p in one.inputs.items() if m in modalities}, one.known)
+        for one in made_examples()
+        if any(m in modalities for m in one.inputs)
+    ]
+    settings = {"steps": STEPS, "look_every": LOOK_EVERY, "learning_rate": 2e-3} | plan
+    mixture = mixture_of(examples, model, most_cases=8)
+    return Engine(
+        model,
+        mixture,
+        Plan(objectives, **settings),
+        folder,
+        reporter or Recorder(),
+        watch or (lambda model: {}),
+    )

@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.pretraining.test_engine import engine_in
+from tests.pretraining.conftest import engine_in
 
 if __name__ == "__main__":
     engine = engine_in(Path(sys.argv[1]))

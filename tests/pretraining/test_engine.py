@@ -14,42 +14,14 @@ from torch import nn
 
 from fmstudio.errors import RunFailed
 from fmstudio.pretraining.collapse import Health, health
-from fmstudio.pretraining.engine import Engine, Plan
 from fmstudio.training.reporter import Stopped
-from tests.pretraining.conftest import made_examples, mixture_of, narrow_model
+from tests.pretraining.conftest import (
+    STEPS,
+    engine_in,
+)
 from tests.training.conftest import Recorder
 
 ROOT = Path(__file__).resolve().parents[2]
-LIGHT = ("ehr", "notes")
-STEPS, LOOK_EVERY = 12, 4
-
-
-def engine_in(
-    folder,
-    reporter=None,
-    objectives=("masked", "known", "groups"),
-    watch=None,
-    modalities=LIGHT,
-    **plan,
-):
-    """An engine on the made-up cases; the same each time."""
-    torch.set_num_threads(1)
-    model = narrow_model(modalities)
-    examples = [
-        type(one)({m: p for m, p in one.inputs.items() if m in modalities}, one.known)
-        for one in made_examples()
-        if any(m in modalities for m in one.inputs)
-    ]
-    settings = {"steps": STEPS, "look_every": LOOK_EVERY, "learning_rate": 2e-3} | plan
-    mixture = mixture_of(examples, model, most_cases=8)
-    return Engine(
-        model,
-        mixture,
-        Plan(objectives, **settings),
-        folder,
-        reporter or Recorder(),
-        watch or (lambda model: {}),
-    )
 
 
 def test_a_run_killed_between_two_looks_ends_with_the_same_curve_and_weights(folder, tmp_path):

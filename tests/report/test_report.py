@@ -20,8 +20,7 @@ from fmstudio.report.write import write_report
 from fmstudio.results.json_form import as_json
 from fmstudio.types import TaskSpec
 from tests.audits import audit_of
-from tests.evaluation.made import BINARY, drawn, held_out
-from tests.evaluation.test_evaluation import LABELS, NUMBER, judged
+from tests.evaluation.made import BINARY, LABELS, NUMBER, drawn, held_out, judged
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CARD = {

@@ -42,7 +42,7 @@ def predict_new_patient(page: Page, film: Path) -> str:
 
 def open_sample(page: Page) -> None:
     """From the start page to the six inputs of the sample case."""
-    page.get_by_role("link", name="Open the sample case").click()
+    page.get_by_role("link", name="Open the sample case").click(timeout=RUN_MS)
     expect(page.locator("#answer")).to_contain_text("The sample case is filled in")
     expect(page.locator("[id^=box-] .fm-preview")).to_have_count(PREVIEWED)
     expect(page.locator("#box-ehr [data-value=crp_mg_l]")).not_to_have_value("")

@@ -14,9 +14,8 @@ from fmstudio.evaluation.operating_points import at_threshold
 from fmstudio.evaluation.triage import triage
 from fmstudio.results.evaluation import QuestionParts
 from fmstudio.ui import evaluation_plots, evaluation_tables, subgroup_tables, threshold_tables
-from tests.evaluation.made import BINARY, drawn, held_out, question
-from tests.evaluation.test_evaluation import CLASSES, NUMBER
-from tests.evaluation.test_evaluation import judged as made
+from tests.evaluation.made import BINARY, CLASSES, NUMBER, drawn, held_out, question
+from tests.evaluation.made import judged as made
 
 
 @pytest.fixture(scope="module")
