@@ -30,8 +30,8 @@ def run(wait, verb):
 
 nowhere = Path(sys.argv[1]) / "none"
 threads = [
-    threading.Thread(target=run, args=(0.0, lambda: studio._loaded.predictor("none", nowhere))),
-    *(threading.Thread(target=run, args=(float(sys.argv[2]) * step, studio.objectives))
+    threading.Thread(target=run, args=(0.0, lambda: studio.context.loaded.predictor("none", nowhere))),
+    *(threading.Thread(target=run, args=(float(sys.argv[2]) * step, studio.pretraining.objectives))
       for step in range(4)),
 ]
 for thread in threads:

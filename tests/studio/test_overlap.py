@@ -13,6 +13,7 @@ from fmstudio.adapters import trained_on
 from fmstudio.cli.run_text import result_text
 from fmstudio.cohort.fingerprint import Contents
 from fmstudio.errors import BundleError, InputError
+from fmstudio.results.json_form import as_json
 from fmstudio.run_config import RunConfig
 from fmstudio.studio import Studio
 
@@ -76,7 +77,7 @@ def test_only_the_patients_that_training_has_not_seen_are_judged(studio, trained
     assert found.overlap["cases"] == 32  # the eight held-out patients are left
     assert [found.overlap[what] for what in ("patients", "files", "rows")] == [32, 32, 32]
     assert found.n == 8
-    told = result_text(found)
+    told = result_text(as_json(found))
     assert "held-out" not in told
     assert "32 cases" in told
 
@@ -149,7 +150,7 @@ def test_a_patient_is_known_by_name_in_the_home_of_the_training_alone(trained):
         found = studio.evaluation.evaluate("ill/champion", path)
         assert (found.n, found.overlap["patients"]) == (ROWS, 0)
         assert not found.overlap["ids_known"]
-        assert "could not be compared by their ids" in result_text(found)
+        assert "could not be compared by their ids" in result_text(as_json(found))
 
 
 def test_the_bundle_holds_no_id_value_or_text_of_a_patient(trained):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from fmstudio.present import values
 from fmstudio.ui import wording
 
 
@@ -49,7 +50,7 @@ def test_a_time_without_zone_is_taken_as_utc():
     [(0.0, "0.0 %"), (0.0004, "< 0.1 %"), (0.073, "7.3 %"), (0.9996, "> 99.9 %"), (1.0, "100.0 %")],
 )
 def test_a_probability_never_looks_certain_when_it_is_not(share, said):
-    assert wording.percent(share) == said
+    assert values.percent(share) == said
 
 
 def test_names_are_listed_as_in_a_sentence():
