@@ -43,12 +43,15 @@ def positive_in_a_sentence(task: Mapping[str, Any]) -> str:
 
 def outcomes_of(task: TaskSpec) -> str:
     """The labels of a task, each with what it means: '0 (Stable for 48 h), 1 (Deterioration)'."""
-    names = {task.labels[-1]: task.positive_name} if task.kind == "binary" and task.labels else {}
-    if names:
-        names[task.labels[0]] = task.negative_name
-    return ", ".join(
-        f"{label} ({names[label]})" if names.get(label) else label for label in task.labels
-    )
+    return ", ".join(with_meaning(label, task) for label in task.labels)
+
+
+def with_meaning(label: str, task: TaskSpec) -> str:
+    """A label and, where the user gave it a name, what it means: '1 (Deterioration)'."""
+    if task.kind != "binary" or not task.labels:
+        return label
+    names = {task.labels[-1]: task.positive_name, task.labels[0]: task.negative_name}
+    return f"{label} ({names[label]})" if names.get(label) else label
 
 
 def towards_positive(prediction: Prediction) -> tuple[dict[str, float], float]:

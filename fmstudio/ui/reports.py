@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from fmstudio.contracts import Pipeline
+from fmstudio.present.outcomes import with_meaning
 from fmstudio.present.values import number
 from fmstudio.results.audit import CohortAudit, IndexTime
+from fmstudio.types import TaskSpec
 from fmstudio.ui.findings import Pictures, Rows, findings, in_words
 from fmstudio.ui.fragments import (
     NOTHING,
@@ -32,10 +34,11 @@ SPLITS: Mapping[str, str] = {
 def cohort_report(
     audit: CohortAudit,
     pipelines: Sequence[Pipeline],
+    task: TaskSpec,
     rows: Rows = lambda finding: [],
     pictures: Pictures = lambda finding: [],
 ) -> Html:
-    """The data audit of a cohort.
+    """The data audit of a cohort for a task.
 
     `rows` gives the cells that a finding is about, `pictures` what it points to in pictures.
     """
@@ -44,7 +47,7 @@ def cohort_report(
         + [(f"{name}: {SPLITS.get(name, 'cases')}", number(n)) for name, n in audit.splits.items()]
     )
     left = join([section("What the cases hold"), modalities(audit, pipelines)])
-    right = join([section("Outcome"), _labels(audit)])
+    right = join([section("Outcome"), _labels(audit, task)])
     halves = tag("div", join([tag("div", left), tag("div", right)]), "fm-halves")
     return join(
         [
@@ -88,10 +91,10 @@ def modalities(audit: CohortAudit, pipelines: Sequence[Pipeline]) -> Html:
     return table(["Modality", "Cases", ""], rows)
 
 
-def _labels(audit: CohortAudit) -> Html:
+def _labels(audit: CohortAudit, task: TaskSpec) -> Html:
     """How often each outcome occurs."""
     rows = [
-        [text(name), bar(count / max(1, audit.cases), number(count))]
+        [text(with_meaning(name, task)), bar(count / max(1, audit.cases), number(count))]
         for name, count in audit.labels.items()
     ]
     return table(["Outcome", "Cases"], rows)

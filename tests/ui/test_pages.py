@@ -267,8 +267,19 @@ def test_the_moment_of_prediction_is_told_on_the_card_and_in_the_report(studio, 
     assert "Predicts 36 h after the beginning of a case." in data.present(studio, project.id)
     late = IndexTime(36, {"device_logs": 1200})
     audit = replace(studio.cohorts.report(project.id), moment=late)
-    told = cohort_report(audit, studio.pipelines())
+    told = cohort_report(audit, studio.pipelines(), studio.projects.get(project.id).task)
     assert "left out: Device logs 1,200." in told
+
+
+def test_the_outcomes_of_a_cohort_are_counted_under_their_names(studio, table):
+    names = {"positive_name": "Deterioration", "negative_name": "Stable"}
+    project = studio.projects.create("Named", "binary", **names)
+    studio.cohorts.add(project.id, table())
+
+    shown = data.present(studio, project.id)
+
+    assert "False (Stable)" in shown
+    assert "True (Deterioration)" in shown
 
 
 def test_a_cohort_is_named_after_what_a_person_recognises(tmp_path):

@@ -198,11 +198,12 @@ def present(studio: Studio, project: int) -> Html:
         way = tag("p", link("Fine-tune on this cohort", target, "fm-button"), "fm-ways")
     return join(
         [
-            section(cohort.name, lead),
+            section(cohort.name, lead, text),
             undoing(cohort.audit.mended),
             cohort_report(
                 cohort.audit,
                 studio.pipelines(),
+                studio.projects.get(project).task,
                 studio.cohorts.rows_concerned(project),
                 lambda finding: studio.cohorts.cut_out(project, finding) if finding.places else [],
             ),

@@ -229,7 +229,7 @@ def data_step(studio: Studio, project: int) -> Html:
     if record is None:
         return empty("This project has no data yet.", "Add a cohort", f"/data?project={project}")
     parts = [
-        section(record.name, in_brief(record.audit)),
+        section(record.name, in_brief(record.audit), text),
         modalities(record.audit, studio.pipelines()),
         section("Findings", in_words(record.audit.findings)),
         findings(record.audit.findings, cleaning=False),
