@@ -107,7 +107,9 @@ class Columns:
 def _read(what: str, values: np.ndarray) -> float:
     if what == "last":
         return float(values[-1])
-    return float({"mean": values.mean, "lowest": values.min, "highest": values.max}[what]())
+    if what == "mean":
+        return float(np.mean(values))
+    return float(np.min(values) if what == "lowest" else np.max(values))
 
 
 def _readings(case: ModalityInput | None) -> Readings:

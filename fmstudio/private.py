@@ -25,7 +25,7 @@ def tighten(folder: Path, deep: bool = True) -> int:
     """
     if os.name != "posix" or not folder.is_dir():
         return 0
-    changed = _shut(folder)
+    changed = int(_shut(folder))
     waiting = [folder]
     while waiting:
         try:

@@ -18,7 +18,7 @@ def weights_mb(parameters: int) -> float:
 
 def free_mb() -> float:
     """Megabytes that a process can have without others being swapped out."""
-    return psutil.virtual_memory().available / 2**20
+    return float(psutil.virtual_memory().available / 2**20)
 
 
 def check_free(needed_mb: float, what: str, hint: str) -> None:

@@ -6,10 +6,10 @@ litre or a flag for "low", only the other cells of the column can tell.
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 
@@ -86,7 +86,7 @@ class Reading:
         """A cell as a date."""
         return written_date(cell) or (counted_date(cell) if self.counted else None)
 
-    def day(self, cell: str) -> date | None:
+    def day(self, cell: str) -> datetime.date | None:
         """The day that a cell says, if it can be told."""
         found = self.date(cell)
         return None if found is None else found.sure or found.day(self.order)

@@ -85,7 +85,9 @@ def read_sources(
             hint="Paths are relative to the folder of the manifest. Put the files there, correct "
             "the paths, or leave a cell empty where there is no file.",
         )
-    given = [{name: tuple(sources) for name, sources in row.items()} for row in found]
+    given: list[Sources] = [
+        {name: tuple(sources) for name, sources in row.items()} for row in found
+    ]
     _refuse_leading_out(manifest, given)
     return given, seen.remark()
 

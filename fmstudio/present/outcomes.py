@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fmstudio.types import Prediction, TaskSpec
@@ -23,7 +23,7 @@ def named(label: str, task: Mapping[str, Any]) -> str:
         return str(given)
     if binary and task.get("positive_name"):
         return f"Not: {task['positive_name']}"
-    columns = task.get("columns") or ()
+    columns: Sequence[str] = task.get("columns") or ()
     if not _bare(label) or len(columns) != 1:
         return label
     value = f"{columns[0]} = {label}"

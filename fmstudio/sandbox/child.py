@@ -113,12 +113,12 @@ def _answer(request: dict[str, Any]) -> tuple[dict[str, Any], Sequence[bytes]]:
             told = pipeline.about(sources) if isinstance(pipeline, contracts.Described) else {}
             return {"about": {what: list(said) for what, said in told.items()}}, []
         if request["verb"] == "questions":
-            asking = isinstance(pipeline, contracts.Asking)
-            left = pipeline.open_questions(sources) if asking else ()
+            asking = pipeline if isinstance(pipeline, contracts.Asking) else None
+            left = asking.open_questions(sources) if asking else ()
             return {"questions": [question_to_json(one) for one in left]}, []
         if request["verb"] == "strip":
-            described = isinstance(pipeline, contracts.Described)
-            kept = pipeline.stripped(*sources) if described else None
+            described = pipeline if isinstance(pipeline, contracts.Described) else None
+            kept = described.stripped(*sources) if described else None
             return {"stripped": kept is not None}, [] if kept is None else [kept]
         given = until_moment(pipeline.read(sources), sources)
         if wrong := deviation(given):

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -29,7 +29,7 @@ HEADER_LIMIT = 64 * 2**20  # bytes; a preview's table or text travels in the hea
 _DTYPES = {"values": (np.float32, np.uint8), "mask": (np.bool_,)}
 
 
-def send(stream: BinaryIO, header: Mapping[str, Any], parts: Sequence[bytes] = ()) -> None:
+def send(stream: IO[bytes], header: Mapping[str, Any], parts: Sequence[bytes] = ()) -> None:
     """Write one message and flush. Raises BrokenPipeError if nobody reads any more."""
     text = json.dumps({**header, "sizes": [len(part) for part in parts]}).encode("ascii")
     stream.write(struct.pack("<I", len(text)))
@@ -39,7 +39,7 @@ def send(stream: BinaryIO, header: Mapping[str, Any], parts: Sequence[bytes] = (
     stream.flush()
 
 
-def receive(stream: BinaryIO, limit: int) -> tuple[dict[str, Any], list[bytes]]:
+def receive(stream: IO[bytes], limit: int) -> tuple[dict[str, Any], list[bytes]]:
     """Read one message of at most `limit` bytes of parts.
 
     Raises EOFError if the other side has ended, ValueError if it breaks the rules.
@@ -56,7 +56,7 @@ def receive(stream: BinaryIO, limit: int) -> tuple[dict[str, Any], list[bytes]]:
     return header, [_exactly(stream, size) for size in sizes]
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int) -> bytes:
     data = stream.read(size)
     if len(data) < size:
         raise EOFError

@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 from xml.etree import ElementTree
 from xml.parsers import expat
 
@@ -118,10 +119,8 @@ class _Book:
                 found[one.get("Id", "")] = (kind, posixpath.normpath(whole).lstrip("/"))
         return found
 
-    def _open(self, part: str) -> zipfile.ZipExtFile:
-        stream = self._archive.open(self._names[part.lower()])
-        assert isinstance(stream, zipfile.ZipExtFile)
-        return stream
+    def _open(self, part: str) -> IO[bytes]:
+        return self._archive.open(self._names[part.lower()])
 
     def _xml(self, part: str) -> ElementTree.Element:
         with self._open(part) as stream:
@@ -138,7 +137,8 @@ class _Book:
         styles_part = self._of_kind("styles")
         styles = read_styles(self._xml(styles_part) if styles_part else None, self._since_1904)
         chosen: tuple[_Entry, Sheet] | None = None
-        others, hidden = [], []
+        others: list[str] = []
+        hidden: list[str] = []
         for entry in self._entries:
             whole = entry.visible and chosen is None
             with self._open(entry.part) as stream:
@@ -169,7 +169,7 @@ class _Book:
             return [unescape(text) for text in _strings(stream)]
 
 
-def _strings(stream: zipfile.ZipExtFile) -> Iterator[str]:
+def _strings(stream: IO[bytes]) -> Iterator[str]:
     """The shared strings, rich text as plain, without the readings beside Japanese."""
     phonetic = 0
     text: list[str] = []

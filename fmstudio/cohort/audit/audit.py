@@ -54,9 +54,13 @@ def with_doubts(report: CohortAudit, evidence: Evidence, doubts: Sequence[Doubt]
     return replace(report, probed=True, findings=in_order([*kept, *new]))
 
 
-@threadpool_limits.wrap(limits=1)  # many small fits: threads would only wait for each other
 def found_by(asked: Iterable[Check], evidence: Evidence) -> list[Finding]:
     """What the checks find; what a person has accepted becomes a note."""
+    with threadpool_limits(limits=1):  # many small fits: threads would only wait for each other
+        return _found_by(asked, evidence)
+
+
+def _found_by(asked: Iterable[Check], evidence: Evidence) -> list[Finding]:
     known = accepted(evidence.manifest)
     return [
         _as_accepted(finding, known[key]) if (key := _key(finding)) in known else finding

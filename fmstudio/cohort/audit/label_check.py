@@ -16,6 +16,7 @@ from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 
 from fmstudio.baselines.boosting import table_baseline
+from fmstudio.baselines.head import Groups, Head
 from fmstudio.baselines.sample_weights import SampleWeights
 from fmstudio.baselines.stacking import fit_probe
 from fmstudio.cohort.audit.discrimination import FEWEST_UNITS, auroc, half_width
@@ -86,7 +87,7 @@ def _crossed(
     present: np.ndarray,
     tables: Sequence[ModalityInput | None] | None,
     cases: Sequence[PatientCase],
-    groups: Sequence[Sequence[slice]],
+    groups: Groups,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits (models, n, K) of models that did not see the patient, and targets in their units."""
     targets = target_array(cases)
@@ -97,7 +98,7 @@ def _crossed(
 
     def by_probe(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
         train = values[inner], present[inner], targets[inner]
-        head = fit_probe(task, train, [patients[row] for row in inner], even, groups)
+        head: Head = fit_probe(task, train, [patients[row] for row in inner], even, groups)
         return head.logits(values[outer], present[outer])
 
     said = [cross_fit(folds, by_probe)]
@@ -107,7 +108,7 @@ def _crossed(
             own, others = ([tables[row] for row in rows] for rows in (inner, outer))
             weights = even.weights(task, targets[inner])
             answers = table_baseline(task, own, targets[inner], others, weights)
-            return _as_logits(task, answers).reshape(len(outer), -1)
+            return np.asarray(_as_logits(task, answers).reshape(len(outer), -1))
 
         said.append(cross_fit(folds, by_boosting))
     return np.stack(said), targets

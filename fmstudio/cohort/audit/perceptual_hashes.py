@@ -53,7 +53,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _centred(vectors: np.ndarray) -> np.ndarray:
-    return vectors - vectors.mean(-1, keepdims=True)
+    return np.asarray(vectors - vectors.mean(-1, keepdims=True))
 
 
 def grey(frame: np.ndarray) -> np.ndarray:

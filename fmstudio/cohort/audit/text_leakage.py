@@ -113,7 +113,7 @@ def _crossed(
 ) -> np.ndarray | None:
     """Scores (n) of a bag of words that did not see the patient; NaN where there is no answer."""
     places = np.flatnonzero(known)
-    groups = [patients[place] for place in places]
+    groups = [patients[int(place)] for place in places]
     if len(set(groups)) < FOLDS:
         return None
 
