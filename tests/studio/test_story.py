@@ -123,7 +123,7 @@ def test_an_adapter_is_compared_with_its_simpler_rivals_and_reported_on(story, t
     assert main(["evaluate", "ill/champion", "--home", str(home)]) == 0
     told = capsys.readouterr().out
     assert "Cannot promise a PPV" in told
-    assert "Subgroups: the cohort has no group columns." in told
+    assert "no group of 20 or more" in told
 
 
 def test_an_answer_adds_up_and_says_what_was_missing(story):
