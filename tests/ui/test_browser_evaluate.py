@@ -28,6 +28,16 @@ SHOWN = """() => {
     threshold: Number(document.querySelector("#threshold input[type=number]").value),
   };
 }"""  # the mark on the ROC curve, the numbers told, and the threshold that both should be of
+# Whether page and mark show a threshold and its counts; false while parts are being drawn anew.
+ANSWERED = f"""([wanted, told]) => {{
+  try {{
+    const shown = ({SHOWN})();
+    return Math.abs(shown.threshold - wanted) < 1e-6
+      && [1, 2, 4, 5].every((place, index) => shown.cells[place] === told[index]);
+  }} catch (fault) {{
+    return false;
+  }}
+}}"""
 CUT_OFF = """() => [...document.querySelectorAll(".fm-scroll")]
   .filter((box) => box.scrollWidth > box.clientWidth + 1)
   .map((box) => box.innerText.slice(0, 80))"""  # tables of which a column stands outside
@@ -133,7 +143,8 @@ def test_the_mark_and_the_numbers_are_of_the_threshold_that_was_found_last(page)
         hits, alarms = int((flagged & test.truth).sum()), int((flagged & ~test.truth).sum())
         ill = test.positives
         told = [hits, ill - hits, alarms, len(test) - ill - alarms]
-        page.wait_for_timeout(3_000)  # all answers, the late ones too
+        page.wait_for_function(ANSWERED, arg=[wanted, told], timeout=120_000)
+        page.wait_for_timeout(3_000)  # no late answer of the slider may come after it
         shown = page.evaluate(SHOWN)
 
         assert shown["threshold"] == pytest.approx(wanted)
